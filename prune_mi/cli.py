@@ -1,0 +1,222 @@
+"""The command line: parse, call, turn an expected failure into its exit code. No logic."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from prune_mi import __version__
+from prune_mi.config import Objective, OptimizeSettings, make_settings, read_yaml
+from prune_mi.errors import ConfigError, ExitCode, PruneMIError
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Observer, RunReport
+from prune_mi.report import open_observer, print_summary, report_to_dict
+
+_T = TypeVar("_T")
+_STARTED = time.monotonic()
+
+app = typer.Typer(
+    name="prune-mi",
+    help="Take the layers out of a trained Keras model that add no information about the classes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result alone.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")]
+_Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier run's files in the run folder.")
+]
+_Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]
+
+
+@app.command()
+def optimize(
+    model: Annotated[Path, typer.Argument(help="A trained image classifier, .keras or .h5.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="cifar10, fashion_mnist, mnist, digits, or the path of an .npz (x_train, y_train, "
+            "x_test, y_test), of a folder of class folders of images, or of a cifar-10-batches-py "
+            "folder."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.  [default: prune-mi-runs/MODEL]")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Wall clock for the whole run: 90s, 25m, 1h30m.")
+    ] = None,
+    max_accuracy_drop: Annotated[
+        float | None,
+        typer.Option(help="Validation accuracy that may be lost, a fraction.  [default: 0.01]"),
+    ] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="macs, params or accuracy.  [default: macs]")
+    ] = None,
+    generations: Annotated[
+        int | None, typer.Option(help="Generations at most.  [default: 5]")
+    ] = None,
+    children: Annotated[
+        int | None, typer.Option(help="Children proposed a generation.  [default: 8]")
+    ] = None,
+    morphs: Annotated[
+        int | None, typer.Option(help="Changes a child at most.  [default: 5]")
+    ] = None,
+    child_epochs: Annotated[
+        float | None, typer.Option(help="Training of a child at most.  [default: 2]")
+    ] = None,
+    final_epochs: Annotated[
+        float | None, typer.Option(help="Final training at most.  [default: 6]")
+    ] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model was trained on: auto, none, unit (0..1), signed (-1..1), "
+            "standardize (by channel) or mean-image (unit less the mean image).  [default: auto]"
+        ),
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            help="Where selection's images come from where none are given: auto, test (half of "
+            "it) or train.  [default: auto]"
+        ),
+    ] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="Mix of changes.  [default: deletion-heavy]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Child processes.  [default: one a core]")
+    ] = None,
+    no_control: Annotated[
+        bool, typer.Option("--no-control", help="Do not train the unpruned model equally.")
+    ] = False,
+    seed: _Seed = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; options given here win.")
+    ] = None,
+    overwrite: _Overwrite = False,
+    quiet: _Quiet = False,
+    json_output: _Json = False,
+) -> None:
+    """Make a trained model smaller, as accurate as allowed.
+
+    Exit codes: 0 done and smaller; 3 done, nothing smaller stayed within the allowed drop; 2 bad
+    input; 4 the run failed on the way; 130 interrupted.
+    """
+    given = {
+        "data": data,
+        "budget": budget,
+        "max_accuracy_drop": max_accuracy_drop,
+        "objective": objective,
+        "generations": generations,
+        "children": children,
+        "morphs": morphs,
+        "child_epochs": child_epochs,
+        "final_epochs": final_epochs,
+        "scaling": scaling,
+        "validation": validation,
+        "mix": mix,
+        "workers": workers,
+        "control": False if no_control else None,
+        "seed": seed,
+    }
+
+    def run(observer: Observer, settings: OptimizeSettings) -> RunReport:
+        from prune_mi.pipeline import run_optimize
+
+        return run_optimize(
+            model, settings, out=out, overwrite=overwrite, observer=observer, started=_STARTED
+        )
+
+    settings = _guarded(lambda: _resolve(given, config))
+    _run(lambda observer: run(observer, settings), settings.objective, quiet, json_output)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("prune-mi-runs/demo"),
+    seed: _Seed = None,
+    quiet: _Quiet = False,
+    json_output: _Json = False,
+) -> None:
+    """Train a small network on scikit-learn's digits, then optimize it: two minutes at most."""
+
+    def run(observer: Observer) -> RunReport:
+        from prune_mi.demo import run_demo
+
+        return run_demo(out, seed=seed or 0, observer=observer)
+
+    _run(run, "macs", quiet, json_output)
+
+
+@app.callback(invoke_without_command=True)
+def main_options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Take the layers out of a trained Keras model that add no information about the classes."""
+    if version:
+        typer.echo(f"prune-mi {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _resolve(given: dict[str, Any], config: Path | None) -> OptimizeSettings:
+    values = read_yaml(config) if config is not None else {}
+    values |= {key: value for key, value in given.items() if value is not None}
+    if "data" not in values:
+        raise ConfigError(
+            "no data was given; expected --data with a data set's name, an .npz, an image folder "
+            "or a cifar-10-batches-py folder"
+        )
+    return make_settings(values)
+
+
+def _run(
+    action: Callable[[Observer], RunReport], objective: Objective, quiet: bool, json_output: bool
+) -> None:
+    console = Console(stderr=json_output)
+
+    def observed() -> RunReport:
+        start_backend()
+        with open_observer(console, quiet=quiet, objective=objective) as observer:
+            return action(observer)
+
+    report = _guarded(observed)
+    if json_output:
+        sys.stdout.write(json.dumps(report_to_dict(report), indent=2) + "\n")
+    else:
+        print_summary(report, console)
+    raise typer.Exit(ExitCode.DONE if report.smaller else ExitCode.NOTHING_SMALLER)
+
+
+def _guarded(action: Callable[[], _T]) -> _T:
+    """Turns an expected failure into a message on standard error and its exit code."""
+    try:
+        return action()
+    except PruneMIError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail(
+            "interrupted; the journal and the best model accepted so far are in the run folder",
+            ExitCode.INTERRUPTED,
+        )
+
+
+def _fail(message: str, code: ExitCode) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"prune-mi: {message}", markup=False, style="red" if code != ExitCode.INTERRUPTED else ""
+    )
+    raise typer.Exit(code)

@@ -1,0 +1,35 @@
+"""Data: sources, splits, input scaling, augmentation."""
+
+from prune_mi.data.augmentation import AugmentationPolicy, augment
+from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.fit_to_model import check_against_model
+from prune_mi.data.scaling import (
+    SCALING_KINDS,
+    InputScaling,
+    ScalingKind,
+    candidate_scalings,
+    choose_scaling,
+    fit_scaling,
+    pixel_range,
+)
+from prune_mi.data.sources import DATASET_NAMES, load_dataset
+from prune_mi.data.splits import stratified_sample, stratified_split
+
+__all__ = [
+    "DATASET_NAMES",
+    "SCALING_KINDS",
+    "AugmentationPolicy",
+    "Dataset",
+    "InputScaling",
+    "ScalingKind",
+    "augment",
+    "candidate_scalings",
+    "check_against_model",
+    "choose_scaling",
+    "fit_scaling",
+    "load_dataset",
+    "pixel_range",
+    "stratified_sample",
+    "stratified_split",
+    "validate_dataset",
+]

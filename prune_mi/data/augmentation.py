@@ -1,0 +1,89 @@
+"""Random flips and shifts of image batches."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+
+def augment(
+    batch: np.ndarray, *, rng: np.random.Generator, flip: bool, max_shift: int
+) -> np.ndarray:
+    """Mirrors each image with probability 1/2 and shifts it, each image on its own.
+
+    What a shift uncovers repeats the image's edge: unlike a constant, that is right under any
+    input scaling.
+
+    Args:
+        batch: Images `(N, H, W, C)` or `(N, H, W)`, any dtype.
+        rng: Draws the flips and the shifts.
+        flip: Whether to mirror left and right.
+        max_shift: Pixels at most, both ways and both axes, drawn uniformly; 0 shifts nothing.
+
+    Returns:
+        A batch of the same shape and dtype; `batch` itself where there is nothing to do.
+
+    Raises:
+        ValueError: If `max_shift` is negative or `batch` has another rank.
+    """
+    if max_shift < 0:
+        raise ValueError(f"max_shift is {max_shift}; expected pixels, at least 0")
+    if batch.ndim not in (3, 4):
+        raise ValueError(f"batch has the shape {batch.shape}; expected (N, H, W, C) or (N, H, W)")
+    if batch.size == 0 or not (flip or max_shift):
+        return batch
+    num, height, width = batch.shape[:3]
+    rows = np.broadcast_to(np.arange(height), (num, height))
+    columns = np.broadcast_to(np.arange(width), (num, width))
+    if max_shift:
+        shifts = rng.integers(-max_shift, max_shift + 1, size=(2, num, 1))
+        rows = np.clip(rows + shifts[0], 0, height - 1)
+        columns = np.clip(columns + shifts[1], 0, width - 1)
+    if flip:
+        mirrored = rng.random((num, 1)) < 0.5
+        columns = np.where(mirrored, width - 1 - columns, columns)
+    # One gather over whole pixels: index of pixel (row, column) of image n in the flat batch.
+    first = np.arange(num)[:, None] * height
+    pixels = (first + rows)[:, :, None] * width + columns[:, None, :]
+    flat = batch.reshape(-1, *batch.shape[3:])
+    augmented: np.ndarray = np.take(flat, pixels.ravel(), axis=0).reshape(batch.shape)
+    return augmented
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationPolicy:
+    """Which augmentation a training uses.
+
+    Attributes:
+        flip: Whether images are mirrored left and right.
+        max_shift: Pixels at most that they are shifted by; 0 shifts nothing.
+    """
+
+    flip: bool
+    max_shift: int
+
+    @property
+    def name(self) -> str:
+        """`none`, `flip`, `shift` or `flip+shift`."""
+        return "+".join([*["flip"] * self.flip, *["shift"] * (self.max_shift > 0)]) or "none"
+
+    @classmethod
+    def parse(cls, name: str, height: int) -> Self:
+        """Makes the policy that a name stands for.
+
+        Args:
+            name: `none`, `flip`, `shift` or `flip+shift`.
+            height: Of the images, in pixels; shifts reach an eighth of it, as the usual 4 of 32.
+                Images under 8 pixels are too small to shift.
+
+        Raises:
+            ValueError: If the name is unknown.
+        """
+        known = ("none", "flip", "shift", "flip+shift")
+        if name not in known:
+            raise ValueError(f"augmentation is {name!r}; expected one of {', '.join(known)}")
+        return cls(flip="flip" in name, max_shift=height // 8 if "shift" in name else 0)
+
+    def apply(self, batch: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
+        """Augments a batch; see `augment`."""
+        return augment(batch, rng=rng, flip=self.flip, max_shift=self.max_shift)

@@ -1,0 +1,211 @@
+"""A folder of class folders of images."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from prune_mi.data.dataset import Dataset
+from prune_mi.data.image_files import SUFFIXES, decode_images, image_size
+from prune_mi.data.splits import stratified_split
+from prune_mi.errors import DataError
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_TEST_FRACTION = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Image files of one split, sorted, with their classes and their sizes `(H, W)`."""
+
+    files: tuple[Path, ...]
+    labels: np.ndarray
+    sizes: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What becomes of the images on the way."""
+
+    num_images: int = 0
+    num_resized: int = 0
+    num_broken: int = 0
+    first_broken: str = ""
+
+    def broken(self, file: Path, root: Path) -> None:
+        self.num_broken += 1
+        self.first_broken = self.first_broken or str(file.relative_to(root))
+
+
+def load_image_folder(
+    folder: Path,
+    *,
+    image_shape: tuple[int | None, int | None, int | None] | None,
+    seed: int,
+) -> Dataset:
+    """Loads `train/CLASS/*.png`, `test/...` and perhaps `val/...`, or `CLASS/*.png`, split here.
+
+    Links that lead out of the folder are not followed. Files that are no readable image are
+    skipped and counted in the notes.
+
+    Args:
+        folder: Whose class folders, sorted, number the classes.
+        image_shape: Height, width and channels (1, 3 or 4) to convert to; None, whole or in part,
+            takes the commonest height or width and 3 channels.
+        seed: Of the split, where there is no test/.
+
+    Returns:
+        uint8 images `(N, H, W, C)`.
+
+    Raises:
+        DataError: If there are no class folders, one of train/ and test/ is missing, splits differ
+            in their classes, a class has no readable image, or memory does not suffice.
+    """
+    height, width, channels = image_shape or (None, None, None)
+    if channels is not None and channels not in _MODES:
+        raise DataError(
+            f"the model takes images of {channels} channels; an image folder gives 1 (grey), 3 "
+            "(colour) or 4 (with opacity): pass an .npz instead"
+        )
+    folder = folder.resolve()
+    roots = {name: folder / name for name in ("train", "test", "val") if (folder / name).is_dir()}
+    if ("train" in roots) != ("test" in roots):
+        there, missing = ("train", "test") if "train" in roots else ("test", "train")
+        raise DataError(
+            f"{folder} has {there}/ but no {missing}/; expected both, or class folders alone: add "
+            f"{missing}/, or pass {folder / there} to have it split"
+        )
+    given = "train" in roots
+    roots = roots if given else {"all": folder}
+    tally = _Tally()
+    class_names = _agreed_class_names(roots, folder)
+    splits = {name: _scan(root, class_names, folder, tally) for name, root in roots.items()}
+    size = _size(tuple(splits.values()), height, width, folder)
+    mode = _MODES[channels or 3]
+    loaded = {name: _decode(split, size, mode, folder, tally) for name, split in splits.items()}
+    notes = [*_notes(tally, size)]
+    if not given:
+        images, labels = loaded.pop("all")
+        _check_classes(labels, class_names, folder)
+        rest, held_out = stratified_split(
+            labels, fraction=_TEST_FRACTION, rng=np.random.default_rng(seed)
+        )
+        loaded["train"] = images[rest], labels[rest]
+        loaded["test"] = images[held_out], labels[held_out]
+        notes.append(
+            f"{folder} has no train/ and test/: split for you, {len(rest)} images to train and "
+            f"{len(held_out)} to test, each class alike (seed {seed})"
+        )
+    _check_classes(loaded["train"][1], class_names, folder)
+    x_val, y_val = loaded.get("val", (None, None))
+    return Dataset(
+        *loaded["train"], *loaded["test"], x_val, y_val, class_names, str(folder), tuple(notes)
+    )
+
+
+def _class_names(root: Path, folder: Path) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            entry.name
+            for entry in root.iterdir()
+            if entry.is_dir() and not entry.name.startswith(".") and _inside(entry, folder)
+        )
+    )
+
+
+def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]:
+    names = {split: _class_names(root, folder) for split, root in roots.items()}
+    first, expected = next(iter(names.items()))
+    if len(expected) < 2:
+        raise DataError(
+            f"{roots[first]} holds {len(expected)} class folders; expected at least two, each with "
+            f"the images of a class ({', '.join(SUFFIXES)})"
+        )
+    for split, found in names.items():
+        if found != expected:
+            differing = sorted(set(found) ^ set(expected))
+            raise DataError(
+                f"{first}/ and {split}/ of {folder} differ in their class folders: "
+                f"{', '.join(differing[:5])}{', ...' if len(differing) > 5 else ''} "
+                f"{'is' if len(differing) == 1 else 'are'} in one only; expected the same classes "
+                "in every split: rename or add folders"
+            )
+    return expected
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)
+
+
+def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally) -> _Split:
+    files: list[Path] = []
+    labels: list[int] = []
+    sizes: list[tuple[int, int]] = []
+    for label, name in enumerate(class_names):
+        found = [
+            Path(parent, file)
+            for parent, _, names in os.walk(root / name, followlinks=False)
+            for file in names
+            if Path(file).suffix.lower() in SUFFIXES and _inside(Path(parent, file), folder)
+        ]
+        for file in sorted(found):
+            size = image_size(file)
+            if size is None:
+                tally.broken(file, folder)
+                continue
+            files.append(file)
+            labels.append(label)
+            sizes.append(size)
+    return _Split(tuple(files), np.asarray(labels, dtype=np.int64), tuple(sizes))
+
+
+def _size(
+    splits: tuple[_Split, ...], height: int | None, width: int | None, folder: Path
+) -> tuple[int, int]:
+    counts = Counter(size for split in splits for size in split.sizes)
+    if not counts:
+        raise DataError(
+            f"{folder} has class folders but no readable image in them; expected "
+            f"{', '.join(SUFFIXES)} files: add some, or convert yours"
+        )
+    # The largest of equally common sizes, so that the choice does not hang on the files' order.
+    common = max(counts, key=lambda size: (counts[size], size))
+    return height or common[0], width or common[1]
+
+
+def _decode(
+    split: _Split, size: tuple[int, int], mode: str, folder: Path, tally: _Tally
+) -> tuple[np.ndarray, np.ndarray]:
+    images, readable = decode_images(split.files, size=size, mode=mode)
+    for index in np.flatnonzero(~readable):
+        tally.broken(split.files[index], folder)
+    kept = np.flatnonzero(readable)
+    tally.num_images += len(kept)
+    tally.num_resized += sum(split.sizes[index] != size for index in kept)
+    return images, split.labels[kept]
+
+
+def _check_classes(labels: np.ndarray, class_names: tuple[str, ...], folder: Path) -> None:
+    counts = np.bincount(labels, minlength=len(class_names))
+    if not counts.all():
+        name = class_names[int(np.argmin(counts))]
+        raise DataError(
+            f"class {name!r} of {folder} has no readable image to train on; expected at least one "
+            f"a class: add images, or remove the folder {name}"
+        )
+
+
+def _notes(tally: _Tally, size: tuple[int, int]) -> list[str]:
+    notes = []
+    if tally.num_resized:
+        notes.append(
+            f"{tally.num_resized} of {tally.num_images} images were resized to "
+            f"{size[0]} x {size[1]} pixels (height x width)"
+        )
+    if tally.num_broken:
+        notes.append(
+            f"{tally.num_broken} broken images were skipped, the first {tally.first_broken}"
+        )
+    return notes

@@ -1,0 +1,117 @@
+"""A data set in one `.npz` file."""
+
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from prune_mi.data.dataset import Dataset
+from prune_mi.data.labels import integer_labels
+from prune_mi.errors import DataError
+
+_REQUIRED = ("x_train", "y_train", "x_test", "y_test")
+_OPTIONAL = ("x_val", "y_val")
+
+
+def load_npz(path: Path) -> Dataset:
+    """Loads x_train, y_train, x_test, y_test and perhaps x_val, y_val.
+
+    Nothing in the file is executed: pickled objects are refused.
+
+    Args:
+        path: Of the file. Images are `(N, H, W, C)` or `(N, H, W)`; labels are integers or one-hot.
+
+    Raises:
+        DataError: If the file is not an `.npz` or is broken, an array is missing, or one is of
+            the wrong type.
+    """
+    arrays = _read(path)
+    missing = [name for name in _REQUIRED if name not in arrays]
+    if missing:
+        raise DataError(
+            f"{path} lacks {', '.join(missing)}; it holds {_names(arrays)}; expected "
+            f"{', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it again under "
+            "these names"
+        )
+    if ("x_val" in arrays) != ("y_val" in arrays):
+        there = "x_val" if "x_val" in arrays else "y_val"
+        raise DataError(
+            f"{path} has {there} alone; expected x_val and y_val, or neither: add the other"
+        )
+    images = {
+        name: raw_images(array, where=f"{name} of {path}")
+        for name, array in arrays.items()
+        if name.startswith("x")
+    }
+    labels = {
+        name: integer_labels(array, where=f"{name} of {path}")
+        for name, array in arrays.items()
+        if name.startswith("y")
+    }
+    return Dataset(
+        x_train=images["x_train"],
+        y_train=labels["y_train"],
+        x_test=images["x_test"],
+        y_test=labels["y_test"],
+        x_val=images.get("x_val"),
+        y_val=labels.get("y_val"),
+        class_names=(),
+        source=str(path),
+        notes=(),
+    )
+
+
+def raw_images(images: np.ndarray, *, where: str) -> np.ndarray:
+    """Brings pixels to one of the two types that data sets hold, values unchanged.
+
+    Args:
+        images: Numbers of any real type.
+        where: How messages name the array.
+
+    Returns:
+        uint8 where the values are whole, typed as integers and within 0..255, else float32.
+
+    Raises:
+        DataError: If the array does not hold real numbers.
+    """
+    if images.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where} holds {images.dtype} values; expected pixels, uint8 or float32: convert them"
+        )
+    if images.dtype in (np.uint8, np.float32):
+        return images.astype(images.dtype.newbyteorder("="), copy=False)
+    if images.dtype.kind != "f" and images.size and images.min() >= 0 and images.max() <= 255:
+        return images.astype(np.uint8)
+    # What overflows becomes infinite, which validation reports.
+    with np.errstate(over="ignore"):
+        return images.astype(np.float32)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    hint = "expected an .npz that np.savez wrote: save it again, or fetch it again if downloaded"
+    try:
+        with warnings.catch_warnings():
+            # Headers written by Python 2 need a second parse, which numpy warns of.
+            warnings.simplefilter("ignore", UserWarning)
+            # Opened here: numpy leaves files that turn out broken open.
+            with path.open("rb") as file:
+                loaded = np.load(file, allow_pickle=False)
+                if not isinstance(loaded, np.lib.npyio.NpzFile):
+                    raise DataError(f"{path} holds a single array; {hint}")
+                return {name: loaded[name] for name in _REQUIRED + _OPTIONAL if name in loaded}
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit in memory: pass fewer or smaller images") from error
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError) as error:
+        raise DataError(f"cannot read {path}: {_first_line(error)}; {hint}") from error
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is a broken zip: {_first_line(error)}; {hint}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _names(arrays: dict[str, np.ndarray]) -> str:
+    return ", ".join(arrays) or "none of them"

@@ -1,0 +1,194 @@
+"""Input scalings: what was done to the pixels before the model saw them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+
+from prune_mi.errors import DataError
+
+ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image"]
+
+SCALING_KINDS: tuple[ScalingKind, ...] = ("none", "unit", "signed", "standardize", "mean-image")
+
+# Bounds the float64 temporaries of the statistics, in pixels.
+_CHUNK_PIXELS = 1 << 22
+
+_DESCRIPTIONS: dict[ScalingKind, str] = {
+    "none": "none (raw pixel values)",
+    "unit": "unit (0 to 1)",
+    "signed": "signed (-1 to 1)",
+    "standardize": "standardize (each channel to mean 0 and deviation 1)",
+    "mean-image": "unit minus mean image",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputScaling:
+    """Maps raw pixels x to `(x - offset) / scale`.
+
+    Attributes:
+        kind: Which of the usual scalings this is.
+        offset: float32, in raw pixel values, broadcast against one image; None subtracts nothing.
+        scale: float32, likewise; None divides by nothing.
+    """
+
+    kind: ScalingKind
+    offset: np.ndarray | None
+    scale: np.ndarray | None
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """Scales a batch.
+
+        Args:
+            images: Raw pixel values, any dtype, `(N, H, W, C)` or `(N, H, W)`.
+
+        Returns:
+            float32 of the same shape; for `none` of float32 images, the images themselves.
+        """
+        scaled: np.ndarray = np.asarray(images)
+        if self.offset is not None:
+            scaled = np.subtract(scaled, self.offset, dtype=np.float32)
+        if self.scale is not None:
+            scaled = np.divide(scaled, self.scale, dtype=np.float32)
+        return scaled.astype(np.float32, copy=False)
+
+    def describe(self) -> str:
+        """The scaling in a few words."""
+        return _DESCRIPTIONS[self.kind]
+
+
+def pixel_range(images: np.ndarray) -> float:
+    """The value that a full-bright pixel has.
+
+    Args:
+        images: Raw pixel values, not empty.
+
+    Returns:
+        1 for images already within [0, 1] or holding negative values (those were scaled before);
+        16 as in scikit-learn's digits; 255; or the highest value where that is above 255. Integer
+        images count as 0..16 only where they reach 16: darker ones are dark photographs.
+    """
+    lowest, highest = float(images.min()), float(images.max())
+    if highest <= 1 or lowest < 0:
+        return 1.0
+    if highest == 16 or (highest < 16 and images.dtype.kind == "f"):
+        return 16.0
+    return max(255.0, highest)
+
+
+def fit_scaling(kind: ScalingKind, x_train: np.ndarray) -> InputScaling:
+    """Fits one scaling to training images.
+
+    With the pixel range R: `none` is x; `unit` is x/R; `signed` is x/(R/2) - 1; `standardize` is
+    (x - mean)/deviation of each channel; `mean-image` is x/R minus its mean at each pixel.
+
+    Args:
+        kind: One of `SCALING_KINDS`.
+        x_train: Raw pixel values `(N, H, W, C)` or `(N, H, W)`.
+
+    Raises:
+        ValueError: If the kind is unknown or there are no images.
+    """
+    if x_train.size == 0:
+        raise ValueError(f"x_train has the shape {x_train.shape}; expected at least one image")
+    full = pixel_range(x_train)
+    match kind:
+        case "none":
+            return InputScaling(kind, None, None)
+        case "unit":
+            return InputScaling(kind, None, np.asarray(full, dtype=np.float32))
+        case "signed":
+            half = np.asarray(full / 2, dtype=np.float32)
+            return InputScaling(kind, half, half)
+        case "standardize":
+            mean, deviation = _channel_statistics(x_train)
+            return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32))
+        case "mean-image":
+            # x/R - mean(x/R) = (x - mean(x)) / R
+            mean = _mean_image(x_train).astype(np.float32)
+            return InputScaling(kind, mean, np.asarray(full, dtype=np.float32))
+    raise ValueError(f"scaling is {kind!r}; expected one of {', '.join(SCALING_KINDS)}")
+
+
+def candidate_scalings(x_train: np.ndarray) -> tuple[InputScaling, ...]:
+    """Fits every scaling that is worth trying, in the order of `SCALING_KINDS`.
+
+    Args:
+        x_train: Raw pixel values `(N, H, W, C)` or `(N, H, W)`.
+
+    Returns:
+        All five, less `unit` where the pixels already are in [0, 1] and it equals `none`.
+    """
+    same = pixel_range(x_train) == 1
+    return tuple(fit_scaling(kind, x_train) for kind in SCALING_KINDS if kind != "unit" or not same)
+
+
+def choose_scaling(
+    accuracies: Mapping[str, float], *, num_samples: int, num_classes: int, majority_share: float
+) -> str:
+    """Names the scaling under which the model classifies best.
+
+    Args:
+        accuracies: Accuracy in [0, 1] under each scaling, all on the same training images.
+        num_samples: How many images that was.
+        num_classes: Classes that the model tells apart.
+        majority_share: Share of the commonest class in those images, in [0, 1].
+
+    Returns:
+        The best one's name, the first of equals.
+
+    Raises:
+        DataError: If even the best does not beat chance clearly.
+        ValueError: If there is nothing to choose from.
+    """
+    if not accuracies or num_samples < 1:
+        raise ValueError(
+            f"received {len(accuracies)} accuracies over {num_samples} images; "
+            "expected at least one of each"
+        )
+    best = max(accuracies, key=lambda name: accuracies[name])
+    # Chance is the better of guessing at random and always naming the commonest class.
+    chance = max(1 / num_classes, majority_share)
+    # Three binomial standard errors: the best of five candidates gets there by luck in under 1 %
+    # of cases (5 x 0.00135). With many images that alone is a hair, which any model of related
+    # data clears; 0.05 asks for use, not only significance. Where the commonest class leaves less
+    # than 0.1 of room above chance, half of that room is asked for, or no model could pass.
+    standard_error = sqrt(chance * (1 - chance) / num_samples)
+    needed = chance + max(3 * standard_error, min(0.05, (1 - chance) / 2))
+    if not accuracies[best] > needed:
+        scores = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in accuracies.items())
+        raise DataError(
+            f"under no input scaling does the model beat chance clearly: accuracy on {num_samples} "
+            f"training images is {scores}; chance is {chance:.4f} and expected was more than "
+            f"{needed:.4f}. The model was probably not trained on this data, or its classes are "
+            "in another order; pass the data it was trained on, or name its scaling with --scaling"
+        )
+    return best
+
+
+def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
+    step = max(1, _CHUNK_PIXELS // images[0].size)
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
+
+
+def _mean_image(images: np.ndarray) -> np.ndarray:
+    total = np.zeros(images.shape[1:], dtype=np.float64)
+    for chunk in _chunks(images):
+        total += chunk.sum(axis=0, dtype=np.float64)
+    return total / len(images)
+
+
+def _channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation, float64 `(C,)`, or `()` for images without a channel axis."""
+    mean = _mean_image(images).mean(axis=(0, 1))
+    squares = np.zeros_like(mean)
+    # The second pass is what keeps the variance free of cancellation.
+    for chunk in _chunks(images):
+        squares = squares + np.square(chunk - mean).sum(axis=(0, 1, 2))
+    deviation = np.sqrt(squares * mean.size / images.size)
+    # A constant channel is only shifted.
+    return mean, np.where(deviation > 0, deviation, 1.0)

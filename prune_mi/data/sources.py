@@ -1,0 +1,77 @@
+"""From what a user writes after `--data` to a data set."""
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
+from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.image_folder import load_image_folder
+from prune_mi.data.named import load_cifar10, load_digits, load_keras
+from prune_mi.data.npz_file import load_npz
+from prune_mi.errors import DataError
+
+_NAMED: dict[str, Callable[[], Dataset]] = {
+    "cifar10": load_cifar10,
+    "fashion_mnist": partial(load_keras, "fashion_mnist"),
+    "mnist": partial(load_keras, "mnist"),
+    "digits": load_digits,
+}
+
+DATASET_NAMES = tuple(_NAMED)
+
+
+def load_dataset(
+    spec: str,
+    *,
+    image_shape: tuple[int | None, int | None, int | None] | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Loads and validates a data set.
+
+    Args:
+        spec: `cifar10`, `fashion_mnist`, `mnist` or `digits`; or the path of an `.npz` file, of a
+            folder of class folders of images, or of a cifar-10-batches-py folder.
+        image_shape: Height, width and channels that images of a folder are converted to; None
+            leaves the choice to the folder. Other sources stay as they are.
+        seed: Of the split of an image folder that has none. Every other test set is fixed.
+
+    Returns:
+        A data set that `validate_dataset` accepts.
+
+    Raises:
+        DataError: If there is no such data, or it cannot be used.
+    """
+    dataset = _load(spec, image_shape, seed)
+    validate_dataset(dataset)
+    return dataset
+
+
+def _load(
+    spec: str, image_shape: tuple[int | None, int | None, int | None] | None, seed: int
+) -> Dataset:
+    if spec in _NAMED:
+        return _NAMED[spec]()
+    path = Path(spec).expanduser()
+    try:
+        if path.is_dir():
+            if is_cifar_batches(path):
+                return load_cifar_batches(path)
+            return load_image_folder(path, image_shape=image_shape, seed=seed)
+        if path.suffix.lower() == ".npz" and path.is_file():
+            return load_npz(path)
+        exists = path.exists()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
+    fault = "it is no .npz file" if exists else "there is no such name, file or folder"
+    near = difflib.get_close_matches(spec.lower(), DATASET_NAMES, n=1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    raise DataError(f"cannot use the data {spec!r}: {fault}; {guess}{_accepted()}")
+
+
+def _accepted() -> str:
+    return (
+        f"expected {', '.join(DATASET_NAMES)}, or the path of an .npz file (x_train, y_train, "
+        "x_test, y_test), a folder of class folders of images, or a cifar-10-batches-py folder"
+    )

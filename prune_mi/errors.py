@@ -1,0 +1,54 @@
+"""The errors a user can meet, and the exit code that each one ends in.
+
+Every message says what was received, what was expected and how to mend it.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process returns; documented in README.md."""
+
+    DONE = 0
+    BAD_INPUT = 2
+    NOTHING_SMALLER = 3
+    RUN_FAILED = 4
+    INTERRUPTED = 130
+
+
+class PruneMIError(Exception):
+    """Root of every expected failure."""
+
+    exit_code: ExitCode = ExitCode.BAD_INPUT
+
+
+class ModelError(PruneMIError):
+    """The model file cannot be used."""
+
+
+class DataError(PruneMIError):
+    """The data cannot be used, or does not fit the model."""
+
+
+class ConfigError(PruneMIError):
+    """A setting is unknown, malformed or contradictory."""
+
+
+class RunFolderError(PruneMIError):
+    """The run folder cannot be written."""
+
+
+class BudgetError(PruneMIError):
+    """The time budget is too short to measure anything."""
+
+
+class GraphError(PruneMIError):
+    """A graph edit was asked for that would break the graph."""
+
+    exit_code = ExitCode.RUN_FAILED
+
+
+class RunError(PruneMIError):
+    """A run could not be carried to its end, though its input was good."""
+
+    exit_code = ExitCode.RUN_FAILED

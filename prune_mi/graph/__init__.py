@@ -1,0 +1,1 @@
+"""The layer graph: plain data, no Keras."""

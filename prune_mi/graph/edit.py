@@ -1,0 +1,132 @@
+"""Edits: each returns a new graph; the one given is never touched."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from prune_mi.errors import GraphError
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.validate import validate_graph
+
+
+def bypass(graph: LayerGraph, old: TensorRef, new: TensorRef) -> LayerGraph:
+    """Feeds `new` to whatever reads `old`, then drops the calls that feed nothing any more.
+
+    Raises:
+        GraphError: If the shapes differ, or `new` is computed from `old`.
+    """
+    if graph.spec(old).shape != graph.spec(new).shape:
+        raise GraphError(
+            f"cannot put {new.node} {graph.spec(new).shape} in the place of "
+            f"{old.node} {graph.spec(old).shape}: the shapes differ"
+        )
+    if graph.position[new.node] >= graph.position[old.node]:
+        raise GraphError(f"cannot put {new.node} in the place of {old.node}: it comes later")
+
+    def change(ref: TensorRef) -> TensorRef:
+        return new if ref == old else ref
+
+    nodes = tuple(
+        node if old not in node.inputs else node.with_inputs(change) for node in graph.nodes
+    )
+    outputs = tuple(change(ref) for ref in graph.outputs)
+    return without_dead_nodes(replace(graph, nodes=nodes, outputs=outputs))
+
+
+def insert_after(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...]) -> LayerGraph:
+    """Puts shape-keeping layers, in order, between a tensor and everything that reads it.
+
+    Raises:
+        GraphError: If a layer's name is taken.
+    """
+    spec = graph.spec(ref)
+    new_nodes: list[Node] = []
+    tensor = ref
+    for layer in layers:
+        if layer.name in graph.layers or layer.name in graph.node_by_name:
+            raise GraphError(f"the name {layer.name!r} is taken")
+        new_nodes.append(Node(layer.name, layer.name, (tensor,), {}, (spec,)))
+        tensor = TensorRef(layer.name)
+
+    def change(read: TensorRef) -> TensorRef:
+        return tensor if read == ref else read
+
+    cut = graph.position[ref.node] + 1
+    later = (
+        node if ref not in node.inputs else node.with_inputs(change) for node in graph.nodes[cut:]
+    )
+    return validate_graph(
+        replace(
+            graph,
+            layers={**graph.layers, **{layer.name: layer for layer in layers}},
+            nodes=(*graph.nodes[:cut], *new_nodes, *later),
+            outputs=tuple(change(read) for read in graph.outputs),
+        )
+    )
+
+
+def drop_argument(graph: LayerGraph, node_name: str, position: int) -> LayerGraph:
+    """Takes one tensor out of the list that a merging call reads, and what only fed it."""
+    node = graph.node_by_name[node_name]
+    merged = list(node.args[0])
+    del merged[position]
+    slimmed = replace(node, args=(merged, *node.args[1:]))
+    nodes = tuple(slimmed if each.name == node_name else each for each in graph.nodes)
+    return without_dead_nodes(replace(graph, nodes=nodes))
+
+
+def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
+    """Drops calls that no output depends on, and layers no longer called; inputs stay."""
+    alive = {ref.node for ref in graph.outputs} | {ref.node for ref in graph.inputs}
+    for node in reversed(graph.nodes):
+        if node.name in alive:
+            alive.update(ref.node for ref in node.inputs)
+    nodes = tuple(node for node in graph.nodes if node.name in alive)
+    called = {node.layer for node in nodes}
+    layers = {name: layer for name, layer in graph.layers.items() if name in called}
+    return validate_graph(replace(graph, nodes=nodes, layers=layers))
+
+
+def with_config(graph: LayerGraph, changes: Mapping[str, Mapping[str, Any]]) -> LayerGraph:
+    """Sets constructor arguments of layers, by layer name."""
+    layers = dict(graph.layers)
+    for name, values in changes.items():
+        layer = layers[name]
+        serialized = {**layer.serialized, "config": {**layer.config, **values}}
+        layers[name] = replace(layer, serialized=serialized)
+    return validate_graph(replace(graph, layers=layers))
+
+
+def with_weights(graph: LayerGraph, weights: Mapping[str, tuple[np.ndarray, ...]]) -> LayerGraph:
+    """Sets the weights of layers, by layer name; shapes must stay.
+
+    Raises:
+        GraphError: If a weight's shape differs from the one it replaces.
+    """
+    layers = dict(graph.layers)
+    for name, arrays in weights.items():
+        old = layers[name]
+        if [array.shape for array in arrays] != [array.shape for array in old.weights]:
+            raise GraphError(
+                f"layer {name!r} has weights of shapes {[a.shape for a in old.weights]}; "
+                f"received {[a.shape for a in arrays]}"
+            )
+        layers[name] = replace(old, weights=tuple(read_only(array) for array in arrays))
+    return replace(graph, layers=layers)
+
+
+def fresh_name(graph: LayerGraph, stem: str) -> str:
+    """The first of `stem_1`, `stem_2`, ... that no call or layer of the graph bears."""
+    index = 1
+    while f"{stem}_{index}" in graph.layers or f"{stem}_{index}" in graph.node_by_name:
+        index += 1
+    return f"{stem}_{index}"
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A read-only copy."""
+    copy = np.array(array)
+    copy.setflags(write=False)
+    return copy

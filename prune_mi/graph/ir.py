@@ -1,0 +1,192 @@
+"""The layer graph: a Keras model as immutable plain data.
+
+A node is one call of a layer; a layer that is called twice is two nodes that share a
+`LayerDef`. Nodes stand in topological order, inputs first. Nothing here knows Keras: graphs
+pickle, compare, hash and are priced in microseconds.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TensorRef:
+    """Output `index` of the call named `node`."""
+
+    node: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Shape, batch axis included, and dtype of a tensor."""
+
+    shape: Shape
+    dtype: str
+
+
+@dataclass(frozen=True)
+class LayerDef:
+    """A layer or a `keras.ops` operation.
+
+    Attributes:
+        name: Its name in the model, unique.
+        class_name: Its class, such as `Conv2D`.
+        serialized: What Keras needs to make it again (module, config, build config).
+        weights: Its weights in the order of `layer.weights`; read-only arrays.
+        weight_names: Their variable names, such as `kernel`.
+    """
+
+    name: str
+    class_name: str
+    serialized: Mapping[str, Any]
+    weights: tuple[np.ndarray, ...] = ()
+    weight_names: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The layer's own constructor arguments."""
+        config: Mapping[str, Any] = self.serialized["config"]
+        return config
+
+    @property
+    def num_params(self) -> int:
+        """Weights, trainable or not."""
+        return sum(weight.size for weight in self.weights)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of a layer.
+
+    Attributes:
+        name: Unique; the layer's own name for its first call.
+        layer: Name of the `LayerDef` called.
+        args, kwargs: Call arguments, nested lists, tuples and dicts whose tensors are `TensorRef`s.
+        outputs: Specs of the tensors it yields.
+    """
+
+    name: str
+    layer: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    outputs: tuple[TensorSpec, ...]
+
+    @cached_property
+    def inputs(self) -> tuple[TensorRef, ...]:
+        """The tensors it reads, in order, repeats included."""
+        return tuple(_tensor_refs((self.args, self.kwargs)))
+
+    def with_inputs(self, change: Callable[[TensorRef], TensorRef]) -> "Node":
+        """The same call reading `change(tensor)` in place of each tensor."""
+        return Node(
+            self.name,
+            self.layer,
+            _map_refs(self.args, change),
+            _map_refs(self.kwargs, change),
+            self.outputs,
+        )
+
+
+@dataclass(frozen=True)
+class LayerGraph:
+    """A whole model.
+
+    Attributes:
+        name: The model's name.
+        layers: Layer definitions by name.
+        nodes: Calls in topological order.
+        inputs: The tensors fed.
+        outputs: The tensors returned.
+        input_structure, output_structure: Keras's nesting of the two (a list, a dict or one
+            tensor), kept so that a built model is called as the original was.
+    """
+
+    name: str
+    layers: Mapping[str, LayerDef]
+    nodes: tuple[Node, ...]
+    inputs: tuple[TensorRef, ...]
+    outputs: tuple[TensorRef, ...]
+    input_structure: Any = field(default=None)
+    output_structure: Any = field(default=None)
+
+    @cached_property
+    def node_by_name(self) -> Mapping[str, Node]:
+        """Calls by name."""
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def consumers(self) -> Mapping[TensorRef, tuple[Node, ...]]:
+        """For each tensor, the calls that read it, each once."""
+        found: dict[TensorRef, list[Node]] = {}
+        for node in self.nodes:
+            for ref in dict.fromkeys(node.inputs):
+                found.setdefault(ref, []).append(node)
+        return {ref: tuple(nodes) for ref, nodes in found.items()}
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Topological position of each call."""
+        return {node.name: index for index, node in enumerate(self.nodes)}
+
+    def spec(self, ref: TensorRef) -> TensorSpec:
+        """The shape and dtype of a tensor."""
+        return self.node_by_name[ref.node].outputs[ref.index]
+
+    def layer_of(self, node: Node) -> LayerDef:
+        """The layer that a call calls."""
+        return self.layers[node.layer]
+
+    def calls_of(self, layer: str) -> int:
+        """How often a layer is called."""
+        return sum(node.layer == layer for node in self.nodes)
+
+    def structural_hash(self) -> str:
+        """A digest of the architecture, the same whatever the names and weights."""
+        node_ids = {node.name: index for index, node in enumerate(self.nodes)}
+        layer_ids: dict[str, int] = {}
+
+        def number(ref: TensorRef) -> list[int]:
+            return [node_ids[ref.node], ref.index]
+
+        rows = []
+        for node in self.nodes:
+            layer = self.layers[node.layer]
+            layer_id = layer_ids.setdefault(node.layer, len(layer_ids))
+            config = {key: value for key, value in layer.config.items() if key != "name"}
+            shapes = [list(weight.shape) for weight in layer.weights]
+            rows.append([layer_id, layer.class_name, config, shapes,
+                         [number(ref) for ref in node.inputs]])  # fmt: skip
+        text = json.dumps(
+            [rows, [number(ref) for ref in self.outputs]], sort_keys=True, default=repr
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _tensor_refs(structure: Any) -> Iterator[TensorRef]:
+    if isinstance(structure, TensorRef):
+        yield structure
+    elif isinstance(structure, Mapping):
+        for value in structure.values():
+            yield from _tensor_refs(value)
+    elif isinstance(structure, list | tuple):
+        for value in structure:
+            yield from _tensor_refs(value)
+
+
+def _map_refs(structure: Any, change: Callable[[TensorRef], TensorRef]) -> Any:
+    if isinstance(structure, TensorRef):
+        return change(structure)
+    if isinstance(structure, Mapping):
+        return {key: _map_refs(value, change) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(_map_refs(value, change) for value in structure)
+    return structure

@@ -1,0 +1,77 @@
+"""Features of many tensors in one pass, reduced inside it: whole maps are never all held."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+from keras import ops
+
+from prune_mi.data import InputScaling
+from prune_mi.graph.edit import without_dead_nodes
+from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.information.estimators import PROJECTED_WIDTH, Reduction
+from prune_mi.keras_io.build import build_model
+
+
+def layer_features(
+    graph: LayerGraph,
+    tensors: Sequence[TensorRef],
+    images: np.ndarray,
+    scaling: InputScaling,
+    *,
+    reduction: Reduction,
+    batch_size: int = 100,
+) -> dict[TensorRef, np.ndarray]:
+    """The reduced features of each tensor.
+
+    Args:
+        graph: The network.
+        tensors: Tensors of the graph, at least one.
+        images: Raw pixels `(n, ...)`.
+        scaling: The model's input scaling.
+        reduction: `pool` averages over all axes between batch and channels; `project` flattens,
+            and projects what is wider than 256 at random.
+        batch_size: Images a pass.
+
+    Returns:
+        float32 `(n, d)` for each tensor.
+    """
+    tapped = without_dead_nodes(
+        replace(graph, outputs=tuple(tensors), output_structure=list(range(len(tensors))))
+    )
+    model = build_model(tapped)
+    reducers = [_reducer(graph, ref, reduction) for ref in tensors]
+    collected: list[list[np.ndarray]] = [[] for _ in tensors]
+    for start in range(0, len(images), batch_size):
+        batch = scaling.apply(np.asarray(images[start : start + batch_size]))
+        outputs = model(ops.convert_to_tensor(batch), training=False)
+        for rows, output, reducer in zip(collected, outputs, reducers, strict=True):
+            rows.append(reducer(output))
+    return {
+        ref: np.concatenate(rows).astype(np.float32)
+        for ref, rows in zip(tensors, collected, strict=True)
+    }
+
+
+def _reducer(graph: LayerGraph, ref: TensorRef, reduction: Reduction):  # type: ignore[no-untyped-def]
+    shape = graph.spec(ref).shape
+    channels_first = _channels_first(graph, ref)
+    if reduction == "pool":
+        axes = tuple(range(2, len(shape))) if channels_first else tuple(range(1, len(shape) - 1))
+        return lambda x: np.asarray(ops.mean(x, axis=axes) if axes else x)
+    width = int(np.prod([axis or 1 for axis in shape[1:]]))
+    if width <= PROJECTED_WIDTH:
+        return lambda x: np.asarray(ops.reshape(x, (x.shape[0], -1)))
+    rng = np.random.default_rng(width)
+    matrix = rng.standard_normal((width, PROJECTED_WIDTH)).astype(np.float32)
+    projection = ops.convert_to_tensor(matrix / np.sqrt(PROJECTED_WIDTH))
+    return lambda x: np.asarray(ops.matmul(ops.reshape(x, (x.shape[0], -1)), projection))
+
+
+def _channels_first(graph: LayerGraph, ref: TensorRef) -> bool:
+    for node in reversed(graph.nodes[: graph.position[ref.node] + 1]):
+        data_format = graph.layer_of(node).config.get("data_format")
+        if data_format is not None:
+            return bool(data_format == "channels_first")
+    return bool(keras.config.image_data_format() == "channels_first")

@@ -1,0 +1,1 @@
+"""Between Keras models and graphs."""

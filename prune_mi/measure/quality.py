@@ -1,0 +1,39 @@
+"""What a model answers, and how often it is right."""
+
+import keras
+import numpy as np
+
+from prune_mi.data import InputScaling
+
+
+def predict(
+    model: keras.Model, images: np.ndarray, scaling: InputScaling, *, batch_size: int = 128
+) -> np.ndarray:
+    """A model's outputs, float32 `(n, num_classes)`, scaled batch by batch.
+
+    Short runs are evaluated eagerly: tracing a deep model costs more than a few batches do.
+    """
+    step = _forward(model, eager=len(images) <= 20 * batch_size)
+    outputs = [
+        step(scaling.apply(np.asarray(images[start : start + batch_size])))
+        for start in range(0, len(images), batch_size)
+    ]
+    return np.concatenate(outputs)
+
+
+def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
+    """The fraction of rows whose largest output is at the label."""
+    return float(np.mean(outputs.argmax(axis=1) == labels))
+
+
+def is_probabilities(outputs: np.ndarray) -> bool:
+    """Whether rows are distributions over classes; otherwise they are taken for logits."""
+    return bool(outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3))
+
+
+def _forward(model: keras.Model, *, eager: bool):  # type: ignore[no-untyped-def]
+    if eager and keras.backend.backend() == "tensorflow":
+        return lambda batch: np.asarray(
+            model(keras.ops.convert_to_tensor(batch), training=False), dtype=np.float32
+        )
+    return lambda batch: np.asarray(model.predict_on_batch(batch), dtype=np.float32)

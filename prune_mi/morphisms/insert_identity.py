@@ -1,0 +1,156 @@
+"""Insertions that leave the network's function as it is.
+
+Conv + BN + ReLU behind a ReLU: with a Dirac kernel K[c, i, i] = 1 at the centre c, 'same' padding
+and stride 1, conv(x) = x; a batch norm with mean 0, variance 1 - epsilon, gamma 1 and beta 0 is the
+identity in inference; and relu(x) = x for x >= 0. In training mode batch norm uses the batch's own
+statistics, so it is the identity only where gamma and beta are those statistics; recalibration
+behind the insertion refits its moving ones. Batch norm alone and dropout follow the same way.
+
+Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from prune_mi.graph.edit import fresh_name, insert_after, read_only
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.records import MorphRecord
+
+_EPSILON = 1e-3
+_MAX_DROPOUT = 0.5
+
+
+class InsertConv:
+    """Puts conv + BN + ReLU behind a ReLU on a channels-last image tensor."""
+
+    name = "insert-conv"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        sites = [
+            ref for ref in _sites(graph, rank=4)
+            if _is_rectified(graph, ref) and _channels_last(graph)
+        ]  # fmt: skip
+        if not sites:
+            return NoSite("no rectified channels-last image tensor to stay non-negative behind")
+        ref = sites[int(rng.integers(len(sites)))]
+        size = int(rng.choice([3, 5]))
+        channels = int(graph.spec(ref).shape[-1] or 0)
+        kernel = np.zeros((size, size, channels, channels), np.float32)
+        kernel[size // 2, size // 2] = np.eye(channels, dtype=np.float32)
+        conv = LayerDef(
+            name=fresh_name(graph, "inserted_conv"),
+            class_name="Conv2D",
+            serialized=_keras_layer(
+                "Conv2D",
+                name=fresh_name(graph, "inserted_conv"),
+                filters=channels,
+                kernel_size=[size, size],
+                padding="same",
+                use_bias=False,
+                data_format="channels_last",
+            ),
+            weights=(read_only(kernel),),
+            weight_names=("kernel",),
+        )
+        norm = _batch_norm(graph, channels)
+        name = fresh_name(graph, "inserted_relu")
+        relu = LayerDef(name, "ReLU", _keras_layer("ReLU", name=name))
+        return _insert(graph, ref, (conv, norm, relu), self.name, f"{size}x{size} identity")
+
+
+class InsertBatchNorm:
+    """Puts a batch norm behind any tensor with channels last."""
+
+    name = "insert-batch-norm"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        sites = [ref for ref in _sites(graph, rank=None) if _channels_last(graph)]
+        if not sites:
+            return NoSite("no channels-last tensor inside the graph")
+        ref = sites[int(rng.integers(len(sites)))]
+        norm = _batch_norm(graph, int(graph.spec(ref).shape[-1] or 0))
+        return _insert(graph, ref, (norm,), self.name, "identity in inference")
+
+
+class InsertDropout:
+    """Puts a dropout of random rate, 0 to 0.5, behind any tensor."""
+
+    name = "insert-dropout"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        sites = _sites(graph, rank=None)
+        if not sites:
+            return NoSite("no tensor inside the graph")
+        ref = sites[int(rng.integers(len(sites)))]
+        rate = round(float(rng.uniform(0, _MAX_DROPOUT)), 3)
+        name = fresh_name(graph, "inserted_dropout")
+        layer = LayerDef(name, "Dropout", _keras_layer("Dropout", name=name, rate=rate))
+        return _insert(graph, ref, (layer,), self.name, f"rate {rate}")
+
+
+def _insert(
+    graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...], kind: str, reason: str
+) -> Morphed:
+    names = tuple(layer.name for layer in layers)
+    record = MorphRecord(kind, ref.node, names, reason)
+    return Morphed(insert_after(graph, ref, layers), record)
+
+
+def _sites(graph: LayerGraph, *, rank: int | None) -> list[TensorRef]:
+    """Floating-point tensors inside the graph that are read, with known channels."""
+    found = []
+    for node in graph.nodes:
+        for index, spec in enumerate(node.outputs):
+            ref = TensorRef(node.name, index)
+            inside = ref in graph.consumers and ref not in graph.inputs and ref not in graph.outputs
+            fits = rank is None or len(spec.shape) == rank
+            if inside and fits and spec.dtype == "float32" and spec.shape[-1] is not None:
+                found.append(ref)
+    return found
+
+
+def _is_rectified(graph: LayerGraph, ref: TensorRef) -> bool:
+    layer = graph.layer_of(graph.node_by_name[ref.node])
+    unbounded_relu = layer.class_name == "ReLU" and not (
+        layer.config.get("negative_slope") or layer.config.get("threshold")
+    )
+    return layer.config.get("activation") == "relu" or unbounded_relu
+
+
+def _channels_last(graph: LayerGraph) -> bool:
+    formats = (layer.config.get("data_format") for layer in graph.layers.values())
+    return "channels_first" not in formats
+
+
+def _batch_norm(graph: LayerGraph, channels: int) -> LayerDef:
+    name = fresh_name(graph, "inserted_bn")
+    ones = np.ones(channels, np.float32)
+    zeros = np.zeros(channels, np.float32)
+    variance = np.full(channels, 1.0 - _EPSILON, np.float32)
+    return LayerDef(
+        name=name,
+        class_name="BatchNormalization",
+        serialized=_keras_layer("BatchNormalization", name=name, epsilon=_EPSILON),
+        weights=tuple(read_only(array) for array in (ones, zeros, zeros, variance)),
+        weight_names=("gamma", "beta", "moving_mean", "moving_variance"),
+    )
+
+
+def _keras_layer(class_name: str, **config: Any) -> dict[str, Any]:
+    return {
+        "module": "keras.layers",
+        "class_name": class_name,
+        "config": config,
+        "registered_name": None,
+    }

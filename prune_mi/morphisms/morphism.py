@@ -1,0 +1,62 @@
+"""What a morphism is: find where it may go, then apply it there.
+
+A morphism that has nowhere to go says why; one that cannot be applied where it said it could is
+broken and raises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.records import MorphRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RankedName:
+    """A unit's name, its information gain, and what its removal saves of the objective."""
+
+    unit: str
+    gain_bits: float
+    gain_spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class MorphContext:
+    """What a morphism may know beside the graph.
+
+    Attributes:
+        ranking: The parent's units, least information first; units gone since are passed over.
+        objective: Deletions must save some of this cost.
+    """
+
+    ranking: Sequence[RankedName]
+    objective: str
+
+
+@dataclass(frozen=True, slots=True)
+class Morphed:
+    """A changed graph and what was done."""
+
+    graph: LayerGraph
+    record: MorphRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NoSite:
+    """Nowhere to apply a morphism, and why."""
+
+    reason: str
+
+
+class Morphism(Protocol):
+    """One kind of change."""
+
+    name: str
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """Applies the change at a site drawn by `rng`; the graph given is never touched."""

@@ -1,0 +1,109 @@
+"""Removal of a unit: y = f(x) becomes y = x, and for a branch y = x + f(x) becomes y = x.
+
+All weights that stay are kept as they are. By rank, the unit that adds least information is drawn
+most often: the k-th of the ranking with probability proportional to 2^-k. At random, all units
+alike (the control that the paper compares with).
+"""
+
+import numpy as np
+
+from prune_mi.graph.edit import bypass
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.units import Unit, removable_units, remove_unit
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.records import MorphRecord
+
+_DROPOUTS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+
+
+class RemoveByRank:
+    """Removes a unit of small information gain."""
+
+    name = "remove-by-rank"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        candidates = {unit.name: unit for unit in _saving_units(graph, context.objective)}
+        ranked = [each for each in context.ranking if each.unit in candidates]
+        if not ranked:
+            return NoSite("no ranked unit is left whose removal saves any of the objective")
+        place = min(int(rng.geometric(0.5)) - 1, len(ranked) - 1)
+        chosen = ranked[place]
+        reason = (
+            f"adds {chosen.gain_bits:+.3f} bit (spread {chosen.gain_spread:.3f}), "
+            f"{_ordinal(place)} least of {len(ranked)}"
+        )
+        return _remove(graph, candidates[chosen.unit], self.name, reason)
+
+
+class RemoveAtRandom:
+    """Removes any unit that can go."""
+
+    name = "remove-at-random"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        candidates = _saving_units(graph, context.objective)
+        if not candidates:
+            return NoSite("no unit is left whose removal saves any of the objective")
+        chosen = candidates[int(rng.integers(len(candidates)))]
+        return _remove(graph, chosen, self.name, f"drawn from {len(candidates)} units")
+
+
+class RemoveDropout:
+    """Removes a dropout layer; in inference nothing changes."""
+
+    name = "remove-dropout"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        sites = [
+            unit for unit in removable_units(graph)
+            if unit.kind == "layer" and _class_of(graph, unit) in _DROPOUTS
+        ]  # fmt: skip
+        if not sites:
+            return NoSite("the graph has no dropout layer")
+        chosen = sites[int(rng.integers(len(sites)))]
+        slimmed = bypass(graph, chosen.after, chosen.before)
+        layers = tuple(graph.node_by_name[name].layer for name in chosen.nodes)
+        record = MorphRecord(self.name, chosen.name, layers, f"drawn from {len(sites)} dropouts")
+        return Morphed(slimmed, record)
+
+
+def saves(unit: Unit, objective: str) -> int:
+    """What a unit's removal takes off the objective; for `accuracy`, layers.
+
+    A normalisation alone counts for nothing: it is invertible, so a change of information across
+    it is an artefact of scaling, and its weights are few.
+    """
+    if objective == "params":
+        return unit.num_params if unit.kind != "layer" else 0
+    return unit.macs if objective == "macs" else len(unit.nodes)
+
+
+def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:
+    return [
+        unit
+        for unit in removable_units(graph)
+        if saves(unit, objective) > 0 and _class_of(graph, unit) not in _DROPOUTS
+    ]
+
+
+def _class_of(graph: LayerGraph, unit: Unit) -> str:
+    return graph.layer_of(graph.node_by_name[unit.nodes[0]]).class_name
+
+
+def _remove(graph: LayerGraph, unit: Unit, kind: str, reason: str) -> Morphed:
+    slimmed = remove_unit(graph, unit)
+    gone = tuple(name for name in graph.layers if name not in slimmed.layers)
+    return Morphed(slimmed, MorphRecord(kind, unit.name, gone, reason))
+
+
+def _ordinal(place: int) -> str:
+    return {0: "the", 1: "2nd", 2: "3rd"}.get(place, f"{place + 1}th")

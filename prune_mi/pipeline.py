@@ -1,0 +1,177 @@
+"""The story: a trained model goes in, a smaller one that is as accurate as allowed comes out.
+
+load -> study -> (rank -> propose -> screen -> train -> select) x generations
+     -> final training beside the control -> measure on untouched images -> write
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from prune_mi.config import OptimizeSettings, make_settings
+from prune_mi.data import Dataset, check_against_model, load_dataset
+from prune_mi.errors import BudgetError
+from prune_mi.execution.pool import WorkerPool, shut_down
+from prune_mi.keras_io.files import load_model
+from prune_mi.morphisms.catalog import resolve_mix
+from prune_mi.records import Observer, RunReport, SilentObserver
+from prune_mi.report import write_report
+from prune_mi.search.budget import Budget, plan_search
+from prune_mi.search.journal import Journal
+from prune_mi.stages.conclude import conclude, keep_safe
+from prune_mi.stages.finish import train_finalists
+from prune_mi.stages.generations import Search
+from prune_mi.stages.note_taker import NoteTaker
+from prune_mi.stages.prepare import classifier_shapes, study
+from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.share import reference_candidate, share_data
+from prune_mi.stages.timing import closing_seconds, generation_overhead, teacher_images
+
+
+def optimize(
+    model: str | Path,
+    *,
+    data: str,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    **settings: Any,
+) -> RunReport:
+    """Shrinks a trained Keras image classifier, as `prune-mi optimize` does.
+
+    Args:
+        model: A `.keras` or `.h5` file.
+        data: A data set's name, or the path of an `.npz`, an image folder or a
+            cifar-10-batches-py folder.
+        out: The run folder; None makes `prune-mi-runs/<model's name>`.
+        overwrite: Whether an earlier run's files in `out` may be replaced.
+        observer: Hears of progress.
+        **settings: Fields of `OptimizeSettings`, such as `budget="25m"` or
+            `max_accuracy_drop=0.02`.
+
+    Returns:
+        What was found; `report.json` in the run folder says the same.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    return run_optimize(
+        Path(model),
+        make_settings({**settings, "data": data}),
+        out=None if out is None else Path(out),
+        overwrite=overwrite,
+        observer=observer or SilentObserver(),
+    )
+
+
+def run_optimize(
+    model_path: Path,
+    settings: OptimizeSettings,
+    *,
+    out: Path | None,
+    overwrite: bool,
+    observer: Observer,
+    started: float | None = None,
+) -> RunReport:
+    """`optimize` with validated settings; `started` is when the budget's clock began."""
+    budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
+    notes = NoteTaker(observer)
+    resolve_mix(settings.mix)  # a wrong name must not cost the user the minutes before it is used
+
+    notes.phase("Loading the model and the data")
+    model = load_model(model_path)
+    data = _load_fitting_data(model, settings, notes)
+    folder = RunFolder(out or Path("prune-mi-runs") / model_path.stem, overwrite=overwrite)
+    try:
+        folder.write_settings(settings)
+        notes.phase("Studying the original")
+        subject = study(model, data, settings, notes)
+        reference = reference_candidate(subject)
+        notes.reference(reference.cost, subject.val_accuracy)
+        closing = closing_seconds(subject, data, control=settings.control)
+        _require_time(budget, closing)
+
+        notes.phase("Asking the original about the training images")
+        most = teacher_images(budget.total, subject)
+        search_data = share_data(folder.scratch, data, subject, settings, most_images=most)
+        workers = settings.workers or len(os.sched_getaffinity(0))
+        pool = WorkerPool(search_data.shared, workers=workers, observer=notes)
+
+        notes.phase("Searching")
+        outcome = Search(
+            subject,
+            reference,
+            search_data,
+            pool=pool,
+            settings=settings,
+            plan=plan_search(
+                _require_time(budget, closing),
+                max_generations=settings.generations,
+                overhead=generation_overhead(subject, settings, workers=workers),
+                control=settings.control,
+            ),
+            journal=Journal(folder.journal),
+            observer=notes,
+            on_elite=lambda elite: keep_safe(elite, folder, subject, data, model_path),
+        ).run()
+
+        notes.phase("Final training" + (" beside the control" if settings.control else ""))
+        notes.time_left(budget.remaining())
+        finalists = train_finalists(
+            outcome,
+            reference,
+            subject,
+            pool=pool,
+            settings=settings,
+            seconds=_time_before(budget, closing),
+            num_train_images=search_data.num_train_images,
+            observer=notes,
+        )
+        shut_down()
+
+        notes.phase("Measuring on images that no selection saw")
+        report = conclude(
+            model,
+            finalists,
+            outcome,
+            subject=subject,
+            data=data,
+            settings=settings,
+            folder=folder,
+            budget=budget,
+            model_path=model_path,
+            notes=notes.said,
+        )
+        write_report(report, folder.report)
+        return report
+    finally:
+        shut_down()
+        folder.clean()
+
+
+def _load_fitting_data(model: Any, settings: OptimizeSettings, observer: Observer) -> Dataset:
+    shape, num_classes = classifier_shapes(model)
+    height, width, channels = shape
+    data = load_dataset(settings.data, image_shape=(height, width, channels), seed=settings.seed)
+    for note in data.notes:
+        observer.note(note)
+    return check_against_model(data, input_shape=shape, num_classes=num_classes)
+
+
+def _time_before(budget: Budget, closing: float) -> float | None:
+    """Seconds left before the closing measurements must begin; None without a budget."""
+    remaining = budget.remaining()
+    return None if remaining is None else max(0.0, remaining - closing)
+
+
+def _require_time(budget: Budget, closing: float) -> float | None:
+    left = _time_before(budget, closing)
+    if left is not None and left < 0.3 * (budget.total or 0.0):
+        needed = (budget.elapsed() + closing) / 0.6
+        raise BudgetError(
+            f"the budget of {budget.total:.0f} s is too short: loading and measuring the original "
+            f"took {budget.elapsed():.0f} s and measuring the result will take about "
+            f"{closing:.0f} s; expected --budget {needed / 60:.0f}m or more"
+        )
+    return left

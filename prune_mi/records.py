@@ -1,0 +1,178 @@
+"""The records that cross module boundaries: frozen, typed, plain data."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Verdict = Literal["accepted", "over the allowed drop", "not smaller", "not trained", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model costs, counted from its graph.
+
+    Attributes:
+        num_params: Weights of every kind, trainable or not.
+        macs: Multiply-accumulates of one forward pass of one sample.
+        num_layers: Layers and operations, input layers included, as Keras's summary counts them.
+    """
+
+    num_params: int
+    macs: int
+    num_layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """One model as the report shows it. Accuracies are fractions in [0, 1].
+
+    Attributes:
+        val_accuracy: Over the validation images, which selection saw.
+        test_accuracy: Over test images that no selection saw.
+        full_test_accuracy: Over the whole test set, for comparison with published figures.
+        size_bytes: Size of the model's `.keras` file.
+    """
+
+    val_accuracy: float
+    test_accuracy: float
+    full_test_accuracy: float
+    num_params: int
+    macs: int
+    num_layers: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MorphRecord:
+    """One applied morphism.
+
+    Attributes:
+        kind: Name of the morphism in the catalog, such as `remove-by-rank`.
+        target: The unit or tensor it was applied to.
+        layers: Names of the layers that went or came.
+        reason: Why this site, for instance its information gain in bits.
+    """
+
+    kind: str
+    target: str
+    layers: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRecord:
+    """One child, as the journal and the report keep it.
+
+    Attributes:
+        name: `g2c3` is child 3 of generation 2; both count from 1.
+        parent: Name of the model it was made from; `reference` is the original.
+        morphs: What distinguishes it from `parent`, in order.
+        num_params, macs, num_layers: Its cost.
+        screened_accuracy: Validation accuracy repaired but untrained, or None.
+        trained_accuracy: Validation accuracy after training, or None.
+        images_trained: Images its own training has seen, all its slices together.
+        seconds: Time its evaluation took.
+        verdict: Accepted, or why not.
+        detail: The verdict's figures in a sentence, or the failure's message.
+    """
+
+    name: str
+    generation: int
+    parent: str
+    morphs: tuple[MorphRecord, ...]
+    num_params: int
+    macs: int
+    num_layers: int
+    screened_accuracy: float | None
+    trained_accuracy: float | None
+    images_trained: int
+    seconds: float
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """One generation: its parent, all its children, and the elite it ended with."""
+
+    index: int
+    parent: str
+    children: tuple[ChildRecord, ...]
+    elite: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything a run found out; `report.json` is this record.
+
+    Attributes:
+        smaller: Whether the result is smaller than the reference.
+        removals: The winner's whole lineage of morphs, in order.
+        images_trained: Images that the winner's lineage trained on (the control's too).
+        notes: What the run decided on its own and the user should know.
+        files: Written model files, relative to the run folder.
+    """
+
+    model: str
+    data: str
+    objective: str
+    max_accuracy_drop: float
+    smaller: bool
+    reference: ModelFacts
+    control: ModelFacts | None
+    result: ModelFacts
+    removals: tuple[MorphRecord, ...]
+    input_scaling: str
+    augmentation: str
+    validation: str
+    images_trained: int
+    elapsed_s: float
+    budget_s: float | None
+    generations: tuple[GenerationRecord, ...]
+    stop_reason: str
+    seed: int
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+class Observer(Protocol):
+    """Hears of a run's progress; the console's live display is one."""
+
+    def note(self, message: str) -> None:
+        """A decision the user should know of, in a sentence."""
+
+    def phase(self, title: str) -> None:
+        """A new part of the pipeline begins."""
+
+    def reference(self, cost: Cost, val_accuracy: float) -> None:
+        """The original was measured."""
+
+    def generation(self, index: int, total: int, parent: str) -> None:
+        """Generation `index` (from 1) of at most `total` begins."""
+
+    def child(self, record: ChildRecord) -> None:
+        """A child was screened or trained."""
+
+    def training(self, name: str, images_done: int, images_total: int) -> None:
+        """A training under way has seen `images_done` of `images_total` images."""
+
+    def time_left(self, seconds: float | None) -> None:
+        """The budget that remains, or None without a budget."""
+
+
+class SilentObserver:
+    """Hears everything and says nothing."""
+
+    def note(self, message: str) -> None: ...
+
+    def phase(self, title: str) -> None: ...
+
+    def reference(self, cost: Cost, val_accuracy: float) -> None: ...
+
+    def generation(self, index: int, total: int, parent: str) -> None: ...
+
+    def child(self, record: ChildRecord) -> None: ...
+
+    def training(self, name: str, images_done: int, images_total: int) -> None: ...
+
+    def time_left(self, seconds: float | None) -> None: ...

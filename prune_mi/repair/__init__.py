@@ -1,0 +1,1 @@
+"""What makes a changed network work again without training."""

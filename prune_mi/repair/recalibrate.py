@@ -1,0 +1,72 @@
+"""Batch-norm recalibration: exact statistics of a changed network over calibration images.
+
+With k batches of equal size, each with mean m_i and variance v_i, the statistics over all their
+images are mean = avg(m_i) and var = avg(v_i + m_i^2) - mean^2 (law of total variance). Setting the
+momentum to 0 makes a layer's moving statistics those of its last batch, so one forward pass in
+training mode yields all m_i and v_i. Dropout stays off.
+
+Source: Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, section 3 (precise BN).
+"""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from prune_mi.graph.edit import with_config, with_weights
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.keras_io.build import build_model
+
+_RANDOM_LAYERS = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"})
+
+
+def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
+    """Replaces every batch norm's moving statistics by exact ones.
+
+    Args:
+        graph: The changed graph.
+        batches: Scaled images in batches of equal size, float `(batch, ...)`.
+
+    Returns:
+        The graph with new moving statistics; the same graph if it has no batch norm.
+    """
+    names = [
+        name for name, layer in graph.layers.items() if layer.class_name == "BatchNormalization"
+    ]
+    if not names:
+        return graph
+    quiet = {
+        name: {"rate": 0.0}
+        for name, layer in graph.layers.items()
+        if layer.class_name in _RANDOM_LAYERS
+    }
+    instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
+    frozen = {name: {"trainable": True} for name in names}
+    model = build_model(with_config(with_config(graph, {**quiet, **instant}), frozen))
+    layers = {name: model.get_layer(name) for name in names}
+    mean: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
+    square: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
+    count = 0
+    for batch in batches:
+        model(keras.ops.convert_to_tensor(batch), training=True)
+        count += 1
+        for name, layer in layers.items():
+            batch_mean = np.asarray(layer.moving_mean, dtype=np.float64)
+            batch_variance = np.asarray(layer.moving_variance, dtype=np.float64)
+            mean[name] = mean[name] + batch_mean
+            square[name] = square[name] + batch_variance + batch_mean**2
+    if count == 0:
+        raise ValueError("recalibrate received no batches; expected at least one")
+    updates = {}
+    for name in names:
+        layer_def = graph.layers[name]
+        new_mean = mean[name] / count
+        fresh = {
+            "moving_mean": new_mean,
+            "moving_variance": np.maximum(square[name] / count - new_mean**2, 0.0),
+        }
+        updates[name] = tuple(
+            np.asarray(fresh[weight_name], dtype=weight.dtype) if weight_name in fresh else weight
+            for weight, weight_name in zip(layer_def.weights, layer_def.weight_names, strict=True)
+        )
+    return with_weights(graph, updates)

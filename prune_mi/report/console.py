@@ -1,0 +1,175 @@
+"""The progress that a person watches: a live area in a terminal, plain lines in a log."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from prune_mi.config import Objective
+from prune_mi.records import ChildRecord, Cost, Observer, SilentObserver
+from prune_mi.report.progress import RunState, child_parts, live_area
+from prune_mi.report.wording import clock_text, count_text, printable
+
+LOG_INTERVAL_S = 15.0
+"""In plain lines, the least time between two reports of one training."""
+
+
+def open_observer(
+    console: Console, *, quiet: bool = False, objective: Objective = "macs"
+) -> AbstractContextManager[Observer]:
+    """Opens the observer to hand to the pipeline.
+
+    Args:
+        console: Where to show progress; one on stderr keeps stdout free for `--json`.
+        quiet: Whether to say nothing at all.
+        objective: What the run makes small.
+    """
+    return nullcontext(SilentObserver()) if quiet else LiveConsole(console, objective=objective)
+
+
+class LiveConsole:
+    """An `Observer` that shows a run's progress; a context manager.
+
+    Notes, phases, generations and children are lines that stay; below them, in a terminal, an area
+    redrawn in place holds the clock, the generation, the best so far and the trainings under way.
+    Where nobody can watch it redraw (a log file, CI), every line opens with the elapsed time and
+    trainings are lines too, at most one each `LOG_INTERVAL_S` seconds a name.
+
+    May be called from several threads.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        objective: Objective = "macs",
+        live: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepares the display; entering the context starts it.
+
+        Args:
+            console: Where to show it.
+            objective: Decides which accepted child counts as best, and which cost is shown.
+            live: Whether to redraw in place; None asks the console.
+            clock: Seconds that never go back.
+        """
+        self._console = console
+        self._clock = clock
+        self._state = RunState(objective, started_s=clock())
+        self._logged_s: dict[str, float] = {}
+        # Guards the state alone and is never held while printing: the display's own thread takes
+        # rich's lock first and this one second.
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        if live if live is not None else console.is_interactive and console.file.isatty():
+            self._live = Live(
+                console=console,
+                get_renderable=self.__rich__,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=not console.stderr,
+            )
+
+    def __enter__(self) -> Self:
+        """Starts the live area, if there is one."""
+        if self._live is not None:
+            self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Takes the live area away; the lines stay."""
+        if self._live is not None:
+            self._live.stop()
+
+    def reference(self, cost: Cost, val_accuracy: float) -> None:
+        """Tells the original's cost and validation accuracy; not part of `Observer`.
+
+        From then on costs are shown as a fraction of the original's; without it, in full.
+        """
+        with self._lock:
+            self._state.reference_cost = cost
+            self._state.reference_accuracy = val_accuracy
+
+    def note(self, message: str) -> None:
+        """Prints a decision that the user should know of."""
+        self._print(Text.assemble(("note: ", "bold yellow"), printable(message)))
+
+    def phase(self, title: str) -> None:
+        """Prints the part of the pipeline that begins; trainings of the last one are over."""
+        with self._lock:
+            self._state.phase = printable(title)
+            self._state.trainings.clear()
+        self._print(Text(printable(title), style="bold cyan"))
+
+    def generation(self, index: int, total: int, parent: str) -> None:
+        """Prints the generation that begins, its parent, and the time left."""
+        with self._lock:
+            self._state.begin_generation(index, total, parent)
+            left = self._state.time_left_text(self._clock())
+        title = f"generation {index}/{total} from {printable(parent)}"
+        self._print(Text(f"{title}, {left}" if left else title, style="bold"))
+
+    def child(self, record: ChildRecord) -> None:
+        """Prints a child's morphisms, accuracies, cost and verdict."""
+        with self._lock:
+            self._state.hear_child(record)
+            reference, objective = self._state.reference_cost, self._state.objective
+        parts = child_parts(record, reference, objective)
+        line = Text("  ").join(parts)
+        if self._live is None or line.cell_len <= self._console.width:
+            self._print(line)
+            return
+        # Too long for one line of a terminal: morphisms wrap under each other, figures come last.
+        name, morphs, figures = parts
+        indent = name.cell_len + 2
+        wrapped = morphs.wrap(self._console, max(self._console.width - indent, 20))
+        wrapped.extend(figures.wrap(self._console, max(self._console.width - indent, 20)))
+        for row in wrapped:
+            row.rstrip()
+        self._print(Text.assemble(name, "  ", Text("\n" + " " * indent).join(wrapped)))
+
+    def training(self, name: str, images_done: int, images_total: int) -> None:
+        """Moves a training's bar; in plain lines, prints it now and then."""
+        with self._lock:
+            now = self._clock()
+            self._state.hear_training(name, images_done, images_total, now)
+            logged = self._logged_s.get(name)
+            due = logged is None or now - logged >= LOG_INTERVAL_S
+            if self._live is not None or not due:
+                return
+            self._logged_s[name] = now
+        done = images_done / images_total if images_total else 1.0
+        self._print(
+            Text(
+                f"{printable(name)}  training {count_text(images_done)} of "
+                f"{count_text(images_total)} images ({done:.0%})"
+            )
+        )
+
+    def time_left(self, seconds: float | None) -> None:
+        """Sets the countdown, or takes it away."""
+        with self._lock:
+            self._state.deadline_s = None if seconds is None else self._clock() + seconds
+
+    def __rich__(self) -> RenderableType:
+        """What the live area shows now."""
+        with self._lock:
+            return live_area(self._state, self._clock())
+
+    def _print(self, line: Text) -> None:
+        if self._live is None:
+            line = Text.assemble(f"{clock_text(self._clock() - self._state.started_s)}  ", line)
+        # A log keeps one event a line, however long; a terminal wraps at words.
+        self._console.print(line, soft_wrap=self._live is None, highlight=False)

@@ -1,0 +1,203 @@
+"""What is known of a run under way, and how the live area and a line of text show it.
+
+No input or output happens here: `console.py` owns the terminal, the clock and the lock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from prune_mi.config import Objective
+from prune_mi.records import ChildRecord, Cost
+from prune_mi.report.wording import (
+    clock_text,
+    count_text,
+    morph_text,
+    printable,
+    quantity_text,
+)
+
+_MOST_BARS = 8
+_VERDICT_STYLES = {"accepted": "bold green", "failed": "bold red", "not trained": "dim"}
+
+
+@dataclass(slots=True)
+class Training:
+    """A training under way; `started_s` and `images_before` are where its speed counts from."""
+
+    images_done: int
+    images_total: int
+    started_s: float
+    images_before: int
+
+    def seconds_left(self, now_s: float) -> float | None:
+        """Time to its end at its mean speed so far, or None while that is unknown."""
+        seen = self.images_done - self.images_before
+        if seen <= 0 or now_s <= self.started_s:
+            return None
+        return (self.images_total - self.images_done) * (now_s - self.started_s) / seen
+
+
+@dataclass(slots=True)
+class RunState:
+    """What the observer has heard so far. Times are seconds on the observer's clock."""
+
+    objective: Objective
+    started_s: float
+    phase: str = ""
+    generation: tuple[int, int, str] | None = None
+    deadline_s: float | None = None
+    reference_cost: Cost | None = None
+    reference_accuracy: float | None = None
+    best: ChildRecord | None = None
+    last: ChildRecord | None = None
+    accepted: dict[str, ChildRecord] = field(default_factory=dict)
+    heard: dict[str, ChildRecord] = field(default_factory=dict)
+    trainings: dict[str, Training] = field(default_factory=dict)
+
+    def begin_generation(self, index: int, total: int, parent: str) -> None:
+        """A generation's parent is the search's own word on which child is best so far."""
+        self.generation = (index, total, parent)
+        self.best = self.accepted.get(parent, self.best)
+        self.heard.clear()
+        self.trainings.clear()
+
+    def hear_child(self, record: ChildRecord) -> None:
+        """Counts a child, ends its training, and keeps it where it is the best so far."""
+        self.last = record
+        self.heard[record.name] = record
+        self.trainings.pop(record.name, None)
+        if record.verdict == "accepted":
+            self.accepted[record.name] = record
+            if self.best is None or self._rank(record) < self._rank(self.best):
+                self.best = record
+
+    def hear_training(self, name: str, images_done: int, images_total: int, now_s: float) -> None:
+        """Moves a training's bar, and takes it away at its end."""
+        if images_done >= images_total:
+            self.trainings.pop(name, None)
+            return
+        known = self.trainings.get(name)
+        if known is None or images_done < known.images_done:
+            self.trainings[name] = Training(images_done, images_total, now_s, images_done)
+        else:
+            known.images_done, known.images_total = images_done, images_total
+
+    def time_left_text(self, now_s: float) -> str:
+        """`21:48 left`, or nothing without a budget."""
+        return "" if self.deadline_s is None else f"{clock_text(self.deadline_s - now_s)} left"
+
+    def _rank(self, record: ChildRecord) -> tuple[float, float]:
+        if self.objective == "accuracy":
+            return (-(record.trained_accuracy or record.screened_accuracy or 0.0), record.macs)
+        if self.objective == "params":
+            return (record.num_params, record.macs)
+        return (record.macs, record.num_params)
+
+
+def child_parts(record: ChildRecord, reference: Cost | None, objective: Objective) -> list[Text]:
+    """A child's line in three parts: its name, its morphisms, its figures and verdict."""
+    figures = Text()
+    for label, accuracy in (
+        ("screened", record.screened_accuracy),
+        ("trained", record.trained_accuracy),
+    ):
+        if accuracy is not None:
+            figures.append(f"{label} {accuracy:.3f}  ")
+    figures.append(f"{_cost_text(record, reference, objective)}  ")
+    verdict: str = record.verdict
+    if record.verdict == "failed":
+        verdict = f"failed: {printable(record.detail)}"
+    figures.append(verdict, style=_VERDICT_STYLES.get(record.verdict, "yellow"))
+    morphs = " ".join(morph_text(morph) for morph in record.morphs) or "unchanged"
+    return [Text(printable(record.name), style="bold"), Text(morphs), figures]
+
+
+def live_area(state: RunState, now_s: float) -> RenderableType:
+    """The area redrawn in place: phase and clock, generation, best so far, trainings."""
+    head = Table.grid(expand=True, padding=(0, 1))
+    head.add_column(no_wrap=True, overflow="ellipsis")
+    head.add_column(no_wrap=True, justify="right")
+    times = [f"{clock_text(now_s - state.started_s)} elapsed", state.time_left_text(now_s)]
+    head.add_row(Text(state.phase, style="bold cyan"), ", ".join(filter(None, times)))
+    rows: list[RenderableType] = [head]
+    rows += [_one_line(text) for text in (_generation_text(state), _best_text(state)) if text]
+    if state.trainings:
+        rows.append(_bars(state.trainings, now_s))
+    return Group(*rows)
+
+
+def _generation_text(state: RunState) -> str:
+    if state.generation is None:
+        return ""
+    index, total, parent = state.generation
+    heard = state.heard.values()
+    counts = (
+        ("screened", sum(record.screened_accuracy is not None for record in heard)),
+        ("trained", sum(record.trained_accuracy is not None for record in heard)),
+        ("accepted", sum(record.verdict == "accepted" for record in heard)),
+    )
+    told = ", ".join(f"{number} {word}" for word, number in counts)
+    last = "" if state.last is None else f", last {printable(state.last.name)}"
+    return f"generation {index}/{total} from {printable(parent)}: {told}{last}"
+
+
+def _best_text(state: RunState) -> str:
+    best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
+    told = "" if accuracy is None else f" {accuracy:.3f}"
+    if best is None:
+        if cost is None:
+            return ""
+        return (
+            f"best so far: the reference, accuracy{told}, {_full_cost_text(cost, state.objective)}"
+        )
+    parts = [f"best so far: {printable(best.name)}"]
+    if best.trained_accuracy is not None:
+        parts.append(
+            f"accuracy {best.trained_accuracy:.3f}" + (f" (reference{told})" if told else "")
+        )
+    parts.append(_cost_text(best, cost, state.objective))
+    return ", ".join(parts)
+
+
+def _cost_text(record: ChildRecord, reference: Cost | None, objective: Objective) -> str:
+    own = Cost(record.num_params, record.macs, record.num_layers)
+    if objective == "params" and reference is not None and reference.num_params > 0:
+        return f"params {own.num_params / reference.num_params:.2f}x"
+    if objective != "params" and reference is not None and reference.macs > 0:
+        return f"macs {own.macs / reference.macs:.2f}x"
+    return _full_cost_text(own, objective)
+
+
+def _full_cost_text(cost: Cost, objective: Objective) -> str:
+    if objective == "params":
+        return f"params {count_text(cost.num_params)}"
+    return f"macs {quantity_text(cost.macs)}"
+
+
+def _one_line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _bars(trainings: dict[str, Training], now_s: float) -> RenderableType:
+    table = Table.grid(expand=True, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for _ in range(2):
+        table.add_column(no_wrap=True, justify="right")
+    shown: Sequence[tuple[str, Training]] = list(trainings.items())[:_MOST_BARS]
+    for name, training in shown:
+        left = training.seconds_left(now_s)
+        table.add_row(
+            Text(printable(name)),
+            ProgressBar(total=training.images_total, completed=training.images_done),
+            f"{quantity_text(training.images_done)}/{quantity_text(training.images_total)} images",
+            "--:--" if left is None else clock_text(left),
+        )
+    if len(trainings) > len(shown):
+        table.add_row("...", f"and {len(trainings) - len(shown)} more", "", "")
+    return table

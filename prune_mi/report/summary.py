@@ -1,0 +1,201 @@
+"""The closing summary: reference, control and result side by side, then every change and why.
+
+Everything wraps and nothing is cut off, from 80 columns upwards.
+"""
+
+from collections.abc import Callable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from prune_mi.records import ModelFacts, MorphRecord, RunReport
+from prune_mi.report.wording import (
+    accuracy_text,
+    clock_text,
+    count_text,
+    difference_text,
+    is_insertion,
+    is_removal,
+    printable,
+    quantity_text,
+    relative_text,
+    size_text,
+)
+
+_Row = tuple[str, Callable[[ModelFacts], str], Callable[[ModelFacts, ModelFacts], str]]
+
+# Each row: its label, a model's figure, and the change from the first model to the second.
+_ROWS: tuple[_Row, ...] = (
+    (
+        "params",
+        lambda model: count_text(model.num_params),
+        lambda old, new: relative_text(new.num_params, old.num_params),
+    ),
+    (
+        "MACs",
+        lambda model: quantity_text(model.macs),
+        lambda old, new: relative_text(new.macs, old.macs),
+    ),
+    (
+        "layers",
+        lambda model: count_text(model.num_layers),
+        lambda old, new: f"{new.num_layers - old.num_layers:+,}".replace("+0", "0"),
+    ),
+    (
+        "size",
+        lambda model: size_text(model.size_bytes),
+        lambda old, new: relative_text(new.size_bytes, old.size_bytes),
+    ),
+    (
+        "validation accuracy",
+        lambda model: accuracy_text(model.val_accuracy),
+        lambda old, new: difference_text(new.val_accuracy, old.val_accuracy),
+    ),
+    (
+        "test accuracy (unseen by selection)",
+        lambda model: accuracy_text(model.test_accuracy),
+        lambda old, new: difference_text(new.test_accuracy, old.test_accuracy),
+    ),
+    (
+        "full test accuracy",
+        lambda model: accuracy_text(model.full_test_accuracy),
+        lambda old, new: difference_text(new.full_test_accuracy, old.full_test_accuracy),
+    ),
+)
+
+
+def print_summary(report: RunReport, console: Console) -> None:
+    """Prints what a run found: the figures, every change and its reason, notes and files.
+
+    Args:
+        report: The run's report.
+        console: Where to print; its width decides where lines wrap.
+    """
+    console.print()
+    console.print(_verdict(report), highlight=False)
+    console.print()
+    console.print(_figures(report))
+    console.print()
+    if report.control is not None:
+        console.print(_against_control(report, report.control), highlight=False)
+        console.print()
+    console.print(_changes(report.removals), highlight=False)
+    for index, morph in enumerate(report.removals, start=1):
+        console.print(_change(index, morph), highlight=False)
+    if report.notes:
+        console.print()
+        console.print(Text("Notes", style="bold"))
+        console.print(_pairs([("-", note) for note in report.notes]), highlight=False)
+    console.print()
+    console.print(_pairs(_closing(report)), highlight=False)
+
+
+def _verdict(report: RunReport) -> Text:
+    old, new = report.reference, report.result
+    if report.smaller:
+        return Text.assemble(
+            ("Smaller: ", "bold green"),
+            f"{relative_text(new.macs, old.macs)} MACs, "
+            f"{relative_text(new.num_params, old.num_params)} params, test accuracy "
+            f"{difference_text(new.test_accuracy, old.test_accuracy)}.",
+        )
+    if report.removals:
+        return Text.assemble(
+            ("Not smaller: ", "bold yellow"),
+            "the result differs from the original, as listed below, and costs no less.",
+        )
+    return Text.assemble(
+        ("Nothing smaller ", "bold yellow"),
+        f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop)} in "
+        "validation accuracy: the original is written out unchanged.",
+    )
+
+
+def _figures(report: RunReport) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table.add_column("")
+    models = [("reference", report.reference, "")]
+    if report.control is not None:
+        models.append(("control", report.control, ""))
+    models.append(("result", report.result, "bold"))
+    for title, _, style in models:
+        table.add_column(title, justify="right", no_wrap=True, style=style)
+    table.add_column("change", justify="right", no_wrap=True)
+    for label, figure, change in _ROWS:
+        cells = [figure(model) for _, model, _ in models]
+        table.add_row(label, *cells, change(report.reference, report.result))
+    return table
+
+
+def _against_control(report: RunReport, control: ModelFacts) -> Text:
+    return Text(
+        "The control is the original, unpruned, trained on as many images as the result "
+        f"({quantity_text(report.images_trained)}); against it the result's test accuracy is "
+        f"{difference_text(report.result.test_accuracy, control.test_accuracy)}."
+    )
+
+
+def _changes(morphs: Sequence[MorphRecord]) -> Text:
+    counts = (
+        ("removal", sum(is_removal(morph) for morph in morphs)),
+        ("insertion", sum(is_insertion(morph) for morph in morphs)),
+    )
+    told = ", ".join(_counted(count, word) for word, count in counts if count)
+    if not morphs:
+        return Text("Nothing was removed or inserted.", style="bold")
+    return Text.assemble(("What changed, in order", "bold"), f" ({told or len(morphs)})")
+
+
+def _change(index: int, morph: MorphRecord) -> Table:
+    style = "red" if is_removal(morph) else "green" if is_insertion(morph) else ""
+    kind, target = printable(morph.kind), printable(morph.target)
+    layers = ", ".join(printable(name) for name in morph.layers)
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(no_wrap=True, style="dim")
+    lines.add_column(overflow="fold")
+    lines.add_row("layers", Text(layers or "none"))
+    lines.add_row("reason", Text(printable(morph.reason)))
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", width=3)
+    table.add_column(overflow="fold")
+    table.add_row(str(index), Text.assemble((kind, style), "  ", (target, "bold")))
+    table.add_row("", lines)
+    return table
+
+
+def _closing(report: RunReport) -> list[tuple[str, str]]:
+    elapsed = clock_text(report.elapsed_s)
+    if report.budget_s is not None:
+        elapsed += f" of {clock_text(report.budget_s)}"
+    aim = f"{report.objective}, at most {accuracy_text(report.max_accuracy_drop)} accuracy lost"
+    generations = len(report.generations)
+    children = sum(len(generation.children) for generation in report.generations)
+    return [
+        ("model", report.model),
+        ("data", f"{report.data}, scaling {report.input_scaling}"),
+        ("validation", report.validation),
+        ("objective", f"{aim}, seed {report.seed}"),
+        ("searched", f"{_counted(generations, 'generation')}, {children} children"),
+        ("stopped", report.stop_reason),
+        (
+            "trained",
+            f"{count_text(report.images_trained)} images, augmentation {report.augmentation}",
+        ),
+        ("time", f"{elapsed} (minutes:seconds)"),
+        ("files", ", ".join(report.files) or "none"),
+    ]
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for label, text in pairs:
+        table.add_row(label, Text(printable(text)))
+    return table

@@ -1,0 +1,82 @@
+"""Numbers, durations and morphisms in the words that the console and the summary share."""
+
+from prune_mi.records import MorphRecord
+
+
+def count_text(count: int) -> str:
+    """`78666` as `78,666`."""
+    return f"{count:,}"
+
+
+def quantity_text(quantity: float) -> str:
+    """`12501632` as `12.5 M`: three digits and a decimal unit."""
+    return _scaled(float(quantity), 1000.0, ("", " k", " M", " G", " T"))
+
+
+def size_text(size_bytes: int) -> str:
+    """`1048576` as `1.00 MiB`: three digits and a binary unit."""
+    return _scaled(float(size_bytes), 1024.0, (" B", " KiB", " MiB", " GiB", " TiB"))
+
+
+def accuracy_text(accuracy: float) -> str:
+    """A fraction in [0, 1] with the four digits that ten thousand test images resolve."""
+    return f"{accuracy:.4f}"
+
+
+def clock_text(seconds: float) -> str:
+    """`192.4` as `03:12`; minutes go on past 59, so that a log's column stays one format."""
+    whole = max(0, int(seconds))
+    return f"{whole // 60:02d}:{whole % 60:02d}"
+
+
+def relative_text(now: int, before: int) -> str:
+    """The change from `before` to `now` in per cent, such as `-35.2 %`."""
+    if now == before:
+        return "0 %"
+    if before == 0:
+        return "n/a"
+    return f"{(now - before) / before * 100:+.1f} %"
+
+
+def difference_text(now: float, before: float) -> str:
+    """The change from accuracy `before` to accuracy `now`, such as `-0.0123`."""
+    change = round(now - before, 4)
+    return f"{change:+.4f}" if change else "0.0000"
+
+
+def printable(text: str) -> str:
+    """One printable line: a layer's name comes from a file and may hold terminal escapes."""
+    line = " ".join(text.split())
+    return "".join(char if char.isprintable() else "?" for char in line)
+
+
+def morph_text(morph: MorphRecord) -> str:
+    """A morphism in a few characters: `-branch add_4`, `+dropout relu_3`."""
+    kind, target = printable(morph.kind), printable(morph.target)
+    if is_removal(morph):
+        return f"-{target}"
+    if is_insertion(morph):
+        return f"+{kind.removeprefix('insert').lstrip('-')} {target}"
+    return f"{kind} {target}"
+
+
+def is_removal(morph: MorphRecord) -> bool:
+    """Whether layers went."""
+    return morph.kind.startswith("remove")
+
+
+def is_insertion(morph: MorphRecord) -> bool:
+    """Whether layers came."""
+    return morph.kind.startswith("insert")
+
+
+def _scaled(value: float, base: float, units: tuple[str, ...]) -> str:
+    index = 0
+    # Compared as it will be rounded, so that 999,600 is `1.00 M` and not `1000 k`.
+    while round(value) >= base and index < len(units) - 1:
+        value /= base
+        index += 1
+    if index == 0:
+        return f"{value:.0f}{units[0]}"
+    decimals = 2 if round(value, 2) < 10 else 1 if round(value, 1) < 100 else 0
+    return f"{value:.{decimals}f}{units[index]}"

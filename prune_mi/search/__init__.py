@@ -1,0 +1,1 @@
+"""The hill climber, pure."""

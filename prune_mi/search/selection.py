@@ -1,0 +1,100 @@
+"""Which children are worth training, and which one is accepted.
+
+Screened children are repaired but untrained, so their loss of accuracy says how much there is to
+win back, not what they end at. A child's merit is what it saves over what it puts at risk:
+
+    merit = saved share of the cost / (accuracy lost + allowed drop)
+
+The allowed drop in the denominator keeps many harmless removals at once ahead of a single one.
+"""
+
+from collections.abc import Sequence
+
+from prune_mi.graph.cost import objective_cost
+from prune_mi.search.candidate import Candidate
+
+
+def merit(
+    candidate: Candidate, *, elite: Candidate, floor: float, allowed: float, objective: str
+) -> float:
+    """The merit of a screened candidate.
+
+    Args:
+        candidate: With an accuracy.
+        elite: The best accepted model so far.
+        floor: The lowest accuracy that may be accepted.
+        allowed: The allowed drop, a fraction.
+        objective: `macs`, `params` or `accuracy`.
+
+    Returns:
+        For `accuracy`, the accuracy itself.
+    """
+    accuracy = candidate.accuracy or 0.0
+    if objective == "accuracy":
+        return accuracy
+    before = objective_cost(elite.cost, objective)
+    saved = (before - objective_cost(candidate.cost, objective)) / max(before, 1)
+    lost = max(0.0, floor + allowed - accuracy)
+    return saved / (lost + max(allowed, 0.005))
+
+
+def choose_for_training(
+    candidates: Sequence[Candidate],
+    count: int,
+    *,
+    elite: Candidate,
+    floor: float,
+    allowed: float,
+    objective: str,
+) -> tuple[Candidate, ...]:
+    """The candidate of greatest merit, then each time the best of those safer than the last.
+
+    The hedge makes it likely that one child of a generation stays within the allowed drop. Where
+    no safer one is left, the best of the rest follow.
+    """
+
+    def value(candidate: Candidate) -> float:
+        return merit(candidate, elite=elite, floor=floor, allowed=allowed, objective=objective)
+
+    left = [each for each in candidates if improves(each, elite, objective)]
+    left.sort(key=value, reverse=True)
+    chosen: list[Candidate] = []
+    while left and len(chosen) < count:
+        safer = [each for each in left if chosen and _accuracy(each) > _accuracy(chosen[-1])]
+        best = (safer or left)[0]
+        chosen.append(best)
+        left.remove(best)
+    return tuple(chosen)
+
+
+def improves(candidate: Candidate, elite: Candidate, objective: str) -> bool:
+    """Whether a candidate costs less than the elite; `accuracy` asks for no saving."""
+    if objective == "accuracy":
+        return True
+    return objective_cost(candidate.cost, objective) < objective_cost(elite.cost, objective)
+
+
+def acceptable(candidate: Candidate, *, elite: Candidate, floor: float, objective: str) -> bool:
+    """Whether a trained candidate may replace the elite.
+
+    It must cost less and stay at or above the floor; for `accuracy`, the paper's objective, it
+    must be more accurate than the elite.
+    """
+    if candidate.accuracy is None:
+        return False
+    if objective == "accuracy":
+        return candidate.accuracy > (elite.accuracy or 0.0)
+    return candidate.accuracy >= floor and improves(candidate, elite, objective)
+
+
+def best_of(candidates: Sequence[Candidate], objective: str) -> Candidate:
+    """The cheapest, the more accurate of equals; for `accuracy`, the most accurate."""
+    if objective == "accuracy":
+        return max(candidates, key=_accuracy)
+    return min(
+        candidates, key=lambda each: (objective_cost(each.cost, objective), -_accuracy(each))
+    )
+
+
+def _accuracy(candidate: Candidate) -> float:
+    return candidate.accuracy or 0.0

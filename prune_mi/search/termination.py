@@ -1,0 +1,40 @@
+"""When the search stops: the reason as a value whose text the report shows."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """What a stopping rule may look at after a generation."""
+
+    generation: int
+    flat_generations: int
+    proposals: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingRules:
+    """Plain rules; the first that holds names the reason.
+
+    Attributes:
+        generations: Generations at most.
+        patience: Generations in a row without an accepted child.
+        min_seconds: Time that one more generation needs.
+    """
+
+    generations: int
+    patience: int
+    min_seconds: float
+
+    def reason(self, state: SearchState) -> str | None:
+        """Why to stop now, or None."""
+        if state.proposals == 0:
+            return "no unit is left whose removal would be new and would save anything"
+        if state.generation >= self.generations:
+            return f"all {self.generations} generations were made"
+        if state.flat_generations >= self.patience:
+            return f"{self.patience} generations in a row accepted no child"
+        if state.seconds_left is not None and state.seconds_left < self.min_seconds:
+            return "the budget leaves no time for another generation"
+        return None

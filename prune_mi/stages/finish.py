@@ -1,0 +1,113 @@
+"""The final training of the winner, beside the control."""
+
+from dataclasses import dataclass
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.records import Observer
+from prune_mi.search.budget import final_images
+from prune_mi.search.candidate import Candidate
+from prune_mi.search.selection import acceptable
+from prune_mi.stages.generations import SearchOutcome, after_training, training_task
+from prune_mi.stages.prepare import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Finalists:
+    """The result and the control.
+
+    Attributes:
+        result: The winner after its final training, or the reference.
+        control: The original trained for `control_images` images, or None.
+    """
+
+    result: Candidate
+    control: LayerGraph | None
+    control_val_accuracy: float
+    control_images: int
+
+
+def train_finalists(
+    outcome: SearchOutcome,
+    reference: Candidate,
+    subject: Subject,
+    *,
+    pool: WorkerPool,
+    settings: OptimizeSettings,
+    seconds: float | None,
+    num_train_images: int,
+    observer: Observer,
+) -> Finalists:
+    """Trains the winner further and, beside it, the original for as many images as its lineage.
+
+    Where no child was accepted, one that came close gets this last chance. The winner keeps its
+    weights from before where training made it worse on validation.
+    """
+    elite = outcome.elite
+    finalist = elite
+    if elite.name == reference.name and outcome.promising is not None:
+        finalist = outcome.promising
+        observer.note(
+            f"No child was accepted; {finalist.name} came close and gets the final training."
+        )
+    if finalist.name == reference.name:
+        return Finalists(reference, None, subject.val_accuracy, 0)
+    wanted = round(settings.final_epochs * num_train_images)
+    if seconds is not None and outcome.speed is not None:
+        wanted = final_images(
+            seconds,
+            images_so_far=finalist.images_trained,
+            child_rate=outcome.speed.images_per_second(finalist.cost.macs),
+            reference_rate=outcome.speed.images_per_second(reference.cost.macs),
+            overhead=outcome.speed.overhead_seconds,
+            wanted=wanted,
+            control=settings.control,
+        )
+    tasks = []
+    if wanted > 0:
+        tasks.append(training_task(finalist, subject, settings, num_images=wanted, seconds=seconds))
+    if settings.control:
+        lineage = finalist.images_trained + wanted
+        tasks.append(
+            training_task(
+                Candidate("control", reference.graph, reference.cost, "reference", (), ()),
+                subject,
+                settings,
+                num_images=max(1, lineage),
+                seconds=seconds,
+                damage=subject.val_accuracy - (finalist.screened_accuracy or 0.0),
+            )
+        )
+    result, control, control_accuracy, control_images = finalist, None, 0.0, 0
+    for done in pool.run(tasks):
+        if isinstance(done, FailedEvaluation):
+            observer.note(f"The training of {done.name} failed: {done.message}")
+        elif done.name == "control":
+            control, control_accuracy = done.graph, done.accuracy
+            control_images = done.images_trained
+        else:
+            trained = after_training(finalist, done)
+            if (trained.accuracy or 0.0) >= (finalist.accuracy or 0.0):
+                result = trained
+            else:
+                observer.note(
+                    f"Final training lowered validation accuracy from {finalist.accuracy:.4f} to "
+                    f"{trained.accuracy:.4f}; the weights from before it are kept."
+                )
+    floor = subject.val_accuracy - settings.max_accuracy_drop
+    if finalist is not elite and not acceptable(
+        result, elite=reference, floor=floor, objective=settings.objective
+    ):
+        observer.note(
+            f"{finalist.name} ended at {result.accuracy:.4f} on validation, below the allowed "
+            f"{floor:.4f}; it is not kept."
+        )
+        result = reference
+    if control is not None and control_images != result.images_trained:
+        observer.note(
+            f"The control was trained on {control_images:,} images, the result's lineage on "
+            f"{result.images_trained:,}."
+        )
+    return Finalists(result, control, control_accuracy, control_images)

@@ -1,0 +1,85 @@
+"""Lays out the arrays that child processes read, and the reference candidate."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset, stratified_sample
+from prune_mi.execution.shared_data import SharedData, write_shared
+from prune_mi.graph.cost import graph_cost
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.prepare import Subject, teacher_targets, validation_images
+from prune_mi.training.distillation import distillation_targets
+
+
+@dataclass(frozen=True, slots=True)
+class SearchData:
+    """What the search works on.
+
+    Attributes:
+        shared: For the workers.
+        num_train_images: Images that children train on.
+        ranking_images, ranking_labels: Raw training images, stratified, for information gains.
+    """
+
+    shared: SharedData
+    num_train_images: int
+    ranking_images: np.ndarray
+    ranking_labels: np.ndarray
+
+
+def share_data(
+    folder: Path,
+    data: Dataset,
+    subject: Subject,
+    settings: OptimizeSettings,
+    *,
+    most_images: int | None,
+) -> SearchData:
+    """Writes shuffled training images with their targets, and shuffled validation images.
+
+    The original is asked about every training image once, so that all trainings share its
+    answers; `most_images` bounds how many that are, and the training images with them.
+    """
+    rng = np.random.default_rng((settings.seed, 3))
+    train = rng.permutation(subject.roles.train)
+    if most_images is not None:
+        train = train[: max(most_images, settings.calibration_images)]
+    images, labels = np.asarray(data.x_train[train]), data.y_train[train]
+    teacher = teacher_targets(subject, images) if settings.training.distillation > 0 else None
+    val_images, val_labels = validation_images(data, subject.roles)
+    shuffled = rng.permutation(len(val_labels))
+    write_shared(
+        folder,
+        {
+            "train_images": images,
+            "train_targets": distillation_targets(labels, teacher, num_classes=subject.num_classes),
+            "val_images": np.asarray(val_images[shuffled]),
+            "val_labels": val_labels[shuffled],
+        },
+    )
+    shared = SharedData(
+        folder=folder,
+        scaling=subject.scaling,
+        augmentation=subject.augmentation,
+        num_classes=subject.num_classes,
+        screening_images=settings.screening_images,
+        calibration_images=settings.calibration_images,
+    )
+    sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
+    return SearchData(shared, len(train), images[sample], labels[sample])
+
+
+def reference_candidate(subject: Subject) -> Candidate:
+    """The original as the search's first parent."""
+    return Candidate(
+        name="reference",
+        graph=subject.graph,
+        cost=graph_cost(subject.graph),
+        parent="",
+        morphs=(),
+        lineage=(),
+        accuracy=subject.val_accuracy,
+    )

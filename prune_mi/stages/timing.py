@@ -1,0 +1,38 @@
+"""What the parts of a run will take, estimated from how fast the original is evaluated."""
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset
+from prune_mi.stages.prepare import Subject
+
+_WRITING_SECONDS = 5.0
+_BUILD_SECONDS_A_NODE = 0.015
+_COMPILE_SECONDS_A_NODE = 0.12
+_TEACHER_SHARE = 0.08
+
+
+def closing_seconds(subject: Subject, data: Dataset, *, control: bool) -> float:
+    """Measuring result and control on the test set, and writing the files."""
+    build = 4 * _BUILD_SECONDS_A_NODE * len(subject.graph.nodes)
+    models = 2 if control else 1
+    return models * len(data.y_test) / subject.images_per_second + build + _WRITING_SECONDS
+
+
+def generation_overhead(subject: Subject, settings: OptimizeSettings, *, workers: int) -> float:
+    """Ranking, repairing and screening all children, and compiling a training.
+
+    A pass in training mode, as recalibration makes, is counted as two.
+    """
+    screening = min(settings.screening_images, len(subject.roles.validation))
+    calibration = min(settings.calibration_images, len(subject.roles.train))
+    images_a_child = 2 * calibration + screening
+    passes = settings.children * images_a_child + settings.ranking.num_samples
+    builds = 3 * settings.children / workers * _BUILD_SECONDS_A_NODE
+    nodes = len(subject.graph.nodes)
+    return passes / subject.images_per_second + nodes * (builds + _COMPILE_SECONDS_A_NODE)
+
+
+def teacher_images(budget_seconds: float | None, subject: Subject) -> int | None:
+    """Training images that the original can be asked about in its share of the budget."""
+    if budget_seconds is None:
+        return None
+    return int(_TEACHER_SHARE * budget_seconds * subject.images_per_second)

@@ -1,0 +1,41 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+# A loaded machine must not fail a property for being slow.
+settings.register_profile("prune-mi", deadline=None, print_blob=True)
+settings.load_profile("prune-mi")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same numbers in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _seed_keras(request: pytest.FixtureRequest) -> None:
+    """Keras draws initial weights and dropout masks from a global seed: make it the same."""
+    if request.node.get_closest_marker("slow") is not None:
+        import keras
+
+        keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def cifar10_path() -> Path:
+    """Path of cifar10.npz, from the environment variable PRUNE_MI_CIFAR10."""
+    named = os.environ.get("PRUNE_MI_CIFAR10")
+    if not named:
+        pytest.skip("needs CIFAR-10: set PRUNE_MI_CIFAR10 to the path of a cifar10.npz")
+    path = Path(named)
+    if not path.is_file():
+        pytest.fail(f"PRUNE_MI_CIFAR10 names {path}, which is not a file")
+    return path

@@ -1,0 +1,212 @@
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prune_mi.data import load_dataset
+from prune_mi.errors import DataError
+
+CLASSES = ("cat", "dog", "owl")
+
+
+def write_image(path: Path, size: tuple[int, int] = (6, 8), level: int = 100) -> None:
+    """Writes an image of `size` (height, width), its left half red and its right half grey."""
+    pixels = np.full((*size, 3), level, np.uint8)
+    pixels[:, : size[1] // 2] = (200, 0, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def write_classes(root: Path, num: int, classes: tuple[str, ...] = CLASSES) -> None:
+    for label, name in enumerate(classes):
+        for index in range(num):
+            write_image(root / name / f"{index}.png", level=10 * label + index)
+
+
+def test_given_splits_are_kept(tmp_path: Path) -> None:
+    for split, num in (("train", 3), ("test", 2), ("val", 1)):
+        write_classes(tmp_path / split, num)
+    (tmp_path / "train" / "cat" / "notes.txt").write_text("no image")
+    (tmp_path / "train" / ".hidden").mkdir()
+    dataset = load_dataset(str(tmp_path))
+    assert dataset.class_names == CLASSES
+    assert dataset.x_train.shape == (9, 6, 8, 3)
+    assert dataset.x_train.dtype == np.uint8
+    assert dataset.y_train.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert dataset.y_test.tolist() == [0, 0, 1, 1, 2, 2]
+    assert dataset.y_val is not None
+    assert dataset.y_val.tolist() == [0, 1, 2]
+    assert dataset.x_train[:, 0, -1, 0].tolist() == [0, 1, 2, 10, 11, 12, 20, 21, 22]
+    assert dataset.x_train[0, 0, 0].tolist() == [200, 0, 0]
+    assert dataset.notes == ()
+
+
+def test_class_folders_alone_are_split(tmp_path: Path) -> None:
+    write_classes(tmp_path, 10)
+    dataset = load_dataset(str(tmp_path), seed=1)
+    assert np.bincount(dataset.y_train).tolist() == [8, 8, 8]
+    assert np.bincount(dataset.y_test).tolist() == [2, 2, 2]
+    assert len(dataset.notes) == 1
+    assert "split for you, 24 images to train and 6 to test" in dataset.notes[0]
+    again, other = (load_dataset(str(tmp_path), seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(dataset.x_test, again.x_test)
+    assert not np.array_equal(dataset.x_test, other.x_test)
+
+
+@pytest.mark.parametrize("suffix", ["png", "JPG", "jpeg", "bmp", "gif", "webp"])
+def test_formats(tmp_path: Path, suffix: str) -> None:
+    for name in ("cat", "dog"):
+        for index in range(5):
+            write_image(tmp_path / name / f"{index}.{suffix}", (16, 16))
+    dataset = load_dataset(str(tmp_path))
+    assert dataset.x_train.shape == (8, 16, 16, 3)
+    assert np.abs(dataset.x_train[0, 8, 12].astype(int) - 100).max() < 12
+
+
+def test_unequal_sizes_become_the_commonest_and_broken_images_are_skipped(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 3)
+    write_classes(tmp_path / "test", 2)
+    write_image(tmp_path / "train" / "cat" / "large.png", (20, 30))
+    write_image(tmp_path / "test" / "dog" / "small.png", (3, 3))
+    (tmp_path / "train" / "cat" / "empty.png").write_bytes(b"")
+    # A good header and no end: found only when decoded.
+    rng = np.random.default_rng(0)
+    noise = tmp_path / "test" / "owl" / "cut.png"
+    Image.fromarray(rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)).save(noise)
+    noise.write_bytes(noise.read_bytes()[:2000])
+    dataset = load_dataset(str(tmp_path))
+    assert dataset.x_train.shape == (10, 6, 8, 3)
+    assert dataset.y_train.tolist() == [0] * 4 + [1] * 3 + [2] * 3
+    assert dataset.y_test.tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert dataset.notes == (
+        "2 of 17 images were resized to 6 x 8 pixels (height x width)",
+        f"2 broken images were skipped, the first {Path('train', 'cat', 'empty.png')}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "expected"),
+    [
+        ((5, 7, 1), (5, 7, 1)),
+        ((5, 7, 3), (5, 7, 3)),
+        ((5, 7, 4), (5, 7, 4)),
+        ((None, None, 1), (6, 8, 1)),
+        ((12, None, None), (12, 8, 3)),
+    ],
+)
+def test_images_take_the_wanted_shape(
+    tmp_path: Path,
+    image_shape: tuple[int | None, int | None, int | None],
+    expected: tuple[int, ...],
+) -> None:
+    write_classes(tmp_path, 5)
+    dataset = load_dataset(str(tmp_path), image_shape=image_shape)
+    assert dataset.image_shape == expected
+    assert any("resized" in note for note in dataset.notes) == (expected[:2] != (6, 8))
+
+
+def test_resizing_is_bilinear(tmp_path: Path) -> None:
+    write_classes(tmp_path, 5)
+    dataset = load_dataset(str(tmp_path), image_shape=(12, 16, 3))
+    with Image.open(tmp_path / "cat" / "0.png") as image:
+        expected = np.asarray(image.resize((16, 12), Image.Resampling.BILINEAR))
+    assert any(np.array_equal(image, expected) for image in [*dataset.x_train, *dataset.x_test])
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    write_classes(root, 5)
+    write_classes(outside, 1, ("secret",))
+    (root / "secret").symlink_to(outside / "secret", target_is_directory=True)
+    (root / "cat" / "secret.png").symlink_to(outside / "secret" / "0.png")
+    (root / "cat" / "deeper").symlink_to(outside / "secret", target_is_directory=True)
+    (root / "dog" / "again.png").symlink_to(root / "dog" / "0.png")
+    dataset = load_dataset(str(root))
+    assert dataset.class_names == CLASSES
+    labels = np.concatenate([dataset.y_train, dataset.y_test])
+    assert np.bincount(labels).tolist() == [5, 6, 5]
+
+
+def huge_png(side: int) -> bytes:
+    """A small file that claims to be `side` pixels wide and high."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [10_000, 30_000])  # Pillow warns of the first, raises at the other
+def test_decompression_bombs_are_skipped(tmp_path: Path, side: int) -> None:
+    write_classes(tmp_path, 5)
+    (tmp_path / "cat" / "bomb.png").write_bytes(huge_png(side))
+    dataset = load_dataset(str(tmp_path))
+    expected = f"1 broken images were skipped, the first {Path('cat', 'bomb.png')}"
+    assert expected in dataset.notes
+    assert dataset.image_shape == (6, 8, 3)
+
+
+def test_only_the_six_formats_are_decoded_whatever_the_name(tmp_path: Path) -> None:
+    write_classes(tmp_path, 5)
+    with Image.open(tmp_path / "cat" / "0.png") as image:
+        image.save(tmp_path / "cat" / "disguised.png", format="TIFF")
+    assert any("1 broken" in note for note in load_dataset(str(tmp_path)).notes)
+
+
+def test_classes_must_agree(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 1)
+    write_classes(tmp_path / "test", 1, ("cat", "dog", "wolf"))
+    with pytest.raises(DataError, match=r"train/ and test/ .*differ.*: owl, wolf are in one only"):
+        load_dataset(str(tmp_path))
+
+
+@pytest.mark.parametrize(("there", "missing"), [("train", "test"), ("test", "train")])
+def test_train_and_test_come_together(tmp_path: Path, there: str, missing: str) -> None:
+    write_classes(tmp_path / there, 1)
+    with pytest.raises(DataError, match=rf"has {there}/ but no {missing}/; expected both"):
+        load_dataset(str(tmp_path))
+
+
+def test_class_folders_must_be_there(tmp_path: Path) -> None:
+    write_image(tmp_path / "0.png")
+    with pytest.raises(DataError, match="holds 0 class folders; expected at least two"):
+        load_dataset(str(tmp_path))
+
+
+def test_images_must_be_there(tmp_path: Path) -> None:
+    write_classes(tmp_path, 2)
+    for file in (tmp_path / "dog").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match=r"class 'dog' .*has no readable image to train on"):
+        load_dataset(str(tmp_path))
+    for name in CLASSES:
+        shutil.rmtree(tmp_path / name)
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=r"no readable image in them; expected \.png, \.jpg"):
+        load_dataset(str(tmp_path))
+
+
+def test_an_empty_test_split_is_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", 1)
+    for name in CLASSES:
+        (tmp_path / "test" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match=r"the test split of .* is empty"):
+        load_dataset(str(tmp_path))
+
+
+def test_too_few_images_to_split_are_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path, 1, ("cat", "dog"))
+    with pytest.raises(DataError, match=r"the test split of .* is empty"):
+        load_dataset(str(tmp_path))
+
+
+def test_other_channels_are_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path, 5)
+    with pytest.raises(DataError, match=r"takes images of 2 channels; .*pass an \.npz instead"):
+        load_dataset(str(tmp_path), image_shape=(6, 8, 2))

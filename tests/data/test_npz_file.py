@@ -1,0 +1,135 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prune_mi.data import load_dataset
+from prune_mi.errors import DataError
+
+
+def make_arrays(**changes: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    arrays: dict[str, Any] = {
+        "x_train": rng.integers(0, 256, (6, 4, 4, 3), dtype=np.uint8),
+        "y_train": np.array([0, 1, 2, 0, 1, 2], dtype=np.uint8),
+        "x_test": rng.integers(0, 256, (3, 4, 4, 3), dtype=np.uint8),
+        "y_test": np.array([0, 1, 2], dtype=np.uint8),
+    }
+    return {name: array for name, array in (arrays | changes).items() if array is not None}
+
+
+def save(folder: Path, **changes: Any) -> str:
+    path = folder / "mine.npz"
+    np.savez(path, **make_arrays(**changes))
+    return str(path)
+
+
+def test_arrays_come_back(tmp_path: Path) -> None:
+    path = save(tmp_path)
+    dataset = load_dataset(path)
+    np.testing.assert_array_equal(dataset.x_train, make_arrays()["x_train"])
+    assert dataset.x_train.dtype == np.uint8
+    assert dataset.y_train.dtype == np.int64
+    assert dataset.y_test.tolist() == [0, 1, 2]
+    assert dataset.x_val is None
+    assert dataset.class_names == ()
+    assert dataset.num_classes == 3
+    assert dataset.source == path
+
+
+def test_validation_arrays_and_other_arrays(tmp_path: Path) -> None:
+    arrays = make_arrays()
+    path = save(tmp_path, x_val=arrays["x_test"], y_val=np.array([[2], [1], [0]]), extra=np.ones(1))
+    dataset = load_dataset(path)
+    assert dataset.x_val is not None
+    assert dataset.y_val is not None
+    assert dataset.y_val.tolist() == [2, 1, 0]
+
+
+def test_one_hot_labels_become_integers(tmp_path: Path) -> None:
+    dataset = load_dataset(save(tmp_path, y_train=np.eye(3)[[0, 1, 2, 0, 1, 2]]))
+    assert dataset.y_train.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("images", "dtype"),
+    [
+        (np.full((3, 4, 4, 3), 200, np.int64), np.uint8),
+        (np.full((3, 4, 4, 3), 300, np.int64), np.float32),
+        (np.full((3, 4, 4, 3), -1, np.int16), np.float32),
+        (np.full((3, 4, 4, 3), 0.5), np.float32),
+        (np.full((3, 4, 4, 3), 0.5, ">f4"), np.float32),
+        (np.ones((3, 4, 4, 3), bool), np.uint8),
+    ],
+)
+def test_pixels_keep_their_values_in_one_of_two_types(
+    tmp_path: Path, images: np.ndarray, dtype: type
+) -> None:
+    dataset = load_dataset(save(tmp_path, x_test=images))
+    assert dataset.x_test.dtype == dtype
+    assert dataset.x_test.dtype.isnative
+    np.testing.assert_array_equal(dataset.x_test, images)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x_test": None, "y_test": None}, r"lacks x_test, y_test; it holds x_train, y_train; exp"),
+        ({"x_val": np.zeros((1, 4, 4, 3))}, r"has x_val alone; expected x_val and y_val"),
+        ({"x_test": np.array([["a"]])}, r"x_test of .*mine\.npz holds <U1 values; expected pixels"),
+        ({"x_test": np.zeros((0, 4, 4, 3)), "y_test": np.zeros(0)}, r"the test split.* is empty"),
+        ({"x_test": np.full((3, 4, 4, 3), np.nan)}, r"NaN or infinite pixels"),
+        ({"x_test": np.full((3, 4, 4, 3), 1e300)}, r"NaN or infinite pixels"),
+        ({"y_test": np.array([0, 0.5, 1])}, r"non-integer labels, first 0\.5 in row 1"),
+        ({"y_test": np.array([0, -1, 1])}, r"negative values, the lowest -1"),
+        ({"y_test": np.array([0, 1])}, r"3 images but labels of the shape \(2,\)"),
+        ({"y_test": np.array([0, 1, 2], dtype=object)}, r"cannot read .*mine\.npz: Object arrays"),
+    ],
+)
+def test_every_fault_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_dataset(save(tmp_path, **changes))
+
+
+def test_a_file_of_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    for content in (b"", b"no zip at all"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"cannot read .*mine\.npz.*expected an \.npz that np"):
+            load_dataset(str(path))
+
+
+def test_a_single_array_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "mine.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match="holds a single array; expected an"):
+        load_dataset(str(tmp_path / "mine.npz"))
+
+
+def test_a_cut_off_file_is_refused(tmp_path: Path) -> None:
+    path = Path(save(tmp_path))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(
+        DataError, match=r"is a broken zip: File is not a zip file; .*fetch it again"
+    ):
+        load_dataset(str(path))
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = Path(save(tmp_path))
+    content = bytearray(path.read_bytes())
+    start = content.index(make_arrays()["x_train"].tobytes())
+    content[start : start + 8] = bytes(value ^ 255 for value in content[start : start + 8])
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"is a broken zip: Bad CRC-32 for file 'x_train\.npy'"):
+        load_dataset(str(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    path = Path(save(tmp_path))
+    path.chmod(0)
+    with pytest.raises(DataError, match=r"cannot read .*mine\.npz.*Permission denied"):
+        load_dataset(str(path))

@@ -1,0 +1,99 @@
+"""A run's report, made up after ResNet-8 on CIFAR-10."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from prune_mi.records import (
+    ChildRecord,
+    GenerationRecord,
+    ModelFacts,
+    MorphRecord,
+    RunReport,
+)
+
+BRANCH = MorphRecord(
+    kind="remove-by-rank",
+    target="branch add_4",
+    layers=("conv2d_7", "batch_normalization_7", "activation_6", "conv2d_8", "add_4"),
+    reason="its output tells 0.012 ± 0.004 bits more about the class than its input, the least "
+    "of 9 removable units",
+)
+INSERTION = MorphRecord(
+    kind="insert-dropout",
+    target="relu_3",
+    layers=("dropout_1",),
+    reason="drawn at random from 7 sites",
+)
+STAGE = MorphRecord(
+    kind="remove-at-random",
+    target="unit conv2d_12",
+    layers=tuple(f"stage3_block2_branch_convolution_{index}" for index in range(7)),
+    reason="drawn at random from [5] sites",
+)
+REFERENCE = ModelFacts(0.8752, 0.8719, 0.8719, 78_666, 12_501_632, 34, 361_472)
+CONTROL = dataclasses.replace(REFERENCE, val_accuracy=0.8760, test_accuracy=0.8731)
+RESULT = ModelFacts(0.8690, 0.8655, 0.8660, 61_002, 8_101_120, 27, 1_290_240)
+
+
+def _make_child(name: str = "g1c3", **changes: object) -> ChildRecord:
+    child = ChildRecord(
+        name=name,
+        generation=1,
+        parent="reference",
+        morphs=(BRANCH, INSERTION),
+        num_params=61_002,
+        macs=10_126_322,
+        num_layers=27,
+        screened_accuracy=0.871,
+        trained_accuracy=0.902,
+        images_trained=100_000,
+        seconds=12.5,
+        verdict="accepted",
+        detail="0.902 is within 0.02 of 0.875",
+    )
+    return dataclasses.replace(child, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def make_child() -> Callable[..., ChildRecord]:
+    """Makes an accepted child; keywords change its fields."""
+    return _make_child
+
+
+@pytest.fixture
+def report() -> RunReport:
+    failed = _make_child(
+        "g1c4", screened_accuracy=None, trained_accuracy=None, verdict="failed", detail="no memory"
+    )
+    return RunReport(
+        model="resnet8_mlperf_tiny.h5",
+        data="cifar10.npz",
+        objective="macs",
+        max_accuracy_drop=0.02,
+        smaller=True,
+        reference=REFERENCE,
+        control=CONTROL,
+        result=RESULT,
+        removals=(BRANCH, INSERTION, STAGE),
+        input_scaling="none (0..255)",
+        augmentation="flip+shift",
+        validation="5,000 test images, stratified; the other 5,000 were read once, at the end",
+        images_trained=1_234_000,
+        elapsed_s=751.4,
+        budget_s=1500.0,
+        generations=(GenerationRecord(1, "reference", (_make_child(), failed), "g1c3"),),
+        stop_reason="nothing more can be removed",
+        seed=0,
+        versions={"keras": "3.12.0", "python": "3.11.9"},
+        notes=("The scaling none (0..255) was found: 0.99 on training images, the next 0.31.",),
+        files=("best.keras", "best.h5"),
+    )
+
+
+@pytest.fixture
+def unchanged_report(report: RunReport) -> RunReport:
+    return dataclasses.replace(
+        report, smaller=False, result=REFERENCE, control=None, removals=(), budget_s=None
+    )

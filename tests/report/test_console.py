@@ -1,0 +1,202 @@
+"""The live display, and the plain lines that a log gets instead."""
+
+import dataclasses
+import io
+import re
+import threading
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from prune_mi.records import ChildRecord, Cost, MorphRecord, Observer, SilentObserver
+from prune_mi.report.console import LiveConsole, open_observer
+
+MakeChild = Callable[..., ChildRecord]
+REFERENCE_COST = Cost(num_params=78_666, macs=12_501_632, num_layers=34)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def make_display(*, live: bool) -> tuple[LiveConsole, Clock, io.StringIO]:
+    stream, clock = io.StringIO(), Clock()
+    console = Console(file=stream, width=80, height=30, force_terminal=live, color_system=None)
+    return LiveConsole(console, live=live, clock=clock), clock, stream
+
+
+def test_plain_lines(make_child: MakeChild) -> None:
+    display, clock, stream = make_display(live=False)
+    with display:
+        display.time_left(1500)
+        display.phase("Ranking")
+        clock.now_s += 65
+        display.note("No validation images were given: half of the test images\nselect.")
+        display.reference(REFERENCE_COST, 0.8752)
+        display.generation(1, 5, "reference")
+        display.child(make_child())
+        display.child(make_child("g1c4", trained_accuracy=None, verdict="not trained"))
+        clock.now_s += 3600
+        display.child(make_child("g1c5", verdict="failed", detail="out of memory"))
+    assert stream.getvalue().splitlines() == [
+        "00:00  Ranking",
+        "01:05  note: No validation images were given: half of the test images select.",
+        "01:05  generation 1/5 from reference, 23:55 left",
+        "01:05  g1c3  -branch add_4 +dropout relu_3  screened 0.871  trained 0.902  "
+        "macs 0.81x  accepted",
+        "01:05  g1c4  -branch add_4 +dropout relu_3  screened 0.871  macs 0.81x  not trained",
+        "61:05  g1c5  -branch add_4 +dropout relu_3  screened 0.871  trained 0.902  "
+        "macs 0.81x  failed: out of memory",
+    ]
+
+
+def test_without_a_reference_costs_are_shown_in_full(make_child: MakeChild) -> None:
+    display, _, stream = make_display(live=False)
+    display.child(make_child())
+    assert "macs 10.1 M  accepted" in stream.getvalue()
+
+
+def test_plain_training_is_told_at_most_every_15_s_a_name() -> None:
+    display, clock, stream = make_display(live=False)
+    for second in range(0, 41):
+        clock.now_s = 100.0 + second
+        display.training("g1c1", second * 100, 4000)
+        if second >= 10:
+            display.training("g1c2", second * 10, 400)
+    lines = stream.getvalue().splitlines()
+    assert [line[:11] for line in lines] == [
+        "00:00  g1c1",
+        "00:10  g1c2",
+        "00:15  g1c1",
+        "00:25  g1c2",
+        "00:30  g1c1",
+        "00:40  g1c2",
+    ]
+    assert lines[2] == "00:15  g1c1  training 1,500 of 4,000 images (38%)"
+
+
+def area(display: LiveConsole) -> str:
+    """What the live area would show now."""
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(display)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert max(len(line) for line in text.splitlines()) <= 80
+    return text
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_live_area(make_child: MakeChild, told: bool) -> None:
+    display, clock, _ = make_display(live=True)
+    display.phase("Searching")
+    display.time_left(1500)
+    if told:
+        display.reference(REFERENCE_COST, 0.8752)
+        assert "best so far: the reference, accuracy 0.875, macs 12.5 M" in area(display)
+    display.generation(2, 5, "g1c1")
+    display.child(make_child("g2c1"))
+    display.child(make_child("g2c2", macs=11_000_000))
+    display.child(make_child("g2c3", macs=1_000, verdict="over the allowed drop"))
+    display.training("g2c4", 0, 20_000)
+    display.training("g2c5", 500, 20_000)
+    clock.now_s += 10
+    display.training("g2c4", 5_000, 20_000)
+    text = area(display)
+    assert re.search(r"Searching +00:10 elapsed, 24:50 left", text)
+    assert "generation 2/5 from g1c1: 3 screened, 3 trained, 2 accepted, last g2c3" in text
+    compared = " (reference 0.875), macs 0.81x" if told else ", macs 10.1 M"
+    assert f"best so far: g2c1, accuracy 0.902{compared}" in text
+    assert re.search(r"g2c4 .* 5.00 k/20.0 k images 00:30", text)
+    assert re.search(r"g2c5 .* 500/20.0 k images --:--", text)
+    display.training("g2c4", 20_000, 20_000)
+    display.child(make_child("g2c5"))
+    assert "images" not in area(display)
+    display.time_left(None)
+    assert "left" not in area(display)
+
+
+@pytest.mark.parametrize(
+    ("objective", "best"), [("macs", "g1c1"), ("params", "g1c2"), ("accuracy", "g1c3")]
+)
+def test_the_objective_decides_which_child_is_best(
+    make_child: MakeChild, objective: str, best: str
+) -> None:
+    display = LiveConsole(Console(file=io.StringIO()), live=False, objective=objective)  # type: ignore[arg-type]
+    display.child(make_child("g1c1", macs=1))
+    display.child(make_child("g1c2", num_params=1))
+    display.child(make_child("g1c3", trained_accuracy=0.99))
+    assert f"best so far: {best}," in area(display)
+    display.generation(2, 5, "g1c2")
+    assert "best so far: g1c2," in area(display)
+
+
+def test_many_trainings_do_not_fill_the_screen() -> None:
+    display, _, _ = make_display(live=True)
+    for index in range(40):
+        display.training(f"g1c{index}", 1, 100)
+    assert "and 32 more" in area(display)
+    assert len(area(display).splitlines()) <= 10
+
+
+def test_long_child_lines_wrap_in_a_terminal_and_not_in_a_log(make_child: MakeChild) -> None:
+    morphs = tuple(
+        MorphRecord("remove-by-rank", f"branch add_{index}", (), "") for index in range(12)
+    )
+    for live in (True, False):
+        display, _, stream = make_display(live=live)
+        display.child(make_child(morphs=morphs))
+        lines = stream.getvalue().splitlines()
+        assert " ".join(stream.getvalue().split()).count("-branch add_") == 12
+        assert (len(lines) > 2 and max(map(len, lines)) <= 80) if live else len(lines) == 1
+        assert lines[-1].endswith("accepted")
+
+
+def test_lines_are_printed_above_the_live_area_and_stay(make_child: MakeChild) -> None:
+    display, _, stream = make_display(live=True)
+    with display:
+        display.note("kept")
+        display.training("g1c1", 1, 2)
+    assert "note: kept\n" in stream.getvalue()
+    assert stream.getvalue().endswith("\x1b[2K")  # The area itself was erased at the end.
+
+
+def test_terminal_escapes_in_names_are_not_passed_on(make_child: MakeChild) -> None:
+    display, _, stream = make_display(live=False)
+    child = make_child(morphs=(MorphRecord("remove-by-rank", "\x1b]0;x\x07[b]", (), ""),))
+    display.child(dataclasses.replace(child, name="[red]g1"))
+    assert "[red]g1  -?]0;x?[b]  " in stream.getvalue()
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_two_threads_may_report_at_once(make_child: MakeChild, live: bool) -> None:
+    display, _, stream = make_display(live=live)
+
+    def report(prefix: str) -> None:
+        for index in range(200):
+            display.training(f"{prefix}{index}", 1, 2)
+            display.child(make_child(f"{prefix}{index}"))
+
+    with display:
+        threads = [threading.Thread(target=report, args=(name,), daemon=True) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+    assert stream.getvalue().count("accepted\n") == 400
+
+
+def test_quiet_hears_everything_and_says_nothing() -> None:
+    stream = io.StringIO()
+    with open_observer(Console(file=stream), quiet=True) as observer:
+        assert isinstance(observer, SilentObserver)
+    with open_observer(Console(file=stream)) as observer:
+        heard: Observer = observer
+        heard.note("said")
+    assert stream.getvalue() == "00:00  note: said\n"

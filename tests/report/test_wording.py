@@ -1,0 +1,72 @@
+"""Numbers as people read them."""
+
+import pytest
+
+from prune_mi.records import MorphRecord
+from prune_mi.report.wording import (
+    clock_text,
+    count_text,
+    difference_text,
+    morph_text,
+    printable,
+    quantity_text,
+    relative_text,
+    size_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1.00 k"),
+        (9_996, "10.0 k"),
+        (12_501_632, "12.5 M"),
+        (999_600, "1.00 M"),
+        (557_000_000, "557 M"),
+        (4_100_000_000, "4.10 G"),
+        (5_000_000_000_000_000, "5000 T"),
+    ],
+)
+def test_quantities_have_three_digits(quantity: int, text: str) -> None:
+    assert quantity_text(quantity) == text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [(512, "512 B"), (1024, "1.00 KiB"), (361_472, "353 KiB"), (1_290_240, "1.23 MiB")],
+)
+def test_sizes_are_binary(size_bytes: int, text: str) -> None:
+    assert size_text(size_bytes) == text
+
+
+def test_counts_and_clocks() -> None:
+    assert count_text(78_666) == "78,666"
+    assert [clock_text(s) for s in (-3, 0, 192.4, 4503)] == ["00:00", "00:00", "03:12", "75:03"]
+
+
+def test_changes_carry_their_sign() -> None:
+    assert relative_text(648, 1000) == "-35.2 %"
+    assert relative_text(1100, 1000) == "+10.0 %"
+    assert relative_text(7, 7) == "0 %"
+    assert relative_text(7, 0) == "n/a"
+    assert difference_text(0.86, 0.8719) == "-0.0119"
+    assert difference_text(0.9, 0.89) == "+0.0100"
+    assert difference_text(0.5, 0.50001) == "0.0000"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("remove-by-rank", "-branch add_4"),
+        ("insert-dropout", "+dropout branch add_4"),
+        ("widen", "widen branch add_4"),
+    ],
+)
+def test_morphisms_in_a_few_characters(kind: str, text: str) -> None:
+    assert morph_text(MorphRecord(kind, "branch add_4", (), "")) == text
+
+
+def test_printable_is_one_line_without_escapes() -> None:
+    assert printable("a\n  b\x1b[2J\u202ec é") == "a b?[2J?c é"

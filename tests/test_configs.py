@@ -1,0 +1,187 @@
+"""Settings: defaults, refusals, durations, and YAML in and out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from prune_mi.config import (
+    OptimizeSettings,
+    dump_settings,
+    load_settings,
+    make_settings,
+    parse_duration,
+    read_yaml,
+)
+from prune_mi.errors import ConfigError, ExitCode
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+class TestShippedFiles:
+    def test_default_file_equals_the_defaults(self) -> None:
+        loaded = load_settings(CONFIGS / "optimize_default.yaml", data="digits")
+        assert loaded == OptimizeSettings(data="digits")
+
+    @pytest.mark.parametrize("name", ["optimize_default.yaml", "optimize_fast.yaml"])
+    def test_every_setting_but_data_is_shown(self, name: str) -> None:
+        shown = read_yaml(CONFIGS / name)
+        whole = OptimizeSettings(data="digits").model_dump()
+        assert list(shown.keys() ^ whole.keys()) == ["data"]
+        for group in ("ranking", "training"):
+            assert shown[group].keys() == whole[group].keys()
+
+    def test_fast_file_asks_for_less_work(self) -> None:
+        fast = load_settings(CONFIGS / "optimize_fast.yaml", data="digits")
+        default = OptimizeSettings(data="digits")
+        assert fast.budget is not None
+        assert fast.budget <= 600
+        assert fast.generations < default.generations
+        assert fast.child_epochs < default.child_epochs
+        assert fast.final_epochs < default.final_epochs
+
+    def test_data_must_come_from_elsewhere(self) -> None:
+        with pytest.raises(ConfigError, match="the setting `data` is required"):
+            load_settings(CONFIGS / "optimize_default.yaml")
+
+
+class TestDurations:
+    @pytest.mark.parametrize(
+        ("written", "seconds"),
+        [
+            ("90", 90.0),
+            ("90s", 90.0),
+            ("25m", 1500.0),
+            ("1h30m", 5400.0),
+            ("1H30M", 5400.0),
+            (" 2h ", 7200.0),
+            ("1.5m", 90.0),
+            ("1h2m3s", 3723.0),
+            (90, 90.0),
+            (0.5, 0.5),
+            (None, None),
+        ],
+    )
+    def test_read(self, written: object, seconds: float | None) -> None:
+        assert make_settings({"data": "digits", "budget": written}).budget == seconds
+
+    @pytest.mark.parametrize("written", ["abc", "", "m", "10 minutes", "30m1h", "-5m", "1d"])
+    def test_refused_with_examples(self, written: str) -> None:
+        with pytest.raises(ConfigError, match=r"is not a duration; write for instance .*25m"):
+            make_settings({"data": "digits", "budget": written})
+
+    @pytest.mark.parametrize("written", [0, "0", "0m", -1, float("inf"), float("nan")])
+    def test_must_be_positive_and_finite(self, written: object) -> None:
+        with pytest.raises(ConfigError, match=r"`budget` is .*(greater than 0|finite number)"):
+            make_settings({"data": "digits", "budget": written})
+
+    @given(
+        hours=st.integers(0, 99),
+        minutes=st.integers(0, 99),
+        seconds=st.integers(0, 99),
+    )
+    def test_units_add_up(self, hours: int, minutes: int, seconds: int) -> None:
+        total = hours * 3600 + minutes * 60 + seconds
+        assert parse_duration(f"{hours}h{minutes}m{seconds}s") == total
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ({"generation": 3}, "unknown setting `generation`; did you mean `generations`?"),
+            ({"max-accuracy-drop": 0.1}, "did you mean `max_accuracy_drop`?"),
+            (
+                {"training": {"batchsize": 8}},
+                "unknown setting `training.batchsize`; did you mean `batch_size`?",
+            ),
+            ({"ranking": {"seeds": 2}}, "unknown setting `ranking.seeds`; did you mean"),
+        ],
+    )
+    def test_unknown_key_names_the_nearest(self, values: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            make_settings({"data": "digits"} | values)
+        assert message in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("values", "name"),
+        [
+            ({"generations": 0}, "generations"),
+            ({"children": "many"}, "children"),
+            ({"max_accuracy_drop": 1.0}, "max_accuracy_drop"),
+            ({"max_accuracy_drop": -0.1}, "max_accuracy_drop"),
+            ({"objective": "latency"}, "objective"),
+            ({"scaling": "0-1"}, "scaling"),
+            ({"training": {"distillation": 1.5}}, "training.distillation"),
+            ({"seed": -1}, "seed"),
+        ],
+    )
+    def test_wrong_value_names_setting_and_value(self, values: dict[str, Any], name: str) -> None:
+        with pytest.raises(ConfigError, match=f"`{name}` is "):
+            make_settings({"data": "digits"} | values)
+
+    def test_all_mistakes_are_told_at_once(self) -> None:
+        with pytest.raises(ConfigError, match=r"`generations`.*; .*`seed`"):
+            make_settings({"data": "digits", "generations": 0, "seed": -1})
+
+    def test_ends_in_the_exit_code_of_bad_input(self) -> None:
+        assert ConfigError.exit_code is ExitCode.BAD_INPUT
+        assert int(ExitCode.BAD_INPUT) == 2
+
+    def test_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"cannot read the settings file .*none\.yaml"):
+            load_settings(tmp_path / "none.yaml", data="digits")
+
+    def test_not_yaml(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="is not YAML"):
+            load_settings(write(tmp_path, "seed: [1"), data="digits")
+
+    def test_not_a_mapping(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="holds a list; expected `name: value` lines"):
+            load_settings(write(tmp_path, "- seed\n"), data="digits")
+
+
+class TestYaml:
+    def test_override_wins_and_none_does_not(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "data: mnist\nseed: 3\nchildren: 4\n")
+        loaded = load_settings(path, seed=7, children=None)
+        assert (loaded.data, loaded.seed, loaded.children) == ("mnist", 7, 4)
+
+    def test_empty_file_gives_the_defaults(self, tmp_path: Path) -> None:
+        assert load_settings(write(tmp_path, ""), data="x.npz") == OptimizeSettings(data="x.npz")
+
+    @given(
+        budget=st.none() | st.floats(0.001, 1e6),
+        generations=st.integers(1, 50),
+        max_accuracy_drop=st.floats(0, 0.99),
+        objective=st.sampled_from(["macs", "params", "accuracy"]),
+        mix=st.just("deletion-heavy") | st.just({"remove-by-rank": 2.0, "insert-dropout": 0.5}),
+        seed=st.integers(0, 2**31),
+        ranking=st.fixed_dictionaries({"num_clusters": st.none() | st.integers(2, 50)}),
+        training=st.fixed_dictionaries({"augmentation": st.sampled_from(["none", "flip+shift"])}),
+    )
+    def test_round_trip(self, tmp_path_factory: pytest.TempPathFactory, **values: Any) -> None:
+        settings = make_settings({"data": "digits"} | values)
+        path = write(tmp_path_factory.mktemp("yaml"), dump_settings(settings))
+        assert load_settings(path) == settings
+
+
+class TestFrozen:
+    def test_settings_cannot_be_changed(self) -> None:
+        settings = OptimizeSettings(data="digits")
+        with pytest.raises(ValidationError, match="frozen"):
+            settings.seed = 1  # type: ignore[misc]
+
+    def test_nor_can_a_group(self) -> None:
+        settings = OptimizeSettings(data="digits")
+        with pytest.raises(ValidationError, match="frozen"):
+            settings.training.batch_size = 1  # type: ignore[misc]
