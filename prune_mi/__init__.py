@@ -1,4 +1,4 @@
-"""prune-mi: takes the layers out of a trained Keras model that add no information about the classes.
+"""Takes the layers out of a trained Keras model that add no information about the classes.
 
 `optimize(model, data=...)` does what the command `prune-mi optimize` does.
 """

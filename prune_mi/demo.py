@@ -33,10 +33,10 @@ def run_demo(out: Path, *, seed: int, observer: Observer) -> RunReport:
             "data": "digits",
             "max_accuracy_drop": 0.02,
             "objective": "params",
-            "generations": 4,
+            "generations": 3,
+            "children": 6,
             "child_epochs": 6,
-            "final_epochs": 15,
-            "budget": "75s",
+            "final_epochs": 8,
             "seed": seed,
         }
     )

@@ -1,0 +1,53 @@
+"""Whatever sequence of morphisms is drawn, the graph stays sound and its model runs."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from zoo import ZOO
+
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.units import find_units
+from prune_mi.graph.validate import validate_graph
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.morphisms.catalog import morph, resolve_mix
+from prune_mi.morphisms.morphism import MorphContext, RankedName
+
+pytestmark = pytest.mark.slow
+_GRAPHS: dict[str, LayerGraph] = {}
+
+
+def _graph(name: str) -> LayerGraph:
+    if name not in _GRAPHS:
+        _GRAPHS[name] = trace_model(ZOO[name]())
+    return _GRAPHS[name]
+
+
+@settings(max_examples=60)
+@given(
+    name=st.sampled_from([name for name in ZOO if name != "multi_output"]),
+    seed=st.integers(0, 2**32 - 1),
+    num_morphs=st.integers(1, 8),
+    objective=st.sampled_from(["macs", "params", "accuracy"]),
+)
+def test_random_morphs_give_models_that_run(
+    name: str, seed: int, num_morphs: int, objective: str
+) -> None:
+    graph = _graph(name)
+    before = graph.structural_hash()
+    ranking = [RankedName(unit.name, 0.0, 0.0) for unit in find_units(graph)]
+    changed, records = morph(
+        graph,
+        num_morphs=num_morphs,
+        mix=resolve_mix("uniform"),
+        context=MorphContext(ranking, objective),
+        rng=np.random.default_rng(seed),
+    )
+    assert len(records) == num_morphs
+    assert graph.structural_hash() == before
+    validate_graph(changed)
+    images = np.zeros((2, *graph.spec(graph.inputs[0]).shape[1:]), "float32")
+    outputs = np.asarray(build_model(changed)(images, training=False))
+    assert outputs.shape == (2, 3)
+    np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-5)

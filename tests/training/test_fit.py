@@ -1,0 +1,128 @@
+"""Training learns, ends on time, and is the same under a seed."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.measure.quality import accuracy, predict
+from prune_mi.training.distillation import distillation_targets
+from prune_mi.training.feed import Feed, TrainingImages
+from prune_mi.training.fit import TrainingPlan, train
+
+pytestmark = pytest.mark.slow
+
+
+def _source() -> TrainingImages:
+    data = load_dataset("digits")
+    return TrainingImages(
+        images=data.x_train,
+        targets=distillation_targets(data.y_train, None, num_classes=10),
+        scaling=fit_scaling("unit", data.x_train),
+        augmentation=AugmentationPolicy(flip=False, max_shift=0),
+    )
+
+
+def _network() -> keras.Model:
+    inputs = keras.Input((8, 8, 1))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3)(inputs)))
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(layers.Flatten()(x)))
+
+
+def _plan(**changes: object) -> TrainingPlan:
+    values: dict[str, object] = {
+        "num_images": 6000,
+        "seconds": None,
+        "batch_size": 32,
+        "learning_rate": 5e-3,
+        "distillation": 0.0,
+        "temperature": 2.0,
+        "from_logits": False,
+        "seed": 0,
+    }
+    return TrainingPlan(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_training_learns_digits_and_leaves_the_given_graph_alone() -> None:
+    source, graph = _source(), trace_model(_network())
+    before = [weight.copy() for layer in graph.layers.values() for weight in layer.weights]
+    trained = train(graph, source, _plan())
+    data = load_dataset("digits")
+    outputs = predict(build_model(trained.graph), data.x_test, source.scaling)
+    assert accuracy(outputs, data.y_test) > 0.93
+    assert trained.images_trained == 6016
+    after = [weight for layer in graph.layers.values() for weight in layer.weights]
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_equal_seeds_train_equally() -> None:
+    source, graph = _source(), trace_model(_network())
+    first, second = (train(graph, source, _plan(num_images=640)).graph for _ in range(2))
+    other = train(graph, source, _plan(num_images=640, seed=1)).graph
+    kernel = "conv2d" if "conv2d" in graph.layers else next(
+        name for name, layer in graph.layers.items() if layer.class_name == "Conv2D"
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        first.layers[kernel].weights[0], second.layers[kernel].weights[0], atol=1e-5
+    )
+    assert np.abs(first.layers[kernel].weights[0] - other.layers[kernel].weights[0]).max() > 1e-3
+
+
+def test_the_deadline_is_kept_and_the_schedule_follows_it() -> None:
+    source, graph = _source(), trace_model(_network())
+    started = time.monotonic()
+    trained = train(graph, source, _plan(num_images=10_000_000, seconds=6.0))
+    assert time.monotonic() - started < 8.0
+    assert 0 < trained.images_trained < 10_000_000
+
+
+def test_progress_is_told() -> None:
+    heard: list[tuple[int, int]] = []
+    plan = _plan(num_images=640)
+    train(
+        trace_model(_network()),
+        _source(),
+        plan,
+        on_progress=lambda done, total: heard.append((done, total)),
+    )
+    assert heard and heard[0] == (32, 640)
+
+
+def test_an_absurd_learning_rate_is_told_as_divergence() -> None:
+    source, graph = _source(), trace_model(_network())
+    broken = TrainingImages(
+        source.images, np.full_like(source.targets, np.nan), source.scaling, source.augmentation
+    )
+    trained = train(graph, broken, _plan())
+    assert trained.diverged
+    assert trained.graph is graph
+
+
+def test_a_frozen_layer_stays_as_it_is() -> None:
+    model = _network()
+    model.layers[1].trainable = False
+    graph = trace_model(model)
+    name = model.layers[1].name
+    trained = train(graph, _source(), _plan(num_images=320)).graph
+    np.testing.assert_array_equal(trained.layers[name].weights[0], graph.layers[name].weights[0])
+
+
+def test_an_epoch_shows_every_image_once() -> None:
+    source = _source()
+    numbered = TrainingImages(
+        np.arange(64, dtype="float32").reshape(64, 1, 1, 1),
+        np.arange(64, dtype="float32").reshape(64, 1),
+        fit_scaling("none", source.images),
+        source.augmentation,
+    )
+    feed = Feed(numbered, batch_size=16, num_batches=8, seed=3)
+    seen = np.concatenate([feed[index][1].ravel() for index in range(4)])
+    assert sorted(seen) == list(range(64))
+    np.testing.assert_array_equal(feed[5][0].ravel(), feed[5][1].ravel())
+    np.testing.assert_array_equal(feed[5][1], feed[5][1])
