@@ -121,8 +121,8 @@ class OptimizeSettings(_Settings):
     scaling: Scaling = "auto"
     validation: Validation = "auto"
     mix: str | dict[str, float] = "deletion-heavy"
-    screening_images: int = Field(default=1500, ge=20)
-    calibration_images: int = Field(default=1024, ge=16)
+    screening_images: int = Field(default=1000, ge=20)
+    calibration_images: int = Field(default=512, ge=16)
     workers: int | None = Field(default=None, ge=1)
     control: bool = True
     seed: int = Field(default=0, ge=0)

@@ -17,7 +17,7 @@ from prune_mi.keras_io.files import load_model
 from prune_mi.morphisms.catalog import resolve_mix
 from prune_mi.records import Observer, RunReport, SilentObserver
 from prune_mi.report import write_report
-from prune_mi.search.budget import Budget, plan_search
+from prune_mi.search.budget import Budget
 from prune_mi.search.journal import Journal
 from prune_mi.stages.conclude import conclude, keep_safe
 from prune_mi.stages.finish import train_finalists
@@ -26,7 +26,7 @@ from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.prepare import classifier_shapes, study
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.share import reference_candidate, share_data
-from prune_mi.stages.timing import closing_seconds, generation_overhead, teacher_images
+from prune_mi.stages.timing import closing_seconds, plan_time, teacher_images
 
 
 def optimize(
@@ -105,12 +105,7 @@ def run_optimize(
             search_data,
             pool=pool,
             settings=settings,
-            plan=plan_search(
-                _require_time(budget, closing),
-                max_generations=settings.generations,
-                overhead=generation_overhead(subject, settings, workers=workers),
-                control=settings.control,
-            ),
+            time_plan=plan_time(_require_time(budget, closing), subject, settings, workers=workers),
             journal=Journal(folder.journal),
             observer=notes,
             on_elite=lambda elite: keep_safe(elite, folder, subject, data, model_path),

@@ -3,11 +3,11 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-CONTROL_SHARE = 0.6
-NO_CONTROL_SHARE = 0.45
+CONTROL_SHARE = 0.7
+NO_CONTROL_SHARE = 0.5
 _OVERHEAD_FACTOR = 4.0
+_MIN_FACTOR = 2.0
 _SAFETY = 0.93
 
 
@@ -36,37 +36,34 @@ class Budget:
         return None if self.total is None else max(0.0, self.total - self.elapsed())
 
 
-@dataclass(frozen=True, slots=True)
-class SearchPlan:
-    """How the search's time is cut.
+def search_seconds(available: float | None, *, control: bool) -> float | None:
+    """The search's share of the time for search and final training together.
 
-    Attributes:
-        generations: How many fit.
-        seconds_each: Time of one generation, screening included; None without a budget.
-    """
-
-    generations: int
-    seconds_each: float | None
-
-
-def plan_search(
-    available: float | None, *, max_generations: int, overhead: float, control: bool
-) -> SearchPlan:
-    """Cuts the search into generations that are mostly training.
-
-    Args:
-        available: Seconds for search and final training together, or None.
-        max_generations: Generations at most.
-        overhead: Seconds that a generation spends on ranking, screening and compiling.
-        control: A control is trained beside the final training, for as many images as the whole
-            lineage: the final training is given a larger share, so that it keeps up.
+    A control is trained beside the final training, for as many images as the whole lineage: with
+    one, the final training is given the larger share, so that the control keeps up.
     """
     if available is None:
-        return SearchPlan(max_generations, None)
-    share = CONTROL_SHARE if control else NO_CONTROL_SHARE
-    search = available * (1 - share)
-    generations = max(1, min(max_generations, int(search / (_OVERHEAD_FACTOR * overhead))))
-    return SearchPlan(generations, search / generations)
+        return None
+    return available * (1 - (CONTROL_SHARE if control else NO_CONTROL_SHARE))
+
+
+def generation_seconds(remaining: float | None, *, overhead: float) -> float | None:
+    """The time of the next generation: half of what the search has left, or all of it.
+
+    All of it where half would go mostly on `overhead`: ranking, screening and compiling.
+
+    Returns:
+        Seconds; None without a budget.
+    """
+    if remaining is None:
+        return None
+    half = remaining / 2
+    return half if half >= _OVERHEAD_FACTOR * overhead else remaining
+
+
+def room_for_generation(remaining: float | None, *, overhead: float) -> bool:
+    """Whether another generation could do more than rank, screen and compile."""
+    return remaining is None or remaining >= _MIN_FACTOR * overhead
 
 
 def final_images(

@@ -1,13 +1,13 @@
 """The hill climber: ask for children, tell their accuracies, keep the elite.
 
 Pure: it draws morphisms and compares numbers; repair, screening and training happen elsewhere.
-A child that was trained, is cheaper than the elite, and came close to the allowed drop without
-reaching it is kept as `promising`: it competes again in the next generation with its weights, so
+The trained child that is expected to do most for the objective once it is trained to the end, though
+it does not yet reach the allowed drop, is kept as `promising`: it competes again with its weights, so
 no training is lost. After a generation that accepts nothing, children take half as many morphs.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,10 +15,16 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.search.candidate import Candidate
-from prune_mi.search.selection import acceptable, best_of, choose_for_training, improves
+from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
+from prune_mi.search.selection import (
+    acceptable,
+    best_of,
+    by_feasibility,
+    choose_for_training,
+    improves,
+)
 
 _DRAWS_A_CHILD = 25
-_CLOSE = 3.0
 
 
 class HillClimber:
@@ -31,6 +37,7 @@ class HillClimber:
         mix: Probabilities of morphisms.
         max_morphs: Morphisms a child at most.
         rng: Source of all draws.
+        horizon: Images that a candidate can have been trained on when the run ends.
     """
 
     def __init__(
@@ -42,11 +49,14 @@ class HillClimber:
         mix: Mapping[str, float],
         max_morphs: int,
         rng: np.random.Generator,
+        horizon: Callable[[Candidate], int],
     ) -> None:
         self._objective = objective
         self._mix = mix
         self._max_morphs = max_morphs
         self._rng = rng
+        self._horizon = horizon
+        self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
         self._seen = {reference.graph.structural_hash()}
         self.floor = (reference.accuracy or 0.0) - allowed_drop
@@ -61,10 +71,11 @@ class HillClimber:
         most = max(1, math.ceil(self._max_morphs / 2**self.flat_generations))
         context = MorphContext(ranking=ranking, objective=self._objective)
         children: list[Candidate] = []
-        for _ in range(_DRAWS_A_CHILD * num_children):
+        sizes = _spread_sizes(num_children, most)
+        for draw in range(_DRAWS_A_CHILD * num_children):
             if len(children) == num_children:
                 break
-            num_morphs = int(self._rng.integers(1, most + 1))
+            num_morphs = sizes[(len(children) + draw // num_children) % num_children]
             graph, records = morph(
                 self.elite.graph,
                 num_morphs=num_morphs,
@@ -100,8 +111,29 @@ class HillClimber:
             objective=self._objective,
         )
 
+    def observe(self, trained: Sequence[Candidate]) -> None:
+        """Takes note of how far trainings came; predictions learn from it."""
+        for each in trained:
+            point = CurvePoint(each.own_images, self.floor + self._allowed - (each.accuracy or 0.0))
+            self._points.setdefault(each.name, []).append(point)
+
+    def advance(self, trained: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
+        """The trained children to train further, the most hopeful first.
+
+        None where the most hopeful one is accepted already.
+        """
+        pool = [each for each in trained if improves(each, self.elite, self._objective)]
+        ordered = by_feasibility(pool, self.expected_violation, self._objective)
+        if ordered and self.accepts(ordered[0]):
+            return ()
+        return tuple(each for each in ordered if not self.accepts(each))[:count]
+
     def tell(self, trained: Sequence[Candidate]) -> Candidate | None:
-        """Takes trained children; returns the new elite, or None where the old one stays."""
+        """Ends a generation with its trained children.
+
+        Returns:
+            The new elite, or None where the old one stays.
+        """
         fit = [each for each in trained if self.accepts(each)]
         if fit:
             self.elite = best_of(fit, self._objective)
@@ -115,16 +147,28 @@ class HillClimber:
         """Whether a trained candidate may replace the elite."""
         return acceptable(candidate, elite=self.elite, floor=self.floor, objective=self._objective)
 
+    def expected_violation(self, candidate: Candidate) -> float:
+        """By how much a trained candidate is expected to miss the allowed drop in the end."""
+        lost = self.floor + self._allowed - (candidate.accuracy or 0.0)
+        points = list(self._points.values())
+        exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
+        point = CurvePoint(candidate.own_images, lost)
+        expected = predict_lost(point, images=self._horizon(candidate), exponent=exponent)
+        return max(0.0, expected - self._allowed)
+
     def _most_promising(self, trained: Sequence[Candidate]) -> Candidate | None:
         if self._objective == "accuracy":
             return None
-        margin = _CLOSE * max(self._allowed, 0.005)
-        close = [
-            each
-            for each in (*trained, *([self.promising] if self.promising else []))
-            if improves(each, self.elite, self._objective)
-            and each.own_images > 0
-            and (each.accuracy or 0.0) >= self.floor + self._allowed - margin - self._allowed
-        ]
-        latest = {each.name: each for each in reversed(close)}
-        return max(latest.values(), key=lambda each: each.accuracy or 0.0) if latest else None
+        latest = {each.name: each for each in ([self.promising] if self.promising else [])}
+        latest |= {each.name: each for each in trained}
+        pool = [each for each in latest.values() if improves(each, self.elite, self._objective)]
+        ordered = by_feasibility(pool, self.expected_violation, self._objective)
+        return ordered[0] if ordered else None
+
+
+def _spread_sizes(num_children: int, most: int) -> list[int]:
+    """How many morphs each child takes: m with a share proportional to 1 / m, evenly spread."""
+    sizes = np.arange(1, most + 1)
+    cumulative = np.cumsum(1 / sizes) / np.sum(1 / sizes)
+    places = (np.arange(num_children) + 0.5) / num_children
+    return [int(sizes[np.searchsorted(cumulative, place)]) for place in places]

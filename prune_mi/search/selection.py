@@ -8,7 +8,7 @@ win back, not what they end at. A child's merit is what it saves over what it pu
 The allowed drop in the denominator keeps many harmless removals at once ahead of a single one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prune_mi.graph.cost import objective_cost
 from prune_mi.search.candidate import Candidate
@@ -65,6 +65,23 @@ def choose_for_training(
         chosen.append(best)
         left.remove(best)
     return tuple(chosen)
+
+
+def by_feasibility(
+    candidates: Sequence[Candidate], violation: Callable[[Candidate], float], objective: str
+) -> list[Candidate]:
+    """Orders trained candidates: those expected within the allowed drop first, cheapest first.
+
+    The others follow, the least violation first. For `accuracy`, the most accurate first.
+
+    Source: Deb (2000), feasibility rules for constrained search.
+    """
+    if objective == "accuracy":
+        return sorted(candidates, key=_accuracy, reverse=True)
+    return sorted(
+        candidates,
+        key=lambda each: (violation(each), objective_cost(each.cost, objective)),
+    )
 
 
 def improves(candidate: Candidate, elite: Candidate, objective: str) -> bool:

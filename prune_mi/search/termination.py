@@ -10,7 +10,7 @@ class SearchState:
     generation: int
     flat_generations: int
     proposals: int
-    seconds_left: float | None
+    has_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,10 @@ class StoppingRules:
     Attributes:
         generations: Generations at most.
         patience: Generations in a row without an accepted child.
-        min_seconds: Time that one more generation needs.
     """
 
     generations: int
     patience: int
-    min_seconds: float
 
     def reason(self, state: SearchState) -> str | None:
         """Why to stop now, or None."""
@@ -35,6 +33,6 @@ class StoppingRules:
             return f"all {self.generations} generations were made"
         if state.flat_generations >= self.patience:
             return f"{self.patience} generations in a row accepted no child"
-        if state.seconds_left is not None and state.seconds_left < self.min_seconds:
+        if not state.has_time:
             return "the budget leaves no time for another generation"
         return None

@@ -10,8 +10,9 @@ from prune_mi.records import Observer
 from prune_mi.search.budget import final_images
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.selection import acceptable
-from prune_mi.stages.generations import SearchOutcome, after_training, training_task
+from prune_mi.stages.generations import SearchOutcome
 from prune_mi.stages.prepare import Subject
+from prune_mi.stages.recipe import after_training, training_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,16 @@ def train_finalists(
 ) -> Finalists:
     """Trains the winner further and, beside it, the original for as many images as its lineage.
 
-    Where no child was accepted, one that came close gets this last chance. The winner keeps its
-    weights from before where training made it worse on validation.
+    A cheaper model that is expected to reach the allowed drop in the end goes before the winner;
+    should it fail, the winner stays. Weights from before the final training are kept where it made
+    them worse on validation.
     """
     elite = outcome.elite
-    finalist = elite
-    if elite.name == reference.name and outcome.promising is not None:
-        finalist = outcome.promising
+    finalist = outcome.promising or elite
+    if finalist is not elite:
         observer.note(
-            f"No child was accepted; {finalist.name} came close and gets the final training."
+            f"{finalist.name} is cheaper than the best accepted model and still learning: it gets "
+            "the final training."
         )
     if finalist.name == reference.name:
         return Finalists(reference, None, subject.val_accuracy, 0)
@@ -98,13 +100,13 @@ def train_finalists(
                 )
     floor = subject.val_accuracy - settings.max_accuracy_drop
     if finalist is not elite and not acceptable(
-        result, elite=reference, floor=floor, objective=settings.objective
+        result, elite=elite, floor=floor, objective=settings.objective
     ):
         observer.note(
             f"{finalist.name} ended at {result.accuracy:.4f} on validation, below the allowed "
-            f"{floor:.4f}; it is not kept."
+            f"{floor:.4f}; {elite.name} is kept."
         )
-        result = reference
+        result = elite
     if control is not None and control_images != result.images_trained:
         observer.note(
             f"The control was trained on {control_images:,} images, the result's lineage on "

@@ -1,44 +1,35 @@
 """The generational loop: rank, propose, screen, train, select."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome, ScreenTask, TrainTask
+from prune_mi.execution.tasks import FailedEvaluation, ScreenTask
 from prune_mi.graph.units import removable_units
 from prune_mi.information.ranking import RankedUnit, rank_units
 from prune_mi.morphisms.catalog import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
 from prune_mi.morphisms.remove_unit import saves
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
-from prune_mi.search.budget import SearchPlan
+from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.journal import Journal
-from prune_mi.search.selection import improves
+from prune_mi.search.racing import Rung, plan_rungs
 from prune_mi.search.termination import SearchState, StoppingRules
 from prune_mi.stages.prepare import Subject
+from prune_mi.stages.recipe import (
+    TrainingSpeed,
+    after_training,
+    measured_speed,
+    training_task,
+)
 from prune_mi.stages.share import SearchData
-
-_RATE_PER_DAMAGE = 4e-3
-_LOWEST_RATE = 2e-4
-_HIGHEST_RATE = 3e-3
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSpeed:
-    """What trainings on one worker have shown so far: MACs of steps a second, and the rest."""
-
-    macs_per_second: float
-    overhead_seconds: float
-
-    def images_per_second(self, macs: int) -> float:
-        """Expected speed of a network of so many MACs."""
-        return self.macs_per_second / max(macs, 1)
+from prune_mi.stages.timing import TimePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +38,8 @@ class SearchOutcome:
 
     Attributes:
         elite: The best accepted model; the reference where none was.
-        promising: A trained model that came close, or None.
+        promising: A trained, cheaper model that is not accepted yet but may be after the final
+            training, or None.
         generations: What was tried.
         stop_reason: Why it ended.
         speed: Of the trainings, or None where none was made.
@@ -69,7 +61,7 @@ class Search:
         data: What it works on.
         pool: Where children are evaluated.
         settings: The run's settings.
-        plan: How its time is cut.
+        time_plan: When to end, and what the rest of the run is expected to take.
         journal: Gets a line a child.
         observer: Hears of everything.
         on_elite: Called with each newly accepted model, to be kept safe.
@@ -83,16 +75,19 @@ class Search:
         *,
         pool: WorkerPool,
         settings: OptimizeSettings,
-        plan: SearchPlan,
+        time_plan: TimePlan,
         journal: Journal,
         observer: Observer,
         on_elite: Callable[[Candidate], None],
     ) -> None:
         self._subject = subject
+        self._reference = reference
         self._data = data
         self._pool = pool
         self._settings = settings
-        self._plan = plan
+        self._time = time_plan
+        self._overhead = time_plan.generation_overhead
+        self._compile_seconds = time_plan.compile_seconds
         self._journal = journal
         self._observer = observer
         self._on_elite = on_elite
@@ -104,13 +99,15 @@ class Search:
             mix=resolve_mix(settings.mix),
             max_morphs=settings.morphs,
             rng=np.random.default_rng((settings.seed, 2)),
+            horizon=self._horizon,
         )
 
     def run(self) -> SearchOutcome:
         """Makes generations until a stopping rule holds."""
-        rules = StoppingRules(self._plan.generations, self._settings.patience, min_seconds=0.0)
+        rules = StoppingRules(self._settings.generations, self._settings.patience)
         records: list[GenerationRecord] = []
-        while True:
+        reason = None
+        while reason is None:
             record = self._generation()
             if record.children:
                 records.append(record)
@@ -118,47 +115,97 @@ class Search:
                 self._climber.generation,
                 self._climber.flat_generations,
                 len(record.children),
-                None,
+                room_for_generation(self._remaining(), overhead=self._overhead),
             )
             reason = rules.reason(state)
-            if reason is not None:
-                break
-        if self._plan.generations < self._settings.generations and state.proposals:
-            reason = f"{reason}, as many as the budget allows"
         return SearchOutcome(
-            self._climber.elite, self._climber.promising, tuple(records), reason, self._speed
+            self._climber.elite, self._hopeful(), tuple(records), reason, self._speed
         )
+
+    def _remaining(self) -> float | None:
+        return None if self._time.search_end is None else self._time.search_end - time.monotonic()
+
+    def _horizon(self, candidate: Candidate) -> int:
+        """Images that a candidate will have been trained on after the final training."""
+        most = round(self._settings.final_epochs * self._data.num_train_images)
+        if self._time.final_seconds is None or self._speed is None:
+            return candidate.own_images + (most if self._time.final_seconds is None else 0)
+        return candidate.own_images + final_images(
+            self._time.final_seconds,
+            images_so_far=candidate.images_trained,
+            child_rate=self._speed.images_per_second(candidate.cost.macs),
+            reference_rate=self._speed.images_per_second(self._reference.cost.macs),
+            overhead=self._speed.overhead_seconds,
+            wanted=most,
+            control=self._settings.control,
+        )
+
+    def _hopeful(self) -> Candidate | None:
+        """The promising model, if it is the only hope or expected to end within the drop."""
+        promising, elite = self._climber.promising, self._climber.elite
+        if promising is None:
+            return None
+        only_hope = elite.name == self._reference.name
+        return promising if only_hope or not self._climber.expected_violation(promising) else None
 
     def _generation(self) -> GenerationRecord:
         started = time.monotonic()
         climber, settings = self._climber, self._settings
         parent = climber.elite
-        self._observer.generation(climber.generation + 1, self._plan.generations, parent.name)
+        seconds = generation_seconds(self._remaining(), overhead=self._overhead)
+        self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         ranking = self._rank(parent)
         children = climber.ask(
             settings.children,
             [RankedName(each.unit.name, each.gain_bits, each.gain_spread) for each in ranking],
         )
         screened, failures = self._screen(children)
-        count = settings.trained_children or self._pool.workers
-        chosen = climber.choose(screened, count)
-        waves = -(-len(chosen) // self._pool.workers)
-        seconds = None
-        if self._plan.seconds_each is not None and waves:
-            seconds = (self._plan.seconds_each - (time.monotonic() - started)) / waves
-        trained, more_failures = self._train(chosen, seconds)
-        accepted = climber.tell(trained)
+        preparing = time.monotonic() - started
+        self._overhead = preparing + self._compile_seconds
+        if seconds is not None:
+            seconds = max(0.0, seconds - preparing)
+        trained = self._race(screened, seconds, failures)
+        accepted = climber.tell(list(trained.values()))
         if accepted is not None:
             self._on_elite(accepted)
         records = (
-            *(self._failed(each, (*children, *chosen)) for each in (*failures, *more_failures)),
-            *self._verdicts(screened, chosen, trained, parent),
+            *(self._failed(each, children) for each in failures),
+            *self._verdicts(screened, trained, {each.name for each in failures}),
         )
         for record in records:
             self._journal.append(record)
             if record.trained_accuracy is not None:
                 self._observer.child(record)
         return GenerationRecord(climber.generation, parent.name, records, climber.elite.name)
+
+    def _race(
+        self,
+        screened: Sequence[Candidate],
+        seconds: float | None,
+        failures: list[FailedEvaluation],
+    ) -> dict[str, Candidate]:
+        """Trains children in rungs; the latest state of each that was trained, by name."""
+        climber = self._climber
+        everyone = climber.choose(screened, len(screened) + 1)
+        rungs = plan_rungs(
+            num_children=len(everyone),
+            finalists=self._settings.trained_children or self._pool.workers,
+            workers=self._pool.workers,
+            seconds=seconds,
+            compile_seconds=self._compile_seconds,
+        )
+        trained: dict[str, Candidate] = {}
+        field = everyone[: rungs[0].count]
+        for place, rung in enumerate(rungs):
+            if place:
+                field = climber.advance(list(trained.values()), rung.count)
+            if not field:
+                break
+            outcomes, failed = self._train(field, rung)
+            failures.extend(failed)
+            climber.observe(outcomes)
+            trained |= {each.name: each for each in outcomes}
+        return trained
 
     def _rank(self, parent: Candidate) -> tuple[RankedUnit, ...]:
         units = [
@@ -200,12 +247,16 @@ class Search:
         return sorted(screened, key=lambda each: order.index(each.name)), failures
 
     def _train(
-        self, chosen: Sequence[Candidate], seconds: float | None
+        self, chosen: Sequence[Candidate], rung: Rung
     ) -> tuple[list[Candidate], list[FailedEvaluation]]:
         by_name = {child.name: child for child in chosen}
-        wanted = max(1, round(self._settings.child_epochs * self._data.num_train_images))
+        wanted = max(
+            1, round(rung.share * self._settings.child_epochs * self._data.num_train_images)
+        )
         tasks = [
-            training_task(child, self._subject, self._settings, num_images=wanted, seconds=seconds)
+            training_task(
+                child, self._subject, self._settings, num_images=wanted, seconds=rung.seconds
+            )
             for child in chosen
         ]
         trained, failures = [], []
@@ -221,23 +272,19 @@ class Search:
     def _verdicts(
         self,
         screened: Sequence[Candidate],
-        chosen: Sequence[Candidate],
-        trained: Sequence[Candidate],
-        parent: Candidate,
+        trained: Mapping[str, Candidate],
+        failed: Set[str],
     ) -> Iterator[ChildRecord]:
+        """Why each child was accepted or not, in the order of their names' numbers."""
         elite, floor = self._climber.elite, self._climber.floor
-        by_name = {child.name: child for child in trained}
         generation = self._climber.generation
-        for child in {each.name: each for each in (*screened, *chosen)}.values():
-            done = by_name.get(child.name)
+        for child in ({each.name: each for each in screened} | dict(trained)).values():
+            done = trained.get(child.name)
+            if child.name in failed:
+                continue
             verdict: Verdict = "not trained"
             if done is None:
-                if child.name in {each.name for each in chosen}:
-                    continue  # its failure is recorded
-                detail = "another child promised more"
-                if not improves(child, parent, self._settings.objective):
-                    verdict, detail = "not smaller", "it costs no less than its parent"
-                yield _record(child, generation, verdict, detail, 0.0)
+                yield _record(child, generation, verdict, "other children promised more", 0.0)
                 continue
             if done.name == elite.name:
                 verdict, detail = "accepted", f"{done.accuracy:.4f}, floor {floor:.4f}"
@@ -253,64 +300,6 @@ class Search:
         child = next(each for each in children if each.name == failure.name)
         self._observer.note(f"{failure.name} failed and is passed over: {failure.message}")
         return _record(child, self._climber.generation, "failed", failure.message, failure.seconds)
-
-
-def training_task(
-    child: Candidate,
-    subject: Subject,
-    settings: OptimizeSettings,
-    *,
-    num_images: int,
-    seconds: float | None,
-    damage: float | None = None,
-) -> TrainTask:
-    """The training of a child, the winner or the control: one recipe for all.
-
-    Without a learning rate in the settings it goes by `damage`, the accuracy that the child's
-    deletions cost before training: a network hardly hurt must not be thrown out of its optimum, one
-    badly hurt has much to learn. (ResNet-8 without a block, at 0.15: 3e-3 beat 1e-3. ResNet-56
-    without five, at 0.87: 3e-4 beat 1e-3 by more than a point.)
-    """
-    recipe = settings.training
-    if damage is None:
-        damage = subject.val_accuracy - (child.screened_accuracy or 0.0)
-    automatic = min(max(_RATE_PER_DAMAGE * damage, _LOWEST_RATE), _HIGHEST_RATE)
-    return TrainTask(
-        name=child.name,
-        graph=child.graph,
-        num_images=num_images,
-        seconds=seconds,
-        batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate or automatic,
-        distillation=recipe.distillation,
-        temperature=recipe.temperature,
-        from_logits=subject.from_logits,
-        seed=settings.seed + child.own_images,
-    )
-
-
-def after_training(child: Candidate, outcome: Evaluated) -> Candidate:
-    """The candidate with its new weights, accuracy and images."""
-    return replace(
-        child,
-        graph=outcome.graph,
-        accuracy=outcome.accuracy,
-        images_trained=child.images_trained + outcome.images_trained,
-        own_images=child.own_images + outcome.images_trained,
-    )
-
-
-def measured_speed(
-    child: Candidate, outcome: Outcome, before: TrainingSpeed | None
-) -> TrainingSpeed | None:
-    """Speed after one more training; the slowest seen counts, so that plans hold."""
-    if isinstance(outcome, FailedEvaluation) or outcome.images_per_second <= 0:
-        return before
-    speed = outcome.images_per_second * child.cost.macs
-    overhead = outcome.overhead_seconds
-    if before is None:
-        return TrainingSpeed(speed, overhead)
-    return TrainingSpeed(min(speed, before.macs_per_second), max(overhead, before.overhead_seconds))
 
 
 def _record(

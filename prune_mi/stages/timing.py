@@ -1,13 +1,48 @@
 """What the parts of a run will take, estimated from how fast the original is evaluated."""
 
+import time
+from dataclasses import dataclass
+
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
+from prune_mi.search.budget import search_seconds
 from prune_mi.stages.prepare import Subject
 
 _WRITING_SECONDS = 5.0
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
 _TEACHER_SHARE = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class TimePlan:
+    """What the search must know of the run's time, in seconds.
+
+    Attributes:
+        search_end: On the monotonic clock; None without a budget.
+        final_seconds: For the final training; None without a budget.
+        generation_overhead: First guess of what a generation spends beside training.
+        compile_seconds: The same of one training, beside its steps.
+    """
+
+    search_end: float | None
+    final_seconds: float | None
+    generation_overhead: float
+    compile_seconds: float
+
+
+def plan_time(
+    available: float | None, subject: Subject, settings: OptimizeSettings, *, workers: int
+) -> TimePlan:
+    """Shares what is left between search and final training."""
+    search = search_seconds(available, control=settings.control)
+    scoring = len(subject.roles.validation) / subject.images_per_second * workers
+    return TimePlan(
+        search_end=None if search is None else time.monotonic() + search,
+        final_seconds=None if available is None or search is None else available - search,
+        generation_overhead=generation_overhead(subject, settings, workers=workers),
+        compile_seconds=len(subject.graph.nodes) * _COMPILE_SECONDS_A_NODE + scoring,
+    )
 
 
 def closing_seconds(subject: Subject, data: Dataset, *, control: bool) -> float:

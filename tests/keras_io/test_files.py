@@ -29,20 +29,20 @@ def test_a_saved_model_loads_with_equal_outputs(tmp_path: Path, suffix: str) -> 
 def test_a_model_that_h5_cannot_hold_is_refused_and_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "best.h5"
     path.write_bytes(b"old")
-    with pytest.raises(RunError, match="cannot write .*best.h5"):
+    with pytest.raises(RunError, match=r"cannot write .*best.h5"):
         save_verified(ZOO["with_operations"](), path, PROBE)
     assert path.read_bytes() == b"old"
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such file: .*absent.keras"):
+    with pytest.raises(ModelError, match=r"no such file: .*absent.keras"):
         load_model(tmp_path / "absent.keras")
 
 
 def test_not_a_model(tmp_path: Path) -> None:
     path = tmp_path / "notes.h5"
     path.write_text("weights, perhaps")
-    with pytest.raises(ModelError, match="neither a .keras archive nor an HDF5 file"):
+    with pytest.raises(ModelError, match=r"neither a .keras archive nor an HDF5 file"):
         load_model(path)
 
 

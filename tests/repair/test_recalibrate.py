@@ -40,9 +40,7 @@ def test_dropout_stays_off_and_other_weights_stay(rng: np.random.Generator) -> N
     for name in graph.layers:
         for a, b in zip(first.layers[name].weights, second.layers[name].weights, strict=True):
             np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(
-        first.layers["norm"].weights[0], graph.layers["norm"].weights[0]
-    )
+    np.testing.assert_array_equal(first.layers["norm"].weights[0], graph.layers["norm"].weights[0])
 
 
 def test_recalibration_restores_a_network_whose_statistics_were_lost(
