@@ -1,6 +1,7 @@
 """The command line: parse, call, turn an expected failure into its exit code. No logic."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -169,8 +170,13 @@ def main_options(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script; a termination request ends like Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _resolve(given: dict[str, Any], config: Path | None) -> OptimizeSettings:

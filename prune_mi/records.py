@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Verdict = Literal["accepted", "over the allowed drop", "not smaller", "not trained", "failed"]
+Verdict = Literal[
+    "pending", "accepted", "over the allowed drop", "not smaller", "not trained", "failed"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class ChildRecord:
         trained_accuracy: Validation accuracy after training, or None.
         images_trained: Images its own training has seen, all its slices together.
         seconds: Time its evaluation took.
-        verdict: Accepted, or why not.
+        verdict: Accepted, or why not; `pending` while its generation is under way.
         detail: The verdict's figures in a sentence, or the failure's message.
     """
 

@@ -39,3 +39,32 @@ def cifar10_path() -> Path:
     if not path.is_file():
         pytest.fail(f"PRUNE_MI_CIFAR10 names {path}, which is not a file")
     return path
+
+
+@pytest.fixture(scope="session")
+def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's network, trained on digits, as `model.keras`."""
+    import keras
+
+    from prune_mi.data import load_dataset
+    from prune_mi.demo import demo_network, train_demo_network
+
+    keras.utils.set_random_seed(0)
+    model = demo_network()
+    train_demo_network(model, load_dataset("digits"))
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def digits_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits as an `.npz` with the four usual arrays."""
+    from prune_mi.data import load_dataset
+
+    data = load_dataset("digits")
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(
+        path, x_train=data.x_train, y_train=data.y_train, x_test=data.x_test, y_test=data.y_test
+    )
+    return path

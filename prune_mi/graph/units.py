@@ -58,7 +58,7 @@ def find_units(graph: LayerGraph) -> tuple[Unit, ...]:
     for node in graph.nodes:
         if not node.inputs:
             continue
-        if graph.layer_of(node).class_name == "Add" and len(set(node.inputs)) > 1:
+        if _is_addition(graph, node) and len(set(node.inputs)) > 1:
             units.extend(_branches(graph, node))
         elif _has_kernel(graph, node):
             units.append(_run(graph, node))
@@ -75,6 +75,8 @@ def removable_units(graph: LayerGraph) -> tuple[Unit, ...]:
 def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
     """The graph without the unit; all other weights stay as they are.
 
+    A branch whose last unit goes is gone as a whole: x + f(x) becomes x, not x + x.
+
     Raises:
         GraphError: If the unit is not one of this graph's.
     """
@@ -82,7 +84,16 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
         merge = graph.node_by_name[unit.after.node]
         if len(merge.inputs) > 2:
             return drop_argument(graph, merge.name, unit.position)
-    return bypass(graph, unit.after, unit.before)
+    emptied = [
+        node.name
+        for node in graph.nodes
+        if _is_addition(graph, node) and set(node.inputs) == {unit.before, unit.after}
+    ]
+    graph = bypass(graph, unit.after, unit.before)
+    for name in emptied:
+        if name in graph.node_by_name:
+            graph = bypass(graph, TensorRef(name), graph.node_by_name[name].inputs[0])
+    return graph
 
 
 def _branches(graph: LayerGraph, merge: Node) -> list[Unit]:
@@ -210,6 +221,10 @@ def _make(
         num_params=sum(graph.layers[layer].num_params for layer in layers),
         macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
     )
+
+
+def _is_addition(graph: LayerGraph, node: Node) -> bool:
+    return graph.layer_of(node).class_name == "Add"
 
 
 def _has_kernel(graph: LayerGraph, node: Node) -> bool:

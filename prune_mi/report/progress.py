@@ -110,7 +110,9 @@ def child_parts(record: ChildRecord, reference: Cost | None, objective: Objectiv
             figures.append(f"{label} {accuracy:.3f}  ")
     figures.append(f"{_cost_text(record, reference, objective)}  ")
     verdict: str = record.verdict
-    if record.verdict == "failed":
+    if record.verdict == "pending":
+        verdict = ""
+    elif record.verdict == "failed":
         verdict = f"failed: {printable(record.detail)}"
     figures.append(verdict, style=_VERDICT_STYLES.get(record.verdict, "yellow"))
     morphs = " ".join(morph_text(morph) for morph in record.morphs) or "unchanged"

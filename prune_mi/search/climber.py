@@ -1,9 +1,10 @@
 """The hill climber: ask for children, tell their accuracies, keep the elite.
 
 Pure: it draws morphisms and compares numbers; repair, screening and training happen elsewhere.
-The trained child that is expected to do most for the objective once it is trained to the end, though
-it does not yet reach the allowed drop, is kept as `promising`: it competes again with its weights, so
-no training is lost. After a generation that accepts nothing, children take half as many morphs.
+The trained child that is expected to do most for the objective once it is trained to the end,
+though it does not yet reach the allowed drop, is kept as `promising`: it competes again with its
+weights, so no training is lost. After a generation that accepts nothing, children take half as many
+morphs.
 """
 
 import math

@@ -241,7 +241,7 @@ class Search:
             )
             screened.append(child)
             self._observer.child(
-                _record(child, self._climber.generation, "not trained", "screened", outcome.seconds)
+                _record(child, self._climber.generation, "pending", "screened", outcome.seconds)
             )
         order = [child.name for child in children]
         return sorted(screened, key=lambda each: order.index(each.name)), failures
@@ -267,6 +267,10 @@ class Search:
             child = after_training(by_name[outcome.name], outcome)
             self._speed = measured_speed(child, outcome, self._speed)
             trained.append(child)
+            detail = "accepted so far" if self._climber.accepts(child) else "below the floor"
+            self._observer.child(
+                _record(child, self._climber.generation, "pending", detail, outcome.seconds)
+            )
         return trained, failures
 
     def _verdicts(

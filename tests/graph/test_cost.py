@@ -1,0 +1,117 @@
+import pytest
+from graph_builder import GraphBuilder, chain, shared_layer
+
+from prune_mi.graph.cost import graph_cost, node_macs, objective_cost
+from prune_mi.graph.ir import LayerGraph, Shape
+from prune_mi.records import Cost
+
+
+def _one_layer(
+    class_name: str,
+    input_shape: tuple[int, ...],
+    output_shape: Shape,
+    weights: dict[str, tuple[int, ...]],
+    **config: object,
+) -> LayerGraph:
+    net = GraphBuilder(input_shape)
+    layer = net.layer(class_name, "layer", weights=weights, **config)
+    return net.graph(net.call(layer, (net.input,), output_shape))
+
+
+def _conv(
+    image: int, channels: int, filters: int, *, size: int, strides: int = 1, groups: int = 1
+) -> LayerGraph:
+    side = -(-image // strides)
+    return _one_layer(
+        "Conv2D",
+        (image, image, channels),
+        (None, side, side, filters),
+        {"kernel": (size, size, channels // groups, filters), "bias": (filters,)},
+        data_format="channels_last",
+    )
+
+
+@pytest.mark.parametrize(
+    ("graph", "macs"),
+    [
+        (_conv(32, 3, 16, size=3), 32 * 32 * 9 * 3 * 16),
+        (_conv(32, 3, 16, size=3, strides=2), 16 * 16 * 9 * 3 * 16),
+        (_conv(7, 4, 8, size=5, strides=2), 4 * 4 * 25 * 4 * 8),
+        (_conv(8, 4, 6, size=3, groups=2), 8 * 8 * 9 * 2 * 6),
+        (_conv(8, 4, 6, size=1), 8 * 8 * 4 * 6),
+    ],
+)
+def test_convolutions(graph: LayerGraph, macs: int) -> None:
+    assert graph_cost(graph).macs == macs
+
+
+def test_depthwise_multiplies_each_channel_alone() -> None:
+    graph = _one_layer(
+        "DepthwiseConv2D", (8, 8, 4), (None, 4, 4, 8), {"kernel": (3, 3, 4, 2), "bias": (8,)}
+    )
+    assert graph_cost(graph) == Cost(num_params=80, macs=4 * 4 * 9 * 4 * 2, num_layers=2)
+
+
+def test_separable_is_depthwise_and_pointwise() -> None:
+    weights = {"depthwise_kernel": (3, 3, 4, 1), "pointwise_kernel": (1, 1, 4, 5), "bias": (5,)}
+    graph = _one_layer("SeparableConv2D", (8, 8, 4), (None, 4, 4, 5), weights)
+    assert graph_cost(graph).macs == 4 * 4 * (9 * 4 + 4 * 5)
+
+
+def test_transposed_multiplies_once_an_input_position() -> None:
+    graph = _one_layer(
+        "Conv2DTranspose", (4, 6, 3), (None, 8, 12, 5), {"kernel": (3, 3, 5, 3), "bias": (5,)}
+    )
+    assert graph_cost(graph).macs == 4 * 6 * 9 * 5 * 3
+
+
+def test_channels_first() -> None:
+    kernel = {"kernel": (3, 3, 2, 4)}
+    first = _one_layer(
+        "Conv2D", (2, 8, 6), (None, 4, 8, 6), kernel, data_format="channels_first"
+    )  # fmt: skip
+    last = _one_layer("Conv2D", (8, 6, 2), (None, 8, 6, 4), kernel, data_format="channels_last")
+    assert graph_cost(first).macs == graph_cost(last).macs == 8 * 6 * 9 * 2 * 4
+    transposed = _one_layer(
+        "Conv2DTranspose", (2, 4, 3), (None, 4, 8, 6), kernel, data_format="channels_first"
+    )
+    assert graph_cost(transposed).macs == 4 * 3 * 9 * 2 * 4
+
+
+def test_conv1d_and_conv3d() -> None:
+    graph = _one_layer("Conv1D", (10, 2), (None, 10, 3), {"kernel": (5, 2, 3)})
+    assert graph_cost(graph).macs == 10 * 5 * 2 * 3
+    graph = _one_layer("Conv3D", (4, 5, 6, 2), (None, 4, 5, 6, 3), {"kernel": (3, 3, 3, 2, 3)})
+    assert graph_cost(graph).macs == 4 * 5 * 6 * 27 * 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"), [((6,), 1), ((5, 6), 5), ((4, 5, 6), 20)]
+)  # fmt: skip
+def test_dense_multiplies_once_a_row(shape: tuple[int, ...], rows: int) -> None:
+    weights = {"kernel": (6, 3), "bias": (3,)}
+    graph = _one_layer("Dense", shape, (None, *shape[:-1], 3), weights)
+    assert graph_cost(graph) == Cost(num_params=21, macs=rows * 18, num_layers=2)
+
+
+def test_layers_without_a_kernel_have_no_macs() -> None:
+    graph = chain()
+    for name in ("input_1", "bn_1", "relu_1", "pool_1"):
+        assert node_macs(graph, graph.node_by_name[name]) == 0
+
+
+def test_a_whole_graph() -> None:
+    params = (9 * 2 * 4 + 4) + 16 + (9 * 4 * 4 + 4) + 16 + (4 * 3 + 3)
+    macs = 64 * 9 * 2 * 4 + 64 * 9 * 4 * 4 + 4 * 3
+    assert graph_cost(chain()) == Cost(num_params=params, macs=macs, num_layers=9)
+
+
+def test_a_shared_layer_has_its_weights_once_and_its_macs_twice() -> None:
+    params = (9 * 4 * 4 + 4) + (4 * 3 + 3)
+    macs = 2 * 64 * 9 * 4 * 4 + 4 * 3
+    assert graph_cost(shared_layer()) == Cost(num_params=params, macs=macs, num_layers=5)
+
+
+def test_the_objective_names_the_figure() -> None:
+    cost = Cost(num_params=1, macs=2, num_layers=3)
+    assert [objective_cost(cost, each) for each in ("params", "macs", "accuracy")] == [1, 2, 2]

@@ -1,0 +1,259 @@
+"""The climber on a made-up landscape: every removal costs a known bit of accuracy."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graph_builder import chain, residual_tower
+
+from prune_mi.graph.cost import graph_cost, objective_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.units import removable_units
+from prune_mi.morphisms.morphism import RankedName
+from prune_mi.search.candidate import Candidate
+from prune_mi.search.climber import HillClimber
+
+TOWER = residual_tower()
+REFERENCE_ACCURACY = 0.9
+DELETIONS = {"remove-by-rank": 0.7, "remove-at-random": 0.3}
+DROPOUTS = {"insert-dropout": 1.0}
+Evaluation = Callable[[Candidate], float]
+
+
+def _climber(
+    *,
+    graph: LayerGraph = TOWER,
+    seed: int = 0,
+    allowed_drop: float = 0.02,
+    objective: str = "macs",
+    mix: Mapping[str, float] = DELETIONS,
+    max_morphs: int = 4,
+) -> HillClimber:
+    reference = Candidate(
+        "reference", graph, graph_cost(graph), "", (), (), accuracy=REFERENCE_ACCURACY
+    )
+    return HillClimber(
+        reference,
+        allowed_drop=allowed_drop,
+        objective=objective,
+        mix=mix,
+        max_morphs=max_morphs,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def _ranking(graph: LayerGraph) -> list[RankedName]:
+    return [
+        RankedName(unit.name, index / 100, 0.0) for index, unit in enumerate(removable_units(graph))
+    ]
+
+
+def _by_removals(child: Candidate) -> float:
+    """Every morph loses half a percent, those of the first block five times as much."""
+    lost = [0.025 if each.target in ("conv_2", "add_1/branch") else 0.005 for each in child.lineage]
+    return REFERENCE_ACCURACY - sum(lost)
+
+
+def _generation(
+    climber: HillClimber, evaluation: Evaluation, *, num_children: int = 6, num_trained: int = 2
+) -> tuple[tuple[Candidate, ...], list[Candidate]]:
+    children = climber.ask(num_children, _ranking(climber.elite.graph))
+    screened = [
+        replace(each, accuracy=evaluation(each) - 0.1, screened_accuracy=evaluation(each) - 0.1)
+        for each in children
+    ]
+    trained = [
+        replace(each, accuracy=evaluation(each), own_images=100,
+                images_trained=each.images_trained + 100)
+        for each in climber.choose(screened, num_trained)
+    ]  # fmt: skip
+    climber.tell(trained)
+    return children, trained
+
+
+def _trained(
+    name: str, accuracy: float, macs: int, *, own_images: int = 100, graph: LayerGraph = TOWER
+) -> Candidate:
+    cost = replace(graph_cost(graph), macs=macs)
+    return Candidate(
+        name, graph, cost, "reference", (), (), accuracy=accuracy, own_images=own_images
+    )
+
+
+@pytest.mark.parametrize("objective", ["macs", "params"])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_elite_gets_cheaper_and_never_falls_below_the_floor(objective: str, seed: int) -> None:
+    climber = _climber(seed=seed, objective=objective)
+    floor = climber.floor
+    assert floor == pytest.approx(0.88)
+    costs = [objective_cost(climber.elite.cost, objective)]
+    for _ in range(8):
+        elite = climber.elite
+        _generation(climber, _by_removals)
+        costs.append(objective_cost(climber.elite.cost, objective))
+        assert climber.floor == floor
+        assert (climber.elite.accuracy or 0) >= floor
+        if climber.elite is elite:
+            assert costs[-1] == costs[-2]
+            assert climber.flat_generations > 0
+        else:
+            assert costs[-1] < costs[-2]
+            assert climber.flat_generations == 0
+            assert climber.elite.cost == graph_cost(climber.elite.graph)
+    assert costs[-1] < costs[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_for_accuracy_the_elite_gets_more_accurate(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    climber = _climber(seed=seed, objective="accuracy", mix=DROPOUTS)
+    best = [REFERENCE_ACCURACY]
+    for _ in range(6):
+        _, trained = _generation(climber, lambda _: float(rng.uniform(0.85, 0.95)))
+        assert climber.elite.accuracy == max(best[-1], *(each.accuracy or 0 for each in trained))
+        assert climber.promising is None
+        best.append(climber.elite.accuracy or 0)
+    assert best[-1] > best[0]
+
+
+def test_tell_returns_the_new_elite_or_none() -> None:
+    climber = _climber()
+    assert climber.tell([_trained("a", 0.8799, 10)]) is None
+    assert climber.tell([]) is None
+    assert climber.flat_generations == 2
+    fit = [_trained("b", 0.9, 900), _trained("c", 0.885, 800), _trained("d", 0.86, 700)]
+    assert climber.tell(fit) is climber.elite is fit[1]
+    assert climber.flat_generations == 0
+    assert climber.tell([_trained("e", 0.95, 800)]) is None  # no cheaper than the elite
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_architecture_is_proposed_twice(seed: int) -> None:
+    climber = _climber(seed=seed)
+    seen = [TOWER.structural_hash()]
+    for _ in range(8):
+        children, _ = _generation(climber, _by_removals)
+        seen.extend(child.graph.structural_hash() for child in children)
+    assert len(seen) > 20
+    assert len(set(seen)) == len(seen)
+
+
+def test_children_are_made_from_the_elite_and_know_where_they_come_from() -> None:
+    climber = _climber()
+    for index in range(1, 5):
+        elite = climber.elite
+        children, _ = _generation(climber, _by_removals)
+        assert [child.name for child in children] == [
+            f"g{index}c{number}" for number in range(1, len(children) + 1)
+        ]
+        for child in children:
+            assert child.parent == elite.name
+            assert child.morphs
+            assert child.lineage == (*elite.lineage, *child.morphs)
+            assert child.images_trained == elite.images_trained
+            assert (child.accuracy, child.own_images) == (None, 0)
+            assert child.cost == graph_cost(child.graph)
+            assert objective_cost(child.cost, "macs") < objective_cost(elite.cost, "macs")
+
+
+def test_morphs_halve_with_every_flat_generation_and_come_back() -> None:
+    climber = _climber(mix=DROPOUTS, max_morphs=8)
+    for most in (8, 4, 2, 1, 1):
+        children = climber.ask(60, ())
+        assert {len(child.morphs) for child in children} == set(range(1, most + 1))
+        climber.tell([])
+    climber.tell([_trained("a", 0.9, 10)])
+    assert max(len(child.morphs) for child in climber.ask(60, ())) == 8
+
+
+def test_an_odd_number_of_morphs_is_halved_upwards() -> None:
+    climber = _climber(mix=DROPOUTS, max_morphs=5)
+    for most in (5, 3, 2, 1):
+        assert max(len(child.morphs) for child in climber.ask(60, ())) == most
+        climber.tell([])
+
+
+def test_fewer_children_where_none_are_left_to_find() -> None:
+    graph = chain()
+    climber = _climber(graph=graph, mix={"remove-by-rank": 1.0})
+    ranking = [RankedName("conv_2", 0.1, 0.0)]
+    assert [child.morphs[0].target for child in climber.ask(4, ranking)] == ["conv_2"]
+    assert climber.ask(4, ranking) == ()
+    assert climber.generation == 2
+    assert climber.ask(4, []) == ()
+
+
+def test_a_child_that_came_close_competes_again() -> None:
+    climber = _climber()
+    close = _trained("close", 0.86, 100)
+    climber.tell([close, _trained("far", 0.5, 50)])
+    assert climber.promising is close
+    costly = _trained("costly", 0.89, climber.elite.cost.macs - 1)
+    assert climber.choose([costly], 1) == (close,)
+    assert set(climber.choose([costly], 2)) == {close, costly}
+    # Retrained, it is accepted with its weights, and is promising no more.
+    again = replace(close, accuracy=0.885, own_images=200)
+    assert climber.tell([again]) is again
+    assert climber.promising is None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "lowest"), [(0.02, 0.9 - 0.02 - 0.06), (0.0, 0.9 - 0.015)]
+)  # fmt: skip
+def test_how_close_is_close(allowed: float, lowest: float) -> None:
+    climber = _climber(allowed_drop=allowed)
+    climber.tell([_trained("far", lowest - 1e-3, 100)])
+    assert climber.promising is None
+    near = _trained("near", lowest + 1e-3, 100)
+    climber.tell([near])
+    assert climber.promising is near
+
+
+def test_what_is_not_promising() -> None:
+    climber = _climber()
+    climber.tell([_trained("untrained", 0.87, 100, own_images=0)])
+    assert climber.promising is None
+    climber.tell([_trained("costly", 0.87, climber.elite.cost.macs)])
+    assert climber.promising is None
+    climber.tell([_trained("a", 0.85, 100), _trained("b", 0.87, 200), _trained("c", 0.86, 50)])
+    assert climber.promising is not None
+    assert climber.promising.name == "b"  # the most accurate
+    climber.tell([_trained("d", 0.865, 10)])
+    assert climber.promising.name == "b"
+    climber.tell([_trained("elite", 0.89, 150)])
+    assert climber.promising.name == "d"  # b costs more than the elite by now
+
+
+def test_of_a_promising_child_the_latest_weights_count() -> None:
+    climber = _climber()
+    climber.tell([_trained("a", 0.87, 100)])
+    worse = _trained("a", 0.86, 100, own_images=200)
+    climber.tell([worse])
+    assert climber.promising is worse
+
+
+def _story(seed: int) -> Sequence[object]:
+    climber = _climber(seed=seed)
+    story: list[object] = []
+    for _ in range(5):
+        children, trained = _generation(climber, _by_removals)
+        story.append([(each.name, each.morphs, each.graph.structural_hash()) for each in children])
+        story.append([(each.name, each.accuracy) for each in trained])
+        story.append(climber.elite.name)
+    return story
+
+
+def test_the_seed_decides() -> None:
+    assert _story(0) == _story(0)
+    assert _story(0) != _story(1)
+
+
+def test_most_morphs_never_need_more_draws_than_generations(rng: np.random.Generator) -> None:
+    # Halving many times over must not fail nor reach zero morphs.
+    climber = _climber(mix=DROPOUTS, max_morphs=3)
+    for _ in range(200):
+        climber.tell([])
+    assert math.isfinite(climber.flat_generations)
+    assert {len(child.morphs) for child in climber.ask(5, ())} == {1}

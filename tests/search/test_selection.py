@@ -1,0 +1,141 @@
+import pytest
+from graph_builder import chain
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prune_mi.records import Cost
+from prune_mi.search.candidate import Candidate
+from prune_mi.search.selection import acceptable, best_of, choose_for_training, improves, merit
+
+GRAPH = chain()
+FLOOR, ALLOWED = 0.88, 0.02
+
+
+def _candidate(
+    name: str, accuracy: float | None, macs: int, num_params: int | None = None
+) -> Candidate:
+    cost = Cost(num_params=macs if num_params is None else num_params, macs=macs, num_layers=9)
+    return Candidate(name, GRAPH, cost, "reference", (), (), accuracy=accuracy)
+
+
+ELITE = _candidate("elite", 0.9, 1000)
+
+
+def _merit(candidate: Candidate, objective: str = "macs") -> float:
+    return merit(candidate, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=objective)
+
+
+def _choose(candidates: list[Candidate], count: int, objective: str = "macs") -> list[str]:
+    chosen = choose_for_training(
+        candidates, count, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=objective
+    )
+    return [each.name for each in chosen]
+
+
+def test_merit_is_the_saving_over_the_risk() -> None:
+    assert _merit(_candidate("a", 0.9, 900)) == pytest.approx(0.1 / 0.02)
+    assert _merit(_candidate("a", 0.85, 700)) == pytest.approx(0.3 / (0.05 + 0.02))
+    assert _merit(_candidate("a", 0.95, 900)) == _merit(_candidate("a", 0.9, 900))
+    assert _merit(_candidate("a", None, 500)) == pytest.approx(0.5 / 0.92)
+    assert _merit(_candidate("a", 0.85, 1100)) < 0
+
+
+def test_merit_without_any_allowed_drop() -> None:
+    value = merit(
+        _candidate("a", 0.9, 500), elite=ELITE, floor=0.9, allowed=0.0, objective="macs"
+    )  # fmt: skip
+    assert value == pytest.approx(0.5 / 0.005)
+
+
+def test_merit_goes_by_the_objective() -> None:
+    candidate = _candidate("a", 0.9, 900, num_params=500)
+    assert _merit(candidate, "params") == pytest.approx(0.5 / 0.02)
+    assert _merit(candidate, "macs") == pytest.approx(0.1 / 0.02)
+    assert _merit(candidate, "accuracy") == 0.9
+
+
+def test_many_harmless_removals_go_before_a_single_one() -> None:
+    assert _merit(_candidate("many", 0.895, 600)) > _merit(_candidate("one", 0.9, 900))
+
+
+def test_the_second_choice_is_safer_than_the_first() -> None:
+    bold = _candidate("bold", 0.85, 200)  # 0.8 / 0.07 = 11.4
+    next_best = _candidate("next best", 0.84, 250)  # 0.75 / 0.08 = 9.4, but riskier still
+    safe = _candidate("safe", 0.88, 800)  # 0.2 / 0.04 = 5
+    safest = _candidate("safest", 0.90, 950)  # 0.05 / 0.02 = 2.5
+    children = [safest, next_best, safe, bold]
+    assert sorted(map(_merit, children)) == sorted(map(_merit, (safest, safe, next_best, bold)))
+    assert _choose(children, 1) == ["bold"]
+    assert _choose(children, 2) == ["bold", "safe"]
+    assert _choose(children, 3) == ["bold", "safe", "safest"]
+    assert _choose(children, 9) == ["bold", "safe", "safest", "next best"]
+
+
+def test_only_what_improves_is_trained() -> None:
+    children = [_candidate("same", 0.9, 1000), _candidate("larger", 0.99, 1001)]
+    assert _choose(children, 2) == []
+    assert _choose([*children, _candidate("smaller", 0.1, 999)], 2) == ["smaller"]
+    assert _choose(children, 2, "accuracy") == ["larger", "same"]
+    assert _choose(children, 0, "accuracy") == []
+
+
+def test_improving_is_costing_less() -> None:
+    fewer_macs = _candidate("a", 0.9, 999, num_params=1001)
+    assert improves(fewer_macs, ELITE, "macs")
+    assert not improves(fewer_macs, ELITE, "params")
+    assert not improves(ELITE, ELITE, "macs")
+    assert improves(_candidate("a", 0.9, 5000), ELITE, "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("objective", "accuracy", "macs", "num_params", "expected"),
+    [
+        ("macs", 0.88, 999, 2000, True),
+        ("macs", 0.8799, 999, 2000, False),
+        ("macs", 0.95, 1000, 10, False),
+        ("macs", None, 10, 10, False),
+        ("params", 0.88, 2000, 999, True),
+        ("params", 0.8799, 2000, 999, False),
+        ("params", 0.95, 10, 1000, False),
+        ("accuracy", 0.9001, 5000, 5000, True),
+        ("accuracy", 0.9, 10, 10, False),
+        ("accuracy", None, 10, 10, False),
+    ],
+)
+def test_what_is_acceptable(
+    objective: str, accuracy: float | None, macs: int, num_params: int, expected: bool
+) -> None:
+    candidate = _candidate("a", accuracy, macs, num_params)
+    assert acceptable(candidate, elite=ELITE, floor=FLOOR, objective=objective) is expected
+
+
+def test_the_best_is_the_cheapest_and_of_equals_the_more_accurate() -> None:
+    children = [
+        _candidate("accurate", 0.95, 500, num_params=100),
+        _candidate("cheap", 0.88, 300, num_params=400),
+        _candidate("cheap and better", 0.89, 300, num_params=400),
+    ]
+    assert best_of(children, "macs").name == "cheap and better"
+    assert best_of(children, "params").name == "accurate"
+    assert best_of(children, "accuracy").name == "accurate"
+
+
+_CHILDREN = st.lists(
+    st.tuples(st.integers(0, 100), st.integers(1, 1500)), max_size=12
+).map(lambda pairs: [_candidate(str(i), a / 100, m) for i, (a, m) in enumerate(pairs)])  # fmt: skip
+
+
+@given(_CHILDREN, st.integers(0, 12), st.sampled_from(["macs", "params", "accuracy"]))
+def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
+    children: list[Candidate], count: int, objective: str
+) -> None:
+    names = _choose(children, count, objective)
+    fit = [each for each in children if improves(each, ELITE, objective)]
+    assert len(set(names)) == len(names) == min(count, len(fit))
+    chosen = [children[int(name)] for name in names]
+    assert all(improves(each, ELITE, objective) for each in chosen)
+    if chosen:
+        best = max(_merit(each, objective) for each in fit)
+        assert _merit(chosen[0], objective) == best
+    if len(chosen) > 1 and any(each.accuracy > chosen[0].accuracy for each in fit):
+        assert chosen[1].accuracy > chosen[0].accuracy

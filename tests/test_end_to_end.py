@@ -1,0 +1,176 @@
+"""Whole runs on digits: what is written, what is reported, how they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import prune_mi
+from prune_mi.cli import app
+from prune_mi.data import load_dataset
+from prune_mi.graph.cost import graph_cost
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.report import read_report
+
+pytestmark = pytest.mark.slow
+FACTS = (
+    "test_accuracy",
+    "full_test_accuracy",
+    "val_accuracy",
+    "num_params",
+    "macs",
+    "num_layers",
+    "size_bytes",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
+    """The folder of a short run from h5 that ends smaller."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    model = folder.parent / "model.h5"
+    keras.models.load_model(digits_model).save(model)
+    arguments = ["optimize", str(model), "--data", "digits", "--out", str(folder)]
+    arguments += ["--max-accuracy-drop", "0.05", "--generations", "2", "--children", "4"]
+    arguments += ["--child-epochs", "4", "--final-epochs", "3", "--quiet"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "Smaller" in result.output
+    return folder
+
+
+def test_the_report_has_everything(run: Path) -> None:
+    report = json.loads((run / "report.json").read_text())
+    for name in ("reference", "control", "result"):
+        for fact in FACTS:
+            assert report[name][fact] >= 0, (name, fact)
+        assert report[name]["test_accuracy"] <= 1
+    assert report["input_scaling"] == "unit"
+    assert report["seed"] == 0
+    assert report["images_trained"] > 0
+    assert report["elapsed_s"] > 0
+    assert report["stop_reason"]
+    assert report["versions"]["keras"] == keras.__version__
+    assert report["result"]["macs"] < report["reference"]["macs"]
+    assert len(report["removals"]) >= 1
+    assert all(each["reason"] for each in report["removals"])
+
+
+def test_the_result_stays_within_the_allowed_drop(run: Path) -> None:
+    report = read_report(run / "report.json")
+    floor = report.reference.val_accuracy - report.max_accuracy_drop
+    assert report.result.val_accuracy >= floor
+
+
+def test_every_child_is_reported_and_journalled(run: Path) -> None:
+    report = read_report(run / "report.json")
+    reported = [child.name for generation in report.generations for child in generation.children]
+    lines = (run / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in lines] == reported
+    assert any(child.verdict == "accepted" for g in report.generations for child in g.children)
+
+
+def test_the_written_models_are_the_reported_one(run: Path) -> None:
+    report = read_report(run / "report.json")
+    assert report.files == ("best.keras", "best.h5")
+    data = load_dataset("digits")
+    for name in report.files:
+        model = keras.models.load_model(run / name, compile=False)
+        cost = graph_cost(trace_model(model))
+        assert (cost.num_params, cost.macs, cost.num_layers) == (
+            report.result.num_params,
+            report.result.macs,
+            report.result.num_layers,
+        )
+        outputs = model.predict(data.x_test / 16.0, verbose=0)
+        right = float(np.mean(outputs.argmax(axis=1) == data.y_test))
+        assert right == pytest.approx(report.result.full_test_accuracy, abs=1e-9)
+
+
+def test_only_the_documented_files_are_left(run: Path) -> None:
+    names = sorted(path.name for path in run.iterdir())
+    assert names == ["best.h5", "best.keras", "config.yaml", "journal.jsonl", "report.json"]
+
+
+def test_the_resolved_settings_run_again(run: Path, digits_model: Path, tmp_path: Path) -> None:
+    arguments = ["optimize", str(digits_model), "--config", str(run / "config.yaml")]
+    arguments += ["--out", str(tmp_path / "again"), "--generations", "1", "--children", "2"]
+    arguments += ["--no-control", "--json", "--workers", "1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code in (0, 3), result.output
+    assert json.loads(result.stdout)["control"] is None
+
+
+def test_python_does_what_the_command_does(digits_model: Path, tmp_path: Path) -> None:
+    report = prune_mi.optimize(
+        digits_model,
+        data="digits",
+        out=tmp_path / "run",
+        max_accuracy_drop=0.05,
+        generations=1,
+        children=2,
+        child_epochs=2,
+        final_epochs=1,
+        control=False,
+    )
+    assert report == read_report(tmp_path / "run" / "report.json")
+
+
+def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path) -> None:
+    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+    arguments += ["--max-accuracy-drop", "0", "--generations", "1", "--children", "2"]
+    arguments += ["--child-epochs", "0.01", "--final-epochs", "0.01", "--workers", "1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 3, result.output
+    assert "original is written out unchanged" in " ".join(result.output.split())
+    images = np.random.default_rng(0).uniform(0, 1, (4, 8, 8, 1)).astype("float32")
+    expected = keras.models.load_model(digits_model)(images)
+    received = keras.models.load_model(tmp_path / "run" / "best.keras")(images)
+    np.testing.assert_array_equal(np.asarray(received), np.asarray(expected))
+    report = read_report(tmp_path / "run" / "report.json")
+    assert not report.smaller
+    assert report.result == report.reference
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_keeps_its_journal(
+    digits_model: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+    arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
+    arguments += ["--children", "3"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from prune_mi.cli import main; main()", *arguments],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        while "Final training" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.5)
+        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+        code = process.wait(timeout=30)
+    text = (tmp_path / "log").read_text()
+    assert code == 130, text
+    assert "interrupted" in text and "Traceback" not in text
+    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") >= 3
+    assert not (tmp_path / "run" / ".scratch").exists()
+
+
+def test_demo_shrinks_its_network(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo"), "--json"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    reference, outcome = report["reference"], report["result"]
+    assert outcome["num_params"] <= 0.6 * reference["num_params"]
+    assert outcome["full_test_accuracy"] >= reference["full_test_accuracy"] - 0.02
