@@ -17,10 +17,18 @@ _CALIBRATION_BATCH = 128
 
 @dataclass(frozen=True, slots=True)
 class ScreenTask:
-    """Repair a child and score it untrained."""
+    """Repair a child and score it untrained.
+
+    Attributes:
+        graph: The child, with the weights that it inherits.
+        parent: What it was made from; its layers' outputs are what a refit aims at.
+        seed: Draws the positions that a refit samples.
+    """
 
     name: str
     graph: LayerGraph
+    parent: LayerGraph
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
 
 
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
-    graph = _recalibrated(task.graph, data)
+    graph = _repaired(task, data)
     accuracy = _validate(graph, data, data.screening_images)
     seconds = time.monotonic() - started
     return Evaluated(task.name, graph, accuracy, 0, seconds, 0.0, seconds)
@@ -140,15 +148,15 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
     )
 
 
-def _recalibrated(graph: LayerGraph, data: SharedData) -> LayerGraph:
+def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
     from prune_mi.repair.recalibrate import recalibrate
+    from prune_mi.repair.refit import refit_consumers
 
-    images = data.load("train_images")[: data.calibration_images]
+    images = data.scaling.apply(np.asarray(data.load("train_images")[: data.calibration_images]))
+    rng = np.random.default_rng(task.seed)
+    graph = refit_consumers(task.parent, task.graph, images, rng=rng)
     size = min(_CALIBRATION_BATCH, len(images))
-    batches = (
-        data.scaling.apply(np.asarray(images[start : start + size]))
-        for start in range(0, len(images) - size + 1, size)
-    )
+    batches = (images[start : start + size] for start in range(0, len(images) - size + 1, size))
     return recalibrate(graph, batches)
 
 

@@ -2,7 +2,7 @@
 
 A node is one call of a layer; a layer that is called twice is two nodes that share a
 `LayerDef`. Nodes stand in topological order, inputs first. Nothing here knows Keras: graphs
-pickle, compare, hash and are priced in microseconds.
+pickle, hash and are priced without it.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class TensorSpec:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerDef:
     """A layer or a `keras.ops` operation.
 
@@ -50,6 +50,12 @@ class LayerDef:
     serialized: Mapping[str, Any]
     weights: tuple[np.ndarray, ...] = ()
     weight_names: tuple[str, ...] = ()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Makes weights read-only again, which pickling forgets."""
+        self.__dict__.update(state)
+        for weight in self.weights:
+            weight.setflags(write=False)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -96,7 +102,7 @@ class Node:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerGraph:
     """A whole model.
 
@@ -163,8 +169,8 @@ class LayerGraph:
             layer_id = layer_ids.setdefault(node.layer, len(layer_ids))
             config = {key: value for key, value in layer.config.items() if key != "name"}
             shapes = [list(weight.shape) for weight in layer.weights]
-            rows.append([layer_id, layer.class_name, config, shapes,
-                         [number(ref) for ref in node.inputs]])  # fmt: skip
+            arguments = _map_refs([node.args, node.kwargs], number)
+            rows.append([layer_id, layer.class_name, config, shapes, arguments])
         text = json.dumps(
             [rows, [number(ref) for ref in self.outputs]], sort_keys=True, default=repr
         )
@@ -182,7 +188,7 @@ def _tensor_refs(structure: Any) -> Iterator[TensorRef]:
             yield from _tensor_refs(value)
 
 
-def _map_refs(structure: Any, change: Callable[[TensorRef], TensorRef]) -> Any:
+def _map_refs(structure: Any, change: Callable[[TensorRef], Any]) -> Any:
     if isinstance(structure, TensorRef):
         return change(structure)
     if isinstance(structure, Mapping):

@@ -84,15 +84,14 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
         merge = graph.node_by_name[unit.after.node]
         if len(merge.inputs) > 2:
             return drop_argument(graph, merge.name, unit.position)
-    emptied = [
-        node.name
-        for node in graph.nodes
-        if _is_addition(graph, node) and set(node.inputs) == {unit.before, unit.after}
-    ]
-    graph = bypass(graph, unit.after, unit.before)
-    for name in emptied:
-        if name in graph.node_by_name:
-            graph = bypass(graph, TensorRef(name), graph.node_by_name[name].inputs[0])
+    for node in graph.consumers.get(unit.after, ()):
+        if _is_addition(graph, node) and unit.before in node.inputs:
+            if len(node.inputs) == 2:
+                graph = bypass(graph, TensorRef(node.name), unit.before)
+            else:
+                graph = drop_argument(graph, node.name, node.inputs.index(unit.after))
+    if unit.after.node in graph.node_by_name:
+        graph = bypass(graph, unit.after, unit.before)
     return graph
 
 
@@ -104,7 +103,7 @@ def _branches(graph: LayerGraph, merge: Node) -> list[Unit]:
     after = TensorRef(merge.name)
     exclusive = [_only_feeding(graph, merge, index) for index in range(len(merge.inputs))]
     heaviest = max(range(len(exclusive)), key=lambda index: len(exclusive[index]))
-    units = []
+    units: list[Unit] = []
     for index, names in enumerate(exclusive):
         others = [ref for place, ref in enumerate(merge.inputs) if place != index]
         stays = others[0]
@@ -116,6 +115,8 @@ def _branches(graph: LayerGraph, merge: Node) -> list[Unit]:
         elif any(graph.spec(ref).shape != graph.spec(after).shape for ref in others):
             reason = "what is left of the sum would have another shape (broadcast)"
         role = "branch" if index == heaviest else "shortcut"
+        if any(unit.name == f"{merge.name}/{role}" for unit in units):
+            role = f"{role}_{index + 1}"
         going = (*names, merge.name) if len(merge.inputs) == 2 else names
         units.append(
             _make(graph, f"{merge.name}/{role}", "branch", going, stays, after, reason, index)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from prune_mi.data import InputScaling
 from prune_mi.graph.edit import without_dead_nodes
@@ -46,7 +46,7 @@ def layer_features(
     for start in range(0, len(images), batch_size):
         batch = scaling.apply(np.asarray(images[start : start + batch_size]))
         outputs = model(ops.convert_to_tensor(batch), training=False)
-        for rows, output, reducer in zip(collected, outputs, reducers, strict=True):
+        for rows, output, reducer in zip(collected, tree.flatten(outputs), reducers, strict=True):
             rows.append(reducer(output))
     return {
         ref: np.concatenate(rows).astype(np.float32)

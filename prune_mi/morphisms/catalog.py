@@ -1,5 +1,6 @@
 """All morphisms by name, and mixes: how often each is drawn."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -52,8 +53,11 @@ def resolve_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
     if unknown:
         raise ConfigError(f"unknown morphism {unknown[0]!r}; expected one of {', '.join(CATALOG)}")
     total = sum(mix.values())
-    if total <= 0 or min(mix.values()) < 0:
-        raise ConfigError(f"the mix {dict(mix)} has no positive weights to draw from")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in mix.values()) or total <= 0:
+        raise ConfigError(
+            f"the mix {dict(mix)} cannot be drawn from; expected weights of at least 0, one of them "
+            "positive"
+        )
     return {name: weight / total for name, weight in mix.items()}
 
 

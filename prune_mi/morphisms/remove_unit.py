@@ -79,7 +79,7 @@ class RemoveDropout:
 def saves(unit: Unit, objective: str) -> int:
     """What a unit's removal takes off the objective; for `accuracy`, layers.
 
-    A normalisation alone counts for nothing: it is invertible, so a change of information across
+    For `params` a normalisation alone counts for nothing: it is invertible, so a change of information across
     it is an artefact of scaling, and its weights are few.
     """
     if objective == "params":

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.search.candidate import Candidate
@@ -59,7 +60,7 @@ class HillClimber:
         self._horizon = horizon
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
-        self._seen = {reference.graph.structural_hash()}
+        self._seen = {_identity(reference.graph)}
         self.floor = (reference.accuracy or 0.0) - allowed_drop
         self.elite = reference
         self.promising: Candidate | None = None
@@ -84,7 +85,7 @@ class HillClimber:
                 context=context,
                 rng=self._rng,
             )
-            digest = graph.structural_hash()
+            digest = _identity(graph)
             if not records or digest in self._seen:
                 continue
             self._seen.add(digest)
@@ -165,6 +166,14 @@ class HillClimber:
         pool = [each for each in latest.values() if improves(each, self.elite, self._objective)]
         ordered = by_feasibility(pool, self.expected_violation, self._objective)
         return ordered[0] if ordered else None
+
+
+def _identity(graph: LayerGraph) -> tuple[str, frozenset[str]]:
+    """What makes a proposal new: its structure, and which of the original's layers it keeps.
+
+    Two removals of equal blocks leave equal structures, but not equal weights.
+    """
+    return graph.structural_hash(), frozenset(graph.layers)
 
 
 def _spread_sizes(num_children: int, most: int) -> list[int]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from prune_mi.graph.cost import objective_cost
 from prune_mi.search.candidate import Candidate
 
+_ROUNDING = 1e-9  # 0.8 - 0.1 is a little over 0.7
+
 
 def merit(
     candidate: Candidate, *, elite: Candidate, floor: float, allowed: float, objective: str
@@ -101,7 +103,7 @@ def acceptable(candidate: Candidate, *, elite: Candidate, floor: float, objectiv
         return False
     if objective == "accuracy":
         return candidate.accuracy > (elite.accuracy or 0.0)
-    return candidate.accuracy >= floor and improves(candidate, elite, objective)
+    return candidate.accuracy >= floor - _ROUNDING and improves(candidate, elite, objective)
 
 
 def best_of(candidates: Sequence[Candidate], objective: str) -> Candidate:

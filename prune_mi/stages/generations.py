@@ -229,7 +229,9 @@ class Search:
     ) -> tuple[list[Candidate], list[FailedEvaluation]]:
         by_name = {child.name: child for child in children}
         screened, failures = [], []
-        for outcome in self._pool.run([ScreenTask(each.name, each.graph) for each in children]):
+        parent, seed = self._climber.elite.graph, self._settings.seed
+        tasks = [ScreenTask(each.name, each.graph, parent, seed) for each in children]
+        for outcome in self._pool.run(tasks):
             if isinstance(outcome, FailedEvaluation):
                 failures.append(outcome)
                 continue

@@ -1,17 +1,21 @@
 """The run folder: made, guarded, and cleaned of what only the run itself needed."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from prune_mi.config import OptimizeSettings, dump_settings
 from prune_mi.errors import RunFolderError
 
 _OWN_FILES = ("config.yaml", "journal.jsonl", "best.keras", "best.h5", "report.json")
-_SCRATCH = ".scratch"
+_SCRATCH = ".scratch-"
 
 
 class RunFolder:
     """Where a run's files lie.
+
+    `scratch` is a folder in it with a name of its own, for arrays shared between processes; it is
+    gone when the run ends.
 
     Raises:
         RunFolderError: If the folder cannot be made or written, or holds files and `overwrite`
@@ -31,18 +35,14 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             for name in _OWN_FILES:
                 (path / name).unlink(missing_ok=True)
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            self.scratch.mkdir()
+            for left_over in path.glob(f"{_SCRATCH}*"):
+                shutil.rmtree(left_over, ignore_errors=True)
+            self.scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
         except OSError as error:
             raise RunFolderError(
                 f"cannot write the run folder {path}: {error.strerror or error}; choose another "
                 "with --out"
             ) from error
-
-    @property
-    def scratch(self) -> Path:
-        """Arrays shared between processes; gone when the run ends."""
-        return self.path / _SCRATCH
 
     @property
     def journal(self) -> Path:

@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_mi.search.budget import Budget, SearchPlan, final_images, plan_search
+from prune_mi.search.budget import (
+    Budget,
+    final_images,
+    generation_seconds,
+    room_for_generation,
+    search_seconds,
+)
 
 
 class _Clock:
@@ -30,43 +36,48 @@ def test_a_budget_without_a_bound() -> None:
     assert (budget.elapsed(), budget.remaining(), budget.total) == (10.0, None, None)
 
 
-def test_a_search_without_a_bound_makes_all_generations() -> None:
-    plan = plan_search(None, max_generations=5, overhead=1e9, control=True)
-    assert plan == SearchPlan(5, None)
+def test_the_search_has_its_share() -> None:
+    assert search_seconds(1000.0, control=True) == pytest.approx(300)
+    assert search_seconds(1000.0, control=False) == pytest.approx(500)
+    assert search_seconds(None, control=True) is None
 
 
 @pytest.mark.parametrize(
-    ("available", "overhead", "control", "generations", "seconds_each"),
+    ("remaining", "overhead", "expected"),
     [
-        (1000, 10, True, 5, 80),  # 400 s of search hold 10; 5 at most
-        (1000, 10, False, 5, 110),
-        (1000, 40, True, 2, 200),  # 400 / 160
-        (1000, 40, False, 3, 550 / 3),  # 550 / 160
-        (1000, 25, True, 4, 100),  # 400 / 100
-        (100, 40, True, 1, 40),  # too short for any: one all the same
+        (100.0, 10.0, 50.0),
+        (80.0, 10.0, 40.0),  # half is just four times the overhead
+        (79.0, 10.0, 79.0),  # less would go mostly on overhead
+        (5.0, 10.0, 5.0),
+        (0.0, 10.0, 0.0),
+        (None, 10.0, None),
     ],
 )
-def test_generations_are_mostly_training(
-    available: float, overhead: float, control: bool, generations: int, seconds_each: float
+def test_a_generation_takes_half_of_what_is_left_or_all(
+    remaining: float | None, overhead: float, expected: float | None
 ) -> None:
-    plan = plan_search(available, max_generations=5, overhead=overhead, control=control)
-    assert plan.generations == generations
-    assert plan.seconds_each == pytest.approx(seconds_each)
+    assert generation_seconds(remaining, overhead=overhead) == expected
 
 
-@given(
-    st.floats(10, 1e5), st.integers(1, 50), st.floats(0.1, 1e3), st.booleans()
-)  # fmt: skip
-def test_a_plan_takes_its_share_whatever_its_generations(
-    available: float, most: int, overhead: float, control: bool
+def test_room_for_another_generation() -> None:
+    assert room_for_generation(20.0, overhead=10.0)
+    assert not room_for_generation(19.9, overhead=10.0)
+    assert not room_for_generation(0.0, overhead=10.0)
+    assert room_for_generation(None, overhead=1e9)
+
+
+@given(st.floats(0, 1e5), st.floats(0.1, 1e3))
+def test_generations_never_take_more_than_the_search_has_and_end(
+    remaining: float, overhead: float
 ) -> None:
-    plan = plan_search(available, max_generations=most, overhead=overhead, control=control)
-    assert 1 <= plan.generations <= most
-    assert plan.seconds_each is not None
-    share = plan.generations * plan.seconds_each / available
-    assert share == pytest.approx(0.4 if control else 0.55)
-    if plan.generations > 1:
-        assert plan.seconds_each >= 4 * overhead * (1 - 1e-9)
+    spent, generations, total = 0.0, 0, remaining
+    while room_for_generation(remaining, overhead=overhead):
+        seconds = generation_seconds(remaining, overhead=overhead)
+        assert seconds is not None
+        assert seconds >= 2 * overhead
+        spent, remaining, generations = spent + seconds, remaining - seconds, generations + 1
+        assert generations < 30
+    assert spent <= total * (1 + 1e-9)
 
 
 def _final(**changes: float) -> int:

@@ -1,6 +1,6 @@
 """The climber on a made-up landscape: every removal costs a known bit of accuracy."""
 
-import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from prune_mi.morphisms.morphism import RankedName
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
 
-TOWER = residual_tower()
+TOWER = residual_tower(6)
 REFERENCE_ACCURACY = 0.9
 DELETIONS = {"remove-by-rank": 0.7, "remove-at-random": 0.3}
 DROPOUTS = {"insert-dropout": 1.0}
@@ -30,6 +30,7 @@ def _climber(
     objective: str = "macs",
     mix: Mapping[str, float] = DELETIONS,
     max_morphs: int = 4,
+    horizon: int = 1600,
 ) -> HillClimber:
     reference = Candidate(
         "reference", graph, graph_cost(graph), "", (), (), accuracy=REFERENCE_ACCURACY
@@ -41,23 +42,31 @@ def _climber(
         mix=mix,
         max_morphs=max_morphs,
         rng=np.random.default_rng(seed),
+        horizon=lambda _: horizon,
     )
 
 
+FIRST_BLOCK = ("conv_2", "conv_3", "add_1/branch")
+
+
 def _ranking(graph: LayerGraph) -> list[RankedName]:
+    """The first block, which matters most, comes last."""
+    units = removable_units(graph)
     return [
-        RankedName(unit.name, index / 100, 0.0) for index, unit in enumerate(removable_units(graph))
+        RankedName(unit.name, index / 100, 0.0)
+        for index, unit in enumerate(sorted(units, key=lambda unit: unit.name in FIRST_BLOCK))
     ]
 
 
 def _by_removals(child: Candidate) -> float:
     """Every morph loses half a percent, those of the first block five times as much."""
-    lost = [0.025 if each.target in ("conv_2", "add_1/branch") else 0.005 for each in child.lineage]
-    return REFERENCE_ACCURACY - sum(lost)
+    return REFERENCE_ACCURACY - sum(
+        0.025 if each.target in FIRST_BLOCK else 0.005 for each in child.lineage
+    )
 
 
 def _generation(
-    climber: HillClimber, evaluation: Evaluation, *, num_children: int = 6, num_trained: int = 2
+    climber: HillClimber, evaluation: Evaluation, *, num_children: int = 4, num_trained: int = 2
 ) -> tuple[tuple[Candidate, ...], list[Candidate]]:
     children = climber.ask(num_children, _ranking(climber.elite.graph))
     screened = [
@@ -69,6 +78,7 @@ def _generation(
                 images_trained=each.images_trained + 100)
         for each in climber.choose(screened, num_trained)
     ]  # fmt: skip
+    climber.observe(trained)
     climber.tell(trained)
     return children, trained
 
@@ -83,13 +93,13 @@ def _trained(
 
 
 @pytest.mark.parametrize("objective", ["macs", "params"])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_elite_gets_cheaper_and_never_falls_below_the_floor(objective: str, seed: int) -> None:
     climber = _climber(seed=seed, objective=objective)
     floor = climber.floor
     assert floor == pytest.approx(0.88)
     costs = [objective_cost(climber.elite.cost, objective)]
-    for _ in range(8):
+    for _ in range(5):
         elite = climber.elite
         _generation(climber, _by_removals)
         costs.append(objective_cost(climber.elite.cost, objective))
@@ -133,10 +143,10 @@ def test_tell_returns_the_new_elite_or_none() -> None:
 def test_no_architecture_is_proposed_twice(seed: int) -> None:
     climber = _climber(seed=seed)
     seen = [TOWER.structural_hash()]
-    for _ in range(8):
+    for _ in range(4):
         children, _ = _generation(climber, _by_removals)
         seen.extend(child.graph.structural_hash() for child in children)
-    assert len(seen) > 20
+    assert len(seen) > 8
     assert len(set(seen)) == len(seen)
 
 
@@ -185,7 +195,68 @@ def test_fewer_children_where_none_are_left_to_find() -> None:
     assert climber.ask(4, []) == ()
 
 
-def test_a_child_that_came_close_competes_again() -> None:
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_children_take_m_morphs_with_a_share_of_one_over_m(most: int) -> None:
+    children = _climber(mix=DROPOUTS, max_morphs=most).ask(100, ())
+    counts = Counter(len(child.morphs) for child in children)
+    total = sum(1 / size for size in range(1, most + 1))
+    assert sum(counts.values()) == 100
+    for size in range(1, most + 1):
+        assert counts[size] == pytest.approx(100 / size / total, abs=2)
+
+
+def test_few_children_are_spread_over_the_sizes() -> None:
+    climber = _climber(mix=DROPOUTS, max_morphs=5)
+    assert [len(child.morphs) for child in climber.ask(4, ())] == [1, 1, 2, 4]
+
+
+def test_what_a_child_is_expected_to_miss() -> None:
+    climber = _climber()
+    # It lost 0.1 after 100 images; after 1600 that is 0.1 / 16^0.4 = 0.033.
+    child = _trained("a", 0.8, 100)
+    assert climber.expected_violation(child) == pytest.approx(0.1 / 16**0.4 - 0.02)
+    assert climber.expected_violation(replace(child, accuracy=0.85)) == 0.0
+    assert climber.expected_violation(replace(child, accuracy=0.95)) == 0.0
+    untrained = replace(child, own_images=0)
+    assert climber.expected_violation(untrained) == pytest.approx(0.08)
+    at_its_end = replace(child, own_images=1600)
+    assert climber.expected_violation(at_its_end) == pytest.approx(0.08)
+
+
+def test_expectations_learn_from_the_trainings_seen() -> None:
+    climber = _climber()
+    child = _trained("a", 0.8, 100)
+    climber.observe([child, _trained("b", 0.7, 100)])
+    assert climber.expected_violation(child) == pytest.approx(0.1 / 16**0.4 - 0.02)
+    # Four times the images, half the loss: an exponent of a half.
+    climber.observe([replace(child, accuracy=0.85, own_images=400)])
+    assert climber.expected_violation(child) == pytest.approx(0.1 / 16**0.5 - 0.02)
+
+
+def test_the_most_hopeful_advance() -> None:
+    climber = _climber()
+    cheap = _trained("cheap", 0.86, 100)  # both expected within the allowed drop
+    costly = _trained("costly", 0.87, 200)
+    far = _trained("far", 0.5, 10)
+    no_saving = _trained("no saving", 0.87, climber.elite.cost.macs)
+    trained = [far, no_saving, costly, cheap]
+    assert climber.advance(trained, 1) == (cheap,)
+    assert climber.advance(trained, 2) == (cheap, costly)
+    assert climber.advance(trained, 9) == (cheap, costly, far)
+    assert climber.advance([], 2) == ()
+
+
+def test_none_advance_past_a_child_that_is_accepted_already() -> None:
+    climber = _climber()
+    accepted = _trained("accepted", 0.88, 100)
+    cheaper, costlier = _trained("cheaper", 0.86, 50), _trained("costlier", 0.87, 200)
+    assert climber.advance([costlier, accepted], 2) == ()
+    # One that may yet do better goes on, the accepted one does not.
+    assert climber.advance([costlier, accepted, cheaper], 1) == (cheaper,)
+    assert climber.advance([costlier, accepted, cheaper], 2) == (cheaper, costlier)
+
+
+def test_a_promising_child_competes_again() -> None:
     climber = _climber()
     close = _trained("close", 0.86, 100)
     climber.tell([close, _trained("far", 0.5, 50)])
@@ -193,41 +264,34 @@ def test_a_child_that_came_close_competes_again() -> None:
     costly = _trained("costly", 0.89, climber.elite.cost.macs - 1)
     assert climber.choose([costly], 1) == (close,)
     assert set(climber.choose([costly], 2)) == {close, costly}
-    # Retrained, it is accepted with its weights, and is promising no more.
+    # Trained further, it is accepted with its weights, and is promising no more.
     again = replace(close, accuracy=0.885, own_images=200)
     assert climber.tell([again]) is again
     assert climber.promising is None
 
 
-@pytest.mark.parametrize(
-    ("allowed", "lowest"), [(0.02, 0.9 - 0.02 - 0.06), (0.0, 0.9 - 0.015)]
-)  # fmt: skip
-def test_how_close_is_close(allowed: float, lowest: float) -> None:
-    climber = _climber(allowed_drop=allowed)
-    climber.tell([_trained("far", lowest - 1e-3, 100)])
-    assert climber.promising is None
-    near = _trained("near", lowest + 1e-3, 100)
-    climber.tell([near])
-    assert climber.promising is near
-
-
-def test_what_is_not_promising() -> None:
-    climber = _climber()
-    climber.tell([_trained("untrained", 0.87, 100, own_images=0)])
-    assert climber.promising is None
+def test_which_child_is_promising() -> None:
+    climber = _climber(horizon=100)
     climber.tell([_trained("costly", 0.87, climber.elite.cost.macs)])
     assert climber.promising is None
     climber.tell([_trained("a", 0.85, 100), _trained("b", 0.87, 200), _trained("c", 0.86, 50)])
     assert climber.promising is not None
-    assert climber.promising.name == "b"  # the most accurate
+    assert climber.promising.name == "b"  # misses the allowed drop by least
     climber.tell([_trained("d", 0.865, 10)])
     assert climber.promising.name == "b"
-    climber.tell([_trained("elite", 0.89, 150)])
+    climber.tell([_trained("d", 0.865, 10), _trained("elite", 0.89, 150)])
     assert climber.promising.name == "d"  # b costs more than the elite by now
 
 
+def test_of_those_expected_within_the_drop_the_cheapest_is_promising() -> None:
+    climber = _climber(horizon=10**6)
+    climber.tell([_trained("a", 0.87, 200), _trained("b", 0.86, 100)])
+    assert climber.promising is not None
+    assert climber.promising.name == "b"
+
+
 def test_of_a_promising_child_the_latest_weights_count() -> None:
-    climber = _climber()
+    climber = _climber(horizon=100)
     climber.tell([_trained("a", 0.87, 100)])
     worse = _trained("a", 0.86, 100, own_images=200)
     climber.tell([worse])
@@ -237,7 +301,7 @@ def test_of_a_promising_child_the_latest_weights_count() -> None:
 def _story(seed: int) -> Sequence[object]:
     climber = _climber(seed=seed)
     story: list[object] = []
-    for _ in range(5):
+    for _ in range(3):
         children, trained = _generation(climber, _by_removals)
         story.append([(each.name, each.morphs, each.graph.structural_hash()) for each in children])
         story.append([(each.name, each.accuracy) for each in trained])
@@ -250,10 +314,8 @@ def test_the_seed_decides() -> None:
     assert _story(0) != _story(1)
 
 
-def test_most_morphs_never_need_more_draws_than_generations(rng: np.random.Generator) -> None:
-    # Halving many times over must not fail nor reach zero morphs.
+def test_halving_many_times_over_leaves_one_morph() -> None:
     climber = _climber(mix=DROPOUTS, max_morphs=3)
     for _ in range(200):
         climber.tell([])
-    assert math.isfinite(climber.flat_generations)
     assert {len(child.morphs) for child in climber.ask(5, ())} == {1}

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from prune_mi.records import Cost
 from prune_mi.search.candidate import Candidate
-from prune_mi.search.selection import acceptable, best_of, choose_for_training, improves, merit
+from prune_mi.search.selection import (
+    acceptable,
+    best_of,
+    by_feasibility,
+    choose_for_training,
+    improves,
+    merit,
+)
 
 GRAPH = chain()
 FLOOR, ALLOWED = 0.88, 0.02
@@ -118,6 +125,27 @@ def test_the_best_is_the_cheapest_and_of_equals_the_more_accurate() -> None:
     assert best_of(children, "macs").name == "cheap and better"
     assert best_of(children, "params").name == "accurate"
     assert best_of(children, "accuracy").name == "accurate"
+
+
+def test_feasible_ones_go_first_the_cheapest_before_all() -> None:
+    violations = {"cheap": 0.0, "costly": 0.0, "near": 0.01, "far": 0.02}
+    children = [
+        _candidate("far", 0.84, 100, num_params=100),
+        _candidate("costly", 0.95, 900, num_params=300),
+        _candidate("near", 0.85, 950, num_params=950),
+        _candidate("cheap", 0.89, 500, num_params=400),
+    ]
+
+    def names(objective: str) -> list[str]:
+        ordered = by_feasibility(children, lambda each: violations[each.name], objective)
+        return [each.name for each in ordered]
+
+    assert names("macs") == ["cheap", "costly", "near", "far"]
+    assert names("params") == ["costly", "cheap", "near", "far"]
+    assert names("accuracy") == ["costly", "cheap", "near", "far"]
+    violations["costly"] = 0.1
+    assert names("macs") == ["cheap", "near", "far", "costly"]
+    assert names("accuracy") == ["costly", "cheap", "near", "far"]
 
 
 _CHILDREN = st.lists(

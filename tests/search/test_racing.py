@@ -1,0 +1,64 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prune_mi.search.racing import Rung, plan_rungs
+
+
+def _plan(seconds: float | None, compile_seconds: float = 0.0, **changes: int) -> tuple[Rung, ...]:
+    counts = {"num_children": 8, "finalists": 2, "workers": 2, **changes}
+    return plan_rungs(seconds=seconds, compile_seconds=compile_seconds, **counts)
+
+
+def test_a_heat_for_three_times_the_finalists_and_a_long_run_for_those() -> None:
+    # 3 waves of one unit and one wave of six.
+    assert _plan(90.0) == (Rung(6, 1 / 7, 10.0), Rung(2, 6 / 7, 60.0))
+    # 18 s less are left of 4 compilations of 4.5 s, and each rung has one more.
+    heat, final = _plan(108.0, 4.5)
+    assert (heat.count, final.count) == (6, 2)
+    assert heat.seconds == pytest.approx(14.5)
+    assert final.seconds == pytest.approx(64.5)
+
+
+def test_a_smaller_heat_where_compiling_would_cost_too_much() -> None:
+    # 4 compilations of 10 s are over a quarter of 150 s, 3 are not: 120 s for 2 + 4 units.
+    heat, final = _plan(150.0, 10.0)
+    assert heat == Rung(4, 1 / 5, 10.0 + 20.0)
+    assert final == Rung(2, 4 / 5, 10.0 + 80.0)
+    assert _plan(100.0, 10.0) == (Rung(2, 1.0, 100.0),)
+
+
+def test_without_a_budget_only_the_shares_count() -> None:
+    assert _plan(None, 1e9) == (Rung(6, 1 / 7, None), Rung(2, 6 / 7, None))
+
+
+def test_no_heat_where_all_are_finalists() -> None:
+    assert _plan(60.0, num_children=2) == (Rung(2, 1.0, 60.0),)
+    assert _plan(60.0, num_children=1) == (Rung(1, 1.0, 60.0),)
+    assert _plan(60.0, num_children=2, workers=1) == (Rung(2, 1.0, 30.0),)
+    assert _plan(None, num_children=2) == (Rung(2, 1.0, None),)
+    assert _plan(-5.0, num_children=2) == (Rung(2, 1.0, 0.0),)
+
+
+@given(
+    st.integers(1, 20), st.integers(1, 8), st.integers(1, 16), st.floats(0, 1e5), st.floats(0, 100)
+)
+def test_the_rungs_fill_the_time_and_no_more(
+    num_children: int, finalists: int, workers: int, seconds: float, compile_seconds: float
+) -> None:
+    rungs = plan_rungs(
+        num_children=num_children,
+        finalists=finalists,
+        workers=workers,
+        seconds=seconds,
+        compile_seconds=compile_seconds,
+    )
+    taken = sum(math.ceil(rung.count / workers) * (rung.seconds or 0.0) for rung in rungs)
+    assert taken == pytest.approx(seconds)
+    assert sum(rung.share for rung in rungs) == pytest.approx(1)
+    counts = [rung.count for rung in rungs]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] <= num_children
+    assert counts[-1] == min(finalists, num_children)

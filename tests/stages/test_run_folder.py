@@ -1,0 +1,109 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from prune_mi.config import load_settings, make_settings
+from prune_mi.errors import ExitCode, RunFolderError
+from prune_mi.stages.run_folder import RunFolder
+
+OWN = ("config.yaml", "journal.jsonl", "best.keras", "best.h5", "report.json")
+
+
+def _entries(path: Path) -> set[str]:
+    return {each.name for each in path.iterdir()}
+
+
+def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "first"
+    folder = RunFolder(path, overwrite=False)
+    assert folder.path == path
+    assert _entries(path) == {".scratch"}
+    assert folder.scratch == path / ".scratch"
+    assert folder.journal == path / "journal.jsonl"
+    assert folder.report == path / "report.json"
+
+
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
+    RunFolder(tmp_path, overwrite=False)
+    assert _entries(tmp_path) == {".scratch"}
+
+
+@pytest.mark.parametrize("name", ["best.keras", "notes.txt", ".scratch"])
+def test_a_folder_with_files_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    match = "the run folder .* is not empty; choose another with --out, or pass --overwrite"
+    with pytest.raises(RunFolderError, match=match) as caught:
+        RunFolder(tmp_path, overwrite=False)
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
+    assert str(tmp_path) in str(caught.value)
+    assert _entries(tmp_path) == {name}
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+
+
+def test_overwriting_removes_a_runs_own_files_only(tmp_path: Path) -> None:
+    for name in (*OWN, "notes.txt", "model.keras"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    for name in (".scratch", "plots"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old.npy").write_text(name, encoding="utf-8")
+    RunFolder(tmp_path, overwrite=True)
+    assert _entries(tmp_path) == {".scratch", "notes.txt", "model.keras", "plots"}
+    assert _entries(tmp_path / ".scratch") == set()
+    assert _entries(tmp_path / "plots") == {"old.npy"}
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "notes.txt"
+
+
+def test_overwriting_needs_nothing_to_overwrite(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "new", overwrite=True)
+    assert _entries(tmp_path / "new") == {".scratch"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path, overwrite: bool) -> None:
+    path = tmp_path / "run"
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(RunFolderError, match=r"run is a file; --out expects a folder"):
+        RunFolder(path, overwrite=overwrite)
+    assert path.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_file_in_the_place_of_a_parent(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    match = r"cannot write the run folder .*run: Not a directory; choose another with --out"
+    with pytest.raises(RunFolderError, match=match) as caught:
+        RunFolder(tmp_path / "file" / "run", overwrite=False)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_folder_in_the_place_of_a_model(tmp_path: Path) -> None:
+    (tmp_path / "best.keras").mkdir()
+    with pytest.raises(RunFolderError, match="cannot write the run folder"):
+        RunFolder(tmp_path, overwrite=True)
+    assert (tmp_path / "best.keras").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_parent_that_cannot_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(RunFolderError, match=r"cannot write the run folder .*: Permission"):
+            RunFolder(tmp_path / "run", overwrite=False)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_cleaning_leaves_the_results(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, overwrite=False)
+    (folder.scratch / "train_images.npy").write_text("big", encoding="utf-8")
+    folder.journal.write_text("{}\n", encoding="utf-8")
+    folder.clean()
+    assert _entries(tmp_path) == {"journal.jsonl"}
+    folder.clean()  # twice is as good as once
+    assert _entries(tmp_path) == {"journal.jsonl"}
+
+
+def test_the_settings_written_are_the_settings_read(tmp_path: Path) -> None:
+    settings = make_settings({"data": "cifar10", "budget": "25m", "mix": {"remove-by-rank": 1}})
+    RunFolder(tmp_path, overwrite=False).write_settings(settings)
+    assert load_settings(tmp_path / "config.yaml") == settings
