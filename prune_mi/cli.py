@@ -144,8 +144,11 @@ def optimize(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("prune-mi-runs/demo"),
-    seed: _Seed = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.  [default: a new one in prune-mi-runs]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every draw.")] = 0,
+    overwrite: _Overwrite = False,
     quiet: _Quiet = False,
     json_output: _Json = False,
 ) -> None:
@@ -154,9 +157,9 @@ def demo(
     def run(observer: Observer) -> RunReport:
         from prune_mi.demo import run_demo
 
-        return run_demo(out, seed=seed or 0, observer=observer)
+        return run_demo(out, seed=seed, overwrite=overwrite, observer=observer)
 
-    _run(run, "macs", quiet, json_output)
+    _run(run, "params", quiet, json_output)
 
 
 @app.callback(invoke_without_command=True)
@@ -205,7 +208,8 @@ def _run(
         sys.stdout.write(json.dumps(report_to_dict(report), indent=2) + "\n")
     else:
         print_summary(report, console)
-    raise typer.Exit(ExitCode.DONE if report.smaller else ExitCode.NOTHING_SMALLER)
+    changed = report.smaller or bool(report.removals)
+    raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
 
 
 def _guarded(action: Callable[[], _T]) -> _T:
@@ -215,10 +219,12 @@ def _guarded(action: Callable[[], _T]) -> _T:
     except PruneMIError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail(
-            "interrupted; the journal and the best model accepted so far are in the run folder",
-            ExitCode.INTERRUPTED,
-        )
+        _fail("interrupted; what was done so far is in the run folder", ExitCode.INTERRUPTED)
+    except MemoryError:
+        _fail("out of memory; try fewer --workers or a smaller data set", ExitCode.RUN_FAILED)
+    except OSError as error:
+        where = f" at {error.filename}" if error.filename else ""
+        _fail(f"the system refused{where}: {error.strerror or error}", ExitCode.RUN_FAILED)
 
 
 def _fail(message: str, code: ExitCode) -> NoReturn:

@@ -44,7 +44,9 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_i
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
 
 class RankingSettings(_Settings):
@@ -125,7 +127,7 @@ class OptimizeSettings(_Settings):
     calibration_images: int = Field(default=512, ge=16)
     workers: int | None = Field(default=None, ge=1)
     control: bool = True
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
     ranking: RankingSettings = RankingSettings()
     training: TrainingSettings = TrainingSettings()
 

@@ -4,6 +4,8 @@ Trains a small network as a person might design it, with more layers than the ta
 scikit-learn's digits (1,797 images of 8x8), then optimizes it on the same path as any model.
 """
 
+import itertools
+import tempfile
 from pathlib import Path
 
 import keras
@@ -18,16 +20,15 @@ _EPOCHS = 12
 _BATCH = 32
 
 
-def run_demo(out: Path, *, seed: int, observer: Observer) -> RunReport:
-    """Trains and optimizes the demo's network; replaces an earlier demo in `out`."""
-    keras.utils.set_random_seed(seed)
-    data = load_dataset("digits")
-    observer.phase("Training a small network on scikit-learn's digits")
-    model = demo_network()
-    train_demo_network(model, data)
-    out.mkdir(parents=True, exist_ok=True)
-    original = out.parent / f"{out.name}-original.keras"
-    model.save(original)
+def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer) -> RunReport:
+    """Trains and optimizes the demo's network.
+
+    Args:
+        out: The run folder; None takes a new one in `prune-mi-runs`.
+        seed: Of everything drawn.
+        overwrite: Whether an earlier run's files in `out` may be replaced.
+        observer: Hears of progress.
+    """
     settings = make_settings(
         {
             "data": "digits",
@@ -40,7 +41,22 @@ def run_demo(out: Path, *, seed: int, observer: Observer) -> RunReport:
             "seed": seed,
         }
     )
-    return run_optimize(original, settings, out=out, overwrite=True, observer=observer)
+    keras.utils.set_random_seed(seed)
+    data = load_dataset("digits")
+    observer.phase("Training a small network on scikit-learn's digits")
+    model = demo_network()
+    train_demo_network(model, data)
+    with tempfile.TemporaryDirectory() as folder:
+        original = Path(folder) / "demo.keras"
+        model.save(original)
+        return run_optimize(
+            original, settings, out=out or _new_folder(), overwrite=overwrite, observer=observer
+        )
+
+
+def _new_folder() -> Path:
+    names = itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2)))
+    return next(path for name in names if not (path := Path("prune-mi-runs") / name).exists())
 
 
 def demo_network() -> keras.Model:

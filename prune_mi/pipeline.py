@@ -4,10 +4,12 @@ load -> study -> (rank -> propose -> screen -> train -> select) x generations
      -> final training beside the control -> measure on untouched images -> write
 """
 
-import os
+import math
 import time
 from pathlib import Path
 from typing import Any
+
+import joblib
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.data import Dataset, check_against_model, load_dataset
@@ -23,9 +25,10 @@ from prune_mi.stages.conclude import conclude, keep_safe
 from prune_mi.stages.finish import train_finalists
 from prune_mi.stages.generations import Search
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import classifier_shapes, study
+from prune_mi.stages.prepare import classifier_shapes, understand
+from prune_mi.stages.roles import measure_original
 from prune_mi.stages.run_folder import RunFolder
-from prune_mi.stages.share import reference_candidate, share_data
+from prune_mi.stages.share import reference_candidate, share_data, shared_data
 from prune_mi.stages.timing import closing_seconds, plan_time, teacher_images
 
 
@@ -77,26 +80,35 @@ def run_optimize(
     """`optimize` with validated settings; `started` is when the budget's clock began."""
     budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
     notes = NoteTaker(observer)
+    notes.time_left(budget.remaining())
     resolve_mix(settings.mix)  # a wrong name must not cost the user the minutes before it is used
 
     notes.phase("Loading the model and the data")
     model = load_model(model_path)
     data = _load_fitting_data(model, settings, notes)
-    folder = RunFolder(out or Path("prune-mi-runs") / model_path.stem, overwrite=overwrite)
+    folder = RunFolder(
+        out or Path("prune-mi-runs") / model_path.stem,
+        overwrite=overwrite,
+        inputs=(model_path, Path(settings.data)),
+    )
     try:
-        folder.write_settings(settings)
         notes.phase("Studying the original")
-        subject = study(model, data, settings, notes)
+        understanding = understand(model, data, settings, notes)
+        workers = settings.workers or joblib.cpu_count()
+        shared = shared_data(folder.scratch, understanding, settings)
+        pool = WorkerPool(shared, workers=workers, observer=notes)
+        subject = measure_original(
+            understanding, data, pool=pool, settings=settings, observer=notes
+        )
         reference = reference_candidate(subject)
         notes.reference(reference.cost, subject.val_accuracy)
         closing = closing_seconds(subject, data, control=settings.control)
         _require_time(budget, closing)
+        folder.begin(settings)
 
         notes.phase("Asking the original about the training images")
         most = teacher_images(budget.total, subject)
-        search_data = share_data(folder.scratch, data, subject, settings, most_images=most)
-        workers = settings.workers or len(os.sched_getaffinity(0))
-        pool = WorkerPool(search_data.shared, workers=workers, observer=notes)
+        search_data = share_data(data, subject, settings, pool=pool, most_images=most)
 
         notes.phase("Searching")
         outcome = Search(
@@ -105,7 +117,9 @@ def run_optimize(
             search_data,
             pool=pool,
             settings=settings,
-            time_plan=plan_time(_require_time(budget, closing), subject, settings, workers=workers),
+            time_plan=plan_time(
+                _require_time(budget, closing), closing, subject, settings, workers=workers
+            ),
             journal=Journal(folder.journal),
             observer=notes,
             on_elite=lambda elite: keep_safe(elite, folder, subject, data, model_path),
@@ -123,7 +137,6 @@ def run_optimize(
             num_train_images=search_data.num_train_images,
             observer=notes,
         )
-        shut_down()
 
         notes.phase("Measuring on images that no selection saw")
         report = conclude(
@@ -132,6 +145,7 @@ def run_optimize(
             outcome,
             subject=subject,
             data=data,
+            pool=pool,
             settings=settings,
             folder=folder,
             budget=budget,
@@ -147,8 +161,8 @@ def run_optimize(
 
 def _load_fitting_data(model: Any, settings: OptimizeSettings, observer: Observer) -> Dataset:
     shape, num_classes = classifier_shapes(model)
-    height, width, channels = shape
-    data = load_dataset(settings.data, image_shape=(height, width, channels), seed=settings.seed)
+    height, width, channels = (*shape, 1)[:3]
+    data = load_dataset(settings.data, image_shape=(height, width, channels))
     for note in data.notes:
         observer.note(note)
     return check_against_model(data, input_shape=shape, num_classes=num_classes)
@@ -167,6 +181,6 @@ def _require_time(budget: Budget, closing: float) -> float | None:
         raise BudgetError(
             f"the budget of {budget.total:.0f} s is too short: loading and measuring the original "
             f"took {budget.elapsed():.0f} s and measuring the result will take about "
-            f"{closing:.0f} s; expected --budget {needed / 60:.0f}m or more"
+            f"{closing:.0f} s; expected --budget {math.ceil(needed)}s or more"
         )
     return left

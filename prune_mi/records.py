@@ -107,9 +107,10 @@ class RunReport:
     """Everything a run found out; `report.json` is this record.
 
     Attributes:
-        smaller: Whether the result is smaller than the reference.
+        smaller: Whether the result costs less than the reference by the objective.
         removals: The winner's whole lineage of morphs, in order.
-        images_trained: Images that the winner's lineage trained on (the control's too).
+        images_trained: Images that the result's lineage was trained on since the reference.
+        control_images: Images that the control was trained on; planned to be as many.
         notes: What the run decided on its own and the user should know.
         files: Written model files, relative to the run folder.
     """
@@ -127,6 +128,7 @@ class RunReport:
     augmentation: str
     validation: str
     images_trained: int
+    control_images: int
     elapsed_s: float
     budget_s: float | None
     generations: tuple[GenerationRecord, ...]

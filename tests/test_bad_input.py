@@ -85,7 +85,7 @@ def test_image_shapes_that_differ(tmp_path: Path) -> None:
         (lambda a: {**a, "x_test": a["x_test"][:0], "y_test": a["y_test"][:0]}, "test"),
         (lambda a: {**a, "x_train": np.full_like(a["x_train"], np.nan)}, "NaN"),
         (lambda a: {k: v for k, v in a.items() if k != "y_test"}, "y_test"),
-        (lambda a: {**a, "y_train": a["y_train"][:-1]}, "x_train"),
+        (lambda a: {**a, "y_train": a["y_train"][:-1]}, "one label an image"),
     ],
     ids=["labels too high", "labels negative", "empty", "NaN", "missing array", "lengths"],
 )

@@ -126,8 +126,10 @@ def test_python_does_what_the_command_does(digits_model: Path, tmp_path: Path) -
 
 def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path) -> None:
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
-    arguments += ["--max-accuracy-drop", "0", "--generations", "1", "--children", "2"]
-    arguments += ["--child-epochs", "0.01", "--final-epochs", "0.01", "--workers", "1"]
+    config = tmp_path / "settings.yaml"
+    config.write_text("mix: {insert-batch-norm: 1.0}\n")
+    arguments += ["--config", str(config), "--generations", "1", "--children", "2"]
+    arguments += ["--workers", "1"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 3, result.output
     assert "original is written out unchanged" in " ".join(result.output.split())

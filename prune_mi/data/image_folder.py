@@ -96,7 +96,8 @@ def load_image_folder(
         loaded["test"] = images[held_out], labels[held_out]
         notes.append(
             f"{folder} has no train/ and test/: split for you, {len(rest)} images to train and "
-            f"{len(held_out)} to test, each class alike (seed {seed})"
+            f"{len(held_out)} to test, each class alike (seed {seed}). If the model was trained on "
+            "some of the test images, its figures here are flattered: give train/ and test/"
         )
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))

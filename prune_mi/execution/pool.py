@@ -5,6 +5,7 @@ children side by side are nearly twice as fast. With one worker everything runs 
 joblib's Ray and Dask backends take over where the caller has activated one.
 """
 
+import itertools
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
+import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from prune_mi.errors import RunError
 from prune_mi.execution.shared_data import SharedData
-from prune_mi.execution.tasks import Outcome, Task, evaluate
+from prune_mi.execution.tasks import Outcome, Task, evaluate, predict_slice
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.runtime import prepare_backend, start_backend
 from prune_mi.records import Observer
 
@@ -34,6 +37,7 @@ class WorkerPool:
 
     def __init__(self, data: SharedData, *, workers: int, observer: Observer) -> None:
         self.workers = workers
+        self.folder = data.folder
         self._data = data
         self._observer = observer
 
@@ -44,22 +48,45 @@ class WorkerPool:
             RunError: If a worker process was killed, for instance for want of memory.
         """
         jobs = [(task, self._data.folder / f"progress-{task.name}") for task in tasks]
-        parallel = joblib.Parallel(
+        calls = (joblib.delayed(evaluate)(task, self._data, path) for task, path in jobs)
+        with _watching([path for _, path in jobs], self._observer), self._alive():
+            yield from self._parallel("generator_unordered")(calls)
+
+    def predict(self, graph: LayerGraph, name: str, *, count: int | None = None) -> np.ndarray:
+        """A model's outputs on the first `count` rows of a shared array, or on all of them.
+
+        The rows are shared out evenly among the workers.
+
+        Raises:
+            RunError: If a worker process was killed.
+        """
+        rows = len(self._data.load(name)[:count])
+        bounds = np.linspace(0, rows, min(self.workers, rows) + 1).astype(int)
+        calls = (
+            joblib.delayed(predict_slice)(graph, self._data, name, int(start), int(stop))
+            for start, stop in itertools.pairwise(bounds)
+        )
+        with self._alive():
+            return np.concatenate(list(self._parallel("list")(calls)))
+
+    def _parallel(self, return_as: str) -> joblib.Parallel:
+        return joblib.Parallel(
             n_jobs=self.workers,
-            return_as="generator_unordered",
+            return_as=return_as,
             batch_size=1,
             pre_dispatch="all",
             **({} if self.workers == 1 else {"initializer": _start_worker}),
         )
-        calls = (joblib.delayed(evaluate)(task, self._data, path) for task, path in jobs)
-        with _watching([path for _, path in jobs], self._observer):
-            try:
-                yield from parallel(calls)
-            except TerminatedWorkerError as error:
-                raise RunError(
-                    "a worker process was killed, most likely for want of memory; "
-                    f"{self.workers} ran at once: try --workers {max(1, self.workers - 1)}"
-                ) from error
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        try:
+            yield
+        except TerminatedWorkerError as error:
+            raise RunError(
+                "a worker process was killed, most likely for want of memory; "
+                f"{self.workers} ran at once: try --workers {max(1, self.workers - 1)}"
+            ) from error
 
 
 def _start_worker() -> None:

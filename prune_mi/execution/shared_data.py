@@ -1,5 +1,6 @@
 """Arrays that every child process reads: written once, memory-mapped everywhere."""
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +15,10 @@ class SharedData:
     """Where the arrays lie, and how images are fed.
 
     Attributes:
-        folder: Holds `train_images`, `train_targets`, `val_images`, `val_labels` as `.npy`.
+        folder: Holds arrays as `.npy`: `train_images` and `train_targets`, `val_images` and
+            `val_labels`, and what a model is to be asked about.
         scaling: The model's input scaling.
         augmentation: For training.
-        num_classes: Number of classes.
         screening_images: The first validation images, which untrained children are scored on.
         calibration_images: The first training images, for batch-norm statistics.
     """
@@ -25,22 +26,24 @@ class SharedData:
     folder: Path
     scaling: InputScaling
     augmentation: AugmentationPolicy
-    num_classes: int
     screening_images: int
     calibration_images: int
 
     def load(self, name: str) -> np.ndarray:
-        """One array, memory-mapped; opened once a process."""
-        return _open(self.folder / f"{name}.npy")
+        """One array, memory-mapped; opened once a process and version."""
+        path = self.folder / f"{name}.npy"
+        return _open(path, path.stat().st_mtime_ns)
 
 
 def write_shared(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes arrays for `SharedData.load`."""
     for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        fresh = folder / f"{name}.new.npy"
+        np.save(fresh, array, allow_pickle=False)
+        os.replace(fresh, folder / f"{name}.npy")  # workers may still map the old one
 
 
 @lru_cache(maxsize=32)
-def _open(path: Path) -> np.ndarray:
+def _open(path: Path, version: int) -> np.ndarray:
     array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array

@@ -3,6 +3,7 @@
 Importing this module does not import Keras: a worker sets its threads first.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from prune_mi.execution.shared_data import SharedData
 from prune_mi.graph.ir import LayerGraph
 
 _CALIBRATION_BATCH = 128
+_REFIT_IMAGES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,11 @@ Outcome = Evaluated | FailedEvaluation
 
 def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
     """Carries a task out; a failure is a value."""
+    import keras
+
     started = time.monotonic()
     try:
+        keras.utils.set_random_seed(task.seed)  # dropout draws from Keras's global generator
         if isinstance(task, ScreenTask):
             return _screen(task, data, started)
         return _train(task, data, progress, started)
@@ -99,6 +104,19 @@ def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
     except Exception as error:  # a child may fail in any way; the run must not
         message = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         return FailedEvaluation(task.name, message, time.monotonic() - started)
+    finally:
+        if progress is not None:
+            progress.unlink(missing_ok=True)
+
+
+def predict_slice(
+    graph: LayerGraph, data: SharedData, name: str, start: int, stop: int
+) -> np.ndarray:
+    """A model's outputs on rows of a shared array, float32 `(stop - start, num_classes)`."""
+    from prune_mi.keras_io.build import build_model
+    from prune_mi.measure.quality import predict
+
+    return predict(build_model(graph), data.load(name)[start:stop], data.scaling)
 
 
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
@@ -114,7 +132,9 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
 
     def report(done: int, total: int) -> None:
         if progress is not None:
-            progress.write_text(f"{done} {total}", encoding="ascii")
+            fresh = progress.with_suffix(".new")
+            fresh.write_text(f"{done} {total}", encoding="ascii")
+            os.replace(fresh, progress)
 
     source = TrainingImages(
         images=data.load("train_images"),
@@ -143,7 +163,7 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         accuracy=accuracy,
         images_trained=trained.images_trained,
         seconds=seconds,
-        images_per_second=trained.images_trained / max(trained.step_seconds, 1e-6),
+        images_per_second=trained.images_per_second,
         overhead_seconds=seconds - trained.step_seconds,
     )
 
@@ -154,7 +174,7 @@ def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
 
     images = data.scaling.apply(np.asarray(data.load("train_images")[: data.calibration_images]))
     rng = np.random.default_rng(task.seed)
-    graph = refit_consumers(task.parent, task.graph, images, rng=rng)
+    graph = refit_consumers(task.parent, task.graph, images[:_REFIT_IMAGES], rng=rng)
     size = min(_CALIBRATION_BATCH, len(images))
     batches = (images[start : start + size] for start in range(0, len(images) - size + 1, size))
     return recalibrate(graph, batches)

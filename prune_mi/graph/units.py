@@ -24,6 +24,14 @@ ACTIVATIONS = frozenset(
     {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Relu", "Relu6", "Silu", "Gelu"}
 )
 NORMALIZATIONS = frozenset({"BatchNormalization", "LayerNormalization", "GroupNormalization"})
+TRAINING_ONLY = frozenset(
+    {
+        *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout"),
+        *("GaussianNoise", "GaussianDropout", "RandomFlip", "RandomRotation", "RandomZoom"),
+        *("RandomTranslation", "RandomBrightness", "RandomContrast"),
+    }
+)
+DROPOUTS = frozenset(name for name in TRAINING_ONLY if name.endswith(("Dropout", "1D", "2D", "3D")))
 MAX_RUN_GROUPS = 3
 
 
@@ -92,7 +100,28 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
                 graph = drop_argument(graph, node.name, node.inputs.index(unit.after))
     if unit.after.node in graph.node_by_name:
         graph = bypass(graph, unit.after, unit.before)
+    return _without_repeated_relu(graph, unit.before)
+
+
+def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:
+    """relu(relu(x)) is relu(x): drops the rectifiers that a removal left behind another one."""
+    if not is_rectified(graph, ref):
+        return graph
+    for reader in graph.consumers.get(ref, ()):
+        layer = graph.layer_of(reader)
+        alone = layer.class_name in ACTIVATIONS and not layer.weights
+        if alone and is_rectified(graph, TensorRef(reader.name)):
+            graph = bypass(graph, TensorRef(reader.name), ref)
     return graph
+
+
+def is_rectified(graph: LayerGraph, ref: TensorRef) -> bool:
+    """Whether a tensor comes straight from a plain ReLU, fused into its layer or not."""
+    layer = graph.layer_of(graph.node_by_name[ref.node])
+    plain = layer.class_name == "ReLU" and not any(
+        layer.config.get(name) for name in ("negative_slope", "threshold", "max_value")
+    )
+    return layer.config.get("activation") == "relu" or plain
 
 
 def _branches(graph: LayerGraph, merge: Node) -> list[Unit]:

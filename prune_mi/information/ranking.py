@@ -4,6 +4,10 @@ The gain of a unit is I(after; Y) - I(before; Y): what the tensor behind it says
 beyond what the tensor that would stand in for it says. For a residual branch that is the sum
 against the shortcut. Both are taken where their readers see them, behind an activation that alone
 reads them, so that a rectified tensor is compared with a rectified one.
+
+A tensor inside a branch says little of the class by itself, whatever it adds to the sum, so a unit
+inside a branch is credited with the whole branch's gain: no part of it can add more. Of units with
+equal gains the one that saves most multiply-accumulates goes first.
 """
 
 from collections.abc import Sequence
@@ -60,7 +64,11 @@ def rank_units(
     """
     if not units:
         return ()
-    ends = {unit.name: (_seen(graph, unit.before), _seen(graph, unit.after)) for unit in units}
+    branches = [unit for unit in units if unit.kind == "branch"]
+    ends = {}
+    for unit in units:
+        whole = _enclosing(unit, branches)
+        ends[unit.name] = (_seen(graph, whole.before), _seen(graph, whole.after))
     tensors = list(dict.fromkeys(ref for pair in ends.values() for ref in pair))
     estimator = make_estimator(settings, num_classes=num_classes)
     features = layer_features(graph, tensors, images, scaling, reduction=estimator.reduction)
@@ -80,7 +88,14 @@ def rank_units(
         ranked.append(
             RankedUnit(unit, float(after.mean()), float(gains.mean()), float(gains.std()))
         )
-    return tuple(sorted(ranked, key=lambda each: each.gain_bits))
+    return tuple(sorted(ranked, key=lambda each: (each.gain_bits, -each.unit.macs)))
+
+
+def _enclosing(unit: Unit, branches: Sequence[Unit]) -> Unit:
+    """The smallest branch that a unit lies inside, or the unit itself."""
+    inside = set(unit.nodes)
+    around = [each for each in branches if each is not unit and inside < set(each.nodes)]
+    return min(around, key=lambda each: len(each.nodes), default=unit)
 
 
 def _seen(graph: LayerGraph, ref: TensorRef) -> TensorRef:

@@ -25,6 +25,8 @@ def build_model(graph: LayerGraph) -> keras.Model:
         if layer.weights:
             try:
                 built[name].set_weights(list(layer.weights))
+                if hasattr(built[name], "finalize_state"):
+                    built[name].finalize_state()  # Normalization computes with what it finds here
             except ValueError as error:
                 raise GraphError(f"the weights of layer {name!r} do not fit: {error}") from error
     return model

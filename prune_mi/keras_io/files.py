@@ -20,7 +20,11 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         ModelError: If there is no such file, it is not a model, or it holds weights alone.
     """
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if not exists:
         raise ModelError(f"no such file: {path}; expected a trained Keras model (.keras or .h5)")
     if path.is_dir():
         raise ModelError(
@@ -50,18 +54,19 @@ def save_verified(model: keras.Model, path: Path, probe: np.ndarray) -> int:
     """
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        model.save(temporary)
-        loaded = keras.models.load_model(temporary, compile=False)
-    except Exception as error:  # whatever a disk or Keras's own saving makes of it
+        try:
+            model.save(temporary)
+            loaded = keras.models.load_model(temporary, compile=False)
+        except Exception as error:  # whatever a disk or Keras's own saving makes of it
+            raise RunError(f"cannot write {path}: {_first_line(error)}") from error
+        expected = np.asarray(model(probe, training=False))
+        received = np.asarray(loaded(probe, training=False))
+        if not np.allclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE):
+            worst = float(np.max(np.abs(received - expected)))
+            raise RunError(f"{path} was written, but loads with outputs that differ by {worst:.2g}")
+        os.replace(temporary, path)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {_first_line(error)}") from error
-    expected = np.asarray(model(probe, training=False))
-    received = np.asarray(loaded(probe, training=False))
-    if not np.allclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE):
-        worst = float(np.max(np.abs(received - expected)))
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"{path} was written, but loads with outputs that differ by {worst:.2g}")
-    os.replace(temporary, path)
     return path.stat().st_size
 
 

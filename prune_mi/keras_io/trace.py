@@ -31,6 +31,11 @@ def trace_model(model: keras.Model) -> LayerGraph:
     for entry in config["layers"]:
         name = entry["name"]
         operation = operations[name]
+        if isinstance(operation, keras.Model):
+            raise ModelError(
+                f"the model contains another model, {name!r}; expected a flat model. Rebuild it by "
+                "calling the inner model's layers one by one"
+            )
         layers[name] = _layer_def(name, entry, operation)
         inbound = entry["inbound_nodes"] or [{"args": [], "kwargs": {}}]
         for index, call in enumerate(inbound):
@@ -66,12 +71,26 @@ def read_weights(model: keras.Model, graph: LayerGraph) -> dict[str, tuple[np.nd
     }
 
 
-def _as_functional(model: keras.Model) -> Any:
-    if not getattr(model, "built", False) or not getattr(model, "inputs", None):
+def model_ends(model: keras.Model) -> tuple[list[Any], list[Any]]:
+    """A model's symbolic inputs and outputs.
+
+    Raises:
+        ModelError: If it has none: it is not built, or only its code knows its graph.
+    """
+    try:
+        inputs, outputs = model.inputs, model.outputs
+    except (AttributeError, ValueError):
+        inputs = outputs = None
+    if not inputs or not outputs:
         raise ModelError(
             f"{model.name!r} is a {type(model).__name__} without a graph; expected a Functional or "
             "Sequential model with a known input shape"
         )
+    return list(inputs), list(outputs)
+
+
+def _as_functional(model: keras.Model) -> Any:
+    model_ends(model)
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs, model.outputs, name=model.name)
     if not hasattr(model, "operations"):

@@ -55,8 +55,8 @@ def resolve_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
     total = sum(mix.values())
     if not all(math.isfinite(weight) and weight >= 0 for weight in mix.values()) or total <= 0:
         raise ConfigError(
-            f"the mix {dict(mix)} cannot be drawn from; expected weights of at least 0, one of them "
-            "positive"
+            f"the mix {dict(mix)} cannot be drawn from; expected weights of at least 0, one of "
+            "them positive"
         )
     return {name: weight / total for name, weight in mix.items()}
 

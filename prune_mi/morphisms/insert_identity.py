@@ -15,6 +15,7 @@ import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_after, read_only
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.units import is_rectified
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.records import MorphRecord
 
@@ -33,7 +34,7 @@ class InsertConv:
         """See `Morphism`."""
         sites = [
             ref for ref in _sites(graph, rank=4)
-            if _is_rectified(graph, ref) and _channels_last(graph)
+            if is_rectified(graph, ref) and _channels_last(graph)
         ]  # fmt: skip
         if not sites:
             return NoSite("no rectified channels-last image tensor to stay non-negative behind")
@@ -118,14 +119,6 @@ def _sites(graph: LayerGraph, *, rank: int | None) -> list[TensorRef]:
             if inside and fits and spec.dtype == "float32" and spec.shape[-1] is not None:
                 found.append(ref)
     return found
-
-
-def _is_rectified(graph: LayerGraph, ref: TensorRef) -> bool:
-    layer = graph.layer_of(graph.node_by_name[ref.node])
-    unbounded_relu = layer.class_name == "ReLU" and not (
-        layer.config.get("negative_slope") or layer.config.get("threshold")
-    )
-    return layer.config.get("activation") == "relu" or unbounded_relu
 
 
 def _channels_last(graph: LayerGraph) -> bool:

@@ -16,7 +16,7 @@ from prune_mi.records import MorphRecord
 
 @dataclass(frozen=True, slots=True)
 class RankedName:
-    """A unit's name, its information gain, and what its removal saves of the objective."""
+    """A unit's name and its information gain, with its spread over clusterings, in bits."""
 
     unit: str
     gain_bits: float

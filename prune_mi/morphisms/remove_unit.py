@@ -9,11 +9,9 @@ import numpy as np
 
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import Unit, removable_units, remove_unit
+from prune_mi.graph.units import DROPOUTS, Unit, removable_units, remove_unit
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.records import MorphRecord
-
-_DROPOUTS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 
 
 class RemoveByRank:
@@ -65,7 +63,7 @@ class RemoveDropout:
         """See `Morphism`."""
         sites = [
             unit for unit in removable_units(graph)
-            if unit.kind == "layer" and _class_of(graph, unit) in _DROPOUTS
+            if unit.kind == "layer" and _class_of(graph, unit) in DROPOUTS
         ]  # fmt: skip
         if not sites:
             return NoSite("the graph has no dropout layer")
@@ -79,8 +77,8 @@ class RemoveDropout:
 def saves(unit: Unit, objective: str) -> int:
     """What a unit's removal takes off the objective; for `accuracy`, layers.
 
-    For `params` a normalisation alone counts for nothing: it is invertible, so a change of information across
-    it is an artefact of scaling, and its weights are few.
+    For `params` a normalisation alone counts for nothing: it is invertible, so a change of
+    information across it is an artefact of scaling, and its weights are few.
     """
     if objective == "params":
         return unit.num_params if unit.kind != "layer" else 0
@@ -91,7 +89,7 @@ def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:
     return [
         unit
         for unit in removable_units(graph)
-        if saves(unit, objective) > 0 and _class_of(graph, unit) not in _DROPOUTS
+        if saves(unit, objective) > 0 and _class_of(graph, unit) not in DROPOUTS
     ]
 
 

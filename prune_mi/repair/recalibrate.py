@@ -3,7 +3,8 @@
 With k batches of equal size, each with mean m_i and variance v_i, the statistics over all their
 images are mean = avg(m_i) and var = avg(v_i + m_i^2) - mean^2 (law of total variance). Setting the
 momentum to 0 makes a layer's moving statistics those of its last batch, so one forward pass in
-training mode yields all m_i and v_i. Dropout stays off.
+training mode yields all m_i and v_i. Dropout and other noise
+stay off.
 
 Source: Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, section 3 (precise BN).
 """
@@ -13,11 +14,10 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from prune_mi.graph.edit import with_config, with_weights
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.edit import bypass, with_config, with_weights
+from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.units import TRAINING_ONLY
 from prune_mi.keras_io.build import build_model
-
-_RANDOM_LAYERS = frozenset({"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"})
 
 
 def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
@@ -35,14 +35,9 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
     ]
     if not names:
         return graph
-    quiet = {
-        name: {"rate": 0.0}
-        for name, layer in graph.layers.items()
-        if layer.class_name in _RANDOM_LAYERS
-    }
     instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
     frozen = {name: {"trainable": True} for name in names}
-    model = build_model(with_config(with_config(graph, {**quiet, **instant}), frozen))
+    model = build_model(_quiet(with_config(with_config(graph, instant), frozen)))
     layers = {name: model.get_layer(name) for name in names}
     mean: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
     square: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
@@ -70,3 +65,11 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
             for weight, weight_name in zip(layer_def.weights, layer_def.weight_names, strict=True)
         )
     return with_weights(graph, updates)
+
+
+def _quiet(graph: LayerGraph) -> LayerGraph:
+    """The graph without the layers that only act in training."""
+    for node in graph.nodes:
+        if graph.layer_of(node).class_name in TRAINING_ONLY:
+            graph = bypass(graph, TensorRef(node.name), graph.node_by_name[node.name].inputs[0])
+    return graph

@@ -1,7 +1,7 @@
 """Least-squares refit: the first layers behind a deletion learn to answer as they did before.
 
-Where a consumer computed Y = X W + b from the old tensor X, and now reads X', its kernel becomes the
-ridge solution that starts from the old one,
+Where a consumer computed Y = X W + b from the old tensor X, and now reads X', its kernel becomes
+the ridge solution that starts from the old one,
 
     W' = W + (P^T P + s I)^-1 P^T (Q - P) W,   P = [X' 1], Q = [X 1], a convolution window a row,
 
@@ -36,7 +36,7 @@ def refit_consumers(
     images: np.ndarray,
     *,
     rng: np.random.Generator,
-    max_consumers: int = 4,
+    max_consumers: int = 2,
 ) -> LayerGraph:
     """Refits the nearest kernel layers whose input the edit from `old` to `new` has changed.
 

@@ -130,10 +130,12 @@ def _figures(report: RunReport) -> Table:
 
 
 def _against_control(report: RunReport, control: ModelFacts) -> Text:
+    seen = quantity_text(report.control_images)
+    own = quantity_text(report.images_trained)
+    gap = difference_text(report.result.test_accuracy, control.test_accuracy)
     return Text(
-        "The control is the original, unpruned, trained on as many images as the result "
-        f"({quantity_text(report.images_trained)}); against it the result's test accuracy is "
-        f"{difference_text(report.result.test_accuracy, control.test_accuracy)}."
+        f"The control is the original, unpruned, trained on {seen} images (the result: {own}); "
+        f"against it the result's test accuracy is {gap}."
     )
 
 

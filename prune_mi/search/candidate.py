@@ -21,6 +21,7 @@ class Candidate:
         screened_accuracy: Validation accuracy before any training of its own.
         images_trained: Images that it and its ancestors trained on since the reference.
         own_images: Those of its own training.
+        seconds: Spent on repairing, scoring and training it.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Candidate:
     screened_accuracy: float | None = None
     images_trained: int = 0
     own_images: int = 0
+    seconds: float = 0.0

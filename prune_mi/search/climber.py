@@ -119,6 +119,11 @@ class HillClimber:
             point = CurvePoint(each.own_images, self.floor + self._allowed - (each.accuracy or 0.0))
             self._points.setdefault(each.name, []).append(point)
 
+    def drop(self, name: str) -> None:
+        """Forgets a candidate whose evaluation failed."""
+        if self.promising is not None and self.promising.name == name:
+            self.promising = None
+
     def advance(self, trained: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
         """The trained children to train further, the most hopeful first.
 

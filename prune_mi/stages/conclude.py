@@ -1,8 +1,10 @@
 """The end of a run: the images that no selection saw, the files, the report."""
 
 import platform
+import shutil
 from collections.abc import Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
@@ -10,17 +12,18 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
+from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
-from prune_mi.measure.quality import accuracy, predict
+from prune_mi.measure.quality import accuracy
 from prune_mi.records import ModelFacts, RunReport
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.finish import Finalists
 from prune_mi.stages.generations import SearchOutcome
-from prune_mi.stages.prepare import Subject
+from prune_mi.stages.roles import Subject
 from prune_mi.stages.run_folder import RunFolder
 
 _PROBE_IMAGES = 16
@@ -33,6 +36,7 @@ def conclude(
     *,
     subject: Subject,
     data: Dataset,
+    pool: WorkerPool,
     settings: OptimizeSettings,
     folder: RunFolder,
     budget: Budget,
@@ -43,23 +47,29 @@ def conclude(
 
     Where nothing smaller was accepted the original itself is written out.
     """
-    smaller = bool(finalists.result.lineage)
-    best = build_model(finalists.result.graph) if smaller else original
+    changed = bool(finalists.result.lineage)
+    best = build_model(finalists.result.graph) if changed else original
     files = write_models(best, folder.path, subject, data, suffixes=model_suffixes(model_path))
     size = (folder.path / files[0]).stat().st_size
-    original_size = _saved_size(original, folder.scratch) if smaller else size
-    reference = measure_facts(
+    original_size = _saved_size(original, folder.scratch) if changed else size
+    if not changed:
+        own = next(
+            name for name in reversed(files) if Path(name).suffix == model_path.suffix.lower()
+        )
+        shutil.copyfile(model_path, folder.path / own)
+    reference = measured_facts(
         subject.graph,
+        subject.test_outputs,
         subject=subject,
         data=data,
         val_accuracy=subject.val_accuracy,
         size_bytes=original_size,
-        outputs=subject.test_outputs,
     )
     result = reference
-    if smaller:
-        result = measure_facts(
+    if changed:
+        result = measured_facts(
             finalists.result.graph,
+            pool.predict(finalists.result.graph, "test_images"),
             subject=subject,
             data=data,
             val_accuracy=finalists.result.accuracy or 0.0,
@@ -67,8 +77,9 @@ def conclude(
         )
     control = None
     if finalists.control is not None:
-        control = measure_facts(
+        control = measured_facts(
             finalists.control,
+            pool.predict(finalists.control, "test_images"),
             subject=subject,
             data=data,
             val_accuracy=finalists.control_val_accuracy,
@@ -79,7 +90,7 @@ def conclude(
         data=settings.data,
         objective=settings.objective,
         max_accuracy_drop=settings.max_accuracy_drop,
-        smaller=smaller,
+        smaller=_smaller(result, reference, settings.objective),
         reference=reference,
         control=control,
         result=result,
@@ -88,6 +99,7 @@ def conclude(
         augmentation=subject.augmentation.name,
         validation=subject.roles.validation_source,
         images_trained=finalists.result.images_trained,
+        control_images=finalists.control_images,
         elapsed_s=round(budget.elapsed(), 1),
         budget_s=settings.budget,
         generations=outcome.generations,
@@ -112,18 +124,16 @@ def model_suffixes(model_path: Path) -> tuple[str, ...]:
     return (".keras",) if model_path.suffix.lower() == ".keras" else (".keras", ".h5")
 
 
-def measure_facts(
+def measured_facts(
     graph: LayerGraph,
+    outputs: np.ndarray,
     *,
     subject: Subject,
     data: Dataset,
     val_accuracy: float,
     size_bytes: int,
-    outputs: np.ndarray | None = None,
 ) -> ModelFacts:
-    """Everything the report says of one model; reads the test images unless given its outputs."""
-    if outputs is None:
-        outputs = predict(build_model(graph), data.x_test, subject.scaling)
+    """Everything the report says of one model, from its outputs on the whole test set."""
     unseen = subject.roles.unseen
     cost = graph_cost(graph)
     return ModelFacts(
@@ -159,5 +169,12 @@ def _saved_size(model: keras.Model, scratch: Path) -> int:
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for package in ("prune-mi", "keras", "tensorflow", "numpy", "scikit-learn"):
-        found[package] = version(package)
+        with suppress(PackageNotFoundError):  # run from a checkout, or tensorflow-cpu
+            found[package] = version(package)
     return found
+
+
+def _smaller(result: ModelFacts, reference: ModelFacts, objective: str) -> bool:
+    if objective == "params":
+        return result.num_params < reference.num_params
+    return result.macs < reference.macs

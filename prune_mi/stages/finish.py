@@ -11,8 +11,8 @@ from prune_mi.search.budget import final_images
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.selection import acceptable
 from prune_mi.stages.generations import SearchOutcome
-from prune_mi.stages.prepare import Subject
 from prune_mi.stages.recipe import after_training, training_task
+from prune_mi.stages.roles import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ def train_finalists(
 
     A cheaper model that is expected to reach the allowed drop in the end goes before the winner;
     should it fail, the winner stays. Weights from before the final training are kept where it made
-    them worse on validation.
+    them worse on validation; the control is treated alike. Both have the recipe of all trainings;
+    the control, which nothing has damaged, trains at its lowest learning rate.
     """
     elite = outcome.elite
     finalist = outcome.promising or elite
@@ -56,6 +57,10 @@ def train_finalists(
         )
     if finalist.name == reference.name:
         return Finalists(reference, None, subject.val_accuracy, 0)
+    if seconds is not None:
+        seconds /= -(
+            -(1 + settings.control) // pool.workers
+        )  # one after the other, or side by side
     wanted = round(settings.final_epochs * num_train_images)
     if seconds is not None and outcome.speed is not None:
         wanted = final_images(
@@ -79,7 +84,7 @@ def train_finalists(
                 settings,
                 num_images=max(1, lineage),
                 seconds=seconds,
-                damage=subject.val_accuracy - (finalist.screened_accuracy or 0.0),
+                damage=0.0,
             )
         )
     result, control, control_accuracy, control_images = finalist, None, 0.0, 0
@@ -87,8 +92,18 @@ def train_finalists(
         if isinstance(done, FailedEvaluation):
             observer.note(f"The training of {done.name} failed: {done.message}")
         elif done.name == "control":
-            control, control_accuracy = done.graph, done.accuracy
-            control_images = done.images_trained
+            control, control_accuracy, control_images = (
+                done.graph,
+                done.accuracy,
+                done.images_trained,
+            )
+            if control_accuracy < subject.val_accuracy:
+                control, control_accuracy = reference.graph, subject.val_accuracy
+                observer.note(
+                    f"Training the control on {control_images:,} images lowered its validation "
+                    f"accuracy from {subject.val_accuracy:.4f} to {done.accuracy:.4f}: the control "
+                    "is the original as it was."
+                )
         else:
             trained = after_training(finalist, done)
             if (trained.accuracy or 0.0) >= (finalist.accuracy or 0.0):
@@ -107,9 +122,4 @@ def train_finalists(
             f"{floor:.4f}; {elite.name} is kept."
         )
         result = elite
-    if control is not None and control_images != result.images_trained:
-        observer.note(
-            f"The control was trained on {control_images:,} images, the result's lineage on "
-            f"{result.images_trained:,}."
-        )
     return Finalists(result, control, control_accuracy, control_images)

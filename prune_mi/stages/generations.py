@@ -1,14 +1,13 @@
 """The generational loop: rank, propose, screen, train, select."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.tasks import FailedEvaluation, ScreenTask
 from prune_mi.graph.units import removable_units
 from prune_mi.information.ranking import RankedUnit, rank_units
 from prune_mi.morphisms.catalog import resolve_mix
@@ -21,13 +20,9 @@ from prune_mi.search.climber import HillClimber
 from prune_mi.search.journal import Journal
 from prune_mi.search.racing import Rung, plan_rungs
 from prune_mi.search.termination import SearchState, StoppingRules
-from prune_mi.stages.prepare import Subject
-from prune_mi.stages.recipe import (
-    TrainingSpeed,
-    after_training,
-    measured_speed,
-    training_task,
-)
+from prune_mi.stages.evaluation import Evaluator, Failure, child_record
+from prune_mi.stages.recipe import TrainingSpeed
+from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.timing import TimePlan
 
@@ -62,7 +57,7 @@ class Search:
         pool: Where children are evaluated.
         settings: The run's settings.
         time_plan: When to end, and what the rest of the run is expected to take.
-        journal: Gets a line a child.
+        journal: Gets a line a child, as soon as its generation has no more use for it.
         observer: Hears of everything.
         on_elite: Called with each newly accepted model, to be kept safe.
     """
@@ -83,7 +78,8 @@ class Search:
         self._subject = subject
         self._reference = reference
         self._data = data
-        self._pool = pool
+        self._workers = pool.workers
+        self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
         self._settings = settings
         self._time = time_plan
         self._overhead = time_plan.generation_overhead
@@ -91,7 +87,6 @@ class Search:
         self._journal = journal
         self._observer = observer
         self._on_elite = on_elite
-        self._speed: TrainingSpeed | None = None
         self._climber = HillClimber(
             reference,
             allowed_drop=settings.max_accuracy_drop,
@@ -119,7 +114,7 @@ class Search:
             )
             reason = rules.reason(state)
         return SearchOutcome(
-            self._climber.elite, self._hopeful(), tuple(records), reason, self._speed
+            self._climber.elite, self._hopeful(), tuple(records), reason, self._evaluator.speed
         )
 
     def _remaining(self) -> float | None:
@@ -128,14 +123,15 @@ class Search:
     def _horizon(self, candidate: Candidate) -> int:
         """Images that a candidate will have been trained on after the final training."""
         most = round(self._settings.final_epochs * self._data.num_train_images)
-        if self._time.final_seconds is None or self._speed is None:
+        speed = self._evaluator.speed
+        if self._time.final_seconds is None or speed is None:
             return candidate.own_images + (most if self._time.final_seconds is None else 0)
         return candidate.own_images + final_images(
             self._time.final_seconds,
             images_so_far=candidate.images_trained,
-            child_rate=self._speed.images_per_second(candidate.cost.macs),
-            reference_rate=self._speed.images_per_second(self._reference.cost.macs),
-            overhead=self._speed.overhead_seconds,
+            child_rate=speed.images_per_second(candidate.cost.macs),
+            reference_rate=speed.images_per_second(self._reference.cost.macs),
+            overhead=speed.overhead_seconds,
             wanted=most,
             control=self._settings.control,
         )
@@ -153,59 +149,74 @@ class Search:
         climber, settings = self._climber, self._settings
         parent = climber.elite
         seconds = generation_seconds(self._remaining(), overhead=self._overhead)
+        self._observer.time_left(self._time.run_left())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         ranking = self._rank(parent)
         children = climber.ask(
             settings.children,
             [RankedName(each.unit.name, each.gain_bits, each.gain_spread) for each in ranking],
         )
-        screened, failures = self._screen(children)
+        screened, failures = self._evaluator.screen(
+            children, parent.graph, generation=climber.generation
+        )
         preparing = time.monotonic() - started
         self._overhead = preparing + self._compile_seconds
         if seconds is not None:
             seconds = max(0.0, seconds - preparing)
-        trained = self._race(screened, seconds, failures)
-        accepted = climber.tell(list(trained.values()))
-        if accepted is not None:
-            self._on_elite(accepted)
-        records = (
-            *(self._failed(each, children) for each in failures),
-            *self._verdicts(screened, trained, {each.name for each in failures}),
+        early = [self._failed(each) for each in failures]
+        field, rungs = self._line_up(screened, seconds)
+        names = {each.name for each in field}
+        early += [
+            self._record(each, "not trained", "other children promised more")
+            for each in screened
+            if each.name not in names
+        ]
+        late = self._race(field, rungs)
+        return GenerationRecord(
+            climber.generation, parent.name, (*early, *late), climber.elite.name
         )
-        for record in records:
-            self._journal.append(record)
-            if record.trained_accuracy is not None:
-                self._observer.child(record)
-        return GenerationRecord(climber.generation, parent.name, records, climber.elite.name)
 
-    def _race(
-        self,
-        screened: Sequence[Candidate],
-        seconds: float | None,
-        failures: list[FailedEvaluation],
-    ) -> dict[str, Candidate]:
-        """Trains children in rungs; the latest state of each that was trained, by name."""
-        climber = self._climber
-        everyone = climber.choose(screened, len(screened) + 1)
+    def _line_up(
+        self, screened: Sequence[Candidate], seconds: float | None
+    ) -> tuple[tuple[Candidate, ...], tuple[Rung, ...]]:
+        """Who is trained at all, and in which rungs."""
+        everyone = self._climber.choose(screened, len(screened) + 1)
         rungs = plan_rungs(
             num_children=len(everyone),
-            finalists=self._settings.trained_children or self._pool.workers,
-            workers=self._pool.workers,
+            finalists=self._settings.trained_children or self._workers,
+            workers=self._workers,
             seconds=seconds,
             compile_seconds=self._compile_seconds,
         )
+        return everyone[: rungs[0].count], rungs
+
+    def _race(self, field: Sequence[Candidate], rungs: Sequence[Rung]) -> list[ChildRecord]:
+        """Trains candidates in rungs and lets the climber judge them."""
+        climber = self._climber
         trained: dict[str, Candidate] = {}
-        field = everyone[: rungs[0].count]
+        records = []
         for place, rung in enumerate(rungs):
             if place:
                 field = climber.advance(list(trained.values()), rung.count)
             if not field:
                 break
-            outcomes, failed = self._train(field, rung)
-            failures.extend(failed)
-            climber.observe(outcomes)
-            trained |= {each.name: each for each in outcomes}
-        return trained
+            done, failures = self._evaluator.train(
+                field, rung, floor=climber.floor, generation=climber.generation
+            )
+            climber.observe(done)
+            trained |= {each.name: each for each in done}
+            for failure in failures:
+                climber.drop(failure.candidate.name)
+                trained.pop(failure.candidate.name, None)
+                records.append(self._failed(failure))
+        accepted = climber.tell(list(trained.values()))
+        if accepted is not None:
+            self._on_elite(accepted)
+        for each in trained.values():
+            record = self._record(each, *self._verdict(each))
+            self._observer.child(record)
+            records.append(record)
+        return records
 
     def _rank(self, parent: Candidate) -> tuple[RankedUnit, ...]:
         units = [
@@ -224,105 +235,23 @@ class Search:
             seed=self._settings.seed,
         )
 
-    def _screen(
-        self, children: Sequence[Candidate]
-    ) -> tuple[list[Candidate], list[FailedEvaluation]]:
-        by_name = {child.name: child for child in children}
-        screened, failures = [], []
-        parent, seed = self._climber.elite.graph, self._settings.seed
-        tasks = [ScreenTask(each.name, each.graph, parent, seed) for each in children]
-        for outcome in self._pool.run(tasks):
-            if isinstance(outcome, FailedEvaluation):
-                failures.append(outcome)
-                continue
-            child = replace(
-                by_name[outcome.name],
-                graph=outcome.graph,
-                accuracy=outcome.accuracy,
-                screened_accuracy=outcome.accuracy,
-            )
-            screened.append(child)
-            self._observer.child(
-                _record(child, self._climber.generation, "pending", "screened", outcome.seconds)
-            )
-        order = [child.name for child in children]
-        return sorted(screened, key=lambda each: order.index(each.name)), failures
-
-    def _train(
-        self, chosen: Sequence[Candidate], rung: Rung
-    ) -> tuple[list[Candidate], list[FailedEvaluation]]:
-        by_name = {child.name: child for child in chosen}
-        wanted = max(
-            1, round(rung.share * self._settings.child_epochs * self._data.num_train_images)
-        )
-        tasks = [
-            training_task(
-                child, self._subject, self._settings, num_images=wanted, seconds=rung.seconds
-            )
-            for child in chosen
-        ]
-        trained, failures = [], []
-        for outcome in self._pool.run(tasks):
-            if isinstance(outcome, FailedEvaluation):
-                failures.append(outcome)
-                continue
-            child = after_training(by_name[outcome.name], outcome)
-            self._speed = measured_speed(child, outcome, self._speed)
-            trained.append(child)
-            detail = "accepted so far" if self._climber.accepts(child) else "below the floor"
-            self._observer.child(
-                _record(child, self._climber.generation, "pending", detail, outcome.seconds)
-            )
-        return trained, failures
-
-    def _verdicts(
-        self,
-        screened: Sequence[Candidate],
-        trained: Mapping[str, Candidate],
-        failed: Set[str],
-    ) -> Iterator[ChildRecord]:
-        """Why each child was accepted or not, in the order of their names' numbers."""
+    def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
+        """Why a trained child was accepted or not."""
         elite, floor = self._climber.elite, self._climber.floor
-        generation = self._climber.generation
-        for child in ({each.name: each for each in screened} | dict(trained)).values():
-            done = trained.get(child.name)
-            if child.name in failed:
-                continue
-            verdict: Verdict = "not trained"
-            if done is None:
-                yield _record(child, generation, verdict, "other children promised more", 0.0)
-                continue
-            if done.name == elite.name:
-                verdict, detail = "accepted", f"{done.accuracy:.4f}, floor {floor:.4f}"
-            elif (done.accuracy or 0.0) < floor:
-                verdict = "over the allowed drop"
-                detail = f"{done.accuracy:.4f} is below {floor:.4f}"
-            else:
-                verdict = "not smaller"
-                detail = f"{elite.name} serves the objective better"
-            yield _record(done, generation, verdict, detail, 0.0)
+        if child.name == elite.name:
+            return "accepted", f"{child.accuracy:.4f}, floor {floor:.4f}"
+        if (child.accuracy or 0.0) < floor:
+            return "over the allowed drop", f"{child.accuracy:.4f} is below {floor:.4f}"
+        return "not smaller", f"{elite.name} serves the objective better"
 
-    def _failed(self, failure: FailedEvaluation, children: Sequence[Candidate]) -> ChildRecord:
-        child = next(each for each in children if each.name == failure.name)
-        self._observer.note(f"{failure.name} failed and is passed over: {failure.message}")
-        return _record(child, self._climber.generation, "failed", failure.message, failure.seconds)
+    def _failed(self, failure: Failure) -> ChildRecord:
+        name, message = failure.candidate.name, failure.outcome.message
+        self._observer.note(f"{name} failed and is passed over: {message}")
+        spent = failure.candidate.seconds + failure.outcome.seconds
+        return self._record(replace(failure.candidate, seconds=spent), "failed", message)
 
-
-def _record(
-    child: Candidate, generation: int, verdict: Verdict, detail: str, seconds: float
-) -> ChildRecord:
-    return ChildRecord(
-        name=child.name,
-        generation=generation,
-        parent=child.parent,
-        morphs=child.morphs,
-        num_params=child.cost.num_params,
-        macs=child.cost.macs,
-        num_layers=child.cost.num_layers,
-        screened_accuracy=child.screened_accuracy,
-        trained_accuracy=child.accuracy if child.own_images else None,
-        images_trained=child.own_images,
-        seconds=round(seconds, 3),
-        verdict=verdict,
-        detail=detail,
-    )
+    def _record(self, child: Candidate, verdict: Verdict, detail: str) -> ChildRecord:
+        """A child's record, in the journal from now on."""
+        record = child_record(child, self._climber.generation, verdict, detail)
+        self._journal.append(record)
+        return record

@@ -1,6 +1,6 @@
-"""From a model and its data to a search's starting point: scaling, augmentation, roles."""
+"""How a model wants its images: scaling, augmentation, kind of output."""
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
@@ -15,54 +15,29 @@ from prune_mi.data import (
     choose_scaling,
     fit_scaling,
     stratified_sample,
-    stratified_split,
 )
-from prune_mi.errors import DataError, ModelError
+from prune_mi.errors import ModelError
+from prune_mi.graph.edit import with_config
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
-from prune_mi.measure.honesty import remembers_training
+from prune_mi.keras_io.trace import model_ends, trace_model
 from prune_mi.measure.quality import accuracy, is_probabilities, predict
 from prune_mi.records import Observer
-from prune_mi.training.distillation import log_probabilities
 
 _PROBE_IMAGES = 512
-_MEMORY_IMAGES = 2000
+_CLOSE_IMAGES = 4000
 _TOLERATED_LOSS = 0.02
-_SEARCH_SPLIT = 0.1
-_MAX_SEARCH_SPLIT = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
-    """Who sees which images.
-
-    Attributes:
-        train, validation, unseen: Index arrays into the split that each is taken from.
-        validation_source: The split that validation images come from: `val`, `test` or `train`.
-        description: The choice and its reason, for the user.
-    """
-
-    train: np.ndarray
-    validation: np.ndarray
-    unseen: np.ndarray
-    validation_source: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The model under optimization, measured.
+class Understanding:
+    """The original, and how it wants its images.
 
     Attributes:
         graph: The original model.
         num_classes: Outputs of its classifier.
         from_logits: Whether they are logits.
         scaling, augmentation: As given or found out.
-        roles: Who sees which images.
-        test_outputs: The original's outputs on the whole test set.
-        val_accuracy: Of the original.
-        images_per_second: Evaluation speed of the whole machine.
     """
 
     graph: LayerGraph
@@ -70,10 +45,6 @@ class Subject:
     from_logits: bool
     scaling: InputScaling
     augmentation: AugmentationPolicy
-    roles: Roles
-    test_outputs: np.ndarray
-    val_accuracy: float
-    images_per_second: float
 
 
 def classifier_shapes(model: keras.Model) -> tuple[tuple[int | None, ...], int]:
@@ -82,7 +53,7 @@ def classifier_shapes(model: keras.Model) -> tuple[tuple[int | None, ...], int]:
     Raises:
         ModelError: If the model is not an image classifier with one input and one output.
     """
-    inputs, outputs = list(model.inputs or []), list(model.outputs or [])
+    inputs, outputs = model_ends(model)
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelError(
             f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one image "
@@ -94,73 +65,51 @@ def classifier_shapes(model: keras.Model) -> tuple[tuple[int | None, ...], int]:
             f"the model's output has the shape {output}; expected a classifier's (batch, classes) "
             "with at least 2 classes"
         )
-    if len(shape) != 3:
-        raise ModelError(f"the model's input has the shape {shape}; expected images (H, W, C)")
+    if len(shape) not in (2, 3):
+        raise ModelError(
+            f"the model's input has the shape {shape}; expected images (H, W, C) or (H, W)"
+        )
     return shape, int(output[1])
 
 
-def study(
+def understand(
     model: keras.Model, data: Dataset, settings: OptimizeSettings, observer: Observer
-) -> Subject:
-    """Finds out how a model wants its images and who may see which, and measures it.
+) -> Understanding:
+    """Finds out how a model wants its images.
 
     Raises:
-        DataError: If the model does not classify this data clearly better than chance, or a
-            split is too small for its role.
-        ModelError: If the model's graph cannot be read or has no weights.
+        DataError: If the model does not classify this data clearly better than chance.
+        ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
     """
-    _, num_classes = classifier_shapes(model)
+    shape, num_classes = classifier_shapes(model)
     graph = trace_model(model)
     if not any(layer.weights for layer in graph.layers.values()):
         raise ModelError(f"the model {graph.name!r} has no weights; expected a trained model")
+    if None in shape:
+        graph = _with_image_shape(graph, data.x_train.shape[1:])
+        observer.note(
+            f"The model takes images of any size; its costs are counted, and the result is made, "
+            f"for {'x'.join(map(str, data.x_train.shape[1:]))}."
+        )
     rebuilt = build_model(graph)
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
     images, labels = data.x_train[probe], data.y_train[probe]
     scaling = _find_scaling(rebuilt, data, images, labels, num_classes, settings, observer)
     outputs = predict(rebuilt, images, scaling)
+    _require_equal(outputs, predict(model, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
         raise ModelError(f"the model {graph.name!r} yields NaN or infinity on training images")
     augmentation = _find_augmentation(
         rebuilt, images, labels, accuracy(outputs, labels), scaling, settings, observer
     )
-    started = time.monotonic()
-    test_outputs = predict(rebuilt, data.x_test, scaling)
-    speed = len(data.x_test) / max(time.monotonic() - started, 1e-6)
-    roles = _assign_roles(rebuilt, data, scaling, test_outputs, settings)
-    observer.note(roles.description)
-    val_accuracy = (
-        accuracy(test_outputs[roles.validation], data.y_test[roles.validation])
-        if roles.validation_source == "test"
-        else accuracy(
-            predict(rebuilt, validation_images(data, roles)[0], scaling),
-            validation_images(data, roles)[1],
-        )
-    )
-    return Subject(
+    return Understanding(
         graph=graph,
         num_classes=num_classes,
-        from_logits=not is_probabilities(outputs),
+        from_logits=_yields_logits(graph, outputs),
         scaling=scaling,
         augmentation=augmentation,
-        roles=roles,
-        test_outputs=test_outputs,
-        val_accuracy=val_accuracy,
-        images_per_second=speed,
     )
-
-
-def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
-    """The images and labels that selection sees."""
-    images, labels = {name: (x, y) for name, x, y in data.splits()}[roles.validation_source]
-    return images[roles.validation], labels[roles.validation]
-
-
-def teacher_targets(subject: Subject, images: np.ndarray) -> np.ndarray:
-    """The original's log-probabilities on images, float32 `(n, num_classes)`."""
-    model = build_model(subject.graph)
-    outputs = predict(model, images, subject.scaling)
-    return log_probabilities(outputs, from_logits=subject.from_logits).astype(np.float32)
 
 
 def _find_scaling(
@@ -177,9 +126,20 @@ def _find_scaling(
         if settings.scaling == "auto"
         else (fit_scaling(settings.scaling, data.x_train),)
     )
-    found: dict[str, float] = {
-        each.kind: accuracy(predict(model, images, each), labels) for each in candidates
+    right: dict[str, np.ndarray] = {
+        each.kind: _right(model, images, labels, each) for each in candidates
     }
+    found: dict[str, float] = {kind: float(each.mean()) for kind, each in right.items()}
+    close = _close_to_best(right)
+    if len(close) > 1:
+        more = stratified_sample(data.y_train, size=_CLOSE_IMAGES, rng=np.random.default_rng(0))
+        images, labels = data.x_train[more], data.y_train[more]
+        right = {
+            each.kind: _right(model, images, labels, each)
+            for each in candidates
+            if each.kind in close
+        }
+    found |= {kind: float(each.mean()) for kind, each in right.items()}
     share = float(np.bincount(labels, minlength=num_classes).max() / len(labels))
     winner = choose_scaling(
         found, num_samples=len(labels), num_classes=num_classes, majority_share=share
@@ -191,7 +151,61 @@ def _find_scaling(
         f"Input scaling {how}: {scaling.describe()} (accuracy on {len(labels)} training images: "
         f"{scores})."
     )
+    rivals = [kind for kind in _close_to_best(right) if kind != winner]
+    if rivals:
+        observer.note(
+            f"The scaling {rivals[0]} does as well; if the model was trained on it, pass "
+            f"--scaling {rivals[0]}."
+        )
     return scaling
+
+
+def _right(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, scaling: InputScaling
+) -> np.ndarray:
+    return np.asarray(predict(model, images, scaling).argmax(axis=1) == labels)
+
+
+def _close_to_best(right: Mapping[str, np.ndarray]) -> list[str]:
+    """The best scaling and those within two standard errors of it, paired image by image."""
+    best = max(right.values(), key=lambda each: float(each.mean()))
+
+    def is_close(each: np.ndarray) -> bool:
+        difference = best.astype(float) - each
+        return bool(difference.mean() <= 2 * difference.std() / np.sqrt(len(difference)))
+
+    return [kind for kind, each in right.items() if is_close(each)]
+
+
+def _yields_logits(graph: LayerGraph, outputs: np.ndarray) -> bool:
+    """Whether the classifier yields logits, by its last activation or else by its outputs."""
+    layer = graph.layer_of(graph.node_by_name[graph.outputs[0].node])
+    activation = layer.config.get("activation")
+    if activation == "sigmoid":
+        raise ModelError(
+            f"the model's output layer {layer.name!r} ends in a sigmoid, one yes or no a class; "
+            "expected a softmax over the classes, or logits"
+        )
+    if activation == "softmax" or layer.class_name == "Softmax":
+        return False
+    return not is_probabilities(outputs)
+
+
+def _with_image_shape(graph: LayerGraph, image_shape: tuple[int, ...]) -> LayerGraph:
+    """The graph for images of one size, with the shapes of all its tensors known."""
+    name = graph.node_by_name[graph.inputs[0].node].layer
+    fixed = with_config(graph, {name: {"batch_shape": [None, *image_shape]}})
+    return trace_model(build_model(fixed))
+
+
+def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None:
+    if not np.allclose(rebuilt, original, rtol=1e-4, atol=1e-4, equal_nan=True):
+        worst = float(np.max(np.abs(rebuilt - original)))
+        raise ModelError(
+            f"the model {name!r} cannot be rebuilt from its configuration and weights: outputs "
+            f"differ by {worst:.2g}. A layer keeps state that its weights do not hold; expected "
+            "Keras's own layers"
+        )
 
 
 def _find_augmentation(
@@ -209,7 +223,7 @@ def _find_augmentation(
     if asked != "auto":
         return AugmentationPolicy.parse(asked, height)
     kept = []
-    for name in ("flip", "shift"):
+    for name in ("flip", "shift") if images.ndim == 4 else ():
         policy = AugmentationPolicy.parse(name, height)
         if policy.name == "none":
             continue
@@ -221,52 +235,3 @@ def _find_augmentation(
     policy = AugmentationPolicy.parse("+".join(kept) or "none", height)
     observer.note(f"Augmentation: {policy.name}, which the original tolerates.")
     return policy
-
-
-def _assign_roles(
-    model: keras.Model,
-    data: Dataset,
-    scaling: InputScaling,
-    test_outputs: np.ndarray,
-    settings: OptimizeSettings,
-) -> Roles:
-    everything = np.arange(len(data.y_train))
-    whole_test = np.arange(len(data.y_test))
-    if data.y_val is not None:
-        text = f"Validation: the {len(data.y_val)} validation images given."
-        return Roles(everything, np.arange(len(data.y_val)), whole_test, "val", text)
-    rng = np.random.default_rng((settings.seed, 1))
-    source, why = settings.validation, "as asked"
-    if source == "auto":
-        sample = stratified_sample(data.y_train, size=_MEMORY_IMAGES, rng=rng)
-        known = accuracy(predict(model, data.x_train[sample], scaling), data.y_train[sample])
-        new = accuracy(test_outputs, data.y_test)
-        remembers = remembers_training(known, len(sample), new, len(data.y_test))
-        source = "test" if remembers else "train"
-        why = (
-            f"the original is right on {known:.3f} of its training images and {new:.3f} of the "
-            f"test images, {'a significant' if remembers else 'no significant'} gap"
-        )
-    if source == "test":
-        unseen, held = stratified_split(data.y_test, fraction=0.5, rng=rng)
-        _require(len(held) and len(unseen), "test", len(data.y_test))
-        text = (
-            f"Validation: half of the test set, stratified ({len(held)} images); the other half "
-            f"({len(unseen)}) stays untouched until the end, because {why}."
-        )
-        return Roles(everything, held, unseen, "test", text)
-    fraction = min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / len(everything))
-    rest, held = stratified_split(data.y_train, fraction=fraction, rng=rng)
-    _require(len(held) and len(rest), "training", len(data.y_train))
-    text = (
-        f"Validation: {len(held)} training images held out of training, stratified, because {why}."
-    )
-    return Roles(rest, held, whole_test, "train", text)
-
-
-def _require(enough: int, split: str, size: int) -> None:
-    if not enough:
-        raise DataError(
-            f"the {split} split has {size} images, too few to take a validation set from; give "
-            "x_val and y_val (or a val/ folder) of your own"
-        )

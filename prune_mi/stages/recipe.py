@@ -2,26 +2,44 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from prune_mi.config import OptimizeSettings
-from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome, TrainTask
+from prune_mi.execution.tasks import Evaluated, TrainTask
 from prune_mi.search.candidate import Candidate
-from prune_mi.stages.prepare import Subject
+from prune_mi.stages.roles import Subject
 
 _RATE_PER_DAMAGE = 4e-3
 _LOWEST_RATE = 2e-4
 _HIGHEST_RATE = 3e-3
+_SIZE_SPREAD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpeed:
-    """What trainings on one worker have shown so far: MACs of steps a second, and the rest."""
+    """What trainings on one worker have shown so far.
 
-    macs_per_second: float
+    Attributes:
+        points: MACs of a network, and seconds that its steps took per image.
+        overhead_seconds: The longest that one took beside its steps.
+    """
+
+    points: tuple[tuple[int, float], ...]
     overhead_seconds: float
 
     def images_per_second(self, macs: int) -> float:
-        """Expected speed of a network of so many MACs."""
-        return self.macs_per_second / max(macs, 1)
+        """Expected speed of a network of so many MACs: a cost per image and a cost per MAC.
+
+        From networks of one size alone, a smaller one is expected to gain no more than half of what
+        its MACs suggest, a larger one to lose all of it.
+        """
+        sizes = np.array([size for size, _ in self.points], dtype=float)
+        seconds = np.array([each for _, each in self.points])
+        if np.ptp(sizes) > _SIZE_SPREAD * sizes.max():
+            slope, intercept = np.polyfit(sizes, seconds, 1)
+            return float(1 / max(intercept + slope * macs, seconds.min() * _SIZE_SPREAD))
+        ratio = macs / sizes.mean()
+        return float(1 / (seconds.max() * (ratio if ratio > 1 else 0.5 + 0.5 * ratio)))
 
 
 def training_task(
@@ -66,17 +84,19 @@ def after_training(child: Candidate, outcome: Evaluated) -> Candidate:
         accuracy=outcome.accuracy,
         images_trained=child.images_trained + outcome.images_trained,
         own_images=child.own_images + outcome.images_trained,
+        seconds=child.seconds + outcome.seconds,
     )
 
 
 def measured_speed(
-    child: Candidate, outcome: Outcome, before: TrainingSpeed | None
+    child: Candidate, outcome: Evaluated, before: TrainingSpeed | None
 ) -> TrainingSpeed | None:
-    """Speed after one more training; the slowest seen counts, so that plans hold."""
-    if isinstance(outcome, FailedEvaluation) or outcome.images_per_second <= 0:
+    """Speed after one more training; one of a few steps says nothing."""
+    if outcome.images_per_second <= 0:
         return before
-    speed = outcome.images_per_second * child.cost.macs
-    overhead = outcome.overhead_seconds
+    point = (child.cost.macs, 1 / outcome.images_per_second)
     if before is None:
-        return TrainingSpeed(speed, overhead)
-    return TrainingSpeed(min(speed, before.macs_per_second), max(overhead, before.overhead_seconds))
+        return TrainingSpeed((point,), outcome.overhead_seconds)
+    return TrainingSpeed(
+        (*before.points, point), max(outcome.overhead_seconds, before.overhead_seconds)
+    )

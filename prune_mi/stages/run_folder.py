@@ -2,6 +2,8 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from prune_mi.config import OptimizeSettings, dump_settings
@@ -19,10 +21,11 @@ class RunFolder:
 
     Raises:
         RunFolderError: If the folder cannot be made or written, or holds files and `overwrite`
-            was not asked for. With `overwrite` only files that a run writes are removed.
+            was not asked for, or one of `inputs` is a file that the run would write. With
+            `overwrite` only files that a run writes are removed, and only by `begin`.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
         self.path = path
         try:
             if path.exists() and not path.is_dir():
@@ -33,16 +36,18 @@ class RunFolder:
                     "--overwrite to replace an earlier run's files"
                 )
             path.mkdir(parents=True, exist_ok=True)
-            for name in _OWN_FILES:
-                (path / name).unlink(missing_ok=True)
+            own = {(path / name).resolve() for name in _OWN_FILES}
+            taken = [each for each in inputs if each.resolve() in own]
+            if taken:
+                raise RunFolderError(
+                    f"{taken[0]} is an input of this run and would be overwritten; choose another "
+                    "folder with --out"
+                )
             for left_over in path.glob(f"{_SCRATCH}*"):
                 shutil.rmtree(left_over, ignore_errors=True)
             self.scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
         except OSError as error:
-            raise RunFolderError(
-                f"cannot write the run folder {path}: {error.strerror or error}; choose another "
-                "with --out"
-            ) from error
+            raise _refusal(path, error) from error
 
     @property
     def journal(self) -> Path:
@@ -54,10 +59,23 @@ class RunFolder:
         """The machine-readable report."""
         return self.path / "report.json"
 
-    def write_settings(self, settings: OptimizeSettings) -> None:
-        """Writes the resolved settings as `config.yaml`."""
-        (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
+    def begin(self, settings: OptimizeSettings) -> None:
+        """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
+        try:
+            for name in _OWN_FILES:
+                (self.path / name).unlink(missing_ok=True)
+            (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
+        except OSError as error:
+            raise _refusal(self.path, error) from error
 
     def clean(self) -> None:
-        """Removes the scratch arrays."""
+        """Removes the scratch arrays, and the folder itself where nothing came of the run."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        with suppress(OSError):
+            self.path.rmdir()  # refused unless it is empty
+
+
+def _refusal(path: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(
+        f"cannot write the run folder {path}: {error.strerror or error}; choose another with --out"
+    )

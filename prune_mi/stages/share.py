@@ -7,11 +7,13 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset, stratified_sample
+from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.shared_data import SharedData, write_shared
 from prune_mi.graph.cost import graph_cost
 from prune_mi.search.candidate import Candidate
-from prune_mi.stages.prepare import Subject, teacher_targets, validation_images
-from prune_mi.training.distillation import distillation_targets
+from prune_mi.stages.prepare import Understanding
+from prune_mi.stages.roles import Subject, validation_images
+from prune_mi.training.distillation import distillation_targets, log_probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +21,36 @@ class SearchData:
     """What the search works on.
 
     Attributes:
-        shared: For the workers.
         num_train_images: Images that children train on.
+        screening_reference: The original's accuracy on the screening images.
         ranking_images, ranking_labels: Raw training images, stratified, for information gains.
     """
 
-    shared: SharedData
     num_train_images: int
+    screening_reference: float
     ranking_images: np.ndarray
     ranking_labels: np.ndarray
 
 
+def shared_data(
+    folder: Path, understanding: Understanding, settings: OptimizeSettings
+) -> SharedData:
+    """How workers are to read the arrays that will lie in a folder."""
+    return SharedData(
+        folder=folder,
+        scaling=understanding.scaling,
+        augmentation=understanding.augmentation,
+        screening_images=settings.screening_images,
+        calibration_images=settings.calibration_images,
+    )
+
+
 def share_data(
-    folder: Path,
     data: Dataset,
     subject: Subject,
     settings: OptimizeSettings,
     *,
+    pool: WorkerPool,
     most_images: int | None,
 ) -> SearchData:
     """Writes shuffled training images with their targets, and shuffled validation images.
@@ -48,28 +63,30 @@ def share_data(
     if most_images is not None:
         train = train[: max(most_images, settings.calibration_images)]
     images, labels = np.asarray(data.x_train[train]), data.y_train[train]
-    teacher = teacher_targets(subject, images) if settings.training.distillation > 0 else None
+    write_shared(pool.folder, {"train_images": images})
+    teacher = None
+    if settings.training.distillation > 0:
+        answers = pool.predict(subject.graph, "train_images")
+        teacher = log_probabilities(answers, from_logits=subject.from_logits)
+    targets = distillation_targets(labels, teacher, num_classes=subject.num_classes)
     val_images, val_labels = validation_images(data, subject.roles)
     shuffled = rng.permutation(len(val_labels))
     write_shared(
-        folder,
+        pool.folder,
         {
-            "train_images": images,
-            "train_targets": distillation_targets(labels, teacher, num_classes=subject.num_classes),
+            "train_targets": targets,
             "val_images": np.asarray(val_images[shuffled]),
             "val_labels": val_labels[shuffled],
         },
     )
-    shared = SharedData(
-        folder=folder,
-        scaling=subject.scaling,
-        augmentation=subject.augmentation,
-        num_classes=subject.num_classes,
-        screening_images=settings.screening_images,
-        calibration_images=settings.calibration_images,
-    )
+    screening = subject.val_correct[shuffled[: settings.screening_images]]
     sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
-    return SearchData(shared, len(train), images[sample], labels[sample])
+    return SearchData(
+        num_train_images=len(train),
+        screening_reference=float(screening.mean()),
+        ranking_images=images[sample],
+        ranking_labels=labels[sample],
+    )
 
 
 def reference_candidate(subject: Subject) -> Candidate:

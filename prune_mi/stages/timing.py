@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
 from prune_mi.search.budget import search_seconds
-from prune_mi.stages.prepare import Subject
+from prune_mi.stages.roles import Subject
 
 _WRITING_SECONDS = 5.0
 _BUILD_SECONDS_A_NODE = 0.015
@@ -19,27 +19,42 @@ class TimePlan:
     """What the search must know of the run's time, in seconds.
 
     Attributes:
-        search_end: On the monotonic clock; None without a budget.
-        final_seconds: For the final training; None without a budget.
+        run_end: When the budget is spent, on the monotonic clock; None without a budget.
+        search_end: When the final training is to begin, likewise.
+        final_seconds: For the final training of the winner; None without a budget.
         generation_overhead: First guess of what a generation spends beside training.
         compile_seconds: The same of one training, beside its steps.
     """
 
+    run_end: float | None
     search_end: float | None
     final_seconds: float | None
     generation_overhead: float
     compile_seconds: float
 
+    def run_left(self) -> float | None:
+        """What is left of the budget."""
+        return None if self.run_end is None else max(0.0, self.run_end - time.monotonic())
+
 
 def plan_time(
-    available: float | None, subject: Subject, settings: OptimizeSettings, *, workers: int
+    available: float | None,
+    closing: float,
+    subject: Subject,
+    settings: OptimizeSettings,
+    *,
+    workers: int,
 ) -> TimePlan:
     """Shares what is left between search and final training."""
     search = search_seconds(available, control=settings.control)
     scoring = len(subject.roles.validation) / subject.images_per_second * workers
+    now = time.monotonic()
     return TimePlan(
-        search_end=None if search is None else time.monotonic() + search,
-        final_seconds=None if available is None or search is None else available - search,
+        run_end=None if available is None else now + available + closing,
+        search_end=None if search is None else now + search,
+        final_seconds=None
+        if available is None or search is None
+        else (available - search) / -(-(1 + settings.control) // workers),
         generation_overhead=generation_overhead(subject, settings, workers=workers),
         compile_seconds=len(subject.graph.nodes) * _COMPILE_SECONDS_A_NODE + scoring,
     )

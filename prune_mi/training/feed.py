@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from prune_mi.data import AugmentationPolicy, InputScaling, augment
+from prune_mi.data import AugmentationPolicy, InputScaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Feed(keras.utils.PyDataset):
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
         self._source = source
-        self._batch_size = min(batch_size, len(source.images))
+        self.batch_size = min(batch_size, len(source.images))
         self._num_batches = num_batches
         self._seed = seed
         self._epoch = -1
@@ -45,21 +45,16 @@ class Feed(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `index`, the same whenever it is asked for."""
-        per_epoch = max(1, len(self._source.images) // self._batch_size)
+        per_epoch = max(1, len(self._source.images) // self.batch_size)
         epoch, place = divmod(index, per_epoch)
         if epoch != self._epoch:
             order_rng = np.random.default_rng((self._seed, epoch))
             self._order = order_rng.permutation(len(self._source.images))
             self._epoch = epoch
-        rows = np.sort(self._order[place * self._batch_size : (place + 1) * self._batch_size])
+        rows = np.sort(self._order[place * self.batch_size : (place + 1) * self.batch_size])
         rng = np.random.default_rng((self._seed, epoch, place + 1))
         policy = self._source.augmentation
-        images = augment(
-            np.asarray(self._source.images[rows]),
-            rng=rng,
-            flip=policy.flip,
-            max_shift=policy.max_shift,
-        )
+        images = policy.apply(np.asarray(self._source.images[rows]), rng=rng)
         return self._source.scaling.apply(images), self._source.targets[rows]
 
 

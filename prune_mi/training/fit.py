@@ -17,6 +17,7 @@ from prune_mi.training.feed import Feed, TrainingImages, num_batches_for
 
 _WARMUP = 0.05
 _FLOOR = 0.01
+_STEPS_TO_TIME = 8
 _BATCH_NORM_MOMENTUM = 0.95
 
 
@@ -47,10 +48,18 @@ class TrainingPlan:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained graph, the images it saw and the seconds its steps took, compilation apart."""
+    """A trained graph.
+
+    Attributes:
+        images_trained: Images seen, repeats counted.
+        images_per_second: Of the steps after the first, which compiles; 0 where they were few.
+        step_seconds: What these steps took.
+        diverged: Whether the loss ceased to be finite.
+    """
 
     graph: LayerGraph
     images_trained: int
+    images_per_second: float
     step_seconds: float
     diverged: bool
 
@@ -92,10 +101,11 @@ def train(
     deadline = None if plan.seconds is None else started + plan.seconds
     clock = _Schedule(total, deadline, plan.learning_rate, plan.batch_size, on_progress)
     model.fit(feed, epochs=1, steps_per_epoch=total, shuffle=False, verbose=0, callbacks=[clock])
-    if clock.diverged:
-        return Trained(graph, clock.steps * plan.batch_size, clock.step_seconds, True)
-    trained = with_weights(graph, read_weights(model, graph))
-    return Trained(trained, clock.steps * plan.batch_size, clock.step_seconds, False)
+    images = clock.steps * feed.batch_size
+    enough = clock.steps > _STEPS_TO_TIME and clock.step_seconds > 0
+    rate = (clock.steps - 1) * feed.batch_size / clock.step_seconds if enough else 0.0
+    result = graph if clock.diverged else with_weights(graph, read_weights(model, graph))
+    return Trained(result, images, rate, clock.step_seconds, clock.diverged)
 
 
 class _Schedule(keras.callbacks.Callback):

@@ -77,7 +77,7 @@ def test_an_unknown_morphism() -> None:
     ],
 )
 def test_no_positive_weights(mix: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="has no positive weights to draw from"):
+    with pytest.raises(ConfigError, match="cannot be drawn from; expected weights of at least 0"):
         resolve_mix(mix)
 
 

@@ -81,6 +81,7 @@ def report() -> RunReport:
         augmentation="flip+shift",
         validation="5,000 test images, stratified; the other 5,000 were read once, at the end",
         images_trained=1_234_000,
+        control_images=1_234_000,
         elapsed_s=751.4,
         budget_s=1500.0,
         generations=(GenerationRecord(1, "reference", (_make_child(), failed), "g1c3"),),

@@ -18,15 +18,15 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "first"
     folder = RunFolder(path, overwrite=False)
     assert folder.path == path
-    assert _entries(path) == {".scratch"}
-    assert folder.scratch == path / ".scratch"
+    assert _entries(path) == {folder.scratch.name}
+    assert folder.scratch.is_dir()
     assert folder.journal == path / "journal.jsonl"
     assert folder.report == path / "report.json"
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
-    RunFolder(tmp_path, overwrite=False)
-    assert _entries(tmp_path) == {".scratch"}
+    folder = RunFolder(tmp_path, overwrite=False)
+    assert _entries(tmp_path) == {folder.scratch.name}
 
 
 @pytest.mark.parametrize("name", ["best.keras", "notes.txt", ".scratch"])
@@ -44,19 +44,24 @@ def test_a_folder_with_files_is_refused_and_left_alone(tmp_path: Path, name: str
 def test_overwriting_removes_a_runs_own_files_only(tmp_path: Path) -> None:
     for name in (*OWN, "notes.txt", "model.keras"):
         (tmp_path / name).write_text(name, encoding="utf-8")
-    for name in (".scratch", "plots"):
+    for name in (".scratch-old", "plots"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "old.npy").write_text(name, encoding="utf-8")
-    RunFolder(tmp_path, overwrite=True)
-    assert _entries(tmp_path) == {".scratch", "notes.txt", "model.keras", "plots"}
-    assert _entries(tmp_path / ".scratch") == set()
+    folder = RunFolder(tmp_path, overwrite=True)
+    assert _entries(tmp_path) >= set(
+        OWN
+    )  # until the run begins, nothing of the earlier one is lost
+    folder.begin(make_settings({"data": "digits"}))
+    own = {"config.yaml", folder.scratch.name}
+    assert _entries(tmp_path) == {*own, "notes.txt", "model.keras", "plots"}
+    assert _entries(folder.scratch) == set()
     assert _entries(tmp_path / "plots") == {"old.npy"}
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "notes.txt"
 
 
 def test_overwriting_needs_nothing_to_overwrite(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "new", overwrite=True)
-    assert _entries(tmp_path / "new") == {".scratch"}
+    folder = RunFolder(tmp_path / "new", overwrite=True)
+    assert _entries(tmp_path / "new") == {folder.scratch.name}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -78,9 +83,24 @@ def test_a_file_in_the_place_of_a_parent(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_a_model(tmp_path: Path) -> None:
     (tmp_path / "best.keras").mkdir()
+    folder = RunFolder(tmp_path, overwrite=True)
     with pytest.raises(RunFolderError, match="cannot write the run folder"):
-        RunFolder(tmp_path, overwrite=True)
+        folder.begin(make_settings({"data": "digits"}))
     assert (tmp_path / "best.keras").is_dir()
+
+
+def test_an_input_of_the_run_is_not_overwritten(tmp_path: Path) -> None:
+    model = tmp_path / "best.keras"
+    model.write_text("mine", encoding="utf-8")
+    with pytest.raises(RunFolderError, match=r"best\.keras is an input of this run"):
+        RunFolder(tmp_path, overwrite=True, inputs=[model])
+    assert model.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_folder_in_which_nothing_came_about_goes(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", overwrite=False)
+    folder.clean()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -105,5 +125,5 @@ def test_cleaning_leaves_the_results(tmp_path: Path) -> None:
 
 def test_the_settings_written_are_the_settings_read(tmp_path: Path) -> None:
     settings = make_settings({"data": "cifar10", "budget": "25m", "mix": {"remove-by-rank": 1}})
-    RunFolder(tmp_path, overwrite=False).write_settings(settings)
+    RunFolder(tmp_path, overwrite=False).begin(settings)
     assert load_settings(tmp_path / "config.yaml") == settings

@@ -1,0 +1,195 @@
+"""Who sees which images, and the original measured on them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import (
+    AugmentationPolicy,
+    Dataset,
+    InputScaling,
+    stratified_sample,
+    stratified_split,
+)
+from prune_mi.errors import DataError
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.shared_data import write_shared
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.measure.honesty import remembers_training
+from prune_mi.measure.quality import accuracy
+from prune_mi.records import Observer
+from prune_mi.stages.prepare import Understanding
+
+_MEMORY_IMAGES = 2000
+_SEARCH_SPLIT = 0.1
+_MAX_SEARCH_SPLIT = 5000
+_WARM_UP_IMAGES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who sees which images.
+
+    Attributes:
+        train, validation, unseen: Index arrays into the split that each is taken from.
+        validation_source: The split that validation images come from: `val`, `test` or `train`.
+        description: The choice and its reason, for the user.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    unseen: np.ndarray
+    validation_source: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The model under optimization, understood and measured.
+
+    Attributes:
+        understanding: How it wants its images.
+        roles: Who sees which images.
+        test_outputs: Its outputs on the whole test set.
+        val_accuracy: Its validation accuracy.
+        val_correct: Whether it is right, for each validation image.
+        images_per_second: Evaluation speed of all workers together.
+    """
+
+    understanding: Understanding
+    roles: Roles
+    test_outputs: np.ndarray
+    val_accuracy: float
+    val_correct: np.ndarray
+    images_per_second: float
+
+    @property
+    def graph(self) -> LayerGraph:
+        """The original model."""
+        return self.understanding.graph
+
+    @property
+    def num_classes(self) -> int:
+        """Outputs of its classifier."""
+        return self.understanding.num_classes
+
+    @property
+    def from_logits(self) -> bool:
+        """Whether it yields logits."""
+        return self.understanding.from_logits
+
+    @property
+    def scaling(self) -> InputScaling:
+        """Applied to raw pixels."""
+        return self.understanding.scaling
+
+    @property
+    def augmentation(self) -> AugmentationPolicy:
+        """For training."""
+        return self.understanding.augmentation
+
+
+def measure_original(
+    understanding: Understanding,
+    data: Dataset,
+    *,
+    pool: WorkerPool,
+    settings: OptimizeSettings,
+    observer: Observer,
+) -> Subject:
+    """Evaluates the original, and decides who may see which images.
+
+    Raises:
+        DataError: If a split is too small for its role.
+    """
+    write_shared(pool.folder, {"test_images": data.x_test})
+    pool.predict(understanding.graph, "test_images", count=_WARM_UP_IMAGES)
+    started = time.monotonic()
+    test_outputs = pool.predict(understanding.graph, "test_images")
+    speed = len(data.x_test) / max(time.monotonic() - started, 1e-6)
+    correct = partial(_correct, understanding.graph, pool)
+    roles = _assign_roles(
+        data,
+        test_outputs,
+        settings,
+        lambda rows: correct(data.x_train[rows], data.y_train[rows]),
+    )
+    observer.note(roles.description)
+    if roles.validation_source == "test":
+        rows = roles.validation
+        val_correct = test_outputs[rows].argmax(axis=1) == data.y_test[rows]
+    else:
+        val_correct = correct(*validation_images(data, roles))
+    return Subject(
+        understanding=understanding,
+        roles=roles,
+        test_outputs=test_outputs,
+        val_accuracy=float(val_correct.mean()),
+        val_correct=val_correct,
+        images_per_second=speed,
+    )
+
+
+def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels that selection sees."""
+    images, labels = {name: (x, y) for name, x, y in data.splits()}[roles.validation_source]
+    return images[roles.validation], labels[roles.validation]
+
+
+def _correct(
+    graph: LayerGraph, pool: WorkerPool, images: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    write_shared(pool.folder, {"asked_images": images})
+    return np.asarray(pool.predict(graph, "asked_images").argmax(axis=1) == labels)
+
+
+def _assign_roles(
+    data: Dataset,
+    test_outputs: np.ndarray,
+    settings: OptimizeSettings,
+    train_correct: Callable[[np.ndarray], np.ndarray],
+) -> Roles:
+    everything = np.arange(len(data.y_train))
+    whole_test = np.arange(len(data.y_test))
+    if data.y_val is not None:
+        text = f"Validation: the {len(data.y_val)} validation images given."
+        return Roles(everything, np.arange(len(data.y_val)), whole_test, "val", text)
+    rng = np.random.default_rng((settings.seed, 1))
+    source, why = settings.validation, "as asked"
+    if source == "auto":
+        sample = stratified_sample(data.y_train, size=_MEMORY_IMAGES, rng=rng)
+        known = float(train_correct(sample).mean())
+        new = accuracy(test_outputs, data.y_test)
+        remembers = remembers_training(known, len(sample), new, len(data.y_test))
+        source = "test" if remembers else "train"
+        why = (
+            f"the original is right on {known:.3f} of its training images and {new:.3f} of the "
+            f"test images, {'a significant' if remembers else 'no significant'} gap"
+        )
+    if source == "test":
+        unseen, held = stratified_split(data.y_test, fraction=0.5, rng=rng)
+        _require(len(held) and len(unseen), "test", len(data.y_test))
+        text = (
+            f"Validation: half of the test set, stratified ({len(held)} images); the other half "
+            f"({len(unseen)}) stays untouched until the end, because {why}."
+        )
+        return Roles(everything, held, unseen, "test", text)
+    fraction = min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / len(everything))
+    rest, held = stratified_split(data.y_train, fraction=fraction, rng=rng)
+    _require(len(held) and len(rest), "training", len(data.y_train))
+    text = (
+        f"Validation: {len(held)} training images held out of training, stratified, because {why}."
+    )
+    return Roles(rest, held, whole_test, "train", text)
+
+
+def _require(enough: int, split: str, size: int) -> None:
+    if not enough:
+        raise DataError(
+            f"the {split} split has {size} images, too few to take a validation set from; give "
+            "x_val and y_val (or a val/ folder) of your own"
+        )
