@@ -21,7 +21,8 @@ from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_los
 from prune_mi.search.selection import (
     acceptable,
     best_of,
-    by_feasibility,
+    by_expected_saving,
+    chance_of_success,
     choose_for_training,
     improves,
 )
@@ -130,7 +131,7 @@ class HillClimber:
         None where the most hopeful one is accepted already.
         """
         pool = [each for each in trained if improves(each, self.elite, self._objective)]
-        ordered = by_feasibility(pool, self.expected_violation, self._objective)
+        ordered = self._by_expected_saving(pool)
         if ordered and self.accepts(ordered[0]):
             return ()
         return tuple(each for each in ordered if not self.accepts(each))[:count]
@@ -154,14 +155,16 @@ class HillClimber:
         """Whether a trained candidate may replace the elite."""
         return acceptable(candidate, elite=self.elite, floor=self.floor, objective=self._objective)
 
-    def expected_violation(self, candidate: Candidate) -> float:
-        """By how much a trained candidate is expected to miss the allowed drop in the end."""
+    def chance(self, candidate: Candidate) -> float:
+        """The chance that a trained candidate ends within the allowed drop."""
+        if self.accepts(candidate):
+            return 1.0
         lost = self.floor + self._allowed - (candidate.accuracy or 0.0)
         points = list(self._points.values())
         exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
         point = CurvePoint(candidate.own_images, lost)
         expected = predict_lost(point, images=self._horizon(candidate), exponent=exponent)
-        return max(0.0, expected - self._allowed)
+        return chance_of_success(expected, self._allowed)
 
     def _most_promising(self, trained: Sequence[Candidate]) -> Candidate | None:
         if self._objective == "accuracy":
@@ -169,8 +172,13 @@ class HillClimber:
         latest = {each.name: each for each in ([self.promising] if self.promising else [])}
         latest |= {each.name: each for each in trained}
         pool = [each for each in latest.values() if improves(each, self.elite, self._objective)]
-        ordered = by_feasibility(pool, self.expected_violation, self._objective)
+        ordered = self._by_expected_saving(pool)
         return ordered[0] if ordered else None
+
+    def _by_expected_saving(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return by_expected_saving(
+            candidates, self.chance, elite=self.elite, objective=self._objective
+        )
 
 
 def _identity(graph: LayerGraph) -> tuple[str, frozenset[str]]:

@@ -26,6 +26,8 @@ from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.timing import TimePlan
 
+_FAIR_CHANCE = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
@@ -137,12 +139,12 @@ class Search:
         )
 
     def _hopeful(self) -> Candidate | None:
-        """The promising model, if it is the only hope or expected to end within the drop."""
+        """The promising model, if it is the only hope or has a fair chance."""
         promising, elite = self._climber.promising, self._climber.elite
         if promising is None:
             return None
         only_hope = elite.name == self._reference.name
-        return promising if only_hope or not self._climber.expected_violation(promising) else None
+        return promising if only_hope or self._climber.chance(promising) > _FAIR_CHANCE else None
 
     def _generation(self) -> GenerationRecord:
         started = time.monotonic()

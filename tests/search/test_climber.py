@@ -14,6 +14,7 @@ from prune_mi.graph.units import removable_units
 from prune_mi.morphisms.morphism import RankedName
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
+from prune_mi.search.selection import chance_of_success
 
 TOWER = residual_tower(6)
 REFERENCE_ACCURACY = 0.9
@@ -210,33 +211,34 @@ def test_few_children_are_spread_over_the_sizes() -> None:
     assert [len(child.morphs) for child in climber.ask(4, ())] == [1, 1, 2, 4]
 
 
-def test_what_a_child_is_expected_to_miss() -> None:
+def test_the_chance_of_a_child_follows_its_learning_curve() -> None:
     climber = _climber()
-    # It lost 0.1 after 100 images; after 1600 that is 0.1 / 16^0.4 = 0.033.
+    # It lost 0.1 after 100 images; after 1600 that is 0.1 / 16^0.4 = 0.033, more than 0.02.
     child = _trained("a", 0.8, 100)
-    assert climber.expected_violation(child) == pytest.approx(0.1 / 16**0.4 - 0.02)
-    assert climber.expected_violation(replace(child, accuracy=0.85)) == 0.0
-    assert climber.expected_violation(replace(child, accuracy=0.95)) == 0.0
-    untrained = replace(child, own_images=0)
-    assert climber.expected_violation(untrained) == pytest.approx(0.08)
+    assert climber.chance(child) == pytest.approx(chance_of_success(0.1 / 16**0.4, 0.02))
+    assert 0.05 < climber.chance(child) < 0.5
+    assert climber.chance(replace(child, accuracy=0.86)) > 0.5
+    assert climber.chance(replace(child, accuracy=0.95)) == 1.0  # accepted already
     at_its_end = replace(child, own_images=1600)
-    assert climber.expected_violation(at_its_end) == pytest.approx(0.08)
+    assert climber.chance(at_its_end) == pytest.approx(chance_of_success(0.1, 0.02))
 
 
 def test_expectations_learn_from_the_trainings_seen() -> None:
     climber = _climber()
     child = _trained("a", 0.8, 100)
     climber.observe([child, _trained("b", 0.7, 100)])
-    assert climber.expected_violation(child) == pytest.approx(0.1 / 16**0.4 - 0.02)
+    before = climber.chance(child)
     # Four times the images, half the loss: an exponent of a half.
     climber.observe([replace(child, accuracy=0.85, own_images=400)])
-    assert climber.expected_violation(child) == pytest.approx(0.1 / 16**0.5 - 0.02)
+    assert climber.chance(child) == pytest.approx(chance_of_success(0.1 / 16**0.5, 0.02))
+    assert climber.chance(child) > before
 
 
 def test_the_most_hopeful_advance() -> None:
     climber = _climber()
-    cheap = _trained("cheap", 0.86, 100)  # both expected within the allowed drop
-    costly = _trained("costly", 0.87, 200)
+    most = climber.elite.cost.macs
+    cheap = _trained("cheap", 0.87, most // 10)  # both with a good chance: 0.03 / 16^0.4 = 0.01
+    costly = _trained("costly", 0.87, most // 2)
     far = _trained("far", 0.5, 10)
     no_saving = _trained("no saving", 0.87, climber.elite.cost.macs)
     trained = [far, no_saving, costly, cheap]
@@ -248,8 +250,12 @@ def test_the_most_hopeful_advance() -> None:
 
 def test_none_advance_past_a_child_that_is_accepted_already() -> None:
     climber = _climber()
-    accepted = _trained("accepted", 0.88, 100)
-    cheaper, costlier = _trained("cheaper", 0.86, 50), _trained("costlier", 0.87, 200)
+    most = climber.elite.cost.macs
+    accepted = _trained("accepted", 0.88, most // 2)
+    cheaper, costlier = (
+        _trained("cheaper", 0.87, most // 10),
+        _trained("costlier", 0.87, most // 4 * 3),
+    )
     assert climber.advance([costlier, accepted], 2) == ()
     # One that may yet do better goes on, the accepted one does not.
     assert climber.advance([costlier, accepted, cheaper], 1) == (cheaper,)

@@ -8,7 +8,8 @@ from prune_mi.search.candidate import Candidate
 from prune_mi.search.selection import (
     acceptable,
     best_of,
-    by_feasibility,
+    by_expected_saving,
+    chance_of_success,
     choose_for_training,
     improves,
     merit,
@@ -127,8 +128,8 @@ def test_the_best_is_the_cheapest_and_of_equals_the_more_accurate() -> None:
     assert best_of(children, "accuracy").name == "accurate"
 
 
-def test_feasible_ones_go_first_the_cheapest_before_all() -> None:
-    violations = {"cheap": 0.0, "costly": 0.0, "near": 0.01, "far": 0.02}
+def test_expected_savings_order_the_trained() -> None:
+    chances = {"cheap": 0.5, "costly": 1.0, "near": 0.0, "far": 0.0}
     children = [
         _candidate("far", 0.84, 100, num_params=100),
         _candidate("costly", 0.95, 900, num_params=300),
@@ -137,15 +138,27 @@ def test_feasible_ones_go_first_the_cheapest_before_all() -> None:
     ]
 
     def names(objective: str) -> list[str]:
-        ordered = by_feasibility(children, lambda each: violations[each.name], objective)
+        ordered = by_expected_saving(
+            children, lambda each: chances[each.name], elite=ELITE, objective=objective
+        )
         return [each.name for each in ordered]
 
+    # Savings times chances: cheap 0.5 * 0.5, costly 0.1; without a chance the more accurate first.
     assert names("macs") == ["cheap", "costly", "near", "far"]
     assert names("params") == ["costly", "cheap", "near", "far"]
     assert names("accuracy") == ["costly", "cheap", "near", "far"]
-    violations["costly"] = 0.1
-    assert names("macs") == ["cheap", "near", "far", "costly"]
-    assert names("accuracy") == ["costly", "cheap", "near", "far"]
+    chances["cheap"] = 0.1
+    assert names("macs") == ["costly", "cheap", "near", "far"]
+
+
+def test_the_chance_of_success_falls_with_the_expected_loss() -> None:
+    assert chance_of_success(0.02, 0.02) == pytest.approx(0.5)
+    assert chance_of_success(0.0, 0.02) > 0.999
+    assert chance_of_success(-0.01, 0.0) > 0.99
+    # One standard deviation, 0.3 * 0.1 + 0.003, over the allowed drop.
+    assert chance_of_success(0.1, 0.067) == pytest.approx(0.1587, abs=1e-3)
+    chances = [chance_of_success(lost / 100, 0.02) for lost in range(20)]
+    assert chances == sorted(chances, reverse=True)
 
 
 _CHILDREN = st.lists(

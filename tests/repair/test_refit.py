@@ -1,0 +1,94 @@
+"""A refitted consumer answers as it did before the deletion, as well as least squares can."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from prune_mi.graph.edit import bypass, with_weights
+from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.units import find_units, remove_unit
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.repair.refit import changed_consumers, refit_consumers
+
+pytestmark = pytest.mark.slow
+
+
+def _outputs(graph: LayerGraph, images: np.ndarray) -> np.ndarray:
+    return np.asarray(build_model(graph)(images, training=False))
+
+
+def _without(graph: LayerGraph, name: str) -> LayerGraph:
+    return remove_unit(graph, {unit.name: unit for unit in find_units(graph)}[name])
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_linear_layer_that_went_is_taken_over_exactly(
+    rng: np.random.Generator, strides: int, padding: str
+) -> None:
+    inputs = keras.Input((10, 10, 3))
+    x = layers.Conv2D(3, 1, name="gone")(inputs)  # 1x1: the next kernel can take it over
+    x = layers.Conv2D(5, 3, strides=strides, padding=padding, name="stays")(x)
+    graph = trace_model(keras.Model(inputs, layers.GlobalAveragePooling2D()(x)))
+    graph = _without_bias(graph)
+    images = rng.normal(size=(64, 10, 10, 3)).astype("float32")
+    cut = bypass(graph, TensorRef("gone"), graph.node_by_name["gone"].inputs[0])
+    fitted = refit_consumers(graph, cut, images, rng=rng)
+    before = np.abs(_outputs(cut, images) - _outputs(graph, images)).mean()
+    after = np.abs(_outputs(fitted, images) - _outputs(graph, images)).mean()
+    assert after < 0.05 * before
+
+
+def _without_bias(graph: LayerGraph) -> LayerGraph:
+    """Zero biases, so that borders of 'same' padding are linear in the input too."""
+    kernel, bias = graph.layers["gone"].weights
+    return with_weights(graph, {"gone": (kernel, np.zeros_like(bias))})
+
+
+def test_a_network_that_lost_a_branch_comes_nearer_to_its_former_outputs(
+    rng: np.random.Generator,
+) -> None:
+    inputs = keras.Input((8, 8, 2))
+    x = layers.ReLU()(layers.Conv2D(6, 3, padding="same")(inputs))
+    y = layers.Conv2D(6, 3, padding="same")(x)
+    x = layers.ReLU()(layers.Add(name="sum")([x, y]))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", name="reader")(x)
+    graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    images = rng.normal(size=(200, 8, 8, 2)).astype("float32")
+    cut = _without(graph, "sum/branch")
+    assert changed_consumers(graph, cut) == ("reader",)
+    fitted = refit_consumers(graph, cut, images[:100], rng=rng)
+    unseen, truth = images[100:], _outputs(graph, images[100:])
+    assert (
+        np.abs(_outputs(fitted, unseen) - truth).mean()
+        < 0.6 * np.abs(_outputs(cut, unseen) - truth).mean()
+    )
+    for name in graph.layers.keys() & fitted.layers.keys() - {"reader"}:
+        for old, new in zip(graph.layers[name].weights, fitted.layers[name].weights, strict=True):
+            np.testing.assert_array_equal(old, new)
+
+
+def test_an_edit_that_changes_nothing_changes_no_weight(rng: np.random.Generator) -> None:
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Dropout(0.5, name="gone")(inputs)
+    x = layers.Conv2D(4, 3, name="stays")(x)
+    graph = trace_model(keras.Model(inputs, layers.Flatten()(x)))
+    cut = bypass(graph, TensorRef("gone"), graph.node_by_name["gone"].inputs[0])
+    images = rng.normal(size=(32, 6, 6, 2)).astype("float32")
+    fitted = refit_consumers(graph, cut, images, rng=rng)
+    np.testing.assert_allclose(
+        fitted.layers["stays"].weights[0], graph.layers["stays"].weights[0], atol=1e-6
+    )
+
+
+def test_shared_and_grouped_layers_are_left_alone(rng: np.random.Generator) -> None:
+    inputs = keras.Input((6, 6, 4))
+    x = layers.Conv2D(4, 1, name="gone")(inputs)
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")
+    x = shared(shared(x))
+    graph = trace_model(keras.Model(inputs, layers.Flatten()(x)))
+    cut = bypass(graph, TensorRef("gone"), graph.node_by_name["gone"].inputs[0])
+    assert changed_consumers(graph, cut) == ()
+    assert refit_consumers(graph, cut, np.zeros((4, 6, 6, 4), "float32"), rng=rng) is cut

@@ -1,0 +1,53 @@
+"""The examples and the settings files, run as they stand, shortened."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+from typer.testing import CliRunner
+
+from prune_mi.cli import app
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _run_example(name: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
+    arguments = ["--architecture", "vgg", "--data", "digits", "--epochs", "2"]
+    printed = _run_example("train_small_model.py", *arguments, "--out", str(tmp_path))
+    assert "accuracy" in printed
+    for name in ("vgg.h5", "vgg.keras"):
+        model = keras.models.load_model(tmp_path / name, compile=False)
+        assert model.output_shape == (None, 10)
+
+
+def test_optimize_from_python_prints_before_and_after(tmp_path: Path) -> None:
+    arguments = ["--epochs", "4", "--budget", "60s", "--out", str(tmp_path)]
+    printed = _run_example("optimize_from_python.py", *arguments)
+    assert "before" in printed and "after" in printed
+    assert (tmp_path / "run" / "report.json").exists()
+
+
+@pytest.mark.parametrize("name", ["optimize_default.yaml", "optimize_fast.yaml"])
+def test_settings_files_run(digits_model: Path, tmp_path: Path, name: str) -> None:
+    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+    arguments += ["--config", str(ROOT / "configs" / name), "--generations", "1"]
+    arguments += ["--children", "2", "--child-epochs", "0.2", "--final-epochs", "0.2", "--json"]
+    result = CliRunner().invoke(app, [*arguments, "--budget", "5m"])
+    assert result.exit_code in (0, 3), result.output
+    assert json.loads(result.stdout)["generations"]
