@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prune_mi.data import AugmentationPolicy, InputScaling
+from prune_mi.data import InputScaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,12 @@ class SharedData:
         folder: Holds arrays as `.npy`: `train_images` and `train_targets`, `val_images` and
             `val_labels`, and what a model is to be asked about.
         scaling: The model's input scaling.
-        augmentation: For training.
         screening_images: The first validation images, which untrained children are scored on.
         calibration_images: The first training images, for batch-norm statistics.
     """
 
     folder: Path
     scaling: InputScaling
-    augmentation: AugmentationPolicy
     screening_images: int
     calibration_images: int
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.shared_data import SharedData
 from prune_mi.graph.ir import LayerGraph
 
@@ -38,11 +39,13 @@ class TrainTask:
     """Train a child and score it on all validation images.
 
     Attributes:
+        augmentation: Of its images.
         num_images, seconds, learning_rate, ...: See `training.fit.TrainingPlan`.
     """
 
     name: str
     graph: LayerGraph
+    augmentation: AugmentationPolicy
     num_images: int
     seconds: float | None
     batch_size: int
@@ -140,7 +143,7 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         images=data.load("train_images"),
         targets=data.load("train_targets"),
         scaling=data.scaling,
-        augmentation=data.augmentation,
+        augmentation=task.augmentation,
     )
     plan = TrainingPlan(
         num_images=task.num_images,

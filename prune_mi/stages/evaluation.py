@@ -93,6 +93,7 @@ class Evaluator:
                 self._subject,
                 self._settings,
                 num_images=max(1, round(wanted)),
+                num_train_images=self._data.num_train_images,
                 seconds=rung.seconds,
             )
             for child in chosen

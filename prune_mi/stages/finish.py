@@ -74,7 +74,16 @@ def train_finalists(
         )
     tasks = []
     if wanted > 0:
-        tasks.append(training_task(finalist, subject, settings, num_images=wanted, seconds=seconds))
+        tasks.append(
+            training_task(
+                finalist,
+                subject,
+                settings,
+                num_images=wanted,
+                num_train_images=num_train_images,
+                seconds=seconds,
+            )
+        )
     if settings.control:
         lineage = finalist.images_trained + wanted
         tasks.append(
@@ -83,6 +92,7 @@ def train_finalists(
                 subject,
                 settings,
                 num_images=max(1, lineage),
+                num_train_images=num_train_images,
                 seconds=seconds,
                 damage=0.0,
             )

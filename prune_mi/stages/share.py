@@ -39,7 +39,6 @@ def shared_data(
     return SharedData(
         folder=folder,
         scaling=understanding.scaling,
-        augmentation=understanding.augmentation,
         screening_images=settings.screening_images,
         calibration_images=settings.calibration_images,
     )
