@@ -61,8 +61,8 @@ def training_task(
     without five, at 0.87: 3e-4 beat 1e-3 by more than a point.)
 
     Of an augmentation found by itself, shifts are left out of trainings of under three epochs, in
-    which every image is nearly new anyway. (ResNet-8 without a block, 32,000 images, one seed: 0.822
-    with flips and shifts, 0.832 with flips.)
+    which every image is nearly new anyway. (ResNet-8 without a block, 32,000 images, one seed:
+    0.822 with flips and shifts, 0.832 with flips.)
     """
     recipe = settings.training
     if damage is None:
