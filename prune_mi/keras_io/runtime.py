@@ -1,6 +1,8 @@
 """What must be set before Keras's backend is first imported in a process."""
 
+import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,8 +49,15 @@ def quiet_standard_error() -> Iterator[None]:
 
 
 def start_backend() -> None:
-    """Imports Keras and its backend without their start-up lines."""
+    """Imports Keras and its backend for a process of our own, without what they say meanwhile.
+
+    That is their start-up lines, and their advice on file formats and retracing, which the user of
+    a command can do nothing about.
+    """
     prepare_backend()
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=UserWarning, module="keras")
     with quiet_standard_error():
         import keras
 
