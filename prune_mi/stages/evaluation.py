@@ -84,7 +84,7 @@ class Evaluator:
     def train(
         self, chosen: Sequence[Candidate], rung: Rung, *, floor: float, generation: int
     ) -> tuple[list[Candidate], list[Failure]]:
-        """Trains candidates for one rung."""
+        """Trains candidates for one rung; one that training made worse keeps its weights."""
         by_name = {child.name: child for child in chosen}
         wanted = rung.share * self._settings.child_epochs * self._data.num_train_images
         tasks = [
@@ -104,8 +104,13 @@ class Evaluator:
             if isinstance(outcome, FailedEvaluation):
                 failures.append(Failure(child, outcome))
                 continue
-            child = after_training(child, outcome)
             self.speed = measured_speed(child, outcome, self.speed)
+            worse = child.own_images > 0 and outcome.accuracy < (child.accuracy or 0.0)
+            child = (
+                replace(child, seconds=child.seconds + outcome.seconds)
+                if worse
+                else after_training(child, outcome)
+            )
             trained.append(child)
             below = (child.accuracy or 0.0) < floor
             detail = "below the floor so far" if below else "within the allowed drop"

@@ -181,7 +181,11 @@ class Search:
     def _line_up(
         self, screened: Sequence[Candidate], seconds: float | None
     ) -> tuple[tuple[Candidate, ...], tuple[Rung, ...]]:
-        """Who is trained at all, and in which rungs."""
+        """Who is trained at all, and in which rungs.
+
+        The promising child of earlier generations has its heat behind it: where there are heats, it
+        joins the last rung.
+        """
         everyone = self._climber.choose(screened, len(screened) + 1)
         rungs = plan_rungs(
             num_children=len(everyone),
@@ -190,6 +194,8 @@ class Search:
             seconds=seconds,
             compile_seconds=self._compile_seconds,
         )
+        if len(rungs) > 1:
+            everyone = tuple(each for each in everyone if not each.own_images)
         return everyone[: rungs[0].count], rungs
 
     def _race(self, field: Sequence[Candidate], rungs: Sequence[Rung]) -> list[ChildRecord]:
@@ -199,7 +205,8 @@ class Search:
         records = []
         for place, rung in enumerate(rungs):
             if place:
-                field = climber.advance(list(trained.values()), rung.count)
+                waiting = [climber.promising] if climber.promising is not None else []
+                field = climber.advance([*trained.values(), *waiting], rung.count)
             if not field:
                 break
             done, failures = self._evaluator.train(
