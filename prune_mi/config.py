@@ -95,7 +95,8 @@ class OptimizeSettings(_Settings):
         budget: Wall-clock seconds for the whole run; None trains by epochs alone.
         generations: Generations at most.
         children: Children proposed and screened a generation.
-        trained_children: The best few of them, which are trained; None takes one a worker.
+        trained_children: How many of them get a long training, after a heat for up to three times
+            as many; None takes one a worker.
         morphs: Morphisms a child at most.
         child_epochs: Passes over the training images a child; a budget may shorten them.
         final_epochs: The same for the winner's final training.
