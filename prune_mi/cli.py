@@ -19,7 +19,7 @@ from prune_mi.records import Observer, RunReport
 from prune_mi.report import open_observer, print_summary, report_to_dict
 
 _T = TypeVar("_T")
-_STARTED = time.monotonic()
+_process_started: float | None = None  # set by `main`: a budget counts the imports too
 
 app = typer.Typer(
     name="prune-mi",
@@ -135,7 +135,12 @@ def optimize(
         from prune_mi.pipeline import run_optimize
 
         return run_optimize(
-            model, settings, out=out, overwrite=overwrite, observer=observer, started=_STARTED
+            model,
+            settings,
+            out=out,
+            overwrite=overwrite,
+            observer=observer,
+            started=_process_started,
         )
 
     settings = _guarded(lambda: _resolve(given, config))
@@ -174,6 +179,8 @@ def main_options(
 
 def main() -> None:
     """Entry point of the console script; a termination request ends like Ctrl-C."""
+    global _process_started
+    _process_started = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
     app()
 

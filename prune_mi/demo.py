@@ -32,9 +32,9 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
     settings = make_settings(
         {
             "data": "digits",
-            "max_accuracy_drop": 0.01,
+            "max_accuracy_drop": 0.005,
             "objective": "params",
-            "generations": 3,
+            "generations": 1,
             "children": 6,
             "child_epochs": 6,
             "final_epochs": 8,

@@ -149,9 +149,11 @@ def test_an_interrupted_run_says_so_and_keeps_its_journal(
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
     arguments += ["--children", "3"]
+    # A shell's background jobs, and so perhaps these tests, are started with SIGINT ignored.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from prune_mi.cli import main; main()", *arguments],
+            [sys.executable, "-c", f"{start}; from prune_mi.cli import main; main()", *arguments],
             stdout=log,
             stderr=log,
             start_new_session=True,
