@@ -32,7 +32,7 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
     settings = make_settings(
         {
             "data": "digits",
-            "max_accuracy_drop": 0.005,
+            "max_accuracy_drop": 0.01,
             "objective": "params",
             "generations": 1,
             "children": 6,
