@@ -37,7 +37,7 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
             "generations": 1,
             "children": 6,
             "child_epochs": 6,
-            "final_epochs": 8,
+            "final_epochs": 20,
             "seed": seed,
         }
     )
