@@ -7,7 +7,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import Observer
-from prune_mi.search.budget import final_images
+from prune_mi.search.budget import final_images, final_rounds
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.selection import acceptable
 from prune_mi.stages.generations import SearchOutcome
@@ -58,9 +58,7 @@ def train_finalists(
     if finalist.name == reference.name:
         return Finalists(reference, None, subject.val_accuracy, 0)
     if seconds is not None:
-        seconds /= -(
-            -(1 + settings.control) // pool.workers
-        )  # one after the other, or side by side
+        seconds /= final_rounds(control=settings.control, workers=pool.workers)
     wanted = round(settings.final_epochs * num_train_images)
     if seconds is not None and outcome.speed is not None:
         wanted = final_images(

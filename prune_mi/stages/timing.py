@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
-from prune_mi.search.budget import search_seconds
+from prune_mi.search.budget import final_rounds, search_seconds
 from prune_mi.stages.roles import Subject
 
 _WRITING_SECONDS = 5.0
@@ -54,7 +54,7 @@ def plan_time(
         search_end=None if search is None else now + search,
         final_seconds=None
         if available is None or search is None
-        else (available - search) / -(-(1 + settings.control) // workers),
+        else (available - search) / final_rounds(control=settings.control, workers=workers),
         generation_overhead=generation_overhead(subject, settings, workers=workers),
         compile_seconds=len(subject.graph.nodes) * _COMPILE_SECONDS_A_NODE + scoring,
     )

@@ -61,6 +61,3 @@ class Feed(keras.utils.PyDataset):
 def num_batches_for(num_images: int, batch_size: int) -> int:
     """Batches that show at least one and about `num_images` images."""
     return max(1, math.ceil(num_images / batch_size))
-
-
-__all__ = ["Feed", "TrainingImages", "num_batches_for"]
