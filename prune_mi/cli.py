@@ -69,7 +69,7 @@ def optimize(
         int | None, typer.Option(help="Children proposed a generation.  [default: 8]")
     ] = None,
     morphs: Annotated[
-        int | None, typer.Option(help="Changes a child at most.  [default: 5]")
+        int | None, typer.Option(help="Changes a child at most.  [default: by size, 5 or more]")
     ] = None,
     child_epochs: Annotated[
         float | None, typer.Option(help="Training of a child at most.  [default: 2]")

@@ -53,14 +53,16 @@ class RankingSettings(_Settings):
     """How the information gain of a unit is estimated.
 
     Attributes:
-        estimator: `kmeans` clusters pooled features; `paper` is DEIM 2019 A3-4's own: whole feature
-            maps, as many clusters as classes.
-        num_samples: Training images, stratified by class.
+        estimator: `bypass` measures what the network's own output loses without the unit; `kmeans`
+            clusters pooled features; `paper` is DEIM 2019 A3-4's own: whole feature maps, as many
+            clusters as classes.
+        num_samples: Training images, stratified by class; `bypass` takes so many of them that all
+            its evaluations together cost as much as one of all.
         num_clusters: Clusters of `kmeans`; None takes 3 a class.
         num_seeds: Independent clusterings, averaged.
     """
 
-    estimator: Literal["kmeans", "paper"] = "kmeans"
+    estimator: Literal["bypass", "kmeans", "paper"] = "bypass"
     num_samples: int = Field(default=1000, ge=20)
     num_clusters: int | None = Field(default=None, ge=2)
     num_seeds: int = Field(default=3, ge=1)
@@ -97,7 +99,8 @@ class OptimizeSettings(_Settings):
         children: Children proposed and screened a generation.
         trained_children: How many of them get a long training, after a heat for up to three times
             as many; None takes one a worker.
-        morphs: Morphisms a child at most.
+        morphs: Morphisms a child at most; None takes one for every four units that can go, but no
+            fewer than 5.
         child_epochs: Passes over the training images a child; a budget may shorten them.
         final_epochs: The same for the winner's final training.
         patience: Generations without an accepted child after which the search stops.
@@ -115,7 +118,7 @@ class OptimizeSettings(_Settings):
     generations: int = Field(default=5, ge=1)
     children: int = Field(default=8, ge=1)
     trained_children: int | None = Field(default=None, ge=1)
-    morphs: int = Field(default=5, ge=1)
+    morphs: int | None = Field(default=None, ge=1)
     child_epochs: float = Field(default=2.0, gt=0)
     final_epochs: float = Field(default=6.0, gt=0)
     patience: int = Field(default=3, ge=1)

@@ -89,6 +89,16 @@ def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
     return validate_graph(replace(graph, nodes=nodes, layers=layers))
 
 
+def changed_nodes(before: LayerGraph, after: LayerGraph) -> tuple[Node, ...]:
+    """The calls of an edited graph that compute something else than before, in order."""
+    changed: dict[str, Node] = {}
+    for node in after.nodes:
+        edited = before.node_by_name.get(node.name) != node
+        if edited or any(ref.node in changed for ref in node.inputs):
+            changed[node.name] = node
+    return tuple(changed.values())
+
+
 def with_config(graph: LayerGraph, changes: Mapping[str, Mapping[str, Any]]) -> LayerGraph:
     """Sets constructor arguments of layers, by layer name."""
     layers = dict(graph.layers)

@@ -11,6 +11,7 @@ removing it feeds `before` to the readers of `after`. Three kinds are found:
 Whatever cannot go is listed too, with the reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +79,16 @@ def find_units(graph: LayerGraph) -> tuple[Unit, ...]:
 def removable_units(graph: LayerGraph) -> tuple[Unit, ...]:
     """The units that can go."""
     return tuple(unit for unit in find_units(graph) if unit.reason is None)
+
+
+def outermost(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """The units that lie inside no other of them."""
+    sets = [set(unit.nodes) for unit in units]
+    return tuple(
+        unit
+        for unit, nodes in zip(units, sets, strict=True)
+        if not any(nodes < other for other in sets)
+    )
 
 
 def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:

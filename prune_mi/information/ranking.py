@@ -1,13 +1,15 @@
 """Ranking: the units whose removal loses the least information about the class.
 
-The gain of a unit is I(after; Y) - I(before; Y): what the tensor behind it says about the class
-beyond what the tensor that would stand in for it says. For a residual branch that is the sum
-against the shortcut. Both are taken where their readers see them, behind an activation that alone
-reads them, so that a rectified tensor is compared with a rectified one.
+The `bypass` estimator asks the network itself, see `information.bypass`.
 
-A tensor inside a branch says little of the class by itself, whatever it adds to the sum, so a unit
-inside a branch is credited with the whole branch's gain: no part of it can add more. Of units with
-equal gains the one that saves most multiply-accumulates goes first.
+For the others the gain of a unit is I(after; Y) - I(before; Y): what the tensor behind it says
+about the class beyond what the tensor that would stand in for it says. For a residual branch that
+is the sum against the shortcut. Both are taken where their readers see them, behind an activation
+that alone reads them, so that a rectified tensor is compared with a rectified one. A tensor inside
+a branch says little of the class by itself, whatever it adds to the sum, so a unit inside a branch
+is credited with the whole branch's gain: no part of it can add more.
+
+Of units with equal gains the one that saves most multiply-accumulates goes first.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import InputScaling
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.units import ACTIVATIONS, Unit
+from prune_mi.information.bypass import bypass_losses
 from prune_mi.information.estimators import make_estimator
 from prune_mi.information.features import layer_features
 
@@ -28,13 +31,12 @@ class RankedUnit:
     """A unit with its information gain.
 
     Attributes:
-        information_bits: In the tensor behind the unit.
-        gain_bits: Over the tensor before it; may be negative.
-        gain_spread: Standard deviation of the gain over clusterings with other seeds.
+        gain_bits: What the unit adds to the information about the class; may be negative.
+        gain_spread: Standard error of the gain: over images for `bypass`, over clusterings with
+            other seeds for the other estimators.
     """
 
     unit: Unit
-    information_bits: float
     gain_bits: float
     gain_spread: float
 
@@ -48,6 +50,7 @@ def rank_units(
     settings: RankingSettings,
     *,
     num_classes: int,
+    from_logits: bool,
     seed: int,
 ) -> tuple[RankedUnit, ...]:
     """Ranks units, the one that adds the least information first.
@@ -60,16 +63,47 @@ def rank_units(
         scaling: The model's input scaling.
         settings: Which estimator, and its sizes.
         num_classes: Number of classes.
-        seed: First of the clusterings' seeds; the same for all units.
+        from_logits: Whether the network yields logits.
+        seed: Of everything drawn; the same for all units.
     """
     if not units:
         return ()
+    if settings.estimator == "bypass":
+        losses = bypass_losses(
+            graph, units, images, labels, scaling, from_logits=from_logits, seed=seed
+        )
+        gains = losses.mean(axis=1)
+        spreads = losses.std(axis=1) / np.sqrt(losses.shape[1])
+    else:
+        samples = _clustered_gains(
+            graph, units, images, labels, scaling, settings, num_classes=num_classes, seed=seed
+        )
+        gains, spreads = samples.mean(axis=1), samples.std(axis=1)
+    ranked = [
+        RankedUnit(unit, float(gain), float(spread))
+        for unit, gain, spread in zip(units, gains, spreads, strict=True)
+    ]
+    return tuple(sorted(ranked, key=lambda each: (each.gain_bits, -each.unit.macs)))
+
+
+def _clustered_gains(
+    graph: LayerGraph,
+    units: Sequence[Unit],
+    images: np.ndarray,
+    labels: np.ndarray,
+    scaling: InputScaling,
+    settings: RankingSettings,
+    *,
+    num_classes: int,
+    seed: int,
+) -> np.ndarray:
+    """Gains from features at the ends of units, `(num_units, num_seeds)`."""
     branches = [unit for unit in units if unit.kind == "branch"]
-    ends = {}
+    ends = []
     for unit in units:
         whole = _enclosing(unit, branches)
-        ends[unit.name] = (_seen(graph, whole.before), _seen(graph, whole.after))
-    tensors = list(dict.fromkeys(ref for pair in ends.values() for ref in pair))
+        ends.append((_seen(graph, whole.before), _seen(graph, whole.after)))
+    tensors = list(dict.fromkeys(ref for pair in ends for ref in pair))
     estimator = make_estimator(settings, num_classes=num_classes)
     features = layer_features(graph, tensors, images, scaling, reduction=estimator.reduction)
     bits = {
@@ -81,14 +115,7 @@ def rank_units(
         )
         for ref in tensors
     }
-    ranked = []
-    for unit in units:
-        before, after = (bits[ref] for ref in ends[unit.name])
-        gains = after - before
-        ranked.append(
-            RankedUnit(unit, float(after.mean()), float(gains.mean()), float(gains.std()))
-        )
-    return tuple(sorted(ranked, key=lambda each: (each.gain_bits, -each.unit.macs)))
+    return np.stack([bits[after] - bits[before] for before, after in ends])
 
 
 def _enclosing(unit: Unit, branches: Sequence[Unit]) -> Unit:

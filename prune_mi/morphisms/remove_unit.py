@@ -1,8 +1,8 @@
 """Removal of a unit: y = f(x) becomes y = x, and for a branch y = x + f(x) becomes y = x.
 
-All weights that stay are kept as they are. By rank, the unit that adds least information is drawn
-most often: the k-th of the ranking with probability proportional to 2^-k. At random, all units
-alike (the control that the paper compares with).
+All weights that stay are kept as they are. By rank, the unit that adds least information for what
+its removal saves is drawn most often: the k-th with probability proportional to 2^-k. At random,
+all units alike (the control that the paper compares with).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units import DROPOUTS, Unit, removable_units, remove_unit
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
 from prune_mi.records import MorphRecord
 
 
@@ -27,11 +27,14 @@ class RemoveByRank:
         ranked = [each for each in context.ranking if each.unit in candidates]
         if not ranked:
             return NoSite("no ranked unit is left whose removal saves any of the objective")
+        if context.objective != "accuracy":
+            ranked.sort(key=lambda each: _price(each, candidates[each.unit], context.objective))
         place = min(int(rng.geometric(0.5)) - 1, len(ranked) - 1)
         chosen = ranked[place]
         reason = (
             f"adds {chosen.gain_bits:+.3f} bit (spread {chosen.gain_spread:.3f}), "
             f"{_ordinal(place)} least of {len(ranked)}"
+            + ("" if context.objective == "accuracy" else " for what it saves")
         )
         return _remove(graph, candidates[chosen.unit], self.name, reason)
 
@@ -83,6 +86,11 @@ def saves(unit: Unit, objective: str) -> int:
     if objective == "params":
         return unit.num_params if unit.kind != "layer" else 0
     return unit.macs if objective == "macs" else len(unit.nodes)
+
+
+def _price(ranked: RankedName, unit: Unit, objective: str) -> float:
+    """Information for cost; gains within their error of nothing are all taken for that error."""
+    return max(ranked.gain_bits, ranked.gain_spread) / saves(unit, objective)
 
 
 def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:

@@ -78,11 +78,11 @@ def conclude(
     control = None
     if finalists.control is not None:
         control = measured_facts(
-            finalists.control,
-            pool.predict(finalists.control, "test_images"),
+            finalists.control.graph,
+            pool.predict(finalists.control.graph, "test_images"),
             subject=subject,
             data=data,
-            val_accuracy=finalists.control_val_accuracy,
+            val_accuracy=finalists.control.accuracy or 0.0,
             size_bytes=original_size,
         )
     return RunReport(

@@ -1,18 +1,20 @@
 """The final training of the winner, beside the control."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.tasks import FailedEvaluation
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.execution.tasks import Evaluated, FailedEvaluation, TrainTask
 from prune_mi.records import Observer
 from prune_mi.search.budget import final_images, final_rounds
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.selection import acceptable
 from prune_mi.stages.generations import SearchOutcome
-from prune_mi.stages.recipe import after_training, training_task
+from prune_mi.stages.recipe import TrainingSpeed, after_training, training_task
 from prune_mi.stages.roles import Subject
+
+_CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,12 @@ class Finalists:
 
     Attributes:
         result: The winner after its final training, or the reference.
-        control: The original trained for `control_images` images, or None.
+        control: The original, trained for as many images as the winner's lineage; None without one.
+        control_images: Images that its training saw, whether or not its weights were kept.
     """
 
     result: Candidate
-    control: LayerGraph | None
-    control_val_accuracy: float
+    control: Candidate | None
     control_images: int
 
 
@@ -48,86 +50,104 @@ def train_finalists(
     them worse on validation; the control is treated alike. Both have the recipe of all trainings;
     the control, which nothing has damaged, trains at its lowest learning rate.
     """
-    elite = outcome.elite
-    finalist = outcome.promising or elite
-    if finalist is not elite:
+    finalist = outcome.promising or outcome.elite
+    if finalist.name == reference.name:
+        return Finalists(reference, None, 0)
+    if finalist is not outcome.elite:
         observer.note(
             f"{finalist.name} is cheaper than the best accepted model and still learning: it gets "
             "the final training."
         )
-    if finalist.name == reference.name:
-        return Finalists(reference, None, subject.val_accuracy, 0)
-    if seconds is not None:
-        seconds /= final_rounds(control=settings.control, workers=pool.workers)
-    wanted = round(settings.final_epochs * num_train_images)
-    if seconds is not None and outcome.speed is not None:
-        wanted = final_images(
-            seconds,
-            images_so_far=finalist.images_trained,
-            child_rate=outcome.speed.images_per_second(finalist.cost.macs),
-            reference_rate=outcome.speed.images_per_second(reference.cost.macs),
-            overhead=outcome.speed.overhead_seconds,
-            wanted=wanted,
-            control=settings.control,
-        )
-    tasks = []
-    if wanted > 0:
-        tasks.append(
-            training_task(
-                finalist,
-                subject,
-                settings,
-                num_images=wanted,
-                num_train_images=num_train_images,
-                seconds=seconds,
-            )
-        )
-    if settings.control:
-        lineage = finalist.images_trained + wanted
-        tasks.append(
-            training_task(
-                Candidate("control", reference.graph, reference.cost, "reference", (), ()),
-                subject,
-                settings,
-                num_images=max(1, lineage),
-                num_train_images=num_train_images,
-                seconds=seconds,
-                damage=0.0,
-            )
-        )
-    result, control, control_accuracy, control_images = finalist, None, 0.0, 0
+    tasks = _trainings(
+        finalist,
+        reference,
+        outcome.speed,
+        subject,
+        settings,
+        seconds=None
+        if seconds is None
+        else seconds / final_rounds(control=settings.control, workers=pool.workers),
+        num_train_images=num_train_images,
+    )
+    result, control, control_images = finalist, None, 0
     for done in pool.run(tasks):
         if isinstance(done, FailedEvaluation):
             observer.note(f"The training of {done.name} failed: {done.message}")
-        elif done.name == "control":
-            control, control_accuracy, control_images = (
-                done.graph,
-                done.accuracy,
-                done.images_trained,
-            )
-            if control_accuracy < subject.val_accuracy:
-                control, control_accuracy = reference.graph, subject.val_accuracy
-                observer.note(
-                    f"Training the control on {control_images:,} images lowered its validation "
-                    f"accuracy from {subject.val_accuracy:.4f} to {done.accuracy:.4f}: the control "
-                    "is the original as it was."
-                )
+        elif done.name == _CONTROL:
+            control = _better(replace(reference, name=_CONTROL), done, observer)
+            control_images = done.images_trained
         else:
-            trained = after_training(finalist, done)
-            if (trained.accuracy or 0.0) >= (finalist.accuracy or 0.0):
-                result = trained
-            else:
-                observer.note(
-                    f"Final training lowered validation accuracy from {finalist.accuracy:.4f} to "
-                    f"{trained.accuracy:.4f}; the weights from before it are kept."
-                )
+            result = _better(finalist, done, observer)
+    return Finalists(
+        _within_the_drop(result, outcome.elite, subject, settings, observer),
+        control,
+        control_images,
+    )
+
+
+def _trainings(
+    finalist: Candidate,
+    reference: Candidate,
+    speed: TrainingSpeed | None,
+    subject: Subject,
+    settings: OptimizeSettings,
+    *,
+    seconds: float | None,
+    num_train_images: int,
+) -> list[TrainTask]:
+    """The final training, where there is time for one, and the control's."""
+    wanted = round(settings.final_epochs * num_train_images)
+    if seconds is not None and speed is not None:
+        wanted = final_images(
+            seconds,
+            images_so_far=finalist.images_trained,
+            child_rate=speed.images_per_second(finalist.cost.macs),
+            reference_rate=speed.images_per_second(reference.cost.macs),
+            overhead=speed.overhead_seconds,
+            wanted=wanted,
+            control=settings.control,
+        )
+    task = partial(
+        training_task,
+        subject=subject,
+        settings=settings,
+        num_train_images=num_train_images,
+        seconds=seconds,
+    )
+    tasks = [task(finalist, num_images=wanted)] if wanted > 0 else []
+    if settings.control:
+        lineage = max(1, finalist.images_trained + wanted)
+        tasks.append(task(replace(reference, name=_CONTROL), num_images=lineage, damage=0.0))
+    return tasks
+
+
+def _better(before: Candidate, done: Evaluated, observer: Observer) -> Candidate:
+    """The candidate with its new weights, or with its old ones where training lowered accuracy."""
+    trained = after_training(before, done)
+    if (trained.accuracy or 0.0) >= (before.accuracy or 0.0):
+        return trained
+    observer.note(
+        f"The final training lowered the validation accuracy of {before.name} from "
+        f"{before.accuracy:.4f} to {trained.accuracy:.4f}; its weights from before are kept."
+    )
+    return before
+
+
+def _within_the_drop(
+    result: Candidate,
+    elite: Candidate,
+    subject: Subject,
+    settings: OptimizeSettings,
+    observer: Observer,
+) -> Candidate:
+    """The result, or the best accepted model where it ended below the allowed drop."""
     floor = subject.val_accuracy - settings.max_accuracy_drop
-    if finalist is not elite and not acceptable(
+    if result.name == elite.name or acceptable(
         result, elite=elite, floor=floor, objective=settings.objective
     ):
-        observer.note(
-            f"{finalist.name} ended at {result.accuracy:.4f} on validation, below the allowed "
-            f"{floor:.4f}; {elite.name} is kept."
-        )
-        result = elite
-    return Finalists(result, control, control_accuracy, control_images)
+        return result
+    observer.note(
+        f"{result.name} ended at {result.accuracy:.4f} on validation, below the allowed "
+        f"{floor:.4f}; {elite.name} is kept."
+    )
+    return elite

@@ -8,7 +8,7 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.units import outermost, removable_units
 from prune_mi.information.ranking import RankedUnit, rank_units
 from prune_mi.morphisms.catalog import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
@@ -27,6 +27,7 @@ from prune_mi.stages.share import SearchData
 from prune_mi.stages.timing import TimePlan
 
 _FAIR_CHANCE = 0.3
+_FEWEST_MORPHS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Search:
             allowed_drop=settings.max_accuracy_drop,
             objective=settings.objective,
             mix=resolve_mix(settings.mix),
-            max_morphs=settings.morphs,
+            max_morphs=settings.morphs or _morphs_for(reference),
             rng=np.random.default_rng((settings.seed, 2)),
             horizon=self._horizon,
         )
@@ -241,6 +242,7 @@ class Search:
             self._subject.scaling,
             self._settings.ranking,
             num_classes=self._subject.num_classes,
+            from_logits=self._subject.from_logits,
             seed=self._settings.seed,
         )
 
@@ -264,3 +266,8 @@ class Search:
         record = child_record(child, self._climber.generation, verdict, detail)
         self._journal.append(record)
         return record
+
+
+def _morphs_for(reference: Candidate) -> int:
+    """Morphisms a child may take at most, where the user leaves that open."""
+    return max(_FEWEST_MORPHS, len(outermost(removable_units(reference.graph))) // 4)

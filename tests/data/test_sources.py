@@ -12,7 +12,8 @@ from prune_mi.errors import DataError
 
 def test_digits() -> None:
     dataset = load_dataset("digits")
-    assert dataset.x_train.shape == (1348, 8, 8, 1)
+    assert dataset.x_train.shape == (1011, 8, 8, 1)
+    assert dataset.x_val is not None and dataset.x_val.shape == (337, 8, 8, 1)
     assert dataset.x_test.shape == (449, 8, 8, 1)
     assert dataset.x_train.dtype == np.float32
     assert (dataset.x_train.min(), dataset.x_train.max()) == (0, 16)

@@ -245,9 +245,36 @@ def test_by_rank_the_reason_tells_gain_and_place() -> None:
         assert isinstance(outcome, Morphed)
         reasons.add(outcome.record.reason)
     assert reasons == {
-        "adds +0.000 bit (spread 0.050), the least of 2",
-        "adds +0.100 bit (spread 0.050), 2nd least of 2",
+        "adds +0.000 bit (spread 0.050), the least of 2 for what it saves",
+        "adds +0.100 bit (spread 0.050), 2nd least of 2 for what it saves",
     }
+
+
+def test_by_rank_information_is_weighed_against_what_is_saved() -> None:
+    graph = identity_residual()
+    macs = {unit.name: unit.macs for unit in removable_units(graph)}
+    assert macs["add_1/branch"] == 2 * macs["conv_2"] > 0
+    for gain, first in ((0.15, "add_1/branch"), (0.3, "conv_2")):
+        ranking = [RankedName("conv_2", 0.1, 0.01), RankedName("add_1/branch", gain, 0.01)]
+        assert _first_by_rank(graph, ranking, "macs") == first
+        assert _first_by_rank(graph, ranking, "accuracy") == "conv_2"
+
+
+def test_by_rank_gains_within_their_error_count_alike() -> None:
+    ranking = [RankedName("conv_2", -0.04, 0.05), RankedName("add_1/branch", 0.04, 0.05)]
+    assert _first_by_rank(identity_residual(), ranking, "macs") == "add_1/branch"
+
+
+def _first_by_rank(graph: LayerGraph, ranking: list[RankedName], objective: str) -> str:
+    """The unit of which a removal says that it is the least."""
+    context, found = MorphContext(ranking, objective), set()
+    for seed in range(20):
+        outcome = _apply("remove-by-rank", graph, context, seed)
+        assert isinstance(outcome, Morphed)
+        if "the least of 2" in outcome.record.reason:
+            found.add(outcome.record.target)
+    (first,) = found
+    return first
 
 
 def test_at_random_all_go_alike() -> None:

@@ -1,0 +1,77 @@
+"""A graph evaluated call by call, every tensor kept: an edited graph starts where it differs."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import tree
+
+from prune_mi.graph.edit import changed_nodes, with_config
+from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.keras_io.build import build_model
+
+
+class GraphRunner:
+    """Evaluates a graph and graphs that deletions make of it.
+
+    Args:
+        graph: The graph; its layers are built once.
+        batch_statistics: Whether batch norms normalise by the batch that passes, as they would
+            after a recalibration on it, and not by their moving statistics.
+    """
+
+    def __init__(self, graph: LayerGraph, *, batch_statistics: bool = False) -> None:
+        self._graph = graph
+        self._trained: frozenset[str] = frozenset()
+        if batch_statistics:
+            self._trained = frozenset(
+                name
+                for name, layer in graph.layers.items()
+                if layer.class_name == "BatchNormalization"
+            )
+            # Frozen ones would keep to their moving statistics.
+            graph = with_config(graph, {name: {"trainable": True} for name in self._trained})
+        self._built = {layer.name: layer for layer in build_model(graph).operations}
+
+    def run(self, inputs: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
+        """Every tensor of the graph, from a batch for each of its inputs."""
+        values = dict(inputs)
+        for node in self._graph.nodes:
+            if node.inputs:
+                values.update(self._call(node, values))
+        return values
+
+    def rerun(self, edited: LayerGraph, known: Mapping[TensorRef, Any]) -> tuple[Any, ...]:
+        """The outputs of an edited graph.
+
+        Args:
+            edited: The graph after deletions; it has no layer that is not the graph's own.
+            known: What `run` returned; only what the edit changes is computed again.
+        """
+        changed: dict[TensorRef, Any] = {}
+        values = ChainMap(changed, dict(known))
+        for node in changed_nodes(self._graph, edited):
+            changed.update(self._call(node, values))
+        return tuple(values[ref] for ref in edited.outputs)
+
+    def _call(self, node: Node, values: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
+        """The outputs of one call."""
+        args, kwargs = (_filled_in(each, values) for each in (node.args, node.kwargs))
+        if node.layer in self._trained:
+            kwargs["training"] = True
+        outputs = tree.flatten(self._built[node.layer](*args, **kwargs))
+        return {TensorRef(node.name, index): each for index, each in enumerate(outputs)}
+
+
+def _filled_in(structure: Any, values: Mapping[TensorRef, Any]) -> Any:
+    """Call arguments with tensors, and with what else Keras had serialized."""
+    if isinstance(structure, TensorRef):
+        return values[structure]
+    if isinstance(structure, Mapping):
+        if "class_name" in structure:
+            return keras.saving.deserialize_keras_object(dict(structure))
+        return {key: _filled_in(value, values) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(_filled_in(value, values) for value in structure)
+    return structure
