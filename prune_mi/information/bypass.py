@@ -25,11 +25,11 @@ from prune_mi.data import InputScaling, stratified_sample
 from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.edit import changed_nodes
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import Unit, remove_unit
+from prune_mi.graph.units import Unit, outermost, remove_unit
 from prune_mi.keras_io.run import GraphRunner
 
 _TEMPERATURE = 3.0
-_FEWEST_IMAGES = 32
+_FEWEST_IMAGES = 64
 _MOST_IMAGES = 256
 _MOST_BYTES = 2**29
 
@@ -47,7 +47,8 @@ def bypass_losses(
     """Bits of class information lost by each unit's removal, image by image.
 
     As many images are used as keep all removals together within the cost of one pass over `images`,
-    though at least 32 and at most 256.
+    though at least 64 and at most 256. Where these would be fewer, a unit inside another one is not
+    removed by itself: it is taken to lose as much as the whole one.
 
     Args:
         graph: A classifier with one output.
@@ -61,8 +62,13 @@ def bypass_losses(
     Returns:
         float64 `(num_units, num_images)`; a mean over images estimates a unit's gain.
     """
-    removals = [remove_unit(graph, unit) for unit in units]
-    count, batch_size = _sizes(graph, removals, len(images))
+    measured = tuple(units)
+    if _affordable_images(graph, units, len(images)) < _FEWEST_IMAGES:
+        measured = outermost(units)
+    removals = [remove_unit(graph, unit) for unit in measured]
+    affordable = _affordable_images(graph, measured, len(images))
+    count = min(max(affordable, _FEWEST_IMAGES), _MOST_IMAGES, len(images))
+    batch_size = max(1, min(count, _MOST_BYTES // _bytes_an_image(graph)))
     rng = np.random.default_rng((seed, count))
     chosen = rng.permutation(stratified_sample(labels, size=count, rng=rng))
     runner = GraphRunner(graph, batch_statistics=True)
@@ -76,7 +82,8 @@ def bypass_losses(
 
         whole = bits(known[graph.outputs[0]])
         losses.append([whole - bits(runner.rerun(removal, known)[0]) for removal in removals])
-    return np.concatenate(losses, axis=1)
+    rows = dict(zip((unit.name for unit in measured), np.concatenate(losses, axis=1), strict=True))
+    return np.stack([rows[_within(unit, measured).name] for unit in units])
 
 
 def _bits(outputs: np.ndarray, labels: np.ndarray, *, from_logits: bool) -> np.ndarray:
@@ -95,15 +102,23 @@ def _bits(outputs: np.ndarray, labels: np.ndarray, *, from_logits: bool) -> np.n
     return np.asarray((chosen - np.log(np.exp(scores).sum(axis=1))) / np.log(2))
 
 
-def _sizes(graph: LayerGraph, removals: Sequence[LayerGraph], most: int) -> tuple[int, int]:
-    """Images to use, and images a batch."""
-    whole = max(graph_cost(graph).macs, 1)
+def _affordable_images(graph: LayerGraph, units: Sequence[Unit], most: int) -> int:
+    """Images on which all removals together cost what one pass over `most` does."""
     again = sum(
-        node_macs(removal, node) for removal in removals for node in changed_nodes(graph, removal)
+        node_macs(removal, node)
+        for removal in (remove_unit(graph, unit) for unit in units)
+        for node in changed_nodes(graph, removal)
     )
-    wanted = round(most * whole / max(again, 1))
-    count = min(max(wanted, _FEWEST_IMAGES), _MOST_IMAGES, most)
-    values = sum(
+    return round(most * graph_cost(graph).macs / max(again, 1))
+
+
+def _bytes_an_image(graph: LayerGraph) -> int:
+    """Memory of every tensor of the graph."""
+    return 4 * sum(
         math.prod(axis or 1 for axis in spec.shape) for node in graph.nodes for spec in node.outputs
     )
-    return count, max(1, min(count, _MOST_BYTES // (4 * values)))
+
+
+def _within(unit: Unit, measured: Sequence[Unit]) -> Unit:
+    """The unit itself where it was measured, or the one that it lies inside."""
+    return next(each for each in measured if set(unit.nodes) <= set(each.nodes))

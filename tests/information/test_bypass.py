@@ -102,4 +102,20 @@ def test_no_more_images_than_one_pass_costs() -> None:
     scaling = fit_scaling("none", images)
     losses = bypass_losses(graph, units, images, labels, scaling, from_logits=True, seed=0)
     assert losses.shape[0] == len(units)
-    assert 32 <= losses.shape[1] <= 2.2 * len(images) / len(units)
+    assert 64 <= losses.shape[1] <= 2.2 * len(images) / len(units)
+
+
+def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
+    inputs = keras.Input((6, 6, 1))
+    x = layers.Conv2D(4, 3, padding="same")(inputs)
+    for index in range(12):
+        branch = layers.Conv2D(4, 3, padding="same", name=f"part_{index}")(x)
+        branch = layers.Conv2D(4, 3, padding="same")(branch)
+        x = layers.Add(name=f"sum_{index}")([x, branch])
+    graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
+    units = removable_units(graph)
+    scaling = fit_scaling("none", IMAGES)
+    losses = bypass_losses(graph, units, IMAGES, LABELS, scaling, from_logits=True, seed=0)
+    rows = {unit.name: row for unit, row in zip(units, losses, strict=True)}
+    np.testing.assert_array_equal(rows["part_3"], rows["sum_3/branch"])
+    assert not np.array_equal(rows["part_3"], rows["sum_4/branch"])
