@@ -25,7 +25,9 @@ from prune_mi.data import InputScaling, stratified_sample
 from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.edit import changed_nodes
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import Unit, outermost, remove_unit
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.unit import Unit
+from prune_mi.graph.units import outermost
 from prune_mi.keras_io.run import GraphRunner
 
 _TEMPERATURE = 3.0

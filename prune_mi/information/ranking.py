@@ -20,7 +20,8 @@ import numpy as np
 from prune_mi.config import RankingSettings
 from prune_mi.data import InputScaling
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.units import ACTIVATIONS, Unit
+from prune_mi.graph.traits import ACTIVATIONS
+from prune_mi.graph.unit import Unit
 from prune_mi.information.bypass import bypass_losses
 from prune_mi.information.estimators import make_estimator
 from prune_mi.information.features import layer_features

@@ -15,7 +15,7 @@ import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_after, read_only
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
-from prune_mi.graph.units import is_rectified
+from prune_mi.graph.removal import is_rectified
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.records import MorphRecord
 

@@ -9,7 +9,10 @@ import numpy as np
 
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import DROPOUTS, Unit, removable_units, remove_unit
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.traits import DROPOUTS
+from prune_mi.graph.unit import Unit
+from prune_mi.graph.units import removable_units
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
 from prune_mi.records import MorphRecord
 

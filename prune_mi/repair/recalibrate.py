@@ -16,7 +16,7 @@ import numpy as np
 
 from prune_mi.graph.edit import bypass, with_config, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.units import TRAINING_ONLY
+from prune_mi.graph.traits import AUGMENTATIONS, NOISES
 from prune_mi.keras_io.build import build_model
 
 
@@ -70,6 +70,6 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
 def _quiet(graph: LayerGraph) -> LayerGraph:
     """The graph without the layers that only act in training."""
     for node in graph.nodes:
-        if graph.layer_of(node).class_name in TRAINING_ONLY:
+        if graph.layer_of(node).class_name in NOISES | AUGMENTATIONS:
             graph = bypass(graph, TensorRef(node.name), graph.node_by_name[node.name].inputs[0])
     return graph

@@ -15,7 +15,8 @@ from graph_builder import (
 from prune_mi.errors import ConfigError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.units import find_units, removable_units, remove_unit
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.units import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import CATALOG, MIXES, morph, resolve_mix
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName

@@ -1,0 +1,101 @@
+"""Units at joins: branches of sums, gates of products, parts of concatenations.
+
+What one input of a join alone depends on can go where the other inputs can stand for the whole:
+a + f(a) becomes a, a * g(a) becomes a, and [a, f(a)] becomes a, whose readers are sliced to what is
+left.
+"""
+
+from dataclasses import replace
+
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.removal import Unsliceable, without_part
+from prune_mi.graph.traits import CONCATENATIONS
+from prune_mi.graph.unit import Unit, UnitKind, make_unit, show_shape
+
+_ROLES: dict[str, tuple[UnitKind, str, str]] = {
+    "Add": ("branch", "branch", "shortcut"),
+    "Multiply": ("gate", "gate", "gated"),
+}
+
+
+def is_join(graph: LayerGraph, node: Node) -> bool:
+    """Whether a call joins tensors of which one can go."""
+    kind = graph.layer_of(node).class_name
+    return len(set(node.inputs)) > 1 and (kind in _ROLES or kind in CONCATENATIONS)
+
+
+def join_units(graph: LayerGraph, join: Node) -> list[Unit]:
+    """The units of one join.
+
+    An input that nothing is computed for alone is an identity shortcut: dropping it saves nothing.
+    """
+    exclusive = [only_feeding(graph, join, index) for index in range(len(join.inputs))]
+    if graph.layer_of(join).class_name in CONCATENATIONS:
+        return _parts(graph, join, exclusive)
+    return _terms(graph, join, exclusive)
+
+
+def _terms(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> list[Unit]:
+    """The inputs of a sum or a product: a + b without b is a."""
+    after = TensorRef(join.name)
+    kind, heavy, light = _ROLES[graph.layer_of(join).class_name]
+    heaviest = max(range(len(exclusive)), key=lambda index: len(exclusive[index]))
+    units: list[Unit] = []
+    for index, names in enumerate(exclusive):
+        others = [ref for place, ref in enumerate(join.inputs) if place != index]
+        reason = None
+        if not names:
+            continue
+        if len(join.inputs) > 2 and not isinstance(join.args[0], list | tuple):
+            reason = f"{join.name!r} does not read a list of tensors"
+        elif any(graph.spec(ref).shape != graph.spec(after).shape for ref in others):
+            whole, left = graph.spec(after).shape, graph.spec(others[0]).shape
+            reason = f"what is left would be {show_shape(left)}, not {show_shape(whole)}"
+        role = heavy if index == heaviest else light
+        if any(unit.name == f"{join.name}/{role}" for unit in units):
+            role = f"{role}_{index + 1}"
+        going = (*names, join.name) if len(join.inputs) == 2 else names
+        name = f"{join.name}/{role}"
+        units.append(make_unit(graph, name, kind, going, others[0], after, reason, index))
+    return units
+
+
+def _parts(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> list[Unit]:
+    """The inputs of a concatenation; what reads it must bear to be sliced."""
+    after, whole = TensorRef(join.name), graph_cost(graph)
+    units = []
+    for index, names in enumerate(exclusive):
+        if not names:
+            continue
+        outcome = without_part(graph, join, index)
+        reason = outcome.reason if isinstance(outcome, Unsliceable) else None
+        going = (*names, join.name) if len(join.inputs) == 2 else names
+        name = f"{join.name}/part_{index + 1}"
+        unit = make_unit(graph, name, "part", going, after, after, reason, index)
+        if not isinstance(outcome, Unsliceable):  # the readers' slices go with it
+            left = graph_cost(outcome)
+            unit = replace(unit, num_params=whole.num_params - left.num_params)
+            unit = replace(unit, macs=whole.macs - left.macs)
+        units.append(unit)
+    return units
+
+
+def only_feeding(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:
+    """The calls that nothing but one input of `join` depends on, in graph order."""
+    needed = {ref.node for ref in graph.outputs}
+    for node in reversed(graph.nodes):
+        if node.name not in needed:
+            continue
+        for place, ref in enumerate(node.inputs):
+            if node.name != join.name or place != index:
+                needed.add(ref.node)
+    upstream = {join.inputs[index].node}
+    for node in reversed(graph.nodes):
+        if node.name in upstream:
+            upstream.update(ref.node for ref in node.inputs)
+    return tuple(
+        node.name
+        for node in graph.nodes
+        if node.name in upstream and node.name not in needed and node.inputs
+    )

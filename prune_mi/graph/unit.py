@@ -1,0 +1,75 @@
+"""A unit: what can go without breaking the network, or the reason why it cannot."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prune_mi.graph.cost import node_macs
+from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
+
+UnitKind = Literal["branch", "gate", "part", "run", "layer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What may go, or why it may not.
+
+    Attributes:
+        name: `add_3/branch`, or the name of its first layer.
+        kind: `branch` of an addition, `gate` of a product, `part` of a concatenation, `run` of
+            layers, single `layer`.
+        nodes: The calls that would go, in order.
+        before, after: The tensor that stays and the one that it stands in for; for a part, both are
+            the concatenation.
+        position: For units at a join, the place among its inputs.
+        reason: Why it cannot go, or None where it can.
+        num_params: Weights that would go, those of layers still called elsewhere not counted.
+        macs: Multiply-accumulates that would go.
+    """
+
+    name: str
+    kind: UnitKind
+    nodes: tuple[str, ...]
+    before: TensorRef
+    after: TensorRef
+    position: int | None
+    reason: str | None
+    num_params: int
+    macs: int
+
+
+def make_unit(
+    graph: LayerGraph,
+    name: str,
+    kind: UnitKind,
+    nodes: tuple[str, ...],
+    before: TensorRef,
+    after: TensorRef,
+    reason: str | None,
+    position: int | None = None,
+) -> Unit:
+    """A unit with what its calls cost."""
+    going = set(nodes)
+    staying = {node.layer for node in graph.nodes if node.name not in going}
+    layers = {graph.node_by_name[each].layer for each in nodes} - staying
+    return Unit(
+        name=name,
+        kind=kind,
+        nodes=nodes,
+        before=before,
+        after=after,
+        position=position,
+        reason=reason,
+        num_params=sum(graph.layers[layer].num_params for layer in layers),
+        macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
+    )
+
+
+def sole_reader(graph: LayerGraph, ref: TensorRef) -> Node | None:
+    """The one call that reads a tensor, where there is just one and it is no output."""
+    readers = graph.consumers.get(ref, ())
+    return readers[0] if len(readers) == 1 and ref not in graph.outputs else None
+
+
+def show_shape(shape: Shape) -> str:
+    """`32x32x16`, the batch left out."""
+    return "x".join("?" if axis is None else str(axis) for axis in shape[1:]) or "a scalar"
