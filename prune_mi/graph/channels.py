@@ -18,6 +18,7 @@ from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
 from prune_mi.graph.traits import (
     CONCATENATIONS,
+    DEPTHWISE,
     JOINS,
     POOLINGS,
     RESIZINGS,
@@ -33,7 +34,6 @@ _INPUT_AXIS = {
     **{f"DepthwiseConv{rank}D": -2 for rank in (1, 2)},
     "Dense": -2,
 }
-_DEPTHWISE = frozenset({"DepthwiseConv1D", "DepthwiseConv2D"})
 _PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
 
 
@@ -88,6 +88,8 @@ def drop_channels(
             if isinstance(passed, Unsliceable):
                 return passed
             layer, mask = passed
+            if layer is not None and layer.name in graph.protected:
+                return Unsliceable(f"{layer.name!r}, which reads it, is protected")
             if layer is not None:
                 if graph.calls_of(node.layer) > 1:
                     return Unsliceable(f"{node.layer!r}, which reads it, is called more than once")
@@ -167,7 +169,7 @@ def _kernel(layer: LayerDef, mask: ChannelMask, shape: Shape) -> Passed | Unslic
         return Unsliceable(f"{layer.name!r}, a {kind} that reads it, has a kernel of another kind")
     if mask.axis != channel_axis(layer, len(shape)):
         return Unsliceable(f"{layer.name!r}, which reads it, takes another axis for its channels")
-    if kind not in _DEPTHWISE and layer.config.get("groups", 1) != 1:
+    if kind not in DEPTHWISE and layer.config.get("groups", 1) != 1:
         return Unsliceable(f"{layer.name!r}, which reads it, convolves in groups")
     handed = np.repeat(mask.keep, int(layer.config.get("depth_multiplier", 1)))
     weights = []
@@ -176,11 +178,11 @@ def _kernel(layer: LayerDef, mask: ChannelMask, shape: Shape) -> Passed | Unslic
             weight = np.compress(handed, weight, axis=-2)
         elif name.endswith("kernel"):
             weight = np.compress(mask.keep, weight, axis=_INPUT_AXIS[kind])
-        elif kind in _DEPTHWISE:
+        elif kind in DEPTHWISE:
             weight = np.compress(handed, weight)
         weights.append(read_only(weight))
     sliced = _with_weights(layer, weights)
-    return sliced, ChannelMask(mask.axis, handed) if kind in _DEPTHWISE else None
+    return sliced, ChannelMask(mask.axis, handed) if kind in DEPTHWISE else None
 
 
 def _per_channel(layer: LayerDef, mask: ChannelMask, rank: int) -> Passed | Unsliceable:

@@ -114,6 +114,8 @@ class LayerGraph:
         outputs: The tensors returned.
         input_structure, output_structure: Keras's nesting of the two (a list, a dict or one
             tensor), kept so that a built model is called as the original was.
+        protected: Layers that no edit may take away or narrow.
+        frozen: Layers whose weights stay as they are, whatever their own `trainable` says.
     """
 
     name: str
@@ -123,6 +125,8 @@ class LayerGraph:
     outputs: tuple[TensorRef, ...]
     input_structure: Any = field(default=None)
     output_structure: Any = field(default=None)
+    protected: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
 
     @cached_property
     def node_by_name(self) -> Mapping[str, Node]:

@@ -50,6 +50,16 @@ SUMS = frozenset({"Add", "Subtract"})
 PRODUCTS = frozenset({"Multiply", "Divide", "TrueDivide"})
 JOINS = frozenset({*SUMS, *PRODUCTS, "Average", "Maximum", "Minimum"})
 CONCATENATIONS = frozenset({"Concatenate"})
+DEPTHWISE = frozenset({"DepthwiseConv1D", "DepthwiseConv2D"})
+NARROWABLE = frozenset(
+    {
+        "Dense",
+        *(f"Conv{rank}D" for rank in (1, 2, 3)),
+        *(f"Conv{rank}DTranspose" for rank in (1, 2, 3)),
+        *(f"SeparableConv{rank}D" for rank in (1, 2)),
+        *DEPTHWISE,
+    }
+)
 NORMALIZATIONS = frozenset(
     {
         *("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"),

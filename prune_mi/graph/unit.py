@@ -47,8 +47,11 @@ def make_unit(
     reason: str | None,
     position: int | None = None,
 ) -> Unit:
-    """A unit with what its calls cost."""
+    """A unit with what its calls cost; one with a protected layer cannot go."""
     going = set(nodes)
+    protected = [each for each in nodes if graph.node_by_name[each].layer in graph.protected]
+    if protected and reason is None:
+        reason = f"{graph.node_by_name[protected[0]].layer!r} is protected"
     staying = {node.layer for node in graph.nodes if node.name not in going}
     layers = {graph.node_by_name[each].layer for each in nodes} - staying
     return Unit(

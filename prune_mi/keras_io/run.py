@@ -8,7 +8,7 @@ import keras
 from keras import tree
 
 from prune_mi.graph.edit import changed_nodes, with_config
-from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.keras_io.build import build_model
 
 
@@ -46,22 +46,37 @@ class GraphRunner:
         """The outputs of an edited graph.
 
         Args:
-            edited: The graph after deletions; it has no layer that is not the graph's own.
+            edited: The graph after deletions; its layers are the graph's own, some of them perhaps
+                with fewer weights.
             known: What `run` returned; only what the edit changes is computed again.
         """
         changed: dict[TensorRef, Any] = {}
         values = ChainMap(changed, dict(known))
         for node in changed_nodes(self._graph, edited):
-            changed.update(self._call(node, values))
+            layer = edited.layers[node.layer]
+            own = layer is self._graph.layers[node.layer]
+            changed.update(self._call(node, values, None if own else layer))
         return tuple(values[ref] for ref in edited.outputs)
 
-    def _call(self, node: Node, values: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
+    def _call(
+        self, node: Node, values: Mapping[TensorRef, Any], sliced: LayerDef | None = None
+    ) -> dict[TensorRef, Any]:
         """The outputs of one call."""
         args, kwargs = (_filled_in(each, values) for each in (node.args, node.kwargs))
         if node.layer in self._trained:
             kwargs["training"] = True
-        outputs = tree.flatten(self._built[node.layer](*args, **kwargs))
+        layer = self._built[node.layer] if sliced is None else _made(sliced, args[0])
+        outputs = tree.flatten(layer(*args, **kwargs))
         return {TensorRef(node.name, index): each for index, each in enumerate(outputs)}
+
+
+def _made(layer: LayerDef, example: Any) -> Any:
+    """A layer of its own, built for inputs like `example`; frozen ones too learn from a batch."""
+    made = keras.saving.deserialize_keras_object(dict(layer.serialized))
+    made.trainable = True
+    made.build(example.shape)
+    made.set_weights(list(layer.weights))
+    return made
 
 
 def _filled_in(structure: Any, values: Mapping[TensorRef, Any]) -> Any:

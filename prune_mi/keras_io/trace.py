@@ -1,64 +1,117 @@
 """Model to graph: a built Keras model as a `LayerGraph`.
 
 The graph is read from the model's own configuration, which names every call with its arguments,
-operations made by `a + b` or `keras.ops` included (`model.layers` hides those).
+operations made by `a + b` or `keras.ops` included (`model.layers` hides those). Models inside the
+model are laid out flat.
 """
 
-import itertools
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from prune_mi.errors import ModelError
-from prune_mi.graph.edit import read_only
+from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.graph.validate import validate_graph
+from prune_mi.keras_io.keras_config import nesting, ref_list, tensor_ref, to_refs
 
 
 def trace_model(model: keras.Model) -> LayerGraph:
     """Reads a Functional or Sequential model.
+
+    A layer of an inner model keeps its name, unless another layer has that already: then the inner
+    model's name goes before it. A model that is called twice shares its layers.
 
     Raises:
         ModelError: If the model is not built, or is a subclass whose graph only its code knows.
     """
     functional = _as_functional(model)
     config = functional.get_config()
-    operations = {operation.name: operation for operation in functional.operations}
-    layers: dict[str, LayerDef] = {}
-    calls: list[Node] = []
-    for entry in config["layers"]:
-        name = entry["name"]
-        operation = operations[name]
-        if isinstance(operation, keras.Model):
-            raise ModelError(
-                f"the model contains another model, {name!r}; expected a flat model. Rebuild it by "
-                "calling the inner model's layers one by one"
-            )
-        layers[name] = _layer_def(name, entry, operation)
-        inbound = entry["inbound_nodes"] or [{"args": [], "kwargs": {}}]
-        for index, call in enumerate(inbound):
-            outputs = _relevant_calls(functional, operation)[index].outputs
-            calls.append(
-                Node(
-                    name=name if index == 0 else f"{name}:{index}",
-                    layer=name,
-                    args=tuple(_to_refs(call["args"])),
-                    kwargs=_to_refs(call["kwargs"]),
-                    outputs=tuple(TensorSpec(tuple(out.shape), str(out.dtype)) for out in outputs),
-                )
-            )
+    tracer = _Tracer(taken={operation.name for operation in functional.operations})
+    outputs = tracer.read(functional, fed=None)
     graph = LayerGraph(
         name=functional.name,
-        layers=layers,
-        nodes=_in_topological_order(calls),
-        inputs=tuple(_ref_list(config["input_layers"])),
-        outputs=tuple(_ref_list(config["output_layers"])),
-        input_structure=_structure(config["input_layers"]),
-        output_structure=_structure(config["output_layers"]),
+        layers=tracer.layers,
+        nodes=tuple(tracer.nodes),
+        inputs=tuple(ref_list(config["input_layers"])),
+        outputs=tuple(outputs),
+        input_structure=nesting(config["input_layers"]),
+        output_structure=nesting(config["output_layers"]),
     )
-    return validate_graph(graph)
+    return without_dead_nodes(graph)
+
+
+class _Tracer:
+    """Collects the calls of a model and of those inside it.
+
+    Args:
+        taken: Names of the outermost model, which its layers keep.
+    """
+
+    def __init__(self, taken: set[str]) -> None:
+        self.layers: dict[str, LayerDef] = {}
+        self.nodes: list[Node] = []
+        self._taken = taken
+        self._names: dict[int, str] = {}
+        self._calls: Counter[str] = Counter()
+
+    def read(
+        self, functional: Any, fed: Mapping[TensorRef, TensorRef] | None
+    ) -> tuple[TensorRef, ...]:
+        """Adds a model's calls.
+
+        Args:
+            functional: The model.
+            fed: What an inner model's inputs are fed with; None for the outermost model.
+
+        Returns:
+            The tensors that it yields.
+        """
+        config = functional.get_config()
+        operations = {operation.name: operation for operation in functional.operations}
+        entries = {entry["name"]: entry for entry in config["layers"]}
+        found = dict(fed or {})
+        for call in _in_topological_order(_raw_calls(config, functional, operations)):
+            if not call.inputs and fed is not None:
+                continue  # an inner model's input layer: `fed` stands for it
+            operation = operations[call.layer]
+            moved = call.with_inputs(found.__getitem__)
+            if isinstance(operation, keras.Model):
+                inner = _as_functional(operation)
+                outputs = self.read(inner, _feeding(inner, moved))
+            else:
+                name = self._name(operation, functional.name if fed is not None else None)
+                if name not in self.layers:
+                    self.layers[name] = _layer_def(name, entries[call.layer], operation)
+                outputs = self._add(replace(moved, layer=name))
+            found |= {TensorRef(call.name, place): ref for place, ref in enumerate(outputs)}
+        return tuple(found[ref] for ref in ref_list(config["output_layers"]))
+
+    def _add(self, call: Node) -> tuple[TensorRef, ...]:
+        count = self._calls[call.layer]
+        name = call.layer if count == 0 else f"{call.layer}:{count}"
+        self._calls[call.layer] += 1
+        self.nodes.append(replace(call, name=name))
+        return tuple(TensorRef(name, place) for place in range(len(call.outputs)))
+
+    def _name(self, operation: Any, inside: str | None) -> str:
+        """A layer's name, the same for each of its calls and no other layer's."""
+        if inside is None:
+            return str(operation.name)
+        if id(operation) not in self._names:
+            name = operation.name
+            if name in self._taken:
+                name = f"{inside}_{name}"
+            stem, number = name, 1
+            while name in self._taken:
+                number += 1
+                name = f"{stem}_{number}"
+            self._taken.add(name)
+            self._names[id(operation)] = name
+        return self._names[id(operation)]
 
 
 def read_weights(model: keras.Model, graph: LayerGraph) -> dict[str, tuple[np.ndarray, ...]]:
@@ -101,6 +154,35 @@ def _as_functional(model: keras.Model) -> Any:
     return model
 
 
+def _raw_calls(
+    config: Mapping[str, Any], functional: Any, operations: Mapping[str, Any]
+) -> list[Node]:
+    """The calls as the configuration lists them, inner models as calls of one layer."""
+    calls = []
+    for entry in config["layers"]:
+        name = entry["name"]
+        for index, call in enumerate(entry["inbound_nodes"] or [{"args": [], "kwargs": {}}]):
+            outputs = _relevant_calls(functional, operations[name])[index].outputs
+            calls.append(
+                Node(
+                    name=name if index == 0 else f"{name}:{index}",
+                    layer=name,
+                    args=tuple(to_refs(call["args"])),
+                    kwargs=to_refs(call["kwargs"]),
+                    outputs=tuple(TensorSpec(tuple(out.shape), str(out.dtype)) for out in outputs),
+                )
+            )
+    return calls
+
+
+def _feeding(inner: Any, call: Node) -> dict[TensorRef, TensorRef]:
+    """Which tensor stands for which input of an inner model."""
+    inputs, given = inner.get_config()["input_layers"], call.args[0]
+    if isinstance(inputs, Mapping) and isinstance(given, Mapping):
+        return {tensor_ref(inputs[key]): given[key] for key in inputs}
+    return dict(zip(ref_list(inputs), call.inputs, strict=True))
+
+
 def _layer_def(name: str, entry: Mapping[str, Any], operation: Any) -> LayerDef:
     serialized = {
         key: value for key, value in entry.items() if key not in ("inbound_nodes", "name")
@@ -139,47 +221,3 @@ def _in_topological_order(calls: list[Node]) -> tuple[Node, ...]:
             raise ModelError(f"the model's graph has a cycle through {later[0].name!r}")
         waiting = later
     return tuple(ordered)
-
-
-def _to_refs(value: Any) -> Any:
-    """Replaces Keras's serialized tensors by `TensorRef`s, and its wrapped tuples by tuples."""
-    if isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            return _ref(value["config"]["keras_history"])
-        if value.get("class_name") == "__tuple__":
-            return tuple(_to_refs(item) for item in value["items"])
-        return {key: _to_refs(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_to_refs(item) for item in value)
-    return value
-
-
-def _ref(history: Any) -> TensorRef:
-    layer, call, index = history[:3]
-    return TensorRef(layer if call == 0 else f"{layer}:{call}", index)
-
-
-def _ref_list(layers: Any) -> list[TensorRef]:
-    if isinstance(layers, Mapping):
-        return [ref for value in layers.values() for ref in _ref_list(value)]
-    if layers and isinstance(layers[0], str):
-        return [_ref(layers)]
-    return [ref for value in layers for ref in _ref_list(value)]
-
-
-def _structure(layers: Any) -> Any:
-    """The nesting of inputs or outputs with indices into the flat list as its leaves.
-
-    A list of one tensor is that tensor: Keras calls both alike, and warns of the list.
-    """
-    counter = itertools.count()
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: walk(item) for key, item in value.items()}
-        if value and isinstance(value[0], str):
-            return next(counter)
-        return [walk(item) for item in value]
-
-    nested = walk(layers)
-    return nested[0] if isinstance(nested, list) and len(nested) == 1 else nested

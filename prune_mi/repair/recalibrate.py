@@ -28,10 +28,13 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         batches: Scaled images in batches of equal size, float `(batch, ...)`.
 
     Returns:
-        The graph with new moving statistics; the same graph if it has no batch norm.
+        The graph with new moving statistics, frozen layers as they were; the same graph if there is
+        nothing to recalibrate.
     """
     names = [
-        name for name, layer in graph.layers.items() if layer.class_name == "BatchNormalization"
+        name
+        for name, layer in graph.layers.items()
+        if layer.class_name == "BatchNormalization" and name not in graph.frozen
     ]
     if not names:
         return graph

@@ -3,9 +3,10 @@
 Where a consumer computed Y = X W + b from the old tensor X, and now reads X', its kernel becomes
 the ridge solution that starts from the old one,
 
-    W' = W + (P^T P + s I)^-1 P^T (Q - P) W,   P = [X' 1], Q = [X 1], a convolution window a row,
+    W' = W + (P^T P + s I)^-1 P^T (Q V - P W),  P = [X' 1], Q = [X 1], a convolution window a row,
 
-over a sample of positions of the calibration images; s is a small share of P^T P's mean diagonal.
+over a sample of positions of the calibration images; V is the old kernel, W the same without the
+rows of channels that are gone, s a small share of P^T P's mean diagonal.
 No gradient and no label is needed. Consumers are refitted in graph order, each on what the refitted
 ones before it now yield.
 
@@ -57,7 +58,8 @@ def refit_consumers(
     before = _inputs_of(old, names, images)
     for name, old_inputs in zip(names, before, strict=True):
         (new_inputs,) = _inputs_of(new, (name,), images)
-        new = _refit(new, name, old_inputs, new_inputs, rng)
+        kernel = old.layer_of(old.node_by_name[name]).weights[0]
+        new = _refit(new, name, kernel, old_inputs, new_inputs, rng)
     return new
 
 
@@ -86,6 +88,7 @@ def _is_refittable(graph: LayerGraph, node: Node) -> bool:
     layer = graph.layer_of(node)
     return (
         layer.class_name in _REFITTABLE
+        and layer.name not in graph.frozen
         and layer.weight_names[0] == "kernel"
         and graph.calls_of(layer.name) == 1
         and layer.config.get("groups", 1) == 1
@@ -113,6 +116,7 @@ def _inputs_of(graph: LayerGraph, names: Sequence[str], images: np.ndarray) -> l
 def _refit(
     graph: LayerGraph,
     name: str,
+    old_kernel: np.ndarray,
     old_inputs: np.ndarray,
     new_inputs: np.ndarray,
     rng: np.random.Generator,
@@ -122,11 +126,13 @@ def _refit(
     weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
     if biases:
         weights = np.concatenate([weights, biases[0][None].astype(np.float64)])
-    old_rows, new_rows = (_windows(layer.config, kernel, each) for each in (old_inputs, new_inputs))
+    old_rows = _windows(layer.config, old_kernel, old_inputs)
+    new_rows = _windows(layer.config, kernel, new_inputs)
     if len(new_rows) > _MAX_ROWS:
         chosen = rng.choice(len(new_rows), _MAX_ROWS, replace=False)
         old_rows, new_rows = old_rows[chosen], new_rows[chosen]
-    change = (old_rows - new_rows).astype(np.float64) @ weights[: old_rows.shape[1]]
+    target = old_rows @ old_kernel.reshape(-1, old_kernel.shape[-1])
+    change = (target - new_rows @ weights[: new_rows.shape[1]]).astype(np.float64)
     design = new_rows.astype(np.float64)
     if biases:
         design = np.concatenate([design, np.ones((len(design), 1))], axis=1)

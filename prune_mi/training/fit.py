@@ -87,6 +87,8 @@ def train(
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, _BATCH_NORM_MOMENTUM)
+        if layer.name in graph.frozen:
+            layer.trainable = False
     optimizer = keras.optimizers.Adam(plan.learning_rate)
     optimizer.build(model.trainable_variables)  # or TensorFlow traces the step twice
     model.compile(
