@@ -141,6 +141,13 @@ class GraphBuilder:
         shape = (*self.shape(inputs[0])[:-1], width)
         return self._add("Concatenate", "concat", (list(inputs),), shape, axis=-1)
 
+    def multiply(self, x: TensorRef, gate: TensorRef) -> TensorRef:
+        return self._add("Multiply", "multiply", ([x, gate],), self.shape(x))
+
+    def flatten(self, x: TensorRef) -> TensorRef:
+        size = int(np.prod([int(axis or 0) for axis in self.shape(x)[1:]]))
+        return self._add("Flatten", "flatten", (x,), (None, size))
+
     def conv_block(self, x: TensorRef, filters: int, *, strides: int = 1) -> TensorRef:
         """Conv, batch norm, ReLU."""
         return self.relu(self.norm(self.conv(x, filters, strides=strides)))
@@ -245,6 +252,31 @@ def multi_output(*, seed: int = 0, prefix: str = "") -> LayerGraph:
     return net.graph(x, net.dense(pooled, 2), net.dense(pooled, 5))
 
 
+def dense_block(*, seed: int = 0, prefix: str = "") -> LayerGraph:
+    """Two layers of a densely connected block, in its order of norm, ReLU, convolution."""
+    net = GraphBuilder(seed=seed, prefix=prefix)
+    x = net.conv(net.input, 4)
+    for _ in range(2):
+        x = net.concat(x, net.conv(net.relu(net.norm(x)), 3))
+    return net.graph(net.head(net.conv(net.relu(net.norm(x)), 5, 1)))
+
+
+def inception(*, seed: int = 0, prefix: str = "") -> LayerGraph:
+    """Parallel branches that a flattening and a depthwise convolution read."""
+    net = GraphBuilder((4, 4, 2), seed=seed, prefix=prefix)
+    x = net.conv(net.input, 3)
+    x = net.concat(net.conv(x, 2, 1), net.conv(net.conv(x, 2, 1), 4), net.conv(x, 3, 5))
+    return net.graph(net.dense(net.flatten(net.relu(net.depthwise(x)))))
+
+
+def squeeze_excite(*, seed: int = 0, prefix: str = "") -> LayerGraph:
+    """A convolution that one value a channel gates."""
+    net = GraphBuilder(seed=seed, prefix=prefix)
+    x = net.relu(net.conv(net.input, 6))
+    gate = net.dense(net.relu(net.dense(net.squeeze(x), 2)), 6)
+    return net.graph(net.head(net.multiply(x, gate)))
+
+
 def residual_tower(num_blocks: int = 6) -> LayerGraph:
     """Residual blocks that all differ in width, so that no two removals give the same net."""
     net = GraphBuilder()
@@ -267,6 +299,9 @@ GRAPHS: dict[str, Callable[..., LayerGraph]] = {
         three_branches,
         broadcast,
         multi_output,
+        dense_block,
+        inception,
+        squeeze_excite,
     )
 }
 
