@@ -60,9 +60,7 @@ def test_layers_are_chosen_by_whole_names() -> None:
 
 
 def test_a_pattern_must_match_and_be_a_pattern() -> None:
-    with pytest.raises(
-        ConfigError, match=r"is .conv1., .* no layer; .* nearest are conv_1"
-    ):
+    with pytest.raises(ConfigError, match=r"is .conv1., .* no layer; .* nearest are conv_1"):
         matching_layers(("conv_1", "bn_1"), ["conv1"], option="--freeze")
     with pytest.raises(ConfigError, match=r"--protect is '\(', which is no regular expression"):
         matching_layers(("conv_1",), ["("], option="--protect")

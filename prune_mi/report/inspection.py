@@ -1,0 +1,139 @@
+"""What `prune-mi inspect` shows: every layer, every unit that can go, and the totals."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from prune_mi.graph.inspection import Inspection, LayerRow
+from prune_mi.graph.ir import Shape
+from prune_mi.graph.unit import Unit
+from prune_mi.records import Cost
+from prune_mi.report.wording import count_text, printable, quantity_text
+
+_STYLES = {"removable": "green", "coupled": "cyan", "fixed": "", "protected": "yellow"}
+
+
+def print_inspection(inspection: Inspection, console: Console) -> None:
+    """Prints the layers, the units and the totals."""
+    console.print(_layers(inspection))
+    console.print(_units(inspection))
+    total = inspection.total
+    share = inspection.removable_macs / max(total.macs, 1)
+    removable = sum(row.unit is not None for row in inspection.layers)
+    console.print(
+        f"{count_text(total.num_layers)} layers, {count_text(total.num_params)} params, "
+        f"{quantity_text(total.macs)} MACs; {inspection.num_removable} units can go, with "
+        f"{removable} layers and {share:.1%} of the MACs between them.",
+        highlight=False,
+    )
+
+
+def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
+    """Plain JSON values: `layers`, `units`, `width_groups`, `total`."""
+    return {
+        "layers": [_layer_dict(row) for row in inspection.layers],
+        "units": [_unit_dict(unit, inspection.total) for unit in inspection.units],
+        "width_groups": [
+            {
+                "producers": list(group.producers),
+                "consumers": list(group.consumers),
+                "num_channels": group.num_channels,
+                "multiple_of": group.multiple_of,
+                "reason": group.reason,
+            }
+            for group in inspection.widths
+        ],
+        "total": {
+            "num_layers": inspection.total.num_layers,
+            "num_params": inspection.total.num_params,
+            "macs": inspection.total.macs,
+            "num_removable_units": inspection.num_removable,
+            "removable_macs": inspection.removable_macs,
+        },
+    }
+
+
+def _layers(inspection: Inspection) -> Table:
+    table = _table("Layers")
+    for heading in ("layer", "class", "output"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("params", "MACs", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for row in inspection.layers:
+        calls = f" x{row.num_calls}" if row.num_calls > 1 else ""
+        status = f"{row.status}, frozen" if row.frozen else row.status
+        table.add_row(
+            printable(row.name) + calls,
+            printable(row.class_name),
+            _shape(row.output_shape),
+            count_text(row.num_params) if row.num_params else "",
+            quantity_text(row.macs) if row.macs else "",
+            f"{row.macs_share:.1%}" if row.macs else "",
+            Text(status, style=_STYLES[row.status]),
+            printable(row.reason),
+        )
+    return table
+
+
+def _units(inspection: Inspection) -> Table:
+    """All units but single layers that cost nothing: the table of layers has those."""
+    table = _table("Units")
+    for heading in ("unit", "kind"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("layers", "params", "MACs", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("can go", overflow="fold")
+    for unit in inspection.units:
+        if unit.kind == "layer" and not unit.macs:
+            continue
+        table.add_row(
+            printable(unit.name),
+            unit.kind,
+            str(len(unit.nodes)),
+            count_text(unit.num_params),
+            quantity_text(unit.macs),
+            f"{unit.macs / max(inspection.total.macs, 1):.1%}",
+            Text("yes", style="green") if unit.reason is None else f"no: {printable(unit.reason)}",
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _layer_dict(row: LayerRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "class_name": row.class_name,
+        "output_shape": list(row.output_shape),
+        "num_calls": row.num_calls,
+        "num_params": row.num_params,
+        "macs": row.macs,
+        "macs_share": row.macs_share,
+        "status": row.status,
+        "frozen": row.frozen,
+        "unit": row.unit,
+        "reason": row.reason,
+    }
+
+
+def _unit_dict(unit: Unit, total: Cost) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "kind": unit.kind,
+        "layers": list(unit.nodes),
+        "num_params": unit.num_params,
+        "macs": unit.macs,
+        "macs_share": unit.macs / max(total.macs, 1),
+        "removable": unit.reason is None,
+        "reason": unit.reason,
+    }
+
+
+def _shape(shape: Shape) -> str:
+    return "x".join("?" if axis is None else str(axis) for axis in shape) or "scalar"

@@ -1,0 +1,111 @@
+"""Every architecture of keras.applications: traced, counted, taken apart and built again."""
+
+import keras
+import numpy as np
+import pytest
+from keras import tree
+
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.units import removable_units
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.trace import trace_model
+
+pytestmark = pytest.mark.slow
+
+# What each accepts at least, or where less would leave an image of no size.
+_SIZES = {
+    "InceptionV3": 75,
+    "InceptionResNetV2": 75,
+    "Xception": 71,
+    "NASNetLarge": 96,
+    "NASNetMobile": 64,
+}
+_SMALLEST = 64
+_MOST_REMOVALS = 3
+
+ARCHITECTURES = sorted(
+    name
+    for name in dir(keras.applications)
+    if name[0].isupper() and callable(getattr(keras.applications, name))
+)
+
+
+def _model(name: str) -> keras.Model:
+    size = _SIZES.get(name, _SMALLEST)
+    keras.utils.set_random_seed(0)
+    make = getattr(keras.applications, name)
+    return make(
+        weights=None,
+        input_shape=(size, size, 3),
+        classes=10,
+        classifier_activation=None,
+        include_top=True,
+    )
+
+
+def _images(model: keras.Model, count: int = 2) -> np.ndarray:
+    shape = model.input_shape[1:]
+    return np.random.default_rng(0).uniform(0, 255, (count, *shape)).astype("float32")
+
+
+def _outputs(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    (outputs,) = tree.flatten(model(images, training=False))
+    return np.asarray(outputs)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture(name: str) -> None:
+    model = _model(name)
+    graph = trace_model(model)
+    images = _images(model)
+    expected = _outputs(model, images)
+    received = _outputs(build_model(graph), images)
+    scale = np.abs(expected).max()
+    assert np.abs(received - expected).max() <= 1e-5 * scale
+    cost = graph_cost(graph)
+    assert cost.num_params == model.count_params()
+    assert cost.macs == pytest.approx(_profiled_macs(model), rel=0.01)
+    units = [unit for unit in removable_units(graph) if unit.macs > 0]
+    assert units
+    for unit in np.random.default_rng(0).permutation(len(units))[:_MOST_REMOVALS]:
+        _runs(remove_unit(graph, units[unit]), images)
+
+
+def _runs(graph: LayerGraph, images: np.ndarray) -> None:
+    model = build_model(graph)
+    outputs = _outputs(model, images)
+    assert outputs.shape == (len(images), 10)
+    assert np.isfinite(outputs).all()
+    assert graph_cost(graph).num_params == model.count_params()
+
+
+def _profiled_macs(model: keras.Model) -> int:
+    """Multiply-accumulates of convolutions and products of matrices, as TensorFlow counts them."""
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    graph = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec).graph
+    operations = [
+        "Conv2D",
+        "DepthwiseConv2dNative",
+        "MatMul",
+        "BatchMatMulV2",
+        "Conv2DBackpropInput",
+    ]
+    builder = tf.compat.v1.profiler.ProfileOptionBuilder
+    options = builder(builder.float_operation()).with_empty_output().build()
+    run = tf.compat.v1.RunMetadata()
+    profile = tf.compat.v1.profiler.profile(graph, run_meta=run, cmd="op", options=options)
+    floats = {child.name: child.total_float_ops for child in _walk(profile)}
+    return sum(floats.get(each, 0) for each in operations) // 2
+
+
+def _walk(profile: object) -> list[object]:
+    found, left = [], list(profile.children)
+    while left:
+        node = left.pop()
+        found.append(node)
+        left.extend(node.children)
+    return found
