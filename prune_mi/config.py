@@ -99,7 +99,7 @@ class OptimizeSettings(_Settings):
         children: Children proposed and screened a generation.
         trained_children: How many of them get a long training, after a heat for up to three times
             as many; None takes one a worker.
-        morphs: Morphisms a child at most; None takes one for every four units that can go, but no
+        morphs: Morphisms a child at most; None takes one for every three units that can go, but no
             fewer than 5.
         child_epochs: Passes over the training images a child; a budget may shorten them.
         final_epochs: The same for the winner's final training.
