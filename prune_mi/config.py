@@ -74,7 +74,7 @@ class TrainingSettings(_Settings):
     Attributes:
         batch_size: Images a step.
         learning_rate: Peak of the cosine schedule of Adam; None goes by how badly the deletion
-            hurt: 8e-3 times the accuracy lost before training, between 2e-4 and 3e-3.
+            hurt and by the size of the weights.
         distillation: Weight of the original model's outputs in the loss, 0 to 1; the rest is the
             labels' cross-entropy.
         temperature: Softens both outputs in the distillation term.
