@@ -74,7 +74,7 @@ class TrainingSettings(_Settings):
     Attributes:
         batch_size: Images a step.
         learning_rate: Peak of the cosine schedule of Adam; None goes by how badly the deletion
-            hurt: 8e-3 times the accuracy lost before training, between 2e-4 and 3e-3.
+            hurt and by the size of the weights.
         distillation: Weight of the original model's outputs in the loss, 0 to 1; the rest is the
             labels' cross-entropy.
         temperature: Softens both outputs in the distillation term.
@@ -99,7 +99,7 @@ class OptimizeSettings(_Settings):
         children: Children proposed and screened a generation.
         trained_children: How many of them get a long training, after a heat for up to three times
             as many; None takes one a worker.
-        morphs: Morphisms a child at most; None takes one for every four units that can go, but no
+        morphs: Morphisms a child at most; None takes one for every three units that can go, but no
             fewer than 5.
         child_epochs: Passes over the training images a child; a budget may shorten them.
         final_epochs: The same for the winner's final training.

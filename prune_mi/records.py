@@ -59,6 +59,16 @@ class MorphRecord:
     layers: tuple[str, ...]
     reason: str
 
+    @property
+    def is_removal(self) -> bool:
+        """Whether layers went."""
+        return self.kind.startswith("remove")
+
+    @property
+    def is_insertion(self) -> bool:
+        """Whether layers came."""
+        return self.kind.startswith("insert")
+
 
 @dataclass(frozen=True, slots=True)
 class ChildRecord:

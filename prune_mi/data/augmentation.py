@@ -1,24 +1,29 @@
 """Random flips and shifts of image batches."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
+Fill = Literal["edge", "zero"]
+
 
 def augment(
-    batch: np.ndarray, *, rng: np.random.Generator, flip: bool, max_shift: int
+    batch: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    flip: bool,
+    max_shift: int,
+    fill: Fill = "edge",
 ) -> np.ndarray:
     """Mirrors each image with probability 1/2 and shifts it, each image on its own.
-
-    What a shift uncovers repeats the image's edge: unlike a constant, that is right under any
-    input scaling.
 
     Args:
         batch: Images `(N, H, W, C)` or `(N, H, W)`, any dtype.
         rng: Draws the flips and the shifts.
         flip: Whether to mirror left and right.
         max_shift: Pixels at most, both ways and both axes, drawn uniformly; 0 shifts nothing.
+        fill: What a shift uncovers: `edge` repeats the image's edge, `zero` is 0.
 
     Returns:
         A batch of the same shape and dtype; `batch` itself where there is nothing to do.
@@ -35,10 +40,14 @@ def augment(
     num, height, width = batch.shape[:3]
     rows = np.broadcast_to(np.arange(height), (num, height))
     columns = np.broadcast_to(np.arange(width), (num, width))
+    uncovered = None
     if max_shift:
         shifts = rng.integers(-max_shift, max_shift + 1, size=(2, num, 1))
-        rows = np.clip(rows + shifts[0], 0, height - 1)
-        columns = np.clip(columns + shifts[1], 0, width - 1)
+        moved_rows, moved_columns = rows + shifts[0], columns + shifts[1]
+        rows, columns = np.clip(moved_rows, 0, height - 1), np.clip(moved_columns, 0, width - 1)
+        if fill == "zero":
+            outside = (rows != moved_rows)[:, :, None], (columns != moved_columns)[:, None, :]
+            uncovered = outside[0] | outside[1]
     if flip:
         mirrored = rng.random((num, 1)) < 0.5
         columns = np.where(mirrored, width - 1 - columns, columns)
@@ -47,6 +56,8 @@ def augment(
     pixels = (first + rows)[:, :, None] * width + columns[:, None, :]
     flat = batch.reshape(-1, *batch.shape[3:])
     augmented: np.ndarray = np.take(flat, pixels.ravel(), axis=0).reshape(batch.shape)
+    if uncovered is not None:
+        augmented[uncovered] = 0
     return augmented
 
 
@@ -57,10 +68,12 @@ class AugmentationPolicy:
     Attributes:
         flip: Whether images are mirrored left and right.
         max_shift: Pixels at most that they are shifted by; 0 shifts nothing.
+        fill: What a shift uncovers in the scaled image: its own edge, or zero.
     """
 
     flip: bool
     max_shift: int
+    fill: Fill = "edge"
 
     @property
     def name(self) -> str:
@@ -86,4 +99,4 @@ class AugmentationPolicy:
 
     def apply(self, batch: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """Augments a batch; see `augment`."""
-        return augment(batch, rng=rng, flip=self.flip, max_shift=self.max_shift)
+        return augment(batch, rng=rng, flip=self.flip, max_shift=self.max_shift, fill=self.fill)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prune_mi.data import InputScaling
+from prune_mi.data import AugmentationPolicy, InputScaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,14 @@ class SharedData:
         scaling: The model's input scaling.
         screening_images: The first validation images, which untrained children are scored on.
         calibration_images: The first training images, for batch-norm statistics.
+        calibration: How these are varied.
     """
 
     folder: Path
     scaling: InputScaling
     screening_images: int
     calibration_images: int
+    calibration: AugmentationPolicy
 
     def load(self, name: str) -> np.ndarray:
         """One array, memory-mapped; opened once a process and version."""

@@ -179,6 +179,7 @@ def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
     rng = np.random.default_rng(task.seed)
     graph = refit_consumers(task.parent, task.graph, images[:_REFIT_IMAGES], rng=rng)
     size = min(_CALIBRATION_BATCH, len(images))
+    images = data.calibration.apply(images, rng=rng)
     batches = (images[start : start + size] for start in range(0, len(images) - size + 1, size))
     return recalibrate(graph, batches)
 

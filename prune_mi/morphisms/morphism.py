@@ -16,11 +16,18 @@ from prune_mi.records import MorphRecord
 
 @dataclass(frozen=True, slots=True)
 class RankedName:
-    """A unit's name and its information gain, with its spread over clusterings, in bits."""
+    """A unit's name and what its removal loses.
+
+    Attributes:
+        gain_bits, gain_spread: Its information gain and the standard error of that.
+        expected_loss: Accuracy that its removal is expected to cost before training, a fraction;
+            None where no child has shown that yet.
+    """
 
     unit: str
     gain_bits: float
     gain_spread: float
+    expected_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from prune_mi.graph.units import removable_units
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
 from prune_mi.records import MorphRecord
 
+_SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
+
 
 class RemoveByRank:
     """Removes a unit of small information gain."""
@@ -92,7 +94,9 @@ def saves(unit: Unit, objective: str) -> int:
 
 
 def _price(ranked: RankedName, unit: Unit, objective: str) -> float:
-    """Information for cost; gains within their error of nothing are all taken for that error."""
+    """Information for cost, or accuracy where that is known; small losses all count as one."""
+    if ranked.expected_loss is not None:
+        return max(ranked.expected_loss, _SMALL_LOSS) / saves(unit, objective)
     return max(ranked.gain_bits, ranked.gain_spread) / saves(unit, objective)
 
 

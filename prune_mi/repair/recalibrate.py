@@ -70,6 +70,22 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
     return with_weights(graph, updates)
 
 
+def statistics_distance(one: LayerGraph, other: LayerGraph) -> float:
+    """How far the moving variances of two graphs of the same layers lie apart.
+
+    Returns:
+        The mean over batch norms of their channels' mean |log ratio|; 0 where there are none.
+    """
+    distances = []
+    for name, layer in one.layers.items():
+        if layer.class_name == "BatchNormalization":
+            place = layer.weight_names.index("moving_variance")
+            pair = layer.weights[place], other.layers[name].weights[place]
+            first, second = (np.log(each.astype(np.float64) + 1e-6) for each in pair)
+            distances.append(float(np.mean(np.abs(first - second))))
+    return float(np.mean(distances)) if distances else 0.0
+
+
 def _quiet(graph: LayerGraph) -> LayerGraph:
     """The graph without the layers that only act in training."""
     for node in graph.nodes:

@@ -16,8 +16,6 @@ from prune_mi.report.wording import (
     clock_text,
     count_text,
     difference_text,
-    is_insertion,
-    is_removal,
     printable,
     quantity_text,
     relative_text,
@@ -141,8 +139,8 @@ def _against_control(report: RunReport, control: ModelFacts) -> Text:
 
 def _changes(morphs: Sequence[MorphRecord]) -> Text:
     counts = (
-        ("removal", sum(is_removal(morph) for morph in morphs)),
-        ("insertion", sum(is_insertion(morph) for morph in morphs)),
+        ("removal", sum(morph.is_removal for morph in morphs)),
+        ("insertion", sum(morph.is_insertion for morph in morphs)),
     )
     told = ", ".join(_counted(count, word) for word, count in counts if count)
     if not morphs:
@@ -151,7 +149,7 @@ def _changes(morphs: Sequence[MorphRecord]) -> Text:
 
 
 def _change(index: int, morph: MorphRecord) -> Table:
-    style = "red" if is_removal(morph) else "green" if is_insertion(morph) else ""
+    style = "red" if morph.is_removal else "green" if morph.is_insertion else ""
     kind, target = printable(morph.kind), printable(morph.target)
     layers = ", ".join(printable(name) for name in morph.layers)
     lines = Table.grid(padding=(0, 1))

@@ -53,21 +53,11 @@ def printable(text: str) -> str:
 def morph_text(morph: MorphRecord) -> str:
     """A morphism in a few characters: `-branch add_4`, `+dropout relu_3`."""
     kind, target = printable(morph.kind), printable(morph.target)
-    if is_removal(morph):
+    if morph.is_removal:
         return f"-{target}"
-    if is_insertion(morph):
+    if morph.is_insertion:
         return f"+{kind.removeprefix('insert').lstrip('-')} {target}"
     return f"{kind} {target}"
-
-
-def is_removal(morph: MorphRecord) -> bool:
-    """Whether layers went."""
-    return morph.kind.startswith("remove")
-
-
-def is_insertion(morph: MorphRecord) -> bool:
-    """Whether layers came."""
-    return morph.kind.startswith("insert")
 
 
 def _scaled(value: float, base: float, units: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ morphs.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.search.candidate import Candidate
+from prune_mi.search.evidence import expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
 from prune_mi.search.selection import (
     acceptable,
@@ -67,14 +69,33 @@ class HillClimber:
         self.promising: Candidate | None = None
         self.generation = 0
         self.flat_generations = 0
+        self._asked = 0
 
-    def ask(self, num_children: int, ranking: Sequence[RankedName]) -> tuple[Candidate, ...]:
-        """New children of the elite, no architecture twice; fewer where none are left to find."""
-        self.generation += 1
+    def ask(
+        self,
+        num_children: int,
+        ranking: Sequence[RankedName],
+        *,
+        seen: Sequence[Candidate] = (),
+    ) -> tuple[Candidate, ...]:
+        """New children of the elite, no architecture twice; fewer where none are left to find.
+
+        Args:
+            num_children: How many.
+            ranking: The elite's units, least information first.
+            seen: Children of this generation, screened. With them, units go by what their loss has
+                cost these, and more of them at once; without, a new generation begins.
+        """
         most = max(1, math.ceil(self._max_morphs / 2**self.flat_generations))
+        if seen:
+            ranking = self._with_evidence(ranking, seen)
+            sizes = _even_sizes(num_children, most)
+        else:
+            self.generation += 1
+            self._asked = 0
+            sizes = _spread_sizes(num_children, most)
         context = MorphContext(ranking=ranking, objective=self._objective)
         children: list[Candidate] = []
-        sizes = _spread_sizes(num_children, most)
         for draw in range(_DRAWS_A_CHILD * num_children):
             if len(children) == num_children:
                 break
@@ -91,7 +112,7 @@ class HillClimber:
                 continue
             self._seen.add(digest)
             child = Candidate(
-                name=f"g{self.generation}c{len(children) + 1}",
+                name=f"g{self.generation}c{self._asked + len(children) + 1}",
                 graph=graph,
                 cost=graph_cost(graph),
                 parent=self.elite.name,
@@ -100,7 +121,21 @@ class HillClimber:
                 images_trained=self.elite.images_trained,
             )
             children.append(child)
+        self._asked += len(children)
         return tuple(children)
+
+    def _with_evidence(
+        self, ranking: Sequence[RankedName], seen: Sequence[Candidate]
+    ) -> list[RankedName]:
+        """The ranking by what units are expected to cost, now that some children are screened."""
+        before = self.elite.accuracy or 0.0
+        shown = [
+            ([each.target for each in child.morphs if each.is_removal], before - child.accuracy)
+            for child in seen
+            if child.accuracy is not None
+        ]
+        losses = expected_losses({each.unit: each.gain_bits for each in ranking}, shown)
+        return [replace(each, expected_loss=losses[each.unit]) for each in ranking]
 
     def choose(self, screened: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
         """The children to train: the best few of the screened and the promising one."""
@@ -195,3 +230,8 @@ def _spread_sizes(num_children: int, most: int) -> list[int]:
     cumulative = np.cumsum(1 / sizes) / np.sum(1 / sizes)
     places = (np.arange(num_children) + 0.5) / num_children
     return [int(sizes[np.searchsorted(cumulative, place)]) for place in places]
+
+
+def _even_sizes(num_children: int, most: int) -> list[int]:
+    """How many morphs each of a second wave takes: evenly spread between one and the most."""
+    return [math.ceil(most * (each + 1) / (num_children + 1)) for each in range(num_children)]

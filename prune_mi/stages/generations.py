@@ -28,6 +28,7 @@ from prune_mi.stages.timing import TimePlan
 
 _FAIR_CHANCE = 0.3
 _FEWEST_MORPHS = 5
+_SECOND_WAVE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +156,8 @@ class Search:
         self._observer.time_left(self._time.run_left())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         ranking = self._rank(parent)
-        children = climber.ask(
-            settings.children,
-            [RankedName(each.unit.name, each.gain_bits, each.gain_spread) for each in ranking],
-        )
-        screened, failures = self._evaluator.screen(
-            children, parent.graph, generation=climber.generation
+        screened, failures = self._propose(
+            [RankedName(each.unit.name, each.gain_bits, each.gain_spread) for each in ranking]
         )
         preparing = time.monotonic() - started
         self._overhead = preparing + self._compile_seconds
@@ -178,6 +175,23 @@ class Search:
         return GenerationRecord(
             climber.generation, parent.name, (*early, *late), climber.elite.name
         )
+
+    def _propose(self, ranking: Sequence[RankedName]) -> tuple[list[Candidate], list[Failure]]:
+        """Children, screened: a first wave, and a second one that has learned from it."""
+        climber, parent = self._climber, self._climber.elite
+        later = round(_SECOND_WAVE * self._settings.children)
+        children = climber.ask(self._settings.children - later, ranking)
+        screened, failures = self._evaluator.screen(
+            children, parent.graph, generation=climber.generation
+        )
+        if later and screened:
+            more, failed = self._evaluator.screen(
+                climber.ask(later, ranking, seen=screened),
+                parent.graph,
+                generation=climber.generation,
+            )
+            screened, failures = screened + more, failures + failed
+        return screened, failures
 
     def _line_up(
         self, screened: Sequence[Candidate], seconds: float | None
@@ -270,4 +284,5 @@ class Search:
 
 def _morphs_for(reference: Candidate) -> int:
     """Morphisms a child may take at most, where the user leaves that open."""
-    return max(_FEWEST_MORPHS, len(outermost(removable_units(reference.graph))) // 4)
+    units = [unit for unit in removable_units(reference.graph) if unit.macs > 0]
+    return max(_FEWEST_MORPHS, len(outermost(units)) // 3)

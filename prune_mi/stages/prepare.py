@@ -21,12 +21,12 @@ from prune_mi.graph.edit import with_config
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import model_ends, trace_model
-from prune_mi.measure.quality import accuracy, is_probabilities, predict
+from prune_mi.measure.quality import is_probabilities, predict
 from prune_mi.records import Observer
+from prune_mi.stages.augmentation import find_augmentation
 
 _PROBE_IMAGES = 512
 _CLOSE_IMAGES = 4000
-_TOLERATED_LOSS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Understanding:
         num_classes: Outputs of its classifier.
         from_logits: Whether they are logits.
         scaling, augmentation: As given or found out.
+        calibration: The augmentation that its batch-norm statistics stem from.
     """
 
     graph: LayerGraph
@@ -45,6 +46,7 @@ class Understanding:
     from_logits: bool
     scaling: InputScaling
     augmentation: AugmentationPolicy
+    calibration: AugmentationPolicy
 
 
 def classifier_shapes(model: keras.Model) -> tuple[tuple[int | None, ...], int]:
@@ -100,8 +102,8 @@ def understand(
     _require_equal(outputs, predict(model, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
         raise ModelError(f"the model {graph.name!r} yields NaN or infinity on training images")
-    augmentation = _find_augmentation(
-        rebuilt, images, labels, accuracy(outputs, labels), scaling, settings, observer
+    augmentation, calibration = find_augmentation(
+        graph, images, labels, scaling, settings, observer
     )
     return Understanding(
         graph=graph,
@@ -109,6 +111,7 @@ def understand(
         from_logits=_yields_logits(graph, outputs),
         scaling=scaling,
         augmentation=augmentation,
+        calibration=calibration,
     )
 
 
@@ -206,32 +209,3 @@ def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None
             f"differ by {worst:.2g}. A layer keeps state that its weights do not hold; expected "
             "Keras's own layers"
         )
-
-
-def _find_augmentation(
-    model: keras.Model,
-    images: np.ndarray,
-    labels: np.ndarray,
-    plain: float,
-    scaling: InputScaling,
-    settings: OptimizeSettings,
-    observer: Observer,
-) -> AugmentationPolicy:
-    """Keeps the augmentations under which the original still classifies as well."""
-    height = images.shape[1]
-    asked = settings.training.augmentation
-    if asked != "auto":
-        return AugmentationPolicy.parse(asked, height)
-    kept = []
-    for name in ("flip", "shift") if images.ndim == 4 else ():
-        policy = AugmentationPolicy.parse(name, height)
-        if policy.name == "none":
-            continue
-        changed = policy.apply(images, rng=np.random.default_rng(0))
-        if name == "flip":
-            changed = images[:, :, ::-1]
-        if accuracy(predict(model, changed, scaling), labels) >= plain - _TOLERATED_LOSS:
-            kept.append(name)
-    policy = AugmentationPolicy.parse("+".join(kept) or "none", height)
-    observer.note(f"Augmentation: {policy.name}, which the original tolerates.")
-    return policy

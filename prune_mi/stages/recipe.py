@@ -6,13 +6,16 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.tasks import Evaluated, TrainTask
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.roles import Subject
 
-_RATE_PER_DAMAGE = 8e-3
+_SHARE_PER_DAMAGE = 0.08  # of the kernels' root mean square, as are the next two
+_LOWEST_SHARE = 2e-3
+_HIGHEST_SHARE = 3e-2
+_USUAL_SIZE = 0.1
+_LEAST_SIZE = 1e-3
 _EPOCHS_TO_SHIFT = 3
-_LOWEST_RATE = 2e-4
-_HIGHEST_RATE = 3e-3
 _SIZE_SPREAD = 0.1
 
 
@@ -56,20 +59,18 @@ def training_task(
     """The training of a child, the winner or the control: one recipe for all.
 
     Without a learning rate in the settings it goes by `damage`, the accuracy that the child's
-    deletions cost before training: a network hardly hurt must not be thrown out of its optimum, one
-    badly hurt has much to learn. (ResNet-8 without a block, at 0.15: 3e-3 beat 1e-3. ResNet-56
-    without five, at 0.87: 3e-4 beat 1e-3 by more than a point.)
+    deletions cost before training; see `automatic_rate`.
 
     Of an augmentation found by itself, shifts are left out of trainings of under three epochs, in
-    which every image is nearly new anyway. (ResNet-8 without a block, 32,000 images, one seed:
-    0.822 with flips and shifts, 0.832 with flips.)
+    which every image is nearly new anyway, unless the original was trained with them. (ResNet-8
+    without a block, 32,000 images, one seed: 0.822 with flips and shifts, 0.832 with flips.)
     """
     recipe = settings.training
     if damage is None:
         damage = subject.val_accuracy - (child.screened_accuracy or 0.0)
-    automatic = min(max(_RATE_PER_DAMAGE * damage, _LOWEST_RATE), _HIGHEST_RATE)
     augmentation = subject.augmentation
-    if recipe.augmentation == "auto" and num_images < _EPOCHS_TO_SHIFT * num_train_images:
+    short = num_images < _EPOCHS_TO_SHIFT * num_train_images
+    if recipe.augmentation == "auto" and short and not subject.understanding.calibration.max_shift:
         augmentation = replace(augmentation, max_shift=0)
     return TrainTask(
         name=child.name,
@@ -78,12 +79,36 @@ def training_task(
         num_images=num_images,
         seconds=seconds,
         batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate or automatic,
+        learning_rate=recipe.learning_rate or automatic_rate(child.graph, damage),
         distillation=recipe.distillation,
         temperature=recipe.temperature,
         from_logits=subject.from_logits,
         seed=settings.seed + child.own_images,
     )
+
+
+def automatic_rate(graph: LayerGraph, damage: float) -> float:
+    """Peak learning rate of Adam: by what there is to learn, and by the size of the weights.
+
+    A network hardly hurt must not be thrown out of its optimum, one badly hurt has much to learn.
+    Adam's steps are of the learning rate's own size whatever the gradient, so the same rate moves
+    the small weights of a deep network by a greater share. (ResNet-8, kernels of 0.1 by root mean
+    square, without a block, damage 0.15: 3e-3 beat 1e-3. ResNet-56, kernels of 0.03, without seven
+    blocks, damage 0.05: 1.3e-4 won back more than 3.8e-4, and 1e-3 lost.)
+
+    Args:
+        graph: The network.
+        damage: Accuracy lost before training, a fraction.
+    """
+    kernels = [
+        float(np.sqrt(np.mean(np.square(weight, dtype=np.float64))))
+        for layer in graph.layers.values()
+        for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+        if name.endswith("kernel")
+    ]
+    size = float(np.median(kernels)) if kernels else _USUAL_SIZE
+    share = min(max(_SHARE_PER_DAMAGE * damage, _LOWEST_SHARE), _HIGHEST_SHARE)
+    return share * max(size, _LEAST_SIZE)
 
 
 def after_training(child: Candidate, outcome: Evaluated) -> Candidate:

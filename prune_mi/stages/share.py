@@ -41,6 +41,7 @@ def shared_data(
         scaling=understanding.scaling,
         screening_images=settings.screening_images,
         calibration_images=settings.calibration_images,
+        calibration=understanding.calibration,
     )
 
 

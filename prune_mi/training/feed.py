@@ -17,7 +17,7 @@ class TrainingImages:
         images: Raw pixels `(n, ...)`; may be memory-mapped.
         targets: float `(n, ...)`, whatever the loss takes.
         scaling: Applied to each batch.
-        augmentation: Applied to each batch before scaling.
+        augmentation: Applied to each batch after scaling.
     """
 
     images: np.ndarray
@@ -54,8 +54,8 @@ class Feed(keras.utils.PyDataset):
         rows = np.sort(self._order[place * self.batch_size : (place + 1) * self.batch_size])
         rng = np.random.default_rng((self._seed, epoch, place + 1))
         policy = self._source.augmentation
-        images = policy.apply(np.asarray(self._source.images[rows]), rng=rng)
-        return self._source.scaling.apply(images), self._source.targets[rows]
+        images = self._source.scaling.apply(np.asarray(self._source.images[rows]))
+        return policy.apply(images, rng=rng), self._source.targets[rows]
 
 
 def num_batches_for(num_images: int, batch_size: int) -> int:

@@ -56,6 +56,23 @@ def test_each_image_is_an_edge_padded_crop(seed: int, max_shift: int, flip: bool
         assert any(np.array_equal(image, crop) for crop in crops)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_shift_may_uncover_zeros(flip: bool) -> None:
+    batch = make_batch(num=64) + 1.0
+    varied = augment(batch, rng=np.random.default_rng(0), flip=flip, max_shift=2, fill="zero")
+    padded = np.pad(batch, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    height, width = batch.shape[1:3]
+    for image, whole in zip(varied, padded, strict=True):
+        crops = [
+            whole[row : row + height, column : column + width]
+            for row in range(5)
+            for column in range(5)
+        ]
+        crops += [crop[:, ::-1] for crop in crops] if flip else []
+        assert any(np.array_equal(image, crop) for crop in crops)
+    assert (varied == 0).any()
+
+
 def test_every_shift_occurs() -> None:
     ramp = np.broadcast_to(np.arange(9.0)[:, None], (500, 9, 9))
     shifted = augment(ramp, rng=np.random.default_rng(0), flip=False, max_shift=2)

@@ -325,3 +325,26 @@ def test_halving_many_times_over_leaves_one_morph() -> None:
     for _ in range(200):
         climber.tell([])
     assert {len(child.morphs) for child in climber.ask(5, ())} == {1}
+
+
+def test_a_second_wave_goes_by_what_the_first_has_shown() -> None:
+    climber = _climber(mix={"remove-by-rank": 1.0}, max_morphs=3)
+    names = [f"add_{index}/branch" for index in range(1, 7)]
+    ranking = [RankedName(name, 0.01, 0.001) for name in names]  # the gains say nothing
+    first = climber.ask(6, ranking)
+    dear = {"add_1/branch", "add_2/branch", "add_3/branch"}
+    screened = [
+        replace(each, accuracy=0.9 - 0.2 * sum(morph.target in dear for morph in each.morphs))
+        for each in first
+    ]
+    lost = {morph.target for each in first for morph in each.morphs}
+    second = climber.ask(5, ranking, seen=screened)
+    assert climber.generation == 1
+    assert [each.name for each in second] == [f"g1c{index}" for index in range(7, 7 + len(second))]
+    targets = Counter(morph.target for each in second for morph in each.morphs)
+    cheap = sum(count for name, count in targets.items() if name not in dear & lost)
+    assert cheap > 0.7 * targets.total()
+    assert not {each.graph.structural_hash() for each in second} & {
+        each.graph.structural_hash() for each in first
+    }
+    assert max(len(each.morphs) for each in second) == 3

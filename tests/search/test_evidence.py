@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from prune_mi.search.evidence import expected_losses
+
+GAINS = {"a": 0.01, "b": 0.02, "c": 0.02, "d": 0.10}
+
+
+def test_a_unit_lost_alone_costs_about_what_it_cost() -> None:
+    losses = expected_losses(GAINS, [(["b"], 0.08), (["c"], 0.0)])
+    assert losses["b"] > 0.05 > losses["c"] + 0.03
+    assert losses["c"] < losses["d"]
+
+
+def test_others_keep_the_order_of_their_gains() -> None:
+    losses = expected_losses(GAINS, [(["b"], 0.02)])
+    assert losses["a"] < losses["c"] < losses["d"]
+    assert losses["b"] == pytest.approx(0.02, abs=0.003)
+    assert losses["c"] == pytest.approx(0.02, abs=0.003)  # an accuracy of 1 for a bit
+
+
+def test_a_common_loss_is_laid_on_the_unit_of_greater_gain() -> None:
+    losses = expected_losses(GAINS, [(["a"], 0.005), (["a", "d"], 0.15)])
+    assert losses["d"] > 0.1
+    assert losses["a"] < 0.03
+
+
+def test_many_children_settle_single_units() -> None:
+    rng = np.random.default_rng(0)
+    truth = {f"u{index}": 0.02 * index for index in range(6)}
+    gains = dict.fromkeys(truth, 0.05)  # the gains say nothing
+    seen = []
+    for _ in range(40):
+        units = [str(each) for each in rng.choice(list(truth), 3, replace=False)]
+        seen.append((units, sum(truth[each] for each in units) + rng.normal(0, 0.005)))
+    losses = expected_losses(gains, seen)
+    for name, lost in truth.items():
+        assert losses[name] == pytest.approx(lost, abs=0.015)
+
+
+def test_children_without_removals_and_units_without_gains_do_no_harm() -> None:
+    losses = expected_losses({"a": -0.1, "b": 0.0}, [([], 0.01), (["gone"], 0.02)])
+    assert set(losses) == {"a", "b"}
+    assert all(np.isfinite(each) for each in losses.values())
+    assert expected_losses({"a": 0.1}, []) == {"a": 0.0}
+    assert expected_losses({}, []) == {}
