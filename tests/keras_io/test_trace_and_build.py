@@ -66,6 +66,15 @@ def test_frozen_flags_and_names_survive() -> None:
     ]
 
 
+def test_inner_models_are_laid_out_flat_under_their_own_names() -> None:
+    names = set(trace_model(ZOO["nested"]()).layers)
+    assert {"conv", "backbone_conv", "norm", "dense"} <= names
+    shared = trace_model(ZOO["shared_nested"]())
+    calls = [node.layer for node in shared.nodes]
+    (conv,) = {name for name in calls if calls.count(name) == 4}
+    assert shared.layers[conv].class_name == "Conv2D"
+
+
 def test_a_subclassed_model_is_refused() -> None:
     class Opaque(keras.Model):
         def call(self, x: object) -> object:
