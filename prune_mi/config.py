@@ -109,6 +109,8 @@ class OptimizeSettings(_Settings):
         mix: Name of a mix of morphisms, or morphism names with their weights.
         screening_images: Validation images that untrained children are scored on.
         calibration_images: Training images that batch-norm statistics are recalibrated on.
+        freeze: Regular expressions for whole names of layers whose weights stay as they are.
+        protect: The same for layers that are neither removed nor narrowed.
         workers: Child processes, one thread each; None takes one a core.
         control: Whether to train the unpruned model equally.
     """
@@ -129,6 +131,8 @@ class OptimizeSettings(_Settings):
     mix: str | dict[str, float] = "deletion-heavy"
     screening_images: int = Field(default=1000, ge=20)
     calibration_images: int = Field(default=512, ge=16)
+    freeze: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
     workers: int | None = Field(default=None, ge=1)
     control: bool = True
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

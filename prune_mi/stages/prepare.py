@@ -1,7 +1,7 @@
 """How a model wants its images: scaling, augmentation, kind of output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from prune_mi.data import (
     stratified_sample,
 )
 from prune_mi.errors import ModelError
+from prune_mi.graph.choose import matching_layers
 from prune_mi.graph.edit import with_config
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
@@ -93,6 +94,11 @@ def understand(
             f"The model takes images of any size; its costs are counted, and the result is made, "
             f"for {'x'.join(map(str, data.x_train.shape[1:]))}."
         )
+    graph = replace(
+        graph,
+        frozen=matching_layers(graph.layers, settings.freeze, option="freeze"),
+        protected=matching_layers(graph.layers, settings.protect, option="protect"),
+    )
     rebuilt = build_model(graph)
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
