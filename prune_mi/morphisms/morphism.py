@@ -37,10 +37,13 @@ class MorphContext:
     Attributes:
         ranking: The parent's units, least information first; units gone since are passed over.
         objective: Deletions must save some of this cost.
+        greed: Probability that a draw by rank takes the first of what is left, and else goes on to
+            the next in the same way.
     """
 
     ranking: Sequence[RankedName]
     objective: str
+    greed: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

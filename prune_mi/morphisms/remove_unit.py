@@ -1,8 +1,8 @@
 """Removal of a unit: y = f(x) becomes y = x, and for a branch y = x + f(x) becomes y = x.
 
 All weights that stay are kept as they are. By rank, the unit that adds least information for what
-its removal saves is drawn most often: the k-th with probability proportional to 2^-k. At random,
-all units alike (the control that the paper compares with).
+its removal saves is drawn most often: the k-th with probability (1 - p)^k p, p being the greed,
+usually a half. At random, all units alike (the control that the paper compares with).
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ class RemoveByRank:
             return NoSite("no ranked unit is left whose removal saves any of the objective")
         if context.objective != "accuracy":
             ranked.sort(key=lambda each: _price(each, candidates[each.unit], context.objective))
-        place = min(int(rng.geometric(0.5)) - 1, len(ranked) - 1)
+        place = min(int(rng.geometric(context.greed)) - 1, len(ranked) - 1)
         chosen = ranked[place]
         reason = (
             f"adds {chosen.gain_bits:+.3f} bit (spread {chosen.gain_spread:.3f}), "

@@ -29,7 +29,10 @@ from prune_mi.search.selection import (
     improves,
 )
 
+_BY_RANK = "remove-by-rank"
 _DRAWS_A_CHILD = 25
+_BLIND_GREED = 0.5
+_INFORMED_GREED = 0.9
 
 
 class HillClimber:
@@ -84,17 +87,19 @@ class HillClimber:
             num_children: How many.
             ranking: The elite's units, least information first.
             seen: Children of this generation, screened. With them, units go by what their loss has
-                cost these, and more of them at once; without, a new generation begins.
+                cost these, more of them at once and, where the mix removes by rank, nothing else;
+                without, a new generation begins.
         """
-        most = max(1, math.ceil(self._max_morphs / 2**self.flat_generations))
+        most, mix = max(1, math.ceil(self._max_morphs / 2**self.flat_generations)), self._mix
         if seen:
-            ranking = self._with_evidence(ranking, seen)
+            ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
             sizes = _even_sizes(num_children, most)
+            mix = {_BY_RANK: 1.0} if mix.get(_BY_RANK) else mix
         else:
             self.generation += 1
             self._asked = 0
-            sizes = _spread_sizes(num_children, most)
-        context = MorphContext(ranking=ranking, objective=self._objective)
+            sizes, greed = _spread_sizes(num_children, most), _BLIND_GREED
+        context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
         children: list[Candidate] = []
         for draw in range(_DRAWS_A_CHILD * num_children):
             if len(children) == num_children:
@@ -103,7 +108,7 @@ class HillClimber:
             graph, records = morph(
                 self.elite.graph,
                 num_morphs=num_morphs,
-                mix=self._mix,
+                mix=mix,
                 context=context,
                 rng=self._rng,
             )

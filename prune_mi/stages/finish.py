@@ -141,13 +141,12 @@ def _within_the_drop(
     observer: Observer,
 ) -> Candidate:
     """The result, or the best accepted model where it ended below the allowed drop."""
-    floor = subject.val_accuracy - settings.max_accuracy_drop
     if result.name == elite.name or acceptable(
-        result, elite=elite, floor=floor, objective=settings.objective
+        result, elite=elite, floor=subject.floor, objective=settings.objective
     ):
         return result
     observer.note(
         f"{result.name} ended at {result.accuracy:.4f} on validation, below the allowed "
-        f"{floor:.4f}; {elite.name} is kept."
+        f"{subject.floor:.4f}; {elite.name} is kept."
     )
     return elite

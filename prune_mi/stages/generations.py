@@ -93,7 +93,7 @@ class Search:
         self._on_elite = on_elite
         self._climber = HillClimber(
             reference,
-            allowed_drop=settings.max_accuracy_drop,
+            allowed_drop=subject.allowed_drop,
             objective=settings.objective,
             mix=resolve_mix(settings.mix),
             max_morphs=settings.morphs or _morphs_for(reference),

@@ -19,7 +19,7 @@ from prune_mi.errors import DataError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.shared_data import write_shared
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.measure.honesty import remembers_training
+from prune_mi.measure.honesty import kept_back, remembers_training
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import Observer
 from prune_mi.stages.prepare import Understanding
@@ -58,6 +58,8 @@ class Subject:
         val_accuracy: Its validation accuracy.
         val_correct: Whether it is right, for each validation image.
         images_per_second: Evaluation speed of all workers together.
+        allowed_drop: Validation accuracy that a child may lose, a fraction: what the user allows
+            less what is kept back for the error of the estimate.
     """
 
     understanding: Understanding
@@ -66,6 +68,12 @@ class Subject:
     val_accuracy: float
     val_correct: np.ndarray
     images_per_second: float
+    allowed_drop: float
+
+    @property
+    def floor(self) -> float:
+        """The lowest validation accuracy that may be accepted."""
+        return self.val_accuracy - self.allowed_drop
 
     @property
     def graph(self) -> LayerGraph:
@@ -124,13 +132,21 @@ def measure_original(
         val_correct = test_outputs[rows].argmax(axis=1) == data.y_test[rows]
     else:
         val_correct = correct(*validation_images(data, roles))
+    val_accuracy, allowed = float(val_correct.mean()), settings.max_accuracy_drop
+    margin = kept_back(allowed, val_accuracy, len(val_correct))
+    if margin:
+        observer.note(
+            f"Of the allowed drop of {allowed:.4f}, selection keeps {margin:.4f} back: half a "
+            f"standard error of an accuracy on {len(val_correct)} images."
+        )
     return Subject(
         understanding=understanding,
         roles=roles,
         test_outputs=test_outputs,
-        val_accuracy=float(val_correct.mean()),
+        val_accuracy=val_accuracy,
         val_correct=val_correct,
         images_per_second=speed,
+        allowed_drop=allowed - margin,
     )
 
 
