@@ -113,7 +113,7 @@ def densely_connected() -> keras.Model:
         y = layers.ReLU()(layers.BatchNormalization()(x))
         x = layers.Concatenate()([x, layers.Conv2D(3, 3, padding="same")(y)])
     x = layers.Conv2D(5, 1)(layers.ReLU()(layers.BatchNormalization()(x)))
-    return keras.Model(inputs, _head(layers.AveragePooling2D()(x)))
+    return keras.Model(inputs, _head(layers.AveragePooling2D(2)(x)))
 
 
 def squeeze_excite() -> keras.Model:
@@ -167,7 +167,7 @@ def three_dimensional() -> keras.Model:
     inputs = keras.Input((4, 4, 4, 2))
     x = layers.Conv3D(4, 3, padding="same", activation="relu")(inputs)
     x = layers.Conv3D(4, 3, padding="same", activation="relu")(x)
-    x = layers.AveragePooling3D()(x)
+    x = layers.AveragePooling3D(2)(x)
     return keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling3D()(x)))
 
 
@@ -178,7 +178,7 @@ def channels_first() -> keras.Model:
     x = layers.Conv2D(4, 3, padding="same", **first)(inputs)
     y = layers.Conv2D(3, 3, padding="same", **first)(layers.ReLU()(x))
     x = layers.Concatenate(axis=1)([x, layers.BatchNormalization(axis=1)(y)])
-    x = layers.Conv2D(4, 1, **first)(layers.AveragePooling2D(**first)(x))
+    x = layers.Conv2D(4, 1, **first)(layers.AveragePooling2D(2, **first)(x))
     return keras.Model(inputs, layers.Dense(3)(layers.Flatten(**first)(x)))
 
 
