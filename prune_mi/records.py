@@ -1,11 +1,29 @@
 """The records that cross module boundaries: frozen, typed, plain data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 Verdict = Literal[
     "pending", "accepted", "over the allowed drop", "not smaller", "not trained", "failed"
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model file, and what the user says of it.
+
+    Attributes:
+        path: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
+        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+    """
+
+    path: Path
+    architecture: Path | None = None
+    allow_unsafe: bool = False
+    custom_objects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
