@@ -15,8 +15,8 @@ from prune_mi import __version__
 from prune_mi.config import Objective, OptimizeSettings, make_settings, read_yaml
 from prune_mi.errors import ConfigError, ExitCode, PruneMIError
 from prune_mi.keras_io.runtime import start_backend
-from prune_mi.records import ModelSource, Observer, RunReport
-from prune_mi.report import open_observer, print_summary, report_to_dict
+from prune_mi.records import Conversion, ModelSource, Observer, RunReport
+from prune_mi.report import open_observer, print_conversion, print_summary, report_to_dict
 
 _T = TypeVar("_T")
 _process_started: float | None = None  # set by `main`: a budget counts the imports too
@@ -186,6 +186,32 @@ def demo(
         return run_demo(out, seed=seed, overwrite=overwrite, observer=observer)
 
     _run(run, "params", quiet, json_output)
+
+
+@app.command()
+def convert(
+    old: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    new: Annotated[Path, typer.Argument(help="What to write: a name that ends in .keras or .h5.")],
+    architecture: _Architecture = None,
+    allow_unsafe: _AllowUnsafe = False,
+    custom_objects: _CustomObjects = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace NEW where it is there already.")
+    ] = False,
+) -> None:
+    """Write a model of Keras 2 again as one of Keras 3, with equal outputs; nothing is pruned.
+
+    Exit codes: 0 done; 2 bad input; 4 what was written is not equal; 130 interrupted.
+    """
+
+    def converted() -> Conversion:
+        start_backend()
+        from prune_mi.conversion import convert_model
+
+        source = ModelSource(old, architecture, allow_unsafe, custom_objects)
+        return convert_model(source, new, overwrite=overwrite)
+
+    print_conversion(_guarded(converted), Console())
 
 
 @app.callback(invoke_without_command=True)

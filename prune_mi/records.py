@@ -27,6 +27,31 @@ class ModelSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """A model file that was written again for Keras 3.
+
+    Attributes:
+        written_by: Version of the Keras that wrote the old file, or `unknown`.
+        num_layers: Layers and operations, those of models inside the model counted one by one.
+        num_params: Weights of every kind.
+        compiled: Whether the new file has a loss, metrics and an optimizer.
+        difference: From the outputs that Keras 2 gives on random inputs, as a fraction of them;
+            None where Keras 3 wrote the old file, too.
+        notes: What the user should know.
+    """
+
+    old: Path
+    new: Path
+    written_by: str
+    num_layers: int
+    num_params: int
+    size_bytes: int
+    compiled: bool
+    difference: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a model costs, counted from its graph.
 
