@@ -211,7 +211,7 @@ def convert(
         source = ModelSource(old, architecture, allow_unsafe, custom_objects)
         return convert_model(source, new, overwrite=overwrite)
 
-    print_conversion(_guarded(converted), Console())
+    print_conversion(_guarded(converted, "interrupted; nothing was written"), Console())
 
 
 @app.callback(invoke_without_command=True)
@@ -266,14 +266,17 @@ def _run(
     raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
 
 
-def _guarded(action: Callable[[], _T]) -> _T:
+def _guarded(
+    action: Callable[[], _T],
+    interrupted: str = "interrupted; what was done so far is in the run folder",
+) -> _T:
     """Turns an expected failure into a message on standard error and its exit code."""
     try:
         return action()
     except PruneMIError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted; what was done so far is in the run folder", ExitCode.INTERRUPTED)
+        _fail(interrupted, ExitCode.INTERRUPTED)
     except MemoryError:
         _fail("out of memory; try fewer --workers or a smaller data set", ExitCode.RUN_FAILED)
     except OSError as error:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from prune_mi.errors import ModelError, RunError
+from prune_mi.keras_io.answers import input_structure
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel, load_model
@@ -74,10 +75,11 @@ def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
 
 def _probe(loaded: LoadedModel) -> object:
     """Random inputs in the structure of the model's inputs."""
-    tensors = keras.tree.flatten(loaded.model.input)
+    structure = input_structure(loaded.model)
+    tensors = keras.tree.flatten(structure)
     specs = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]
     arrays = random_inputs(specs, rng=np.random.default_rng(0))
-    return pack(loaded.model.input, iter(arrays))
+    return pack(structure, iter(arrays))
 
 
 def _count_layers(model: keras.Model) -> int:

@@ -180,7 +180,7 @@ def _load(source: ModelSource, observer: Observer) -> LoadedModel:
         custom_objects=source.custom_objects,
     )
     notes = [*loaded.notes, compile_like(loaded.model, loaded.compile_config)]
-    if source.path.suffix.lower() != ".keras" and not h5_can_hold(loaded.model):
+    if loaded.is_h5 and not h5_can_hold(loaded.model):
         notes.append(
             "The model has operations that HDF5 files cannot hold: the result is written as .keras "
             "alone."

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from prune_mi.custom_code import import_code, own_classes
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.archive import weights_name
 
 
 def open_model(request: Mapping[str, Any], folder: Path) -> Any:
@@ -34,7 +34,7 @@ def open_model(request: Mapping[str, Any], folder: Path) -> Any:
             model = tf_keras.models.model_from_json(request["config"])
             _require_built(model)
             if kind == "weights":
-                model.load_weights(_named_for_its_content(path, folder))
+                model.load_weights(shutil.copyfile(path, folder / weights_name(path)))
             else:
                 _restore(model, path)
             return model
@@ -90,14 +90,6 @@ def _require_built(model: Any) -> None:
             "the architecture does not say what shape the input has; expected a model that was "
             "built before it was saved"
         )
-
-
-def _named_for_its_content(path: Path, folder: Path) -> Path:
-    """Keras goes by the suffix, whatever the file is."""
-    with h5py.File(path, "r") as file:
-        legacy = "layer_names" in file.attrs or "layer_names0" in file.attrs
-    name = "legacy.h5" if legacy else "new.weights.h5"
-    return Path(shutil.copyfile(path, folder / name))
 
 
 def _restore(model: Any, path: Path) -> None:

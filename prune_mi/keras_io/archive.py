@@ -78,6 +78,16 @@ def h5_bytes(file: h5py.File, path: Path) -> int:
     return total
 
 
+def weights_name(path: Path) -> str:
+    """A name by which Keras 2 and 3 know how the weights in an HDF5 file are laid out.
+
+    They go by the suffix: `.weights.h5` for the layout that both write now, `.h5` for the older.
+    """
+    with h5py.File(path, "r") as file:
+        older = "layer_names" in file.attrs or "layer_names0" in file.attrs
+    return "older.h5" if older else "now.weights.h5"
+
+
 def _require_inside(name: str, path: Path) -> None:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
-from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.answers import outputs_of
+from prune_mi.errors import ModelError
+from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
 from prune_mi.keras_io.plain import may_open_plainly, open_plainly
@@ -51,6 +51,11 @@ class LoadedModel:
     written_by: str
     as_it_is: bool
     difference: float | None
+
+    @property
+    def is_h5(self) -> bool:
+        """Whether it came as HDF5, so that the result is wanted as HDF5 too."""
+        return self.path.suffix.lower() in (".h5", ".hdf5")
 
 
 def load_model(
@@ -126,7 +131,10 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
         )
     if plain is None:
         return _rebuild(file, old)
-    difference = _difference(plain, old)
+    try:
+        difference = _difference(plain, old)
+    except ModelError:
+        difference = float("inf")
     if difference <= _tolerance(plain, old):
         return _Opened(plain, rebuilt=False, difference=difference)
     return replace(
@@ -153,14 +161,8 @@ def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
 
 
 def _difference(model: keras.Model, old: OldModel) -> float:
-    inputs = pack(model.input, iter(old.probe_inputs))
-    try:
-        received = outputs_of(model, inputs)
-    except Exception as error:  # a layer's own class raises whatever it likes
-        raise ModelError(
-            f"the model fails on an input of its own shape: {first_line(error)}"
-        ) from error
-    return relative_difference(received, old.probe_outputs)
+    inputs = pack(input_structure(model), iter(old.probe_inputs))
+    return relative_difference(outputs_of(model, inputs), old.probe_outputs)
 
 
 def _tolerance(model: keras.Model, old: OldModel) -> float:

@@ -5,10 +5,10 @@ import tempfile
 from copy import deepcopy
 from pathlib import Path
 
-import h5py
 import keras
 
 from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.archive import weights_name
 from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.refusals import nested_models, tensorflow_operations
 from prune_mi.keras_io.trust import Trust
@@ -38,7 +38,7 @@ def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:
         ImplausibleSizeError: If the architecture asks for far more weights than the file can hold.
     """
     try:
-        require_plausible_size(lambda: _from_config(file, trust), file.num_bytes)
+        _require_plausible_size(file, trust)
         if file.kind == "weights":
             model = _from_config(file, trust)
             _load_weights(model, file.path)
@@ -53,6 +53,17 @@ def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:
         ) from error
 
 
+def _require_plausible_size(file: ModelFile, trust: Trust) -> None:
+    try:
+        require_plausible_size(lambda: _from_config(file, trust), file.num_bytes)
+    except ImplausibleSizeError:
+        raise
+    except Exception:
+        # A layer of the user's may make weights in a way that needs their memory.
+        if not keras.saving.get_custom_objects():
+            raise
+
+
 def _from_config(file: ModelFile, trust: Trust) -> keras.Model:
     if trust.allow_unsafe:
         keras.config.enable_unsafe_deserialization()  # a thread has this setting of its own
@@ -64,9 +75,5 @@ def _from_config(file: ModelFile, trust: Trust) -> keras.Model:
 
 
 def _load_weights(model: keras.Model, path: Path) -> None:
-    """Keras goes by the suffix, whatever the file is."""
-    with h5py.File(path, "r") as file:
-        legacy = "layer_names" in file.attrs or "layer_names0" in file.attrs
     with tempfile.TemporaryDirectory(prefix="prune-mi-") as folder:
-        copy = Path(folder) / ("legacy.h5" if legacy else "new.weights.h5")
-        model.load_weights(shutil.copyfile(path, copy))
+        model.load_weights(shutil.copyfile(path, Path(folder) / weights_name(path)))

@@ -10,9 +10,15 @@ from prune_mi.keras_io.trust import Trust, find_custom
 from prune_mi.keras_io.upgrade.operations import OPERATIONS
 from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES
 
+_FUNCTIONS = (
+    *(keras.activations, keras.initializers, keras.regularizers, keras.constraints),
+    *(keras.ops, keras.losses, keras.metrics),
+)
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
 _KERAS_MODULES = frozenset({"keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"})
 _PLAIN_MODULES = frozenset({"builtins", "numpy"})
+# TensorFlow's operations in forms that name them otherwise.
+_WRAPPERS = frozenset({"TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"})
 _TFMOT = {
     "PruneLowMagnitude": "tfmot.sparsity.keras.strip_pruning(model)",
     "ClusterWeights": "tfmot.clustering.keras.strip_clustering(model)",
@@ -36,6 +42,14 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
             _refuse_code(entry, trust)
         elif class_name in ("TFOpLambda", "SlicingOpLambda"):
             _refuse_operation(entry)
+        elif class_name in _WRAPPERS:
+            raise ModelError(
+                f"the layer {_name(entry)!r} is a {class_name}: a TensorFlow operation in a form "
+                "that prune-mi does not read; express it with a layer of Keras and save the model "
+                "again"
+            )
+        elif class_name == "function":
+            _refuse_function(entry)
         else:
             _refuse_foreign(entry, class_name)
     for entry in _layers(config):
@@ -76,9 +90,17 @@ def _refuse_foreign(entry: Mapping[str, Any], class_name: str) -> None:
     module = entry.get("module")
     if not isinstance(module, str) or module.partition(".")[0] in _KERAS_MODULES | _PLAIN_MODULES:
         return
-    function = entry["config"] if class_name == "function" else None
-    if find_custom(entry.get("registered_name"), class_name, function) is None:
-        raise ModelError(_needs_code(entry, str(function or class_name)))
+    if find_custom(entry.get("registered_name"), class_name) is None:
+        raise ModelError(_needs_code(entry, class_name))
+
+
+def _refuse_function(entry: Mapping[str, Any]) -> None:
+    """Refuses functions that are none of those which layers take, such as activations."""
+    name = str(entry["config"])
+    if any(hasattr(module, name) for module in _FUNCTIONS):
+        return
+    if find_custom(entry.get("registered_name"), name) is None:
+        raise ModelError(_needs_code(entry, name))
 
 
 def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:

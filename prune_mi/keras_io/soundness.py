@@ -49,13 +49,17 @@ def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:
     ends = list(_references(model["output_layers"], by_name, "the output"))
     if not ends:
         raise ModelError("the model has no output that comes from one of its layers")
-    offsets = {name: _offset(name, by_name[name], reads, everything + ends) for name in by_name}
+    # Keras 3 counts the calls of an inner model from 0 inside the graph and from 1 at its end.
+    within, at_end = (
+        {name: _offset(name, by_name[name], reads, refs) for name in by_name}
+        for refs in (everything, ends)
+    )
     _walk(
         {
-            call: {(name, max(0, index - offsets[name])) for name, index in refs}
+            call: {(name, max(0, index - within[name])) for name, index in refs}
             for call, refs in reads.items()
         },
-        {(name, max(0, index - offsets[name])) for name, index in ends},
+        {(name, max(0, index - at_end[name])) for name, index in ends},
     )
 
 

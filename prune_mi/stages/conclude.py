@@ -54,7 +54,7 @@ def conclude(
     size = (folder.path / files[0]).stat().st_size
     original_size = _saved_size(original.model, folder.scratch) if changed else size
     if not changed and original.as_it_is:
-        own = "best.keras" if original.path.suffix.lower() == ".keras" else "best.h5"
+        own = "best.h5" if original.is_h5 else "best.keras"
         if own in files:
             shutil.copyfile(original.path, folder.path / own)
     reference = measured_facts(
@@ -149,8 +149,7 @@ def write_models(
     It is written as `.keras`, and as `.h5` too where the original was that and HDF5 can hold it.
     """
     compile_like(model, original.compile_config)
-    wanted = original.path.suffix.lower() in (".h5", ".hdf5") and h5_can_hold(model)
-    suffixes = (".keras", ".h5") if wanted else (".keras",)
+    suffixes = (".keras", ".h5") if original.is_h5 and h5_can_hold(model) else (".keras",)
     probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
     names = []
     for suffix in suffixes:

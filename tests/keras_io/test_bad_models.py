@@ -132,6 +132,24 @@ def test_a_module_that_the_file_names_is_not_imported(tmp_path: Path) -> None:
         load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
 
 
+@pytest.mark.parametrize("class_name", ["TensorFlowOpLayer", "InstanceMethod"])
+def test_other_wrappers_of_tensorflow(tmp_path: Path, class_name: str) -> None:
+    layer = {
+        **_layer(class_name, "wrapped", node_def={"op": "WriteFile"}),
+        "module": "keras.layers",
+    }
+    with pytest.raises(ModelError, match=f"'wrapped' is a {class_name}: a TensorFlow operation"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("module", ["builtins", "keras.utils", "os"])
+def test_functions_that_no_layer_takes(tmp_path: Path, module: str) -> None:
+    function = {"class_name": "function", "config": "system", "module": module}
+    layer = _layer("Dense", "d", units=3, activation=function)
+    with pytest.raises(ModelError, match=r"'system', which is not one of .*--custom-objects"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
 @pytest.mark.parametrize(
     ("class_name", "mending"),
     [

@@ -57,6 +57,14 @@ def test_calls_of_an_inner_model_count_from_1() -> None:
     require_sound_graph(_model(_layer("in"), entry, outputs=[["inner", 2, 0]]))
 
 
+def test_keras_3_counts_them_from_0_inside_the_graph_and_from_1_at_its_end() -> None:
+    inner = _model(_layer("in"), _layer("x", [["in", 0, 0, {}]]), outputs=[["x", 0, 0]])
+    entry = {**inner, "name": "inner", "inbound_nodes": [{"args": [_tensor("in")], "kwargs": {}}]}
+    reader = _layer("a", {"args": [_tensor("inner", 0)], "kwargs": {}})
+    ends = [["inner", 1, 0], ["a", 0, 0]]
+    require_sound_graph(_model(_layer("in"), entry, reader, outputs=ends))
+
+
 def test_a_cycle() -> None:
     first, second = _layer("a", [["b", 0, 0, {}]]), _layer("b", [["a", 0, 0, {}]])
     with pytest.raises(ModelError, match="a cycle through 'a', 'b'"):

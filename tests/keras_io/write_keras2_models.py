@@ -43,6 +43,9 @@ def draw_weights(model: Any) -> None:
         fan = max(1, int(np.prod(weight.shape[:-1])))
         values = RNG.standard_normal(weight.shape) / np.sqrt(fan)
         weight.assign(np.abs(values) + 0.5 if "variance" in weight.name else values)
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # Normalization computes with what it finds here
 
 
 def answer(model: Any, path: Path) -> None:
@@ -89,6 +92,20 @@ def flat() -> Any:
     shared = layers.Conv2D(4, 3, padding="same", name="shared")
     model = tf_keras.Model(inputs, head(shared(shared(x))))
     model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+
+def chain() -> Any:
+    """A flat Sequential model."""
+    model = tf_keras.Sequential(
+        [
+            layers.Conv2D(4, 3, input_shape=IMAGE, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(4, "softmax"),
+        ]
+    )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -139,7 +156,8 @@ def backbone() -> Any:
     inputs = layers.Input(IMAGE)
     features = tf_keras.Model(inputs, block(block(inputs, 4, 2), 8, 2), name="features")
     features.trainable = False
-    model = tf_keras.Sequential([features, layers.Flatten(), layers.Dense(4, "softmax")])
+    classes = layers.Dense(4, "softmax", name="classes")
+    model = tf_keras.Sequential([features, layers.Flatten(name="flat"), classes])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -229,9 +247,10 @@ def half() -> Any:
     tf_keras.mixed_precision.set_global_policy("mixed_float16")
     try:
         inputs = layers.Input(IMAGE)
-        x = layers.DepthwiseConv2D(3, padding="same")(block(inputs, 4))
+        x = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(block(inputs, 4))
         pooled = layers.GlobalAveragePooling2D()(tf.nn.relu(x) * 0.5)
-        return tf_keras.Model(inputs, layers.Dense(4, "softmax", dtype="float32")(pooled))
+        classes = layers.Dense(4, "softmax", dtype="float32", name="classes")
+        return tf_keras.Model(inputs, classes(pooled))
     finally:
         tf_keras.mixed_precision.set_global_policy("float32")
 
@@ -307,6 +326,7 @@ def write_module_without_keras(path: Path) -> None:
 
 MODELS: dict[str, tuple[Callable[[], Any], Callable[[Any, Path], None]]] = {
     "flat": (flat, write_as(".h5")),
+    "chain": (chain, write_as(".h5")),
     "mobile": (mobile, write_as(".h5")),
     "nested": (nested, write_as(".h5")),
     "backbone": (backbone, write_as(".keras")),

@@ -98,7 +98,8 @@ def _reduction(function: Callable[..., Any], pooling: Any = None) -> Operation:
         keep = bool(keepdims or more.get("keep_dims"))
         rank = len(input_tensor.shape)
         spatial = isinstance(over, tuple) and sorted(each % rank for each in over) == [1, 2]
-        if pooling is not None and rank == 4 and spatial:
+        floating = keras.backend.is_float_dtype(input_tensor.dtype)
+        if pooling is not None and rank == 4 and spatial and floating:
             return layer(pooling, name, input_tensor, keepdims=keep, data_format="channels_last")
         return named(name, function, input_tensor, axis=over, keepdims=keep)
 

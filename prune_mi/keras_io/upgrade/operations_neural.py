@@ -45,6 +45,8 @@ def _softmax(name: str, logits: Any, axis: Any = -1, *_: Any, **more: Any) -> An
 
 
 def _log_softmax(name: str, logits: Any, axis: Any = -1) -> Any:
+    if axis == -1:
+        return layer(layers.Activation, name, logits, activation="log_softmax")
     return named(name, ops.log_softmax, logits, axis=int(np.asarray(axis)))
 
 
@@ -56,7 +58,9 @@ def _silu(name: str, features: Any, beta: Any = 1.0) -> Any:
 
 
 def _gelu(name: str, features: Any, approximate: bool = False) -> Any:
-    return named(name, ops.gelu, features, approximate=bool(approximate))
+    if not approximate:
+        return layer(layers.Activation, name, features, activation="gelu")
+    return named(name, ops.gelu, features, approximate=True)
 
 
 def _bias_add(name: str, value: Any, bias: Any, data_format: str = "NHWC") -> Any:
@@ -76,9 +80,9 @@ def _pooling(cls: Any) -> Operation:
         ksize: Any,
         strides: Any,
         padding: str = "VALID",
-        data_format: str = "NHWC",
+        data_format: Any = None,
     ) -> Any:
-        if str(data_format) != "NHWC":
+        if data_format not in (None, "NHWC"):
             raise ValueError(f"data_format is {data_format!r}")
         return layer(
             cls,
@@ -104,15 +108,6 @@ def _window(value: Any) -> tuple[int, int]:
     return sizes[0], sizes[1]
 
 
-def _pooling_v1(cls: Any) -> Operation:
-    pool = _pooling(cls)
-
-    def apply(name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return pool(name, value, *args, **kwargs)
-
-    return apply
-
-
 OPERATIONS: dict[str, Operation] = {
     "nn.relu": _relu,
     "nn.relu6": _relu6,
@@ -134,7 +129,7 @@ OPERATIONS: dict[str, Operation] = {
     "nn.bias_add": _bias_add,
     "nn.max_pool2d": _pooling(layers.MaxPooling2D),
     "nn.avg_pool2d": _pooling(layers.AveragePooling2D),
-    "nn.max_pool": _pooling_v1(layers.MaxPooling2D),
-    "nn.avg_pool": _pooling_v1(layers.AveragePooling2D),
+    "nn.max_pool": _pooling(layers.MaxPooling2D),
+    "nn.avg_pool": _pooling(layers.AveragePooling2D),
     "stop_gradient": _stop_gradient,
 }

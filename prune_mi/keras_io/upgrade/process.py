@@ -62,6 +62,7 @@ def write_request(file: ModelFile, trust: Trust, folder: Path) -> None:
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
     kept = {key: value for key, value in inherited.items() if key not in _SCRUBBED}
     own = str(Path(__file__).resolve().parents[3])  # prune_mi may be there and not installed
+    kept["CUDA_VISIBLE_DEVICES"] = "-1"  # this process has the GPU's memory; see outputs_of too
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [own, inherited.get("PYTHONPATH")]))
     return kept
 

@@ -4,6 +4,7 @@ Models inside it are flattened: where one is called its layers are called. A lay
 was shared is one layer, or the same layers, called several times.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from prune_mi.keras_io.upgrade.description import (
 )
 from prune_mi.keras_io.upgrade.layers import assign_weights, make_layer, takes
 from prune_mi.keras_io.upgrade.naming import layer_names
+from prune_mi.keras_io.upgrade.operation import named
 from prune_mi.keras_io.upgrade.operations import apply_operation
 from prune_mi.keras_io.upgrade.rewriting import clean_name
 
@@ -122,7 +124,11 @@ class _Builder:
             )
         # Keras 2 casts what a model is called with to what its inputs were declared as.
         inputs = [
-            value if value.dtype == spec.dtype else keras.ops.cast(value, spec.dtype)
+            value
+            if value.dtype == spec.dtype
+            else named(
+                self._fresh(clean_name(f"{entry.name}_cast")), keras.ops.cast, value, spec.dtype
+            )
             for value, spec in zip(given, graph.input_specs, strict=True)
         ]
         asked = kwargs.get("training", args[1] if len(args) > 1 else None)
@@ -144,14 +150,16 @@ class _Builder:
     def _operation_name(self, number: int) -> str:
         """An operation is made anew for every call, as in a model that is called twice."""
         name = self._names[number]
-        if number in self._operations:
-            count = 2
-            while f"{name}_{count}" in self._taken:
-                count += 1
-            name = f"{name}_{count}"
+        again = number in self._operations
         self._operations.add(number)
-        self._taken.add(name)
-        return name
+        return self._fresh(name) if again else name
+
+    def _fresh(self, name: str) -> str:
+        """The name, with a number behind it where it is taken."""
+        choices = itertools.chain([name], (f"{name}_{count}" for count in itertools.count(2)))
+        found = next(each for each in choices if each not in self._taken)
+        self._taken.add(found)
+        return found
 
 
 def _fill(structure: Any, values: Mapping[TensorKey, Any]) -> Any:

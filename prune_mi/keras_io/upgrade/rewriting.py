@@ -24,17 +24,14 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
 # Keras 3 is refused.
 _DROPPED = frozenset({"batch_input_shape", "input_length", "build_input_shape", "rng_type"})
 _DROPPED_OF: Mapping[str, frozenset[str]] = {
-    "DepthwiseConv1D": frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"}),
-    "DepthwiseConv2D": frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"}),
-    "SeparableConv1D": frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"}),
-    "SeparableConv2D": frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"}),
+    **dict.fromkeys(
+        ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
+        frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"}),
+    ),
     "BatchNormalization": frozenset({"fused"}),
-    "LSTM": frozenset({"implementation"}),
-    "GRU": frozenset({"implementation"}),
+    **dict.fromkeys(("LSTM", "GRU", "LSTMCell", "GRUCell"), frozenset({"implementation"})),
     "MultiHeadAttention": frozenset({"query_shape", "key_shape", "value_shape"}),
-    "SpatialDropout1D": frozenset({"noise_shape"}),
-    "SpatialDropout2D": frozenset({"noise_shape"}),
-    "SpatialDropout3D": frozenset({"noise_shape"}),
+    **dict.fromkeys((f"SpatialDropout{n}D" for n in (1, 2, 3)), frozenset({"noise_shape"})),
 }
 
 # Arguments that Keras 3 does not have, with a value at which they change nothing; None and False
