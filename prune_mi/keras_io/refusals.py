@@ -8,7 +8,7 @@ import keras
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.trust import Trust, find_custom
 from prune_mi.keras_io.upgrade.operations import OPERATIONS
-from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES
+from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
 
 _FUNCTIONS = (
     *(keras.activations, keras.initializers, keras.regularizers, keras.constraints),
@@ -89,6 +89,8 @@ def _refuse_foreign(entry: Mapping[str, Any], class_name: str) -> None:
     """Refuses what names a module that is not Keras's, unless the user knows the class."""
     module = entry.get("module")
     if not isinstance(module, str) or module.partition(".")[0] in _KERAS_MODULES | _PLAIN_MODULES:
+        return
+    if module in TENSORFLOW_INITIALIZERS:
         return
     if find_custom(entry.get("registered_name"), class_name) is None:
         raise ModelError(_needs_code(entry, class_name))

@@ -15,6 +15,10 @@ REPLACED_CLASSES: Mapping[str, tuple[str, Config]] = {
     "BatchNormalizationV2": ("BatchNormalization", {}),
 }
 
+# Where TensorFlow has initializers of its own, `tf.constant_initializer` for one; they have the names
+# of Keras's.
+TENSORFLOW_INITIALIZERS = frozenset({f"tensorflow.python.ops.init_ops{v}" for v in ("", "_v2")})
+
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "LeakyReLU": {"alpha": "negative_slope"},
     "ThresholdedReLU": {"theta": "threshold"},
@@ -119,6 +123,8 @@ def _rewrite_value(value: Any, where: str) -> Any:
             )
         if class_name == "Policy":
             return policy_name(value)
+        if value.get("module") in TENSORFLOW_INITIALIZERS:
+            return {**value, "module": "keras.initializers", "registered_name": None}
         target, config = rewrite_layer(class_name, value["config"], where=where)
         if config.get("trainable") is True:
             del config["trainable"]  # not every class takes it

@@ -61,6 +61,14 @@ def test_a_layer_inside_a_layer_is_rewritten_too() -> None:
     assert config["layer"] == {"class_name": "LSTM", "config": {"units": 3}}
 
 
+def test_an_initializer_of_tensorflow_is_keras_own() -> None:
+    written = {"class_name": "Constant", "config": {"value": 0}, "registered_name": "Constant"}
+    module = "tensorflow.python.ops.init_ops_v2"
+    _, config = _rewritten("Dense", bias_initializer={**written, "module": module})
+    assert config["bias_initializer"]["module"] == "keras.initializers"
+    assert config["bias_initializer"]["registered_name"] is None
+
+
 def test_a_frozen_layer_inside_a_layer_stays_frozen() -> None:
     dense = {"class_name": "Dense", "config": {"units": 3, "trainable": False}}
     _, config = _rewritten("TimeDistributed", layer=dense)
