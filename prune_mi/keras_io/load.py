@@ -177,9 +177,11 @@ def _tolerance(model: keras.Model, old: OldModel) -> float:
 def _notes(file: ModelFile, opened: _Opened) -> tuple[str, ...]:
     if not opened.rebuilt:
         return ()
+    equal = "are equal to the old model's"
+    far = f"differ from the old model's by {opened.difference:.1g} of their size"
     rebuilt = (
         f"The model was written by Keras {file.writer} and was rebuilt layer by layer in Keras "
-        f"{keras.__version__}; on random inputs its outputs differ from the old model's by "
-        f"{opened.difference or 0.0:.1g} of their size."
+        f"{keras.__version__}; on random inputs its outputs "
+        f"{far if opened.difference else equal}."
     )
     return (rebuilt,) if opened.note is None else (opened.note, rebuilt)

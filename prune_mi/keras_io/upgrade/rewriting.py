@@ -15,8 +15,8 @@ REPLACED_CLASSES: Mapping[str, tuple[str, Config]] = {
     "BatchNormalizationV2": ("BatchNormalization", {}),
 }
 
-# Where TensorFlow has initializers of its own, `tf.constant_initializer` for one; they have the names
-# of Keras's.
+# Where TensorFlow has initializers of its own, such as `tf.constant_initializer`. Their classes
+# have the names of Keras's.
 TENSORFLOW_INITIALIZERS = frozenset({f"tensorflow.python.ops.init_ops{v}" for v in ("", "_v2")})
 
 _RENAMED: Mapping[str, Mapping[str, str]] = {
