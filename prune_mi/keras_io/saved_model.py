@@ -39,7 +39,9 @@ def read_saved_model(folder: Path) -> dict[str, Any]:
         metadata = _root_metadata(path.read_bytes())
     except (ValueError, IndexError) as error:
         raise ModelError(f"{path} is damaged: {error}; save the model again") from error
-    if not isinstance(metadata.get("model_config"), dict):
+    model = metadata.get("model_config")
+    config = model.get("config") if isinstance(model, dict) else None
+    if not isinstance(config, dict) or "layers" not in config:
         raise ModelError(
             f"{folder} holds a subclassed model, {metadata.get('class_name')!r}, whose layers only "
             "its own code knows; expected a Functional or Sequential model"

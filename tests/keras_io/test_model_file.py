@@ -223,8 +223,9 @@ def test_a_saved_model_says_what_it_is(tmp_path: Path) -> None:
     assert file.compile_config == {"loss": "x"}
 
 
-def test_a_saved_model_of_a_subclass(tmp_path: Path) -> None:
-    path = _saved_model(tmp_path, _metadata(class_name="Mine"))
+@pytest.mark.parametrize("config", [None, {"class_name": "Mine", "config": {}}])
+def test_a_saved_model_of_a_subclass(tmp_path: Path, config: Any) -> None:
+    path = _saved_model(tmp_path, _metadata(class_name="Mine", model_config=config))
     with pytest.raises(ModelError, match="subclassed model, 'Mine'"):
         read_model_file(path)
 
