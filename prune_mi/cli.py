@@ -15,8 +15,8 @@ from prune_mi import __version__
 from prune_mi.config import Objective, OptimizeSettings, make_settings, read_yaml
 from prune_mi.errors import ConfigError, ExitCode, PruneMIError
 from prune_mi.keras_io.runtime import start_backend
-from prune_mi.records import Observer, RunReport
-from prune_mi.report import open_observer, print_summary, report_to_dict
+from prune_mi.records import Conversion, ModelSource, Observer, RunReport
+from prune_mi.report import open_observer, print_conversion, print_summary, report_to_dict
 
 _T = TypeVar("_T")
 _process_started: float | None = None  # set by `main`: a budget counts the imports too
@@ -35,12 +35,28 @@ _Json = Annotated[bool, typer.Option("--json", help="Print report.json on standa
 _Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier run's files in the run folder.")
 ]
+_Architecture = Annotated[
+    Path | None,
+    typer.Option(help="JSON of model.to_json(), where the model file holds weights alone."),
+]
+_AllowUnsafe = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unsafe",
+        help="Let Python code in the model file run, such as a Lambda layer's: for files whose "
+        "source you trust.",
+    ),
+]
+_CustomObjects = Annotated[
+    str | None,
+    typer.Option(help="Module, or path of a .py file, that defines the model's own layers."),
+]
 _Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]
 
 
 @app.command()
 def optimize(
-    model: Annotated[Path, typer.Argument(help="A trained image classifier, .keras or .h5.")],
+    model: Annotated[Path, typer.Argument(help="A trained image classifier.")],
     data: Annotated[
         str | None,
         typer.Option(
@@ -104,11 +120,16 @@ def optimize(
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options given here win.")
     ] = None,
+    architecture: _Architecture = None,
+    allow_unsafe: _AllowUnsafe = False,
+    custom_objects: _CustomObjects = None,
     overwrite: _Overwrite = False,
     quiet: _Quiet = False,
     json_output: _Json = False,
 ) -> None:
     """Make a trained model smaller, as accurate as allowed.
+
+    MODEL is a .keras or .h5 file of Keras 2 or 3, or a SavedModel folder of Keras 2.
 
     Exit codes: 0 done and smaller; 3 done, nothing smaller stayed within the allowed drop; 2 bad
     input; 4 the run failed on the way; 130 interrupted.
@@ -135,7 +156,7 @@ def optimize(
         from prune_mi.pipeline import run_optimize
 
         return run_optimize(
-            model,
+            ModelSource(model, architecture, allow_unsafe, custom_objects),
             settings,
             out=out,
             overwrite=overwrite,
@@ -165,6 +186,32 @@ def demo(
         return run_demo(out, seed=seed, overwrite=overwrite, observer=observer)
 
     _run(run, "params", quiet, json_output)
+
+
+@app.command()
+def convert(
+    old: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    new: Annotated[Path, typer.Argument(help="What to write: a name that ends in .keras or .h5.")],
+    architecture: _Architecture = None,
+    allow_unsafe: _AllowUnsafe = False,
+    custom_objects: _CustomObjects = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace NEW where it is there already.")
+    ] = False,
+) -> None:
+    """Write a model of Keras 2 again as one of Keras 3, with equal outputs; nothing is pruned.
+
+    Exit codes: 0 done; 2 bad input; 4 what was written is not equal; 130 interrupted.
+    """
+
+    def converted() -> Conversion:
+        start_backend()
+        from prune_mi.conversion import convert_model
+
+        source = ModelSource(old, architecture, allow_unsafe, custom_objects)
+        return convert_model(source, new, overwrite=overwrite)
+
+    print_conversion(_guarded(converted, "interrupted; nothing was written"), Console())
 
 
 @app.callback(invoke_without_command=True)
@@ -219,14 +266,17 @@ def _run(
     raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
 
 
-def _guarded(action: Callable[[], _T]) -> _T:
+def _guarded(
+    action: Callable[[], _T],
+    interrupted: str = "interrupted; what was done so far is in the run folder",
+) -> _T:
     """Turns an expected failure into a message on standard error and its exit code."""
     try:
         return action()
     except PruneMIError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted; what was done so far is in the run folder", ExitCode.INTERRUPTED)
+        _fail(interrupted, ExitCode.INTERRUPTED)
     except MemoryError:
         _fail("out of memory; try fewer --workers or a smaller data set", ExitCode.RUN_FAILED)
     except OSError as error:

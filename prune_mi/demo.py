@@ -14,7 +14,7 @@ from keras import layers
 from prune_mi.config import make_settings
 from prune_mi.data import Dataset, load_dataset
 from prune_mi.pipeline import run_optimize
-from prune_mi.records import Observer, RunReport
+from prune_mi.records import ModelSource, Observer, RunReport
 
 _EPOCHS = 12
 _BATCH = 32
@@ -50,7 +50,11 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
         original = Path(folder) / "demo.keras"
         model.save(original)
         return run_optimize(
-            original, settings, out=out or _new_folder(), overwrite=overwrite, observer=observer
+            ModelSource(original),
+            settings,
+            out=out or _new_folder(),
+            overwrite=overwrite,
+            observer=observer,
         )
 
 

@@ -52,3 +52,12 @@ class RunError(PruneMIError):
     """A run could not be carried to its end, though its input was good."""
 
     exit_code = ExitCode.RUN_FAILED
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in one line that a message of ours can hold."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Keras puts where it happened before what happened.
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        del lines[0]
+    return lines[0][:300] if lines else type(error).__name__

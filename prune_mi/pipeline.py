@@ -15,9 +15,11 @@ from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.data import Dataset, check_against_model, load_dataset
 from prune_mi.errors import BudgetError
 from prune_mi.execution.pool import WorkerPool, shut_down
-from prune_mi.keras_io.files import load_model
+from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.files import h5_can_hold
+from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.morphisms.catalog import resolve_mix
-from prune_mi.records import Observer, RunReport, SilentObserver
+from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver
 from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
 from prune_mi.search.journal import Journal
@@ -39,17 +41,23 @@ def optimize(
     out: str | Path | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
+    architecture: str | Path | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
     **settings: Any,
 ) -> RunReport:
     """Shrinks a trained Keras image classifier, as `prune-mi optimize` does.
 
     Args:
-        model: A `.keras` or `.h5` file.
+        model: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
         data: A data set's name, or the path of an `.npz`, an image folder or a
             cifar-10-batches-py folder.
         out: The run folder; None makes `prune-mi-runs/<model's name>`.
         overwrite: Whether an earlier run's files in `out` may be replaced.
         observer: Hears of progress.
+        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
         **settings: Fields of `OptimizeSettings`, such as `budget="25m"` or
             `max_accuracy_drop=0.02`.
 
@@ -60,7 +68,12 @@ def optimize(
         PruneMIError: What was received, what was expected and how to mend it.
     """
     return run_optimize(
-        Path(model),
+        ModelSource(
+            path=Path(model),
+            architecture=None if architecture is None else Path(architecture),
+            allow_unsafe=allow_unsafe,
+            custom_objects=custom_objects,
+        ),
         make_settings({**settings, "data": data}),
         out=None if out is None else Path(out),
         overwrite=overwrite,
@@ -69,7 +82,7 @@ def optimize(
 
 
 def run_optimize(
-    model_path: Path,
+    source: ModelSource,
     settings: OptimizeSettings,
     *,
     out: Path | None,
@@ -84,19 +97,19 @@ def run_optimize(
     resolve_mix(settings.mix)  # a wrong name must not cost the user the minutes before it is used
 
     notes.phase("Loading the model and the data")
-    model = load_model(model_path)
-    data = _load_fitting_data(model, settings, notes)
+    loaded = _load(source, notes)
+    data = _load_fitting_data(loaded.model, settings, notes)
     folder = RunFolder(
-        out or Path("prune-mi-runs") / model_path.stem,
+        out or Path("prune-mi-runs") / source.path.stem,
         overwrite=overwrite,
-        inputs=(model_path, Path(settings.data)),
+        inputs=(source.path, Path(settings.data)),
     )
     try:
         notes.phase("Studying the original")
-        understanding = understand(model, data, settings, notes)
+        understanding = understand(loaded.model, data, settings, notes)
         workers = settings.workers or joblib.cpu_count()
         shared = shared_data(folder.scratch, understanding, settings)
-        pool = WorkerPool(shared, workers=workers, observer=notes)
+        pool = WorkerPool(shared, workers=workers, observer=notes, trust=loaded.trust)
         subject = measure_original(
             understanding, data, pool=pool, settings=settings, observer=notes
         )
@@ -122,7 +135,7 @@ def run_optimize(
             ),
             journal=Journal(folder.journal),
             observer=notes,
-            on_elite=lambda elite: keep_safe(elite, folder, subject, data, model_path),
+            on_elite=lambda elite: keep_safe(elite, folder, subject, data, loaded),
         ).run()
 
         notes.phase("Final training" + (" beside the control" if settings.control else ""))
@@ -140,7 +153,7 @@ def run_optimize(
 
         notes.phase("Measuring on images that no selection saw")
         report = conclude(
-            model,
+            loaded,
             finalists,
             outcome,
             subject=subject,
@@ -149,7 +162,6 @@ def run_optimize(
             settings=settings,
             folder=folder,
             budget=budget,
-            model_path=model_path,
             notes=notes.said,
         )
         write_report(report, folder.report)
@@ -157,6 +169,26 @@ def run_optimize(
     finally:
         shut_down()
         folder.clean()
+
+
+def _load(source: ModelSource, observer: Observer) -> LoadedModel:
+    """Opens the model and compiles it as it was, which shows whether the result can be."""
+    loaded = load_model(
+        source.path,
+        architecture=source.architecture,
+        allow_unsafe=source.allow_unsafe,
+        custom_objects=source.custom_objects,
+    )
+    notes = [*loaded.notes, compile_like(loaded.model, loaded.compile_config)]
+    if loaded.is_h5 and not h5_can_hold(loaded.model):
+        notes.append(
+            "The model has operations that HDF5 files cannot hold: the result is written as .keras "
+            "alone."
+        )
+    for note in notes:
+        if note is not None:
+            observer.note(note)
+    return loaded
 
 
 def _load_fitting_data(model: Any, settings: OptimizeSettings, observer: Observer) -> Dataset:

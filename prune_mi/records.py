@@ -1,11 +1,54 @@
 """The records that cross module boundaries: frozen, typed, plain data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 Verdict = Literal[
     "pending", "accepted", "over the allowed drop", "not smaller", "not trained", "failed"
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model file, and what the user says of it.
+
+    Attributes:
+        path: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
+        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+    """
+
+    path: Path
+    architecture: Path | None = None
+    allow_unsafe: bool = False
+    custom_objects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A model file that was written again for Keras 3.
+
+    Attributes:
+        written_by: Version of the Keras that wrote the old file, or `unknown`.
+        num_layers: Layers and operations, those of models inside the model counted one by one.
+        num_params: Weights of every kind.
+        compiled: Whether the new file has a loss, metrics and an optimizer.
+        difference: From the outputs that Keras 2 gives on random inputs, as a fraction of them;
+            None where Keras 3 wrote the old file, too.
+        notes: What the user should know.
+    """
+
+    old: Path
+    new: Path
+    written_by: str
+    num_layers: int
+    num_params: int
+    size_bytes: int
+    compiled: bool
+    difference: float | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["keras2_files"]
+
 # A loaded machine must not fail a property for being slow.
 settings.register_profile("prune-mi", deadline=None, print_blob=True)
 settings.load_profile("prune-mi")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -21,6 +22,7 @@ from prune_mi.execution.shared_data import SharedData
 from prune_mi.execution.tasks import Outcome, Task, evaluate, predict_slice
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.runtime import prepare_backend, start_backend
+from prune_mi.keras_io.trust import Trust, apply_trust
 from prune_mi.records import Observer
 
 _POLL_SECONDS = 1.0
@@ -33,13 +35,15 @@ class WorkerPool:
         data: What the workers read.
         workers: Processes.
         observer: Hears of trainings under way.
+        trust: How the model's file was opened: a worker builds layers from the same configurations.
     """
 
-    def __init__(self, data: SharedData, *, workers: int, observer: Observer) -> None:
+    def __init__(self, data: SharedData, *, workers: int, observer: Observer, trust: Trust) -> None:
         self.workers = workers
         self.folder = data.folder
         self._data = data
         self._observer = observer
+        self._trust = trust
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yields outcomes as they come, in any order.
@@ -75,8 +79,11 @@ class WorkerPool:
             return_as=return_as,
             batch_size=1,
             pre_dispatch="all",
-            **({} if self.workers == 1 else {"initializer": _start_worker}),
+            **({} if self.workers == 1 else self._initializer()),
         )
+
+    def _initializer(self) -> dict[str, Any]:
+        return {"initializer": _start_worker, "initargs": (self._trust,)}
 
     @contextmanager
     def _alive(self) -> Iterator[None]:
@@ -89,11 +96,12 @@ class WorkerPool:
             ) from error
 
 
-def _start_worker() -> None:
+def _start_worker(trust: Trust) -> None:
     """Runs first in a worker: one thread, and Ctrl-C left to the parent, which ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare_backend(threads=1)
     start_backend()
+    apply_trust(trust)
 
 
 def shut_down() -> None:

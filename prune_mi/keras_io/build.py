@@ -1,6 +1,7 @@
 """Graph to model: a fresh Keras model with the graph's structure and weights."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import keras
@@ -49,8 +50,13 @@ def _to_config(graph: LayerGraph) -> dict[str, Any]:
                 "kwargs": {k: _to_keras(v, graph, call_index) for k, v in node.kwargs.items()},
             }
         )
+    # Some of Keras's own classes change the configuration they are made from: each gets a copy.
     entries = [
-        {**graph.layers[name].serialized, "name": name, "inbound_nodes": inbound[name]}
+        {
+            **deepcopy(dict(graph.layers[name].serialized)),
+            "name": name,
+            "inbound_nodes": inbound[name],
+        }
         for name in order
     ]
     return {

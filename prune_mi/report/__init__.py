@@ -1,12 +1,14 @@
 """What a run shows and writes down: live progress, the closing summary, report.json."""
 
 from prune_mi.report.console import LiveConsole, open_observer
+from prune_mi.report.conversion import print_conversion
 from prune_mi.report.json_report import read_report, report_to_dict, write_report
 from prune_mi.report.summary import print_summary
 
 __all__ = [
     "LiveConsole",
     "open_observer",
+    "print_conversion",
     "print_summary",
     "read_report",
     "report_to_dict",

@@ -16,7 +16,9 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.files import h5_can_hold, save_verified
+from prune_mi.keras_io.load import LoadedModel
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import ModelFacts, RunReport
 from prune_mi.search.budget import Budget
@@ -30,7 +32,7 @@ _PROBE_IMAGES = 16
 
 
 def conclude(
-    original: keras.Model,
+    original: LoadedModel,
     finalists: Finalists,
     outcome: SearchOutcome,
     *,
@@ -40,7 +42,6 @@ def conclude(
     settings: OptimizeSettings,
     folder: RunFolder,
     budget: Budget,
-    model_path: Path,
     notes: Sequence[str],
 ) -> RunReport:
     """Measures the result and the control, writes the models, and sums the run up.
@@ -48,15 +49,14 @@ def conclude(
     Where nothing smaller was accepted the original itself is written out.
     """
     changed = bool(finalists.result.lineage)
-    best = build_model(finalists.result.graph) if changed else original
-    files = write_models(best, folder.path, subject, data, suffixes=model_suffixes(model_path))
+    best = build_model(finalists.result.graph) if changed else original.model
+    files = write_models(best, original, folder.path, subject, data)
     size = (folder.path / files[0]).stat().st_size
-    original_size = _saved_size(original, folder.scratch) if changed else size
-    if not changed:
-        own = next(
-            name for name in reversed(files) if Path(name).suffix == model_path.suffix.lower()
-        )
-        shutil.copyfile(model_path, folder.path / own)
+    original_size = _saved_size(original.model, folder.scratch) if changed else size
+    if not changed and original.as_it_is:
+        own = "best.h5" if original.is_h5 else "best.keras"
+        if own in files:
+            shutil.copyfile(original.path, folder.path / own)
     reference = measured_facts(
         subject.graph,
         subject.test_outputs,
@@ -86,7 +86,7 @@ def conclude(
             size_bytes=original_size,
         )
     return RunReport(
-        model=str(model_path),
+        model=str(original.path),
         data=settings.data,
         objective=settings.objective,
         max_accuracy_drop=settings.max_accuracy_drop,
@@ -112,16 +112,10 @@ def conclude(
 
 
 def keep_safe(
-    elite: Candidate, folder: RunFolder, subject: Subject, data: Dataset, model_path: Path
+    elite: Candidate, folder: RunFolder, subject: Subject, data: Dataset, original: LoadedModel
 ) -> None:
     """Writes an accepted model at once, so that an interrupted run leaves it behind."""
-    suffixes = model_suffixes(model_path)
-    write_models(build_model(elite.graph), folder.path, subject, data, suffixes=suffixes)
-
-
-def model_suffixes(model_path: Path) -> tuple[str, ...]:
-    """The formats to write: always `.keras`, and `.h5` where the input was that."""
-    return (".keras",) if model_path.suffix.lower() == ".keras" else (".keras", ".h5")
+    write_models(build_model(elite.graph), original, folder.path, subject, data)
 
 
 def measured_facts(
@@ -148,9 +142,14 @@ def measured_facts(
 
 
 def write_models(
-    model: keras.Model, folder: Path, subject: Subject, data: Dataset, *, suffixes: Sequence[str]
+    model: keras.Model, original: LoadedModel, folder: Path, subject: Subject, data: Dataset
 ) -> tuple[str, ...]:
-    """Writes `best` in each format, loads each back and compares outputs."""
+    """Writes `best`, compiled as the original was, loads it back and compares outputs.
+
+    It is written as `.keras`, and as `.h5` too where the original was that and HDF5 can hold it.
+    """
+    compile_like(model, original.compile_config)
+    suffixes = (".keras", ".h5") if original.is_h5 and h5_can_hold(model) else (".keras",)
     probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
     names = []
     for suffix in suffixes:

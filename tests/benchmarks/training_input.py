@@ -19,7 +19,7 @@ from rich.table import Table
 
 from prune_mi.data import AugmentationPolicy, fit_scaling
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.files import load_model
+from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.training.distillation import DistillationLoss, distillation_targets
 from prune_mi.training.feed import TrainingImages
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4096)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    model = _resnet8() if options.model is None else load_model(options.model)
+    model = _resnet8() if options.model is None else load_model(options.model).model
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (options.images, 32, 32, 3)).astype("uint8")
     labels = rng.integers(0, 10, options.images)

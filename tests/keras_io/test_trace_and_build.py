@@ -89,3 +89,17 @@ def test_a_graph_that_keras_refuses_is_a_graph_error() -> None:
     conv = next(name for name, layer in graph.layers.items() if layer.class_name == "Conv2D")
     with pytest.raises(GraphError, match="cannot build the graph"):
         build_model(with_config(graph, {conv: {"filters": -1}}))
+
+
+def test_building_leaves_the_graph_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    from_config = keras.layers.Conv2D.from_config
+
+    def changing(config: dict[str, object]) -> keras.layers.Layer:
+        layer = from_config(dict(config))
+        config["filters"] = "used up"  # as Lambda does with its function
+        return layer
+
+    monkeypatch.setattr(keras.layers.Conv2D, "from_config", changing)
+    graph = trace_model(ZOO["chain"]())
+    build_model(graph)
+    build_model(graph)

@@ -1,0 +1,87 @@
+"""`prune-mi convert`: a model of Keras 2, written again as one of Keras 3. Nothing is pruned."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from prune_mi.errors import ModelError, RunError
+from prune_mi.keras_io.answers import input_structure
+from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.files import h5_can_hold, save_verified
+from prune_mi.keras_io.load import LoadedModel, load_model
+from prune_mi.keras_io.upgrade.description import pack
+from prune_mi.probe import random_inputs
+from prune_mi.records import Conversion, ModelSource
+
+
+def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) -> Conversion:
+    """Opens a model and writes it again; what is written is loaded back and compared.
+
+    Args:
+        source: The old file, of Keras 2 or 3. One that Keras 2 wrote is compared with Keras 2.
+        new: Where to write, `.keras` or `.h5`.
+        overwrite: Whether `new` may be there already.
+
+    Raises:
+        ModelError: If the old file cannot be used, or `new` cannot be written there or in that
+            format.
+        ConfigError: If the custom objects cannot be imported.
+        RunError: If writing fails, or what was written loads with other outputs.
+    """
+    _require_writable(source.path, new, overwrite=overwrite)
+    loaded = load_model(
+        source.path,
+        architecture=source.architecture,
+        allow_unsafe=source.allow_unsafe,
+        custom_objects=source.custom_objects,
+        verify=True,
+    )
+    if new.suffix.lower() == ".h5" and not h5_can_hold(loaded.model):
+        raise ModelError(
+            f"cannot write {new}: the model has operations that HDF5 files cannot hold; choose a "
+            "name that ends in .keras"
+        )
+    note = compile_like(loaded.model, loaded.compile_config)
+    try:
+        new.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write {new}: {error.strerror or error}") from error
+    size = save_verified(loaded.model, new, _probe(loaded))
+    return Conversion(
+        old=source.path,
+        new=new,
+        written_by=loaded.written_by,
+        num_layers=_count_layers(loaded.model),
+        num_params=loaded.model.count_params(),
+        size_bytes=size,
+        compiled=loaded.model.compiled,
+        difference=loaded.difference,
+        notes=(*loaded.notes, *(() if note is None else (note,))),
+    )
+
+
+def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
+    if new.suffix.lower() not in (".keras", ".h5"):
+        raise ModelError(f"{new} does not say in which format to write; expected *.keras or *.h5")
+    if new.is_dir():
+        raise ModelError(f"{new} is a folder; expected the name of a file to write")
+    if new.exists():
+        if old.exists() and new.samefile(old):
+            raise ModelError(f"{new} is the file to convert; choose another name for the new one")
+        if not overwrite:
+            raise ModelError(f"{new} is there already; choose another name, or pass --overwrite")
+
+
+def _probe(loaded: LoadedModel) -> object:
+    """Random inputs in the structure of the model's inputs."""
+    structure = input_structure(loaded.model)
+    tensors = keras.tree.flatten(structure)
+    specs = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]
+    arrays = random_inputs(specs, rng=np.random.default_rng(0))
+    return pack(structure, iter(arrays))
+
+
+def _count_layers(model: keras.Model) -> int:
+    operations = getattr(model, "operations", model.layers)
+    return sum(_count_layers(each) if isinstance(each, keras.Model) else 1 for each in operations)

@@ -1,0 +1,78 @@
+"""The user's own code that a model needs: imported on request, never because a file names it."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from prune_mi.errors import ConfigError, first_line
+
+_LIBRARIES = frozenset({"keras", "tf_keras", "tensorflow"})
+
+
+def import_code(source: str) -> ModuleType:
+    """Imports what `--custom-objects` names.
+
+    Args:
+        source: A module's dotted name, found from the current folder too, or the path of a `.py`
+            file.
+
+    Raises:
+        ConfigError: If there is no such module or file, or importing it fails.
+    """
+    try:
+        if source.endswith(".py"):
+            return _import_file(Path(source))
+        return _import_module(source)
+    except ConfigError:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        raise ConfigError(
+            f"cannot import the custom objects {source!r}: {type(error).__name__}: "
+            f"{first_line(error)}; expected a module's name or the path of a .py file that defines "
+            "the model's own layers"
+        ) from error
+
+
+def own_classes(module: ModuleType, bases: tuple[type, ...]) -> dict[str, type]:
+    """The subclasses of `bases` in a module by name, those that a library defines left out."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, bases)
+        and value.__module__.partition(".")[0] not in _LIBRARIES
+    }
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(
+            f"no such file: {path}; --custom-objects expects a module's name or the path of a .py "
+            "file"
+        )
+    # A name of its own, so that a file called keras.py hides nothing; its objects register again
+    # under the same names, which Keras allows.
+    name = path.stem if path.stem not in sys.modules else f"{path.stem}_custom_objects"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} cannot be imported; expected a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look it up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    folder = os.getcwd()
+    sys.path.insert(0, folder)  # a console script, unlike `python -m`, does not look there
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)

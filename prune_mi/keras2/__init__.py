@@ -1,0 +1,10 @@
+"""Keras 2 (`tf_keras`), in a process of its own: `python -m prune_mi.keras2 FOLDER`.
+
+Nothing imports this room, and it imports no Keras 3. It reads FOLDER/request.json, opens the model
+that it names, and leaves in FOLDER a description that needs neither Keras to be read:
+
+    description.json    layers, graphs, what the probe was asked
+    weights.npz         the weights and constants that the description names
+    probe.npz           random inputs, and what the old model answered
+    error.json          in their place where that failed, with the reason
+"""

@@ -1,0 +1,48 @@
+"""Entry point: one request, answered with files or with a reason."""
+
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+from prune_mi.errors import PruneMIError, first_line
+
+
+def main(folder: Path) -> int:
+    """Answers FOLDER/request.json; 0 where that worked, 1 where FOLDER/error.json says why not."""
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    try:
+        _answer(request, folder)
+    except PruneMIError as error:
+        _write_error(folder, str(error))
+    except Exception as error:  # Keras 2 raises whatever a broken file makes it raise
+        traceback.print_exc()
+        _write_error(folder, f"{type(error).__name__}: {first_line(error)}")
+    else:
+        return 0
+    return 1
+
+
+def _answer(request: dict[str, object], folder: Path) -> None:
+    # This process is Keras 2's own: what the user's code calls `tf.keras` is that too.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    from prune_mi.keras2 import description, opening, probe
+
+    model = opening.open_model(request, folder)
+    described, arrays = description.describe(model)
+    described["probe"] = probe.ask(model, folder / "probe.npz", seed=int(str(request["seed"])))
+    description.write(described, arrays, folder)
+
+
+def _write_error(folder: Path, message: str) -> None:
+    (folder / "error.json").write_text(json.dumps({"message": message}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,106 @@
+"""Opens what Keras 2 wrote, with Keras 2."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from prune_mi.custom_code import import_code, own_classes
+from prune_mi.errors import ModelError
+from prune_mi.keras_io.archive import weights_name
+
+
+def open_model(request: Mapping[str, Any], folder: Path) -> Any:
+    """Opens the model that a request names; it is not compiled.
+
+    Args:
+        request: `kind` (`keras`, `h5`, `weights` or `saved_model`), `path`, `config` (the
+            architecture as JSON text, for the latter two), `custom_objects`, `allow_unsafe` and
+            `most_values`, the weights that the model may have at most.
+        folder: May be written to.
+
+    Raises:
+        ModelError: If the model has too many weights, or the weights are not this model's.
+    """
+    kind, path = request["kind"], Path(request["path"])
+    with _known(request["custom_objects"]), _bounded(request["most_values"]):
+        if kind in ("weights", "saved_model"):
+            model = tf_keras.models.model_from_json(request["config"])
+            _require_built(model)
+            if kind == "weights":
+                model.load_weights(shutil.copyfile(path, folder / weights_name(path)))
+            else:
+                _restore(model, path)
+            return model
+        if kind == "keras":
+            # Keras 2 opens an archive for writing, though it only reads it.
+            path = Path(shutil.copyfile(path, folder / "model.keras"))
+        return tf_keras.models.load_model(
+            path, compile=False, safe_mode=not request["allow_unsafe"]
+        )
+
+
+@contextmanager
+def _known(custom_objects: str | None) -> Iterator[None]:
+    if custom_objects is None:
+        yield
+        return
+    # One file of layers serves both processes: its `import keras` is Keras 2 here.
+    sys.modules["keras"] = tf_keras
+    bases = (
+        tf_keras.layers.Layer,
+        tf_keras.initializers.Initializer,
+        tf_keras.regularizers.Regularizer,
+        tf_keras.constraints.Constraint,
+    )
+    with tf_keras.utils.custom_object_scope(own_classes(import_code(custom_objects), bases)):
+        yield
+
+
+@contextmanager
+def _bounded(most_values: int) -> Iterator[None]:
+    """Refuses a weight before memory is asked for it."""
+    total = 0
+
+    def create(next_creator: Any, **kwargs: Any) -> Any:
+        nonlocal total
+        shape = kwargs.get("shape")
+        if shape is not None and tf.TensorShape(shape).is_fully_defined():
+            total += int(np.prod([int(axis) for axis in tf.TensorShape(shape)], dtype=float))
+        if total > most_values:
+            raise ModelError(
+                f"its architecture asks for more than {most_values:,} weights, far more than the "
+                "file holds"
+            )
+        return next_creator(**kwargs)
+
+    with tf.variable_creator_scope(create):
+        yield
+
+
+def _require_built(model: Any) -> None:
+    if not model.built:
+        raise ModelError(
+            "the architecture does not say what shape the input has; expected a model that was "
+            "built before it was saved"
+        )
+
+
+def _restore(model: Any, path: Path) -> None:
+    """Restores a SavedModel's variables into a model made from its metadata.
+
+    `tf_keras.models.load_model` would run the graph that lies beside them, and that may be any
+    program.
+    """
+    status = model.load_weights(path / "variables" / "variables")
+    try:
+        status.assert_existing_objects_matched()
+    except AssertionError as error:
+        raise ModelError("the SavedModel's variables are not those of its layers") from error
+    status.expect_partial()

@@ -1,0 +1,65 @@
+"""What the old model answers to random inputs: a model made from it must answer the same."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from prune_mi.errors import ModelError, first_line
+from prune_mi.probe import nudged, random_inputs, relative_difference
+
+_SIZES = (64, 224)  # for axes of unknown size; deep networks shrink small images to nothing
+_REPEATED = 1e-3
+
+
+def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
+    """Asks a model about random inputs, and writes inputs and outputs to an `.npz`.
+
+    Returns:
+        `num_inputs` and `num_outputs`, which are arrays `input_0`, `output_0` and so on;
+        `repeatable`, whether the model answers the same twice; and `sensitivity`, the relative
+        difference that rounding of the inputs makes.
+
+    Raises:
+        ModelError: If no input that was tried fits the model.
+    """
+    tensors = tf.nest.flatten(model.input)
+    specs = [(tensor.shape.as_list(), tensor.dtype.name) for tensor in tensors]
+    wrong = [dtype for _, dtype in specs if dtype not in _numeric()]
+    if wrong:
+        raise ModelError(f"an input of the model has the type {wrong[0]}; expected numbers")
+    failure = ""
+    unknown = any(None in shape[1:] for shape, _ in specs)
+    for size in _SIZES if unknown else _SIZES[:1]:
+        rng = np.random.default_rng(seed)
+        arrays = random_inputs(specs, rng=rng, unknown_size=size)
+        try:
+            outputs, again, moved = (
+                _answers(model, each) for each in (arrays, arrays, nudged(arrays, rng=rng))
+            )
+        except (tf.errors.InvalidArgumentError, ValueError) as error:
+            failure = first_line(error)
+            continue
+        named = {f"input_{index}": array for index, array in enumerate(arrays)}
+        named |= {f"output_{index}": array for index, array in enumerate(outputs)}
+        np.savez(path, **named)  # type: ignore[arg-type]
+        return {
+            "num_inputs": len(arrays),
+            "num_outputs": len(outputs),
+            "repeatable": relative_difference(again, outputs) < _REPEATED,
+            "sensitivity": min(1.0, relative_difference(moved, outputs)),
+        }
+    raise ModelError(f"the model fails on an input of its own shape: {failure}")
+
+
+def _answers(model: Any, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    tensors = tf.nest.flatten(model.input)
+    cast = [tf.cast(array, each.dtype) for array, each in zip(arrays, tensors, strict=True)]
+    outputs = model(tf.nest.pack_sequence_as(model.input, cast), training=False)
+    return [tf.cast(output, tf.float64).numpy() for output in tf.nest.flatten(outputs)]
+
+
+def _numeric() -> frozenset[str]:
+    floats = ("float16", "bfloat16", "float32", "float64", "bool")
+    return frozenset({*floats, *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64))})

@@ -1,0 +1,113 @@
+"""Archives and HDF5 files that may be hostile: looked through before anything is taken out."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import h5py
+
+from prune_mi.errors import ModelError
+
+_SMALL = 2**30  # files that unpack to less than this are not suspected of anything
+_MOST_EXPANSION = 50  # times that a larger one may grow: weights compress by little
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive."""
+    return zipfile.is_zipfile(path)
+
+
+def archive_texts(path: Path, names: Sequence[str]) -> tuple[dict[str, str], int]:
+    """Texts from a `.keras` archive, and the size of all that is in it, unpacked.
+
+    Raises:
+        ModelError: If the archive is damaged, lacks one of `names` or weights, names a place
+            outside itself, or unpacks to absurdly much.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry.filename: entry for entry in archive.infolist()}
+            for name in entries:
+                _require_inside(name, path)
+            weights = any(name.startswith("model.weights.") for name in entries)
+            missing = [name for name in names if name not in entries]
+            if missing or not weights:
+                lacking = missing[0] if missing else "model.weights.h5"
+                raise ModelError(
+                    f"{path} is a zip archive, but not a Keras model: it has no {lacking}; "
+                    "expected what model.save('model.keras') writes"
+                )
+            total = sum(entry.file_size for entry in entries.values())
+            _require_plausible(total, path)
+            texts = {name: archive.read(name).decode("utf-8") for name in names}
+    except (zipfile.BadZipFile, UnicodeDecodeError, zlib.error, NotImplementedError) as error:
+        raise ModelError(f"{path} is a damaged .keras archive: {error}") from error
+    return texts, total
+
+
+def h5_bytes(file: h5py.File, path: Path) -> int:
+    """The size of all arrays in an HDF5 file, as their shapes say.
+
+    Raises:
+        ModelError: If it refers to other files, or its arrays are absurdly larger than it is.
+    """
+    total = 0
+
+    def visit(group: h5py.Group) -> None:
+        nonlocal total
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise ModelError(_elsewhere(path, f"{group.name}/{name}"))
+            if isinstance(link, h5py.SoftLink):
+                continue  # Keras writes none; whatever it points at is seen where it is
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                visit(item)
+            elif isinstance(item, h5py.Dataset):
+                if item.external or item.is_virtual:
+                    raise ModelError(_elsewhere(path, item.name))
+                total += item.size * item.dtype.itemsize if item.size else 0
+
+    try:
+        visit(file)
+    except RecursionError as error:
+        raise ModelError(f"{path} is a damaged HDF5 model file: its groups have no end") from error
+    _require_plausible(total, path)
+    return total
+
+
+def weights_name(path: Path) -> str:
+    """A name by which Keras 2 and 3 know how the weights in an HDF5 file are laid out.
+
+    They go by the suffix: `.weights.h5` for the layout that both write now, `.h5` for the older.
+    """
+    with h5py.File(path, "r") as file:
+        older = "layer_names" in file.attrs or "layer_names0" in file.attrs
+    return "older.h5" if older else "now.weights.h5"
+
+
+def _require_inside(name: str, path: Path) -> None:
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
+        raise ModelError(
+            f"{path} is not safe to open: it holds {name!r}, a place outside the archive. Keras "
+            "writes no such thing; get the model from a source that you trust"
+        )
+
+
+def _require_plausible(total: int, path: Path) -> None:
+    size = path.stat().st_size
+    if total > _SMALL and total > _MOST_EXPANSION * size:
+        raise ModelError(
+            f"{path} is not safe to open: a file of {size:,} bytes says that it unpacks to "
+            f"{total:,}; save the model again"
+        )
+
+
+def _elsewhere(path: Path, name: str) -> str:
+    return (
+        f"{path} is not safe to open: {name} in it lies in another file. Keras writes no such "
+        "thing; get the model from a source that you trust"
+    )

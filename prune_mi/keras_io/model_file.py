@@ -1,0 +1,178 @@
+"""What a model file holds: its kind, who wrote it, its architecture, what it was compiled with.
+
+Nothing of it is run, and no weight is read. Where a file cannot be used this room says why before
+Keras, whose errors are about its own insides, gets to see it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+
+from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.archive import archive_texts, h5_bytes, is_archive
+from prune_mi.keras_io.saved_model import read_saved_model
+
+Kind = Literal["keras", "h5", "weights", "saved_model"]
+_EXPECTED = "expected a trained Keras model (.keras or .h5, or a SavedModel folder of Keras 2)"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file, looked at and not opened yet.
+
+    Attributes:
+        kind: A `.keras` archive, a whole model as HDF5, weights as HDF5 whose architecture came
+            beside them, or a SavedModel folder.
+        writer: Version of the Keras that wrote it, or `unknown`.
+        config: The model's configuration: `class_name`, `config`, ...
+        compile_config: What it was compiled with, as written in the file, or None.
+        num_bytes: Of its weights, stored.
+    """
+
+    path: Path
+    kind: Kind
+    writer: str
+    config: Mapping[str, Any]
+    compile_config: Mapping[str, Any] | None
+    num_bytes: int
+
+    @property
+    def from_keras2(self) -> bool:
+        """Whether Keras 2, or the first Keras, wrote it."""
+        if self.writer == "unknown":
+            return "module" not in self.config
+        return self.writer.split(".")[0] in ("1", "2")
+
+
+def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
+    """Looks at a file or a SavedModel folder.
+
+    Args:
+        path: The file or folder.
+        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+
+    Raises:
+        ModelError: If there is no such file, it is not a model, it is damaged, or it holds weights
+            alone and there is no architecture, or has one and there is another.
+    """
+    try:
+        if not path.exists():
+            raise ModelError(f"no such file: {path}; {_EXPECTED}")
+        file = _read_saved_model(path) if path.is_dir() else _read_file(path, architecture)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if architecture is not None and file.kind != "weights":
+        raise ModelError(
+            f"{path} has an architecture of its own; leave out --architecture, which is for files "
+            "that hold weights alone"
+        )
+    return file
+
+
+def _read_file(path: Path, architecture: Path | None) -> ModelFile:
+    if is_archive(path):
+        _require_suffix(path, (".keras",))
+        return _read_archive(path)
+    if not h5py.is_hdf5(path):
+        raise ModelError(
+            f"{path} is not a Keras model: it is neither a .keras archive nor an HDF5 file; "
+            f"{_EXPECTED}"
+        )
+    _require_suffix(path, (".h5", ".hdf5"))
+    try:
+        with h5py.File(path, "r") as file:
+            num_bytes = h5_bytes(file, path)
+            config = _json(file.attrs.get("model_config"), path)
+            writer = _text(file.attrs.get("keras_version")) or "unknown"
+            if config is None:
+                return _with_architecture(path, architecture, num_bytes)
+            trained = _json(file.attrs.get("training_config"), path)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is a damaged HDF5 model file: {first_line(error)}") from error
+    return ModelFile(path, "h5", writer, config, trained, num_bytes)
+
+
+def _read_archive(path: Path) -> ModelFile:
+    texts, num_bytes = archive_texts(path, ("config.json", "metadata.json"))
+    config = _json(texts["config.json"], path) or {}
+    metadata = _json(texts["metadata.json"], path) or {}
+    return ModelFile(
+        path,
+        "keras",
+        str(metadata.get("keras_version", "unknown")),
+        _architecture({key: v for key, v in config.items() if key != "compile_config"}, path),
+        config.get("compile_config"),
+        num_bytes,
+    )
+
+
+def _read_saved_model(path: Path) -> ModelFile:
+    metadata = read_saved_model(path)
+    sizes = (file.stat().st_size for file in (path / "variables").glob("variables.*"))
+    return ModelFile(
+        path,
+        "saved_model",
+        str(metadata.get("keras_version", "2")),
+        _architecture(metadata["model_config"], path),
+        metadata.get("training_config"),
+        sum(sizes),
+    )
+
+
+def _with_architecture(path: Path, architecture: Path | None, num_bytes: int) -> ModelFile:
+    if architecture is None:
+        raise ModelError(
+            f"{path} holds weights alone, no architecture; expected a whole model, as model.save() "
+            "writes it (not model.save_weights()), or its architecture beside it: --architecture "
+            "model.json, as model.to_json() writes it"
+        )
+    try:
+        text = architecture.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot read the architecture {architecture}: {error}") from error
+    config = _json(text, architecture)
+    if config is None:
+        raise ModelError(f"{architecture} is empty; expected the JSON of model.to_json()")
+    config = _architecture(config, architecture)
+    writer = str(config.get("keras_version", "3" if "module" in config else "2"))
+    return ModelFile(path, "weights", writer, config, None, num_bytes)
+
+
+def _json(value: Any, path: Path) -> dict[str, Any] | None:
+    """A JSON object from an attribute or a text; None where there is none."""
+    text = _text(value)
+    if not text:
+        return None
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged: its description is not JSON ({error})") from error
+    if not isinstance(parsed, dict):
+        raise ModelError(
+            f"{path} is damaged: its description is a {type(parsed).__name__}, not an object"
+        )
+    return parsed
+
+
+def _architecture(config: Any, path: Path) -> dict[str, Any]:
+    if isinstance(config, dict) and "class_name" in config and "config" in config:
+        return config
+    raise ModelError(
+        f"{path} is damaged: its architecture has no class_name and config; save the model again"
+    )
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return value if isinstance(value, str) else None
+
+
+def _require_suffix(path: Path, allowed: tuple[str, ...]) -> None:
+    """Keras goes by the suffix, so a file with another name is refused with the mending."""
+    if path.suffix.lower() not in allowed:
+        raise ModelError(f"{path} is a {allowed[0]} file by content; rename it to *{allowed[0]}")

@@ -1,0 +1,164 @@
+"""What a model's configuration asks for that is refused: code, unknown classes and operations."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+from prune_mi.errors import ModelError
+from prune_mi.keras_io.trust import Trust, find_custom
+from prune_mi.keras_io.upgrade.operations import OPERATIONS
+from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
+
+_FUNCTIONS = (
+    *(keras.activations, keras.initializers, keras.regularizers, keras.constraints),
+    *(keras.ops, keras.losses, keras.metrics),
+)
+_MODELS = frozenset({"Functional", "Model", "Sequential"})
+_KERAS_MODULES = frozenset({"keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"})
+_PLAIN_MODULES = frozenset({"builtins", "numpy"})
+# TensorFlow's operations in forms that name them otherwise.
+_WRAPPERS = frozenset({"TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"})
+_TFMOT = {
+    "PruneLowMagnitude": "tfmot.sparsity.keras.strip_pruning(model)",
+    "ClusterWeights": "tfmot.clustering.keras.strip_clustering(model)",
+}
+
+
+def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
+    """Goes through a configuration before Keras does.
+
+    Keras 2 checks nothing of this kind: it runs a Lambda layer's bytecode, imports any module that
+    a `.keras` file names, and calls any function of TensorFlow, the writing of files included.
+
+    Raises:
+        ModelError: If there is code in the configuration and `trust` does not allow it, a class
+            that neither Keras nor the user's custom objects have, or a TensorFlow operation without
+            a counterpart.
+    """
+    for entry in _objects(config):
+        class_name = str(entry["class_name"])
+        if class_name in ("Lambda", "__lambda__"):
+            _refuse_code(entry, trust)
+        elif class_name in ("TFOpLambda", "SlicingOpLambda"):
+            _refuse_operation(entry)
+        elif class_name in _WRAPPERS:
+            raise ModelError(
+                f"the layer {_name(entry)!r} is a {class_name}: a TensorFlow operation in a form "
+                "that prune-mi does not read; express it with a layer of Keras and save the model "
+                "again"
+            )
+        elif class_name == "function":
+            _refuse_function(entry)
+        else:
+            _refuse_foreign(entry, class_name)
+    for entry in _layers(config):
+        _refuse_unknown_layer(entry)
+
+
+def nested_models(config: Mapping[str, Any]) -> int:
+    """How many models a model's configuration has inside it."""
+    return sum(str(entry["class_name"]) in _MODELS for entry in _layers(config))
+
+
+def tensorflow_operations(config: Mapping[str, Any]) -> int:
+    """How many layers of a configuration are TensorFlow's operations."""
+    return sum("OpLambda" in str(entry["class_name"]) for entry in _layers(config))
+
+
+def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
+    if trust.allow_unsafe:
+        return
+    raise ModelError(
+        f"the layer {_name(entry)!r} is a Lambda: Python code in the model file, which would run "
+        "on this machine. Where you trust the file's source pass --allow-unsafe; better, replace "
+        "the layer by one of Keras's own and save the model again"
+    )
+
+
+def _refuse_operation(entry: Mapping[str, Any]) -> None:
+    function = str(entry["config"].get("function", ""))
+    if function.removeprefix("compat.v1.") not in OPERATIONS:
+        raise ModelError(
+            f"the layer {_name(entry)!r} calls TensorFlow's {function!r}, for which prune-mi has "
+            "no counterpart in Keras 3; express it with a layer of Keras and save the model again"
+        )
+
+
+def _refuse_foreign(entry: Mapping[str, Any], class_name: str) -> None:
+    """Refuses what names a module that is not Keras's, unless the user knows the class."""
+    module = entry.get("module")
+    if not isinstance(module, str) or module.partition(".")[0] in _KERAS_MODULES | _PLAIN_MODULES:
+        return
+    if module in TENSORFLOW_INITIALIZERS:
+        return
+    if find_custom(entry.get("registered_name"), class_name) is None:
+        raise ModelError(_needs_code(entry, class_name))
+
+
+def _refuse_function(entry: Mapping[str, Any]) -> None:
+    """Refuses functions that are none of those which layers take, such as activations."""
+    name = str(entry["config"])
+    if any(hasattr(module, name) for module in _FUNCTIONS):
+        return
+    if find_custom(entry.get("registered_name"), name) is None:
+        raise ModelError(_needs_code(entry, name))
+
+
+def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
+    class_name = str(entry["class_name"])
+    if class_name in _TFMOT:
+        raise ModelError(
+            f"the layer {_name(entry)!r} is a {class_name} of tensorflow-model-optimization, for "
+            f"training alone; save the model again after {_TFMOT[class_name]}"
+        )
+    if class_name.startswith("Quantize"):
+        raise ModelError(
+            f"the layer {_name(entry)!r} is a {class_name} of tensorflow-model-optimization; "
+            "expected the model from before quantize_model()"
+        )
+    if isinstance(entry.get("module"), str):
+        return  # Keras's own, or the user knows it
+    own = {*_MODELS, *REPLACED_CLASSES, "TFOpLambda", "SlicingOpLambda"}
+    if class_name in own or hasattr(keras.layers, class_name):
+        return
+    if find_custom(entry.get("registered_name"), class_name) is None:
+        raise ModelError(_needs_code(entry, class_name))
+
+
+def _needs_code(entry: Mapping[str, Any], class_name: str) -> str:
+    return (
+        f"the layer or object {_name(entry)!r} is a {class_name!r}, which is not one of Keras 3's; "
+        "if it is your own, pass --custom-objects with the module or the .py file that defines it"
+    )
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    config = entry.get("config")
+    named = config.get("name") if isinstance(config, Mapping) else None
+    return str(entry.get("name") or named or entry["class_name"])
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every serialized object in a configuration, from the outside in."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            if "class_name" in each and "config" in each:
+                yield each
+            waiting.extend(each.values())
+        elif isinstance(each, list | tuple):
+            waiting.extend(each)
+
+
+def _layers(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every entry of a model's list of layers, those of models inside it included."""
+    for entry in _objects(config):
+        inner = entry["config"]
+        # The first Keras wrote a Sequential model as the list of its layers.
+        layers = inner.get("layers") if isinstance(inner, Mapping) else inner
+        if str(entry["class_name"]) in _MODELS and isinstance(layers, list):
+            yield from (
+                each for each in layers if isinstance(each, Mapping) and "class_name" in each
+            )

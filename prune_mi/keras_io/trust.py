@@ -1,0 +1,51 @@
+"""How far a model file is trusted, and the user's own code that it needs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from prune_mi.custom_code import import_code, own_classes
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a process that opens or builds models is told.
+
+    Attributes:
+        allow_unsafe: Whether Python code in the file may run, such as a Lambda layer's.
+        custom_objects: A module's name or the path of a `.py` file that defines the model's own
+            layers, or None.
+    """
+
+    allow_unsafe: bool = False
+    custom_objects: str | None = None
+
+
+def apply_trust(trust: Trust) -> None:
+    """Makes the user's classes known to Keras, and lets it load code where that is allowed.
+
+    Both hold for the process: children are built from configurations all through a run.
+
+    Raises:
+        ConfigError: If the custom objects cannot be imported.
+    """
+    if trust.custom_objects is not None:
+        bases = (
+            keras.layers.Layer,
+            keras.initializers.Initializer,
+            keras.regularizers.Regularizer,
+            keras.constraints.Constraint,
+            keras.losses.Loss,
+            keras.metrics.Metric,
+        )
+        found = own_classes(import_code(trust.custom_objects), bases)
+        keras.saving.get_custom_objects().update(found)
+    if trust.allow_unsafe:
+        keras.config.enable_unsafe_deserialization()
+
+
+def find_custom(*names: str | None) -> Any:
+    """The first of the user's classes with one of these names, registered or not; or None."""
+    known = keras.saving.get_custom_objects()
+    return next((known[name] for name in names if name in known), None)

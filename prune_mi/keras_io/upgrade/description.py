@@ -1,0 +1,186 @@
+"""What the Keras 2 process wrote of a model, as records."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class TensorKey:
+    """Output `output` of call `call` of the layer numbered `layer`."""
+
+    layer: int
+    call: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """An input: its shape, batch axis included, its dtype, and its layer's name."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEntry:
+    """One call of a layer; tensors among its arguments are `TensorKey`s."""
+
+    layer: int
+    index: int
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEntry:
+    """A model's calls in topological order; inputs and outputs are structures of `TensorKey`s."""
+
+    name: str
+    calls: tuple[CallEntry, ...]
+    inputs: Any
+    outputs: Any
+    input_specs: tuple[InputSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """A layer of Keras 2.
+
+    Attributes:
+        registered_name: Of a class of the user's; None for Keras's own.
+        graph: Where the layer is a model.
+    """
+
+    name: str
+    class_name: str
+    dtype: str
+    trainable: bool
+    registered_name: str | None
+    config: Mapping[str, Any]
+    weights: tuple[np.ndarray, ...]
+    graph: GraphEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class OldModel:
+    """A model of Keras 2, and what it answers.
+
+    Attributes:
+        layers: By number.
+        probe_inputs, probe_outputs: In the order of `leaves`.
+        repeatable: Whether it answers the same when asked twice.
+        sensitivity: Relative difference that rounding of the inputs makes to its answers.
+    """
+
+    graph: GraphEntry
+    layers: tuple[LayerEntry, ...]
+    probe_inputs: tuple[np.ndarray, ...]
+    probe_outputs: tuple[np.ndarray, ...]
+    repeatable: bool
+    sensitivity: float
+
+
+def read_description(folder: Path) -> OldModel:
+    """Reads what `prune_mi.keras2` left in a folder."""
+    data = json.loads((folder / "description.json").read_text(encoding="utf-8"))
+    with np.load(folder / "weights.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    with np.load(folder / "probe.npz", allow_pickle=False) as file:
+        probe = dict(file)
+    asked = data["probe"]
+    return OldModel(
+        graph=_graph(data["model"], arrays),
+        layers=tuple(_layer(each, arrays) for each in data["layers"]),
+        probe_inputs=tuple(probe[f"input_{index}"] for index in range(asked["num_inputs"])),
+        probe_outputs=tuple(probe[f"output_{index}"] for index in range(asked["num_outputs"])),
+        repeatable=asked["repeatable"],
+        sensitivity=asked["sensitivity"],
+    )
+
+
+def leaves(structure: Any) -> Iterator[Any]:
+    """What a structure of lists, tuples and dicts holds, dicts in the order of their keys."""
+    if isinstance(structure, Mapping):
+        for key in sorted(structure):
+            yield from leaves(structure[key])
+    elif isinstance(structure, list | tuple):
+        for item in structure:
+            yield from leaves(item)
+    else:
+        yield structure
+
+
+def pack(structure: Any, values: Iterator[Any]) -> Any:
+    """A structure like this one with `values`, in the order of `leaves`, in place of its leaves."""
+    if isinstance(structure, Mapping):
+        packed = {key: pack(structure[key], values) for key in sorted(structure)}
+        return {key: packed[key] for key in structure}
+    if isinstance(structure, list | tuple):
+        return type(structure)(pack(item, values) for item in structure)
+    return next(values)
+
+
+def _graph(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> GraphEntry:
+    return GraphEntry(
+        name=data["name"],
+        calls=tuple(
+            CallEntry(
+                layer=each["layer"],
+                index=each["index"],
+                args=tuple(_value(value, arrays) for value in each["args"]),
+                kwargs={key: _value(value, arrays) for key, value in each["kwargs"].items()},
+            )
+            for each in data["nodes"]
+        ),
+        inputs=_single(_value(data["inputs"], arrays)),
+        outputs=_single(_value(data["outputs"], arrays)),
+        input_specs=tuple(
+            InputSpec(tuple(each["shape"]), each["dtype"], each["name"])
+            for each in data["input_specs"]
+        ),
+    )
+
+
+def _layer(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> LayerEntry:
+    return LayerEntry(
+        name=data["name"],
+        class_name=data["class_name"],
+        dtype=data["dtype"],
+        trainable=data["trainable"],
+        registered_name=data.get("registered_name"),
+        config=data.get("config", {}),
+        weights=tuple(arrays[key] for key in data.get("weights", ())),
+        graph=_graph(data["graph"], arrays) if "graph" in data else None,
+    )
+
+
+def _value(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Undoes the tags that `prune_mi.keras2` gives to what JSON does not have."""
+    if isinstance(value, list):
+        return [_value(item, arrays) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    ((tag, content),) = value.items()
+    if tag == "tensor":
+        return TensorKey(*content)
+    if tag == "tuple":
+        return tuple(_value(item, arrays) for item in content)
+    if tag == "dict":
+        return {key: _value(item, arrays) for key, item in content.items()}
+    if tag == "slice":
+        return slice(*(_value(part, arrays) for part in content))
+    if tag == "array":
+        return arrays[content]
+    return Ellipsis if tag == "ellipsis" else content
+
+
+def _single(structure: Any) -> Any:
+    """A list of one tensor is that tensor: Keras 3 calls both alike, and warns of the list."""
+    alone = isinstance(structure, list | tuple) and len(structure) == 1
+    return structure[0] if alone else structure

@@ -1,0 +1,153 @@
+"""Layer configurations of Keras 2 in the terms of Keras 3. Plain data in and out, no Keras."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prune_mi.errors import ModelError
+
+Config = dict[str, Any]
+
+# Classes that Keras 3 has under another name, with what that one must be told.
+REPLACED_CLASSES: Mapping[str, tuple[str, Config]] = {
+    "ThresholdedReLU": ("ReLU", {}),
+    "SyncBatchNormalization": ("BatchNormalization", {"synchronized": True}),
+    "BatchNormalizationV1": ("BatchNormalization", {}),
+    "BatchNormalizationV2": ("BatchNormalization", {}),
+}
+
+# Where TensorFlow has initializers of its own, such as `tf.constant_initializer`. Their classes
+# have the names of Keras's.
+TENSORFLOW_INITIALIZERS = frozenset({f"tensorflow.python.ops.init_ops{v}" for v in ("", "_v2")})
+
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "LeakyReLU": {"alpha": "negative_slope"},
+    "ThresholdedReLU": {"theta": "threshold"},
+}
+
+# Arguments that say nothing, or nothing that is not known by now; all else that is unknown to
+# Keras 3 is refused.
+_DROPPED = frozenset({"batch_input_shape", "input_length", "build_input_shape", "rng_type"})
+_DROPPED_OF: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
+        frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"}),
+    ),
+    "BatchNormalization": frozenset({"fused"}),
+    **dict.fromkeys(("LSTM", "GRU", "LSTMCell", "GRUCell"), frozenset({"implementation"})),
+    "MultiHeadAttention": frozenset({"query_shape", "key_shape", "value_shape"}),
+    **dict.fromkeys((f"SpatialDropout{n}D" for n in (1, 2, 3)), frozenset({"noise_shape"})),
+}
+
+# Arguments that Keras 3 does not have, with a value at which they change nothing; None and False
+# change nothing anywhere.
+_NEUTRAL: Mapping[str, Any] = {"groups": 1}
+_MODELS = frozenset({"Functional", "Model", "Sequential"})
+
+
+def rewrite_layer(class_name: str, config: Mapping[str, Any], *, where: str) -> tuple[str, Config]:
+    """A layer's class and configuration as Keras 3 wants them.
+
+    Args:
+        class_name: Of Keras 2.
+        config: What `get_config()` of Keras 2 gives.
+        where: The layer's name, for messages.
+
+    Returns:
+        The class's name in Keras 3, and its configuration. Layers inside it are rewritten too.
+
+    Raises:
+        ModelError: If the layer has another model inside it.
+    """
+    renamed = _RENAMED.get(class_name, {})
+    target, extra = REPLACED_CLASSES.get(class_name, (class_name, {}))
+    dropped = _DROPPED | _DROPPED_OF.get(target, frozenset())
+    rewritten = {
+        renamed.get(key, key): _rewrite_value(value, where)
+        for key, value in config.items()
+        if key not in dropped
+    }
+    rewritten |= extra
+    if "dtype" in rewritten:
+        rewritten["dtype"] = policy_name(rewritten["dtype"])
+    if "axis" in rewritten:
+        rewritten["axis"] = _axis(rewritten["axis"])
+    if target == "Lambda":
+        rewritten = _lambda(rewritten)
+    return target, rewritten
+
+
+def drop_unknown(
+    class_name: str, config: Mapping[str, Any], is_known: Callable[[str], bool], *, where: str
+) -> Config:
+    """The configuration without arguments that Keras 3's class does not have.
+
+    Raises:
+        ModelError: If such an argument has a value that would change what the layer does.
+    """
+    kept = {}
+    for key, value in config.items():
+        if is_known(key):
+            kept[key] = value
+        elif not (value is None or value is False or value == _NEUTRAL.get(key)):
+            raise ModelError(
+                f"the layer {where!r} has {key}={value!r}, which {class_name} of Keras 3 does not "
+                "know; build the model without it and save it again"
+            )
+    return kept
+
+
+def policy_name(dtype: Any) -> str | None:
+    """The name of a dtype policy, in whichever form Keras 2 wrote it."""
+    if isinstance(dtype, Mapping):
+        inner = dtype.get("config")
+        dtype = inner.get("name") if isinstance(inner, Mapping) else None
+    return None if dtype in (None, "_infer") else str(dtype)
+
+
+def clean_name(name: str) -> str:
+    """A name that Keras 3 allows: it keeps slashes for paths."""
+    return name.replace("/", "_")
+
+
+def _rewrite_value(value: Any, where: str) -> Any:
+    if isinstance(value, list | tuple):
+        return [_rewrite_value(item, where) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), Mapping):
+        class_name = value["class_name"]
+        if class_name in _MODELS:
+            raise ModelError(
+                f"the layer {where!r} wraps a whole model, {class_name}; expected a single layer "
+                "in it. Rebuild the model with the wrapped model's layers wrapped one by one"
+            )
+        if class_name == "Policy":
+            return policy_name(value)
+        if value.get("module") in TENSORFLOW_INITIALIZERS:
+            return {**value, "module": "keras.initializers", "registered_name": None}
+        target, config = rewrite_layer(class_name, value["config"], where=where)
+        if config.get("trainable") is True:
+            del config["trainable"]  # not every class takes it
+        return {**value, "class_name": target, "config": config}
+    return {key: _rewrite_value(item, where) for key, item in value.items()}
+
+
+def _axis(axis: Any) -> Any:
+    """Keras 2 writes an axis as a list of one."""
+    return axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+
+
+def _lambda(config: Config) -> Config:
+    """Keras 2 wrote a function as a list: its code, defaults and closure."""
+    legacy = ("module", "function_type", "output_shape_type", "output_shape_module")
+    kept = {key: value for key, value in config.items() if key not in legacy}
+    function = kept.get("function")
+    if isinstance(function, list) and len(function) == 3:
+        code, defaults, closure = function
+        parts = {"code": code, "defaults": defaults, "closure": closure}
+        kept["function"] = {"class_name": "__lambda__", "config": parts}
+    if kept.get("output_shape") is None:
+        kept.pop("output_shape", None)
+    if kept.get("mask") is None:
+        kept.pop("mask", None)
+    return kept
