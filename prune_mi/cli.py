@@ -12,11 +12,25 @@ import typer
 from rich.console import Console
 
 from prune_mi import __version__
-from prune_mi.config import Objective, OptimizeSettings, make_settings, read_yaml
+from prune_mi.config import (
+    Objective,
+    OptimizeSettings,
+    make_settings,
+    parse_size,
+    read_yaml,
+)
 from prune_mi.errors import ConfigError, ExitCode, PruneMIError
+from prune_mi.graph.inspection import Inspection
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource, Observer, RunReport
-from prune_mi.report import open_observer, print_conversion, print_summary, report_to_dict
+from prune_mi.report import (
+    inspection_to_dict,
+    open_observer,
+    print_conversion,
+    print_inspection,
+    print_summary,
+    report_to_dict,
+)
 
 _T = TypeVar("_T")
 _process_started: float | None = None  # set by `main`: a budget counts the imports too
@@ -50,6 +64,18 @@ _AllowUnsafe = Annotated[
 _CustomObjects = Annotated[
     str | None,
     typer.Option(help="Module, or path of a .py file, that defines the model's own layers."),
+]
+_Freeze = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REGEX", help="Whole names of layers not to be trained; may be given repeatedly."
+    ),
+]
+_Protect = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REGEX", help="Whole names of layers not to be touched; may be given repeatedly."
+    ),
 ]
 _Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]
 
@@ -113,6 +139,8 @@ def optimize(
     workers: Annotated[
         int | None, typer.Option(help="Child processes.  [default: one a core]")
     ] = None,
+    freeze: _Freeze = None,
+    protect: _Protect = None,
     no_control: Annotated[
         bool, typer.Option("--no-control", help="Do not train the unpruned model equally.")
     ] = False,
@@ -147,6 +175,8 @@ def optimize(
         "scaling": scaling,
         "validation": validation,
         "mix": mix,
+        "freeze": freeze,
+        "protect": protect,
         "workers": workers,
         "control": False if no_control else None,
         "seed": seed,
@@ -212,6 +242,45 @@ def convert(
         return convert_model(source, new, overwrite=overwrite)
 
     print_conversion(_guarded(converted, "interrupted; nothing was written"), Console())
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    input_size: Annotated[
+        str | None,
+        typer.Option(help="Size to count for, where the model takes any: 224x224."),
+    ] = None,
+    freeze: _Freeze = None,
+    protect: _Protect = None,
+    architecture: _Architecture = None,
+    allow_unsafe: _AllowUnsafe = False,
+    custom_objects: _CustomObjects = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, width groups included.")
+    ] = False,
+) -> None:
+    """Show every layer and unit of a model: what it costs, whether it can go, and why not.
+
+    Nothing is trained and no data is needed. Exit codes: 0 done; 2 bad input; 130 interrupted.
+    """
+
+    def inspected() -> Inspection:
+        start_backend()
+        from prune_mi.inspection import inspect_model
+
+        return inspect_model(
+            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            input_size=None if input_size is None else parse_size(input_size),
+            freeze=freeze or (),
+            protect=protect or (),
+        )
+
+    inspection = _guarded(inspected, "interrupted")
+    if json_output:
+        sys.stdout.write(json.dumps(inspection_to_dict(inspection), indent=2) + "\n")
+    else:
+        print_inspection(inspection, Console())
 
 
 @app.callback(invoke_without_command=True)

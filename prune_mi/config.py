@@ -40,6 +40,18 @@ def parse_duration(value: object) -> object:
     return hours * 3600 + minutes * 60 + seconds
 
 
+def parse_size(text: str) -> tuple[int, ...]:
+    """Reads a size such as `224x224`.
+
+    Raises:
+        ConfigError: If it is not one.
+    """
+    match = re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8})*", text.strip().lower())
+    if match is None:
+        raise ConfigError(f"the size is {text!r}; expected for instance 224x224")
+    return tuple(int(part) for part in match[0].split("x"))
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 
 

@@ -170,7 +170,7 @@ def _kernel(layer: LayerDef, mask: ChannelMask, shape: Shape) -> Passed | Unslic
     if mask.axis != channel_axis(layer, len(shape)):
         return Unsliceable(f"{layer.name!r}, which reads it, takes another axis for its channels")
     if kind not in DEPTHWISE and layer.config.get("groups", 1) != 1:
-        return Unsliceable(f"{layer.name!r}, which reads it, convolves in groups")
+        return _grouped(layer, mask)
     handed = np.repeat(mask.keep, int(layer.config.get("depth_multiplier", 1)))
     weights = []
     for weight, name in zip(layer.weights, layer.weight_names, strict=True):
@@ -183,6 +183,26 @@ def _kernel(layer: LayerDef, mask: ChannelMask, shape: Shape) -> Passed | Unslic
         weights.append(read_only(weight))
     sliced = _with_weights(layer, weights)
     return sliced, ChannelMask(mask.axis, handed) if kind in DEPTHWISE else None
+
+
+def _grouped(layer: LayerDef, mask: ChannelMask) -> Passed | Unsliceable:
+    """A convolution in groups loses whole groups, with what they yield, or the same of each."""
+    groups, filters = int(layer.config["groups"]), int(layer.config["filters"])
+    keep = mask.keep.reshape(groups, -1)
+    if (keep == keep[0]).all():
+        weights = [
+            read_only(np.compress(keep[0], weight, axis=-2)) if name == "kernel" else weight
+            for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+        ]
+        return _with_weights(layer, weights), None
+    whole = keep.all(axis=1)
+    if not np.array_equal(whole, keep.any(axis=1)):
+        return Unsliceable(f"{layer.name!r}, which reads it, convolves in groups that it would cut")
+    handed = np.repeat(whole, filters // groups)
+    weights = [read_only(np.compress(handed, weight, axis=-1)) for weight in layer.weights]
+    config = {**layer.config, "groups": int(whole.sum()), "filters": int(handed.sum())}
+    narrowed = replace(layer, serialized={**layer.serialized, "config": config})
+    return _with_weights(narrowed, weights), ChannelMask(mask.axis, handed)
 
 
 def _per_channel(layer: LayerDef, mask: ChannelMask, rank: int) -> Passed | Unsliceable:

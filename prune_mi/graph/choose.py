@@ -3,8 +3,25 @@
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from prune_mi.errors import ConfigError
+from prune_mi.graph.ir import LayerGraph
+
+
+def with_choices(
+    graph: LayerGraph, *, freeze: Sequence[str], protect: Sequence[str]
+) -> LayerGraph:
+    """The graph with the user's frozen and protected layers beside those that it has already.
+
+    Raises:
+        ConfigError: As `matching_layers` does.
+    """
+    return replace(
+        graph,
+        frozen=graph.frozen | matching_layers(graph.layers, freeze, option="freeze"),
+        protected=graph.protected | matching_layers(graph.layers, protect, option="protect"),
+    )
 
 
 def matching_layers(

@@ -1,10 +1,12 @@
 """Every layer and unit of a graph with its costs, and whether it can go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prune_mi.graph.cost import graph_cost, node_macs
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, Shape
+from prune_mi.graph.macs import node_macs
 from prune_mi.graph.unit import Unit
 from prune_mi.graph.units import find_units
 from prune_mi.graph.widths import WidthGroup, width_groups
@@ -54,6 +56,7 @@ class Inspection:
         total: Of the whole model.
         num_removable: Units that can go.
         removable_macs: Multiply-accumulates of layers that can go, alone or with others.
+        notes: What the user should know.
     """
 
     layers: tuple[LayerRow, ...]
@@ -62,9 +65,10 @@ class Inspection:
     total: Cost
     num_removable: int
     removable_macs: int
+    notes: tuple[str, ...]
 
 
-def inspect_graph(graph: LayerGraph) -> Inspection:
+def inspect_graph(graph: LayerGraph, notes: Sequence[str] = ()) -> Inspection:
     """Looks at every layer and unit of a graph."""
     units, total = find_units(graph), graph_cost(graph)
     rows = tuple(_row(graph, name, units, total) for name in _in_order(graph))
@@ -75,6 +79,7 @@ def inspect_graph(graph: LayerGraph) -> Inspection:
         total=total,
         num_removable=sum(unit.reason is None for unit in units),
         removable_macs=sum(row.macs for row in rows if row.unit is not None),
+        notes=tuple(notes),
     )
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from prune_mi.graph.cost import node_macs
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
+from prune_mi.graph.macs import node_macs
 
 UnitKind = Literal["branch", "gate", "part", "run", "layer"]
 

@@ -133,13 +133,13 @@ class _Numbering:
         layer = self._graph.layer_of(node)
         self._read.setdefault(layer.name, []).append(first.numbers)
         axis = channel_axis(layer, len(shape))
-        if layer.class_name in DEPTHWISE:
-            times = int(layer.config.get("depth_multiplier", 1))
-            return _Numbers(axis, np.repeat(first.numbers, times))
+        groups = int(layer.config.get("groups", 1) or 1)
+        if layer.class_name in DEPTHWISE or groups == len(first.numbers) > 1:
+            times = shape[axis] or len(first.numbers)
+            return _Numbers(axis, np.repeat(first.numbers, times // len(first.numbers)))
         if layer.name not in self._made:  # a shared layer makes the same channels at each call
             self._made[layer.name] = self._fresh(shape, axis).numbers
         numbers = self._made[layer.name]
-        groups = int(layer.config.get("groups", 1) or 1)
         if groups > 1:
             self._multiples += [(first.numbers, groups), (numbers, groups)]
         if layer.class_name not in NARROWABLE:

@@ -12,6 +12,7 @@ from prune_mi.graph.edit import without_dead_nodes
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.information.estimators import PROJECTED_WIDTH, Reduction
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import direct
 
 
 def layer_features(
@@ -40,12 +41,12 @@ def layer_features(
     tapped = without_dead_nodes(
         replace(graph, outputs=tuple(tensors), output_structure=list(range(len(tensors))))
     )
-    model = build_model(tapped)
+    run = direct(build_model(tapped))
     reducers = [_reducer(graph, ref, reduction) for ref in tensors]
     collected: list[list[np.ndarray]] = [[] for _ in tensors]
     for start in range(0, len(images), batch_size):
         batch = scaling.apply(np.asarray(images[start : start + batch_size]))
-        outputs = model(ops.convert_to_tensor(batch), training=False)
+        outputs = run(ops.convert_to_tensor(batch), training=False)
         for rows, output, reducer in zip(collected, tree.flatten(outputs), reducers, strict=True):
             rows.append(reducer(output))
     return {

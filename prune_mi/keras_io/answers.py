@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.trace import model_ends
 
 
@@ -30,7 +31,7 @@ def outputs_of(model: keras.Model, inputs: Any) -> list[np.ndarray]:
     """
     try:
         with keras.device("cpu:0"):
-            outputs = keras.tree.flatten(model(inputs, training=False))
+            outputs = keras.tree.flatten(direct(model)(inputs, training=False))
     except Exception as error:  # a layer's own class raises whatever it likes
         raise ModelError(
             f"the model fails on an input of its own shape: {first_line(error)}"

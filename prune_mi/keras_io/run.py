@@ -1,7 +1,7 @@
 """A graph evaluated call by call, every tensor kept: an edited graph starts where it differs."""
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from keras import tree
 from prune_mi.graph.edit import changed_nodes, with_config
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import direct
 
 
 class GraphRunner:
@@ -32,7 +33,10 @@ class GraphRunner:
             )
             # Frozen ones would keep to their moving statistics.
             graph = with_config(graph, {name: {"trainable": True} for name in self._trained})
-        self._built = {layer.name: layer for layer in build_model(graph).operations}
+        self._built = {
+            layer.name: _called(layer)
+            for layer in build_model(graph).operations
+        }
 
     def run(self, inputs: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
         """Every tensor of the graph, from a batch for each of its inputs."""
@@ -65,9 +69,14 @@ class GraphRunner:
         args, kwargs = (_filled_in(each, values) for each in (node.args, node.kwargs))
         if node.layer in self._trained:
             kwargs["training"] = True
-        layer = self._built[node.layer] if sliced is None else _made(sliced, args[0])
-        outputs = tree.flatten(layer(*args, **kwargs))
+        call = self._built[node.layer] if sliced is None else _called(_made(sliced, args[0]))
+        outputs = tree.flatten(call(*args, **kwargs))
         return {TensorRef(node.name, index): each for index, each in enumerate(outputs)}
+
+
+def _called(operation: Any) -> Callable[..., Any]:
+    """A function that calls a layer, or an operation of `keras.ops`."""
+    return direct(operation) if isinstance(operation, keras.layers.Layer) else operation
 
 
 def _made(layer: LayerDef, example: Any) -> Any:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from prune_mi.data import InputScaling
+from prune_mi.keras_io.callable import needs_xla
 
 
 def predict(
@@ -32,7 +33,7 @@ def is_probabilities(outputs: np.ndarray) -> bool:
 
 
 def _forward(model: keras.Model, *, eager: bool):  # type: ignore[no-untyped-def]
-    if eager and keras.backend.backend() == "tensorflow":
+    if eager and keras.backend.backend() == "tensorflow" and not needs_xla(model):
         return lambda batch: np.asarray(
             model(keras.ops.convert_to_tensor(batch), training=False), dtype=np.float32
         )

@@ -3,8 +3,7 @@
 With k batches of equal size, each with mean m_i and variance v_i, the statistics over all their
 images are mean = avg(m_i) and var = avg(v_i + m_i^2) - mean^2 (law of total variance). Setting the
 momentum to 0 makes a layer's moving statistics those of its last batch, so one forward pass in
-training mode yields all m_i and v_i. Dropout and other noise
-stay off.
+training mode yields all m_i and v_i. Dropout and other noise stay off.
 
 Source: Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, section 3 (precise BN).
 """
@@ -18,6 +17,7 @@ from prune_mi.graph.edit import bypass, with_config, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.traits import AUGMENTATIONS, NOISES
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import direct
 
 
 def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
@@ -42,11 +42,12 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
     frozen = {name: {"trainable": True} for name in names}
     model = build_model(_quiet(with_config(with_config(graph, instant), frozen)))
     layers = {name: model.get_layer(name) for name in names}
+    run = direct(model)
     mean: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
     square: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
     count = 0
     for batch in batches:
-        model(keras.ops.convert_to_tensor(batch), training=True)
+        run(keras.ops.convert_to_tensor(batch), training=True)
         count += 1
         for name, layer in layers.items():
             batch_mean = np.asarray(layer.moving_mean, dtype=np.float64)

@@ -24,6 +24,7 @@ from keras import ops, tree
 from prune_mi.graph.edit import with_weights, without_dead_nodes
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import direct
 
 _RIDGE = 1e-2
 _MAX_ROWS = 60_000
@@ -102,12 +103,11 @@ def _inputs_of(graph: LayerGraph, names: Sequence[str], images: np.ndarray) -> l
     """What calls read, on all images."""
     refs = tuple(graph.node_by_name[name].inputs[0] for name in names)
     structure = list(range(len(refs)))
-    model = build_model(
-        without_dead_nodes(replace(graph, outputs=refs, output_structure=structure))
-    )
+    tapped = without_dead_nodes(replace(graph, outputs=refs, output_structure=structure))
+    run = direct(build_model(tapped))
     collected: list[list[np.ndarray]] = [[] for _ in refs]
     for start in range(0, len(images), _BATCH):
-        outputs = model(ops.convert_to_tensor(images[start : start + _BATCH]), training=False)
+        outputs = run(ops.convert_to_tensor(images[start : start + _BATCH]), training=False)
         for rows, output in zip(collected, tree.flatten(outputs), strict=True):
             rows.append(np.asarray(output))
     return [np.concatenate(rows) for rows in collected]

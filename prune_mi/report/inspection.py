@@ -19,6 +19,8 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     """Prints the layers, the units and the totals."""
     console.print(_layers(inspection))
     console.print(_units(inspection))
+    for note in inspection.notes:
+        console.print(Text(printable(note)))
     total = inspection.total
     share = inspection.removable_macs / max(total.macs, 1)
     removable = sum(row.unit is not None for row in inspection.layers)
@@ -31,7 +33,7 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
 
 
 def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
-    """Plain JSON values: `layers`, `units`, `width_groups`, `total`."""
+    """Plain JSON values: `layers`, `units`, `width_groups`, `total`, `notes`."""
     return {
         "layers": [_layer_dict(row) for row in inspection.layers],
         "units": [_unit_dict(unit, inspection.total) for unit in inspection.units],
@@ -52,6 +54,7 @@ def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
             "num_removable_units": inspection.num_removable,
             "removable_macs": inspection.removable_macs,
         },
+        "notes": list(inspection.notes),
     }
 
 

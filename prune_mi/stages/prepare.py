@@ -1,7 +1,7 @@
 """How a model wants its images: scaling, augmentation, kind of output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -17,10 +17,10 @@ from prune_mi.data import (
     stratified_sample,
 )
 from prune_mi.errors import ModelError
-from prune_mi.graph.choose import matching_layers
-from prune_mi.graph.edit import with_config
+from prune_mi.graph.choose import with_choices
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.sizes import with_input_size
 from prune_mi.keras_io.trace import model_ends, trace_model
 from prune_mi.measure.quality import is_probabilities, predict
 from prune_mi.records import Observer
@@ -89,16 +89,13 @@ def understand(
     if not any(layer.weights for layer in graph.layers.values()):
         raise ModelError(f"the model {graph.name!r} has no weights; expected a trained model")
     if None in shape:
-        graph = _with_image_shape(graph, data.x_train.shape[1:])
+        sizes = zip(data.x_train.shape[1:], shape, strict=True)
+        graph = with_input_size(graph, [size for size, known in sizes if known is None])
         observer.note(
             f"The model takes images of any size; its costs are counted, and the result is made, "
             f"for {'x'.join(map(str, data.x_train.shape[1:]))}."
         )
-    graph = replace(
-        graph,
-        frozen=matching_layers(graph.layers, settings.freeze, option="freeze"),
-        protected=matching_layers(graph.layers, settings.protect, option="protect"),
-    )
+    graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
     rebuilt = build_model(graph)
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
@@ -198,13 +195,6 @@ def _yields_logits(graph: LayerGraph, outputs: np.ndarray) -> bool:
     if activation == "softmax" or layer.class_name == "Softmax":
         return False
     return not is_probabilities(outputs)
-
-
-def _with_image_shape(graph: LayerGraph, image_shape: tuple[int, ...]) -> LayerGraph:
-    """The graph for images of one size, with the shapes of all its tensors known."""
-    name = graph.node_by_name[graph.inputs[0].node].layer
-    fixed = with_config(graph, {name: {"batch_shape": [None, *image_shape]}})
-    return trace_model(build_model(fixed))
 
 
 def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None:

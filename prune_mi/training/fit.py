@@ -11,6 +11,7 @@ import numpy as np
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import needs_xla
 from prune_mi.keras_io.trace import read_weights
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, num_batches_for
@@ -96,7 +97,7 @@ def train(
         loss=DistillationLoss(
             weight=plan.distillation, temperature=plan.temperature, from_logits=plan.from_logits
         ),
-        jit_compile=keras.backend.backend() == "jax",
+        jit_compile=keras.backend.backend() == "jax" or needs_xla(model),
     )
     total = num_batches_for(plan.num_images, plan.batch_size)
     feed = Feed(source, batch_size=plan.batch_size, num_batches=total, seed=plan.seed)

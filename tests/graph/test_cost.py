@@ -1,8 +1,9 @@
 import pytest
 from graph_builder import GraphBuilder, chain, shared_layer
 
-from prune_mi.graph.cost import graph_cost, node_macs, objective_cost
+from prune_mi.graph.cost import graph_cost, objective_cost
 from prune_mi.graph.ir import LayerGraph, Shape
+from prune_mi.graph.macs import node_macs
 from prune_mi.records import Cost
 
 
@@ -92,6 +93,56 @@ def test_dense_multiplies_once_a_row(shape: tuple[int, ...], rows: int) -> None:
     weights = {"kernel": (6, 3), "bias": (3,)}
     graph = _one_layer("Dense", shape, (None, *shape[:-1], 3), weights)
     assert graph_cost(graph) == Cost(num_params=21, macs=rows * 18, num_layers=2)
+
+
+def test_a_recurrent_layer_multiplies_once_a_step() -> None:
+    weights = {"kernel": (6, 12), "recurrent_kernel": (3, 12), "bias": (12,)}
+    graph = _one_layer("LSTM", (7, 6), (None, 3), weights)
+    assert graph_cost(graph).macs == 7 * (6 * 12 + 3 * 12)
+
+
+@pytest.mark.parametrize(
+    ("equation", "out", "kernel", "macs"),
+    [
+        ("abc,cd->abd", (5, 4), (6, 4), 5 * 6 * 4),
+        ("abc,cde->abde", (5, 2, 4), (6, 2, 4), 5 * 6 * 2 * 4),
+        ("...x,xy->...y", (5, 4), (6, 4), 5 * 6 * 4),
+        ("ab,bc->ac", (4,), (6, 4), 6 * 4),
+    ],
+)
+def test_einsum_dense(
+    equation: str, out: tuple[int, ...], kernel: tuple[int, ...], macs: int
+) -> None:
+    shape = (5, 6) if len(out) > 1 else (6,)
+    graph = _one_layer(
+        "EinsumDense", shape, (None, *out), {"kernel": kernel}, equation=equation
+    )  # fmt: skip
+    assert graph_cost(graph).macs == macs
+
+
+def test_attention_counts_its_projections_and_both_products() -> None:
+    net = GraphBuilder((5, 6))
+    weights = {
+        "query/kernel": (6, 2, 3),
+        "key/kernel": (6, 2, 3),
+        "value/kernel": (6, 2, 4),
+        "attention_output/kernel": (2, 4, 6),
+    }
+    layer = net.layer("MultiHeadAttention", "attention", weights=weights)
+    graph = net.graph(net.call(layer, (net.input, net.input), (None, 5, 6)))
+    projections = 5 * 6 * (6 + 6 + 8 + 8)
+    assert graph_cost(graph).macs == projections + 5 * 5 * (6 + 8)
+
+
+def test_products_of_tensors() -> None:
+    net = GraphBuilder((5, 6))
+    layer = net.layer("Matmul", "matmul")
+    graph = net.graph(net.call(layer, (net.input, net.input), (None, 5, 4)))
+    assert graph_cost(graph).macs == 5 * 4 * 6
+    net = GraphBuilder((5, 6))
+    layer = net.layer("Einsum", "einsum", subscripts="bij,bkj->bik")
+    graph = net.graph(net.call(layer, (net.input, net.input), (None, 5, 5)))
+    assert graph_cost(graph).macs == 5 * 5 * 6
 
 
 def test_layers_without_a_kernel_have_no_macs() -> None:

@@ -1,0 +1,48 @@
+"""`prune-mi inspect`: every layer and unit of a model, before any training and without data."""
+
+from collections.abc import Sequence
+
+from prune_mi.graph.choose import with_choices
+from prune_mi.graph.inspection import Inspection, inspect_graph
+from prune_mi.keras_io.load import load_model
+from prune_mi.keras_io.sizes import unknown_axes, with_input_size
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.records import ModelSource
+
+
+def inspect_model(
+    source: ModelSource,
+    *,
+    input_size: Sequence[int] | None = None,
+    freeze: Sequence[str] = (),
+    protect: Sequence[str] = (),
+) -> Inspection:
+    """Looks at a model file: what its layers cost, which can go, and why others cannot.
+
+    Args:
+        source: The file, of Keras 2 or 3.
+        input_size: For inputs of unknown size, such as (224, 224); what the model costs is counted
+            for it.
+        freeze: Regular expressions for whole names of layers that are not to be trained.
+        protect: The same of layers that are not to be touched.
+
+    Raises:
+        ModelError: If the file cannot be used, or does not take inputs of this size.
+        ConfigError: If the custom objects cannot be imported, or a regular expression is wrong or
+            matches no layer.
+    """
+    loaded = load_model(
+        source.path,
+        architecture=source.architecture,
+        allow_unsafe=source.allow_unsafe,
+        custom_objects=source.custom_objects,
+    )
+    graph, notes = trace_model(loaded.model), list(loaded.notes)
+    if input_size is not None:
+        graph = with_input_size(graph, input_size)
+    elif unknown := unknown_axes(graph):
+        notes.append(
+            "The model takes inputs of any size; MACs are counted as if unknown sizes were 1. Pass "
+            f"--input-size, for instance {'x'.join(['224'] * unknown)}, to count them for a size."
+        )
+    return inspect_graph(with_choices(graph, freeze=freeze, protect=protect), notes=notes)

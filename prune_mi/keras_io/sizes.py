@@ -1,0 +1,47 @@
+"""Models that take inputs of any size, made for one size, so that what they cost can be counted."""
+
+from collections.abc import Iterable, Sequence
+
+from prune_mi.errors import ModelError
+from prune_mi.graph.edit import with_config
+from prune_mi.graph.ir import LayerGraph, Shape
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.trace import trace_model
+
+
+def unknown_axes(graph: LayerGraph) -> int:
+    """The most axes of unknown size that an input has, the batch left out."""
+    return max((_count(graph.spec(ref).shape[1:]) for ref in graph.inputs), default=0)
+
+
+def with_input_size(graph: LayerGraph, sizes: Sequence[int]) -> LayerGraph:
+    """The graph for inputs of one size, with the shapes of all its tensors known.
+
+    Args:
+        graph: A graph with inputs of unknown size.
+        sizes: For the unknown axes of each input, in order, such as (224, 224).
+
+    Raises:
+        ModelError: If there are fewer or more unknown axes, or the model cannot be built for
+            inputs of this size.
+    """
+    if unknown_axes(graph) != len(sizes):
+        shapes = ", ".join(_text(graph.spec(ref).shape[1:]) for ref in graph.inputs)
+        raise ModelError(
+            f"received the input size {_text(sizes)}, but the model takes {shapes}; expected a "
+            f"size for each unknown axis (?), of which there are {unknown_axes(graph)}"
+        )
+    changes = {}
+    for ref in graph.inputs:
+        left = iter(sizes)
+        shape = [next(left) if axis is None else axis for axis in graph.spec(ref).shape[1:]]
+        changes[graph.node_by_name[ref.node].layer] = {"batch_shape": [None, *shape]}
+    return trace_model(build_model(with_config(graph, changes)))
+
+
+def _count(shape: Shape) -> int:
+    return sum(axis is None for axis in shape)
+
+
+def _text(shape: Iterable[int | None]) -> str:
+    return "x".join("?" if axis is None else str(axis) for axis in shape)
