@@ -46,22 +46,61 @@ def train_finalists(
     """Trains the winner further and, beside it, the original for as many images as its lineage.
 
     A cheaper model that is expected to reach the allowed drop in the end goes before the winner;
-    should it fail, the winner stays. Weights from before the final training are kept where it made
-    them worse on validation; the control is treated alike. Both have the recipe of all trainings;
-    the control, which nothing has damaged, trains at its lowest learning rate.
+    should it fail, the winner stays, and where no budget forbids is trained in its place. Weights
+    from before the final training are kept where it made them worse on validation; the control is
+    treated alike. Both have the recipe of all trainings; the control, which nothing has damaged,
+    trains at its lowest learning rate.
     """
-    finalist = outcome.promising or outcome.elite
-    if finalist.name == reference.name:
-        return Finalists(reference, None, 0)
-    if finalist is not outcome.elite:
-        observer.note(
-            f"{finalist.name} is cheaper than the best accepted model and still learning: it gets "
-            "the final training."
-        )
+    train = partial(
+        _train_beside_control,
+        reference=reference,
+        speed=outcome.speed,
+        subject=subject,
+        pool=pool,
+        settings=settings,
+        seconds=seconds,
+        num_train_images=num_train_images,
+        observer=observer,
+    )
+    elite, promising = outcome.elite, outcome.promising
+    if promising is None:
+        if elite.name == reference.name:
+            return Finalists(reference, None, 0)
+        return train(elite)
+    observer.note(
+        f"{promising.name} is cheaper than the best accepted model and still learning: it gets "
+        "the final training."
+    )
+    finalists = train(promising)
+    result = finalists.result
+    if acceptable(result, elite=elite, floor=subject.floor, objective=settings.objective):
+        return finalists
+    observer.note(
+        f"{result.name} ended at {result.accuracy:.4f} on validation, below the allowed "
+        f"{subject.floor:.4f}; {elite.name} is kept."
+    )
+    if seconds is None and elite.name != reference.name:
+        return train(elite)
+    return replace(finalists, result=elite)
+
+
+def _train_beside_control(
+    finalist: Candidate,
+    *,
+    reference: Candidate,
+    speed: TrainingSpeed | None,
+    subject: Subject,
+    pool: WorkerPool,
+    settings: OptimizeSettings,
+    seconds: float | None,
+    num_train_images: int,
+    observer: Observer,
+) -> Finalists:
+    """The final training of one candidate, and the control's for as many images."""
     tasks = _trainings(
         finalist,
         reference,
-        outcome.speed,
+        speed,
         subject,
         settings,
         seconds=None
@@ -78,11 +117,7 @@ def train_finalists(
             control_images = done.images_trained
         else:
             result = _better(finalist, done, observer)
-    return Finalists(
-        _within_the_drop(result, outcome.elite, subject, settings, observer),
-        control,
-        control_images,
-    )
+    return Finalists(result, control, control_images)
 
 
 def _trainings(
@@ -131,22 +166,3 @@ def _better(before: Candidate, done: Evaluated, observer: Observer) -> Candidate
         f"{before.accuracy:.4f} to {trained.accuracy:.4f}; its weights from before are kept."
     )
     return before
-
-
-def _within_the_drop(
-    result: Candidate,
-    elite: Candidate,
-    subject: Subject,
-    settings: OptimizeSettings,
-    observer: Observer,
-) -> Candidate:
-    """The result, or the best accepted model where it ended below the allowed drop."""
-    if result.name == elite.name or acceptable(
-        result, elite=elite, floor=subject.floor, objective=settings.objective
-    ):
-        return result
-    observer.note(
-        f"{result.name} ended at {result.accuracy:.4f} on validation, below the allowed "
-        f"{subject.floor:.4f}; {elite.name} is kept."
-    )
-    return elite
