@@ -30,9 +30,12 @@ def _saved(model: keras.Model, folder: Path) -> Path:
 
 def test_every_layer_has_a_row_and_its_reason(tmp_path: Path) -> None:
     model = ZOO["residual"]()
-    code, output = _inspect(_saved(model, tmp_path), "--protect", "conv2d.*", "--freeze", ".*norm.*")
+    code, output = _inspect(
+        _saved(model, tmp_path), "--protect", "conv2d.*", "--freeze", ".*norm.*"
+    )
     assert code == 0, output
-    rows = {words[0]: line for line in output.splitlines() if (words := line.split())}
+    table = output.partition("Units")[0]
+    rows = {words[0]: line for line in table.splitlines() if (words := line.split())}
     for layer in model.layers:
         assert layer.name in rows
     conv = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))

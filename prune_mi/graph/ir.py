@@ -160,15 +160,16 @@ class LayerGraph:
         return sum(node.layer == layer for node in self.nodes)
 
     def structural_hash(self) -> str:
-        """A digest of the architecture, the same whatever the names and weights."""
-        node_ids = {node.name: index for index, node in enumerate(self.nodes)}
+        """A digest of the architecture, the same whatever the names, weights and order of calls."""
+        nodes = self._from_outputs_up()
+        node_ids = {node.name: index for index, node in enumerate(nodes)}
         layer_ids: dict[str, int] = {}
 
         def number(ref: TensorRef) -> list[int]:
             return [node_ids[ref.node], ref.index]
 
         rows = []
-        for node in self.nodes:
+        for node in nodes:
             layer = self.layers[node.layer]
             layer_id = layer_ids.setdefault(node.layer, len(layer_ids))
             config = {key: value for key, value in layer.config.items() if key != "name"}
@@ -179,6 +180,21 @@ class LayerGraph:
             [rows, [number(ref) for ref in self.outputs]], sort_keys=True, default=repr
         )
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _from_outputs_up(self) -> list[Node]:
+        """All calls, each behind what it reads, in the order in which outputs ask for them."""
+        done: dict[str, Node] = {}
+        waiting = [ref.node for ref in (*reversed(self.inputs), *reversed(self.outputs))]
+        while waiting:
+            name = waiting[-1]
+            node = self.node_by_name[name]
+            missing = [ref.node for ref in node.inputs if ref.node not in done]
+            if missing:
+                waiting.extend(reversed(missing))
+                continue
+            done.setdefault(name, node)
+            waiting.pop()
+        return list(done.values())
 
 
 def _tensor_refs(structure: Any) -> Iterator[TensorRef]:

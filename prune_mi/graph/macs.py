@@ -1,13 +1,12 @@
 """Multiply-accumulates of single calls, from the shapes of tensors and weights.
 
-Counted are products with learnt kernels and products of tensors (attention, `matmul`); normalisation,
-activations, pooling and additions count as none, as is usual for the published figures of
-convolutional networks. Axes of unknown size count as 1.
+Counted are products with learnt kernels and products of tensors (attention, `matmul`);
+normalisation, activations, pooling and additions count as none, as is usual for the published
+figures of convolutional networks. Axes of unknown size count as 1.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def _kernels(layer: LayerDef) -> list[np.ndarray]:
 def _positions(graph: LayerGraph, layer: LayerDef, node: Node) -> int:
     kind = layer.class_name
     of_input = kind.endswith("Transpose") or kind in _RECURRENT
-    axes = (graph.spec(node.inputs[0]).shape if of_input else node.outputs[0].shape)[1:]
+    axes: Shape = (graph.spec(node.inputs[0]).shape if of_input else node.outputs[0].shape)[1:]
     if layer.config.get("data_format") == "channels_first" and "Conv" in kind:
         return _size(axes[:1] if "LSTM" in kind else ()) * _size(axes[2 if "LSTM" in kind else 1 :])
     return _size(axes[:-1])
@@ -73,7 +72,7 @@ def _attention(graph: LayerGraph, node: Node) -> int:
     per_query = query.size // query.shape[0]  # heads times the width of one
     per_value = output.size // output.shape[-1]
     projections = (query.size + output.size) * queries + (key.size + value.size) * keys
-    return projections + queries * keys * (per_query + per_value)
+    return int(projections + queries * keys * (per_query + per_value))
 
 
 def _dot_product_attention(graph: LayerGraph, node: Node) -> int:
@@ -117,7 +116,7 @@ def _labelled(labels: str, shape: Shape) -> dict[str, int | None]:
     return dict(zip(names, shape, strict=False))
 
 
-def _size(axes: Any) -> int:
+def _size(axes: Iterable[int | None]) -> int:
     return math.prod(axis or 1 for axis in axes)
 
 

@@ -33,10 +33,7 @@ class GraphRunner:
             )
             # Frozen ones would keep to their moving statistics.
             graph = with_config(graph, {name: {"trainable": True} for name in self._trained})
-        self._built = {
-            layer.name: _called(layer)
-            for layer in build_model(graph).operations
-        }
+        self._built = {layer.name: _called(layer) for layer in build_model(graph).operations}
 
     def run(self, inputs: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
         """Every tensor of the graph, from a batch for each of its inputs."""

@@ -11,6 +11,7 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.run import GraphRunner
 from prune_mi.keras_io.trace import trace_model
 
@@ -26,7 +27,7 @@ def _fed(graph: LayerGraph, rng: np.random.Generator, count: int = 5) -> dict[Te
 
 def _model_outputs(graph: LayerGraph, fed: dict[TensorRef, object]) -> list[np.ndarray]:
     inputs = [fed[ref] for ref in graph.inputs]
-    outputs = build_model(graph)(inputs[0] if len(inputs) == 1 else inputs, training=False)
+    outputs = direct(build_model(graph))(inputs[0] if len(inputs) == 1 else inputs, training=False)
     return [np.asarray(each) for each in tree.flatten(outputs)]
 
 
