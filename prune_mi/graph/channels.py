@@ -10,31 +10,12 @@ reason.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
-from prune_mi.graph.traits import (
-    CONCATENATIONS,
-    DEPTHWISE,
-    JOINS,
-    POOLINGS,
-    RESIZINGS,
-    channel_axis,
-    has_kernel,
-    is_elementwise,
-)
-
-_INPUT_AXIS = {
-    **{f"Conv{rank}D": -2 for rank in (1, 2, 3)},
-    **{f"SeparableConv{rank}D": -2 for rank in (1, 2)},
-    **{f"Conv{rank}DTranspose": -1 for rank in (1, 2, 3)},
-    **{f"DepthwiseConv{rank}D": -2 for rank in (1, 2)},
-    "Dense": -2,
-}
-_PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
+from prune_mi.graph.passing import INPUT_AXIS, Opaque, Passing, passing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +65,7 @@ def drop_channels(
             continue
         reading = {ref: known[ref] for ref in node.inputs if ref in known}
         if reading:
-            passed = _through(graph, node, known, layers)
+            passed = _through(graph, node, known)
             if isinstance(passed, Unsliceable):
                 return passed
             layer, mask = passed
@@ -107,82 +88,59 @@ Passed = tuple[LayerDef | None, ChannelMask | None]
 
 
 def _through(
-    graph: LayerGraph,
-    node: Node,
-    known: Mapping[TensorRef, ChannelMask],
-    done: Mapping[str, LayerDef],
+    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMask]
 ) -> Passed | Unsliceable:
     """A call's sliced layer, where it has weights to slice, and what its output keeps."""
     layer = graph.layer_of(node)
-    kind = layer.class_name
-    if len(node.outputs) != 1:
-        return Unsliceable(f"{node.name!r}, which reads it, yields {len(node.outputs)} tensors")
-    if kind in CONCATENATIONS:
-        return _concatenated(graph, node, known)
-    if kind in JOINS and len(node.inputs) > 1:
-        return _joined(graph, node, known)
-    if len(set(node.inputs)) > 1:
-        return Unsliceable(f"{node.name!r} joins it with other tensors in a way not understood")
-    mask = known[node.inputs[0]]
-    shape = graph.spec(node.inputs[0]).shape
-    if not layer.weights:
-        return _weightless(graph, node, mask, shape)
-    if has_kernel(layer):
-        return _kernel(layer, mask, shape)
-    if kind in _PER_CHANNEL:
-        return _per_channel(layer, mask, len(shape))
-    return Unsliceable(f"{node.name!r}, a {kind} that reads it, has weights of unknown meaning")
+    mask = next(known[ref] for ref in node.inputs if ref in known)
+    way = passing(graph, node, mask.axis)
+    if isinstance(way, Opaque):
+        kind = "" if layer.class_name in INPUT_AXIS else f", a {layer.class_name} that reads it,"
+        return Unsliceable(f"{node.name!r}{kind or ', which reads it,'} {way.reason}")
+    passed: Passed | Unsliceable
+    match way.way:
+        case "concatenate":
+            passed = _concatenated(graph, node, known, way.axis)
+        case "join":
+            passed = _joined(graph, node, known)
+        case "flatten":
+            passed = None, _flattened(layer, mask, graph.spec(node.inputs[0]).shape)
+        case "keep":
+            sliced = _per_channel(layer, mask) if way.has_weights else None
+            passed = sliced, ChannelMask(way.axis, mask.keep)
+        case "group":
+            passed = _grouped(layer, mask)
+        case _:
+            passed = _kernel(layer, mask, way)
+    if isinstance(passed, Unsliceable):
+        return passed
+    left = passed[1]
+    if left is not None and node.outputs[0].shape[left.axis] != len(left.keep):
+        return Unsliceable(f"{node.name!r}, which reads it, changes the number of its channels")
+    return passed
 
 
-def _weightless(
-    graph: LayerGraph, node: Node, mask: ChannelMask, shape: Shape
-) -> Passed | Unsliceable:
-    """Layers without weights: channels stay apart, are laid out flat, or are mixed."""
-    layer = graph.layer_of(node)
-    kind, out = layer.class_name, node.outputs[0].shape
-    if is_elementwise(layer) or kind in POOLINGS | RESIZINGS | JOINS:
-        if _has_array(node.args) or _has_array(node.kwargs) or _has_array(_scales(layer)):
-            return Unsliceable(f"{node.name!r}, which reads it, has a constant for each channel")
-        if len(out) == len(shape):
-            return None, mask
-        return None, ChannelMask(len(out) - 1, mask.keep)  # a global pooling
-    if kind == "Flatten":
-        sizes = shape[1:]
-        if None in sizes:
-            return Unsliceable(f"{node.name!r} flattens images of unknown size")
-        grid = np.ones([size or 1 for size in sizes], dtype=bool)
-        grid &= _along(mask.keep, mask.axis - 1, len(sizes))
-        if layer.config.get("data_format") == "channels_first":
-            grid = np.moveaxis(grid, 0, -1)  # Keras puts channels last before it flattens
-        return None, ChannelMask(1, grid.reshape(-1))
-    return Unsliceable(f"{node.name!r}, a {kind} that reads it, may mix its channels")
-
-
-def _scales(layer: LayerDef) -> list[Any]:
-    return [layer.config.get(name) for name in ("scale", "offset", "mean", "variance")]
-
-
-def _kernel(layer: LayerDef, mask: ChannelMask, shape: Shape) -> Passed | Unsliceable:
+def _kernel(layer: LayerDef, mask: ChannelMask, way: Passing) -> Passed | Unsliceable:
     """Kernels lose the rows of channels that are gone; depthwise ones hand channels on."""
-    kind = layer.class_name
-    if kind not in _INPUT_AXIS:
-        return Unsliceable(f"{layer.name!r}, a {kind} that reads it, has a kernel of another kind")
-    if mask.axis != channel_axis(layer, len(shape)):
-        return Unsliceable(f"{layer.name!r}, which reads it, takes another axis for its channels")
-    if kind not in DEPTHWISE and layer.config.get("groups", 1) != 1:
-        return _grouped(layer, mask)
-    handed = np.repeat(mask.keep, int(layer.config.get("depth_multiplier", 1)))
+    handed = np.repeat(mask.keep, way.times)
+    # A separable convolution's second kernel reads what its first makes of each channel.
+    multiplied = np.repeat(mask.keep, int(layer.config.get("depth_multiplier") or 1))
     weights = []
     for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+        keep, axis = None, 0
         if name == "pointwise_kernel":
-            weight = np.compress(handed, weight, axis=-2)
+            keep, axis = multiplied, -2
         elif name.endswith("kernel"):
-            weight = np.compress(mask.keep, weight, axis=_INPUT_AXIS[kind])
-        elif kind in DEPTHWISE:
-            weight = np.compress(handed, weight)
+            keep, axis = mask.keep, INPUT_AXIS[layer.class_name]
+        elif way.way == "repeat":
+            keep = handed
+        if keep is not None:
+            if weight.shape[axis] != len(keep):
+                return Unsliceable(f"{layer.name!r}, which reads it, has weights in another form")
+            weight = np.compress(keep, weight, axis=axis)
         weights.append(read_only(weight))
-    sliced = _with_weights(layer, weights)
-    return sliced, ChannelMask(mask.axis, handed) if kind in DEPTHWISE else None
+    left = ChannelMask(way.axis, handed) if way.way == "repeat" else None
+    return _with_weights(layer, weights), left
 
 
 def _grouped(layer: LayerDef, mask: ChannelMask) -> Passed | Unsliceable:
@@ -205,31 +163,32 @@ def _grouped(layer: LayerDef, mask: ChannelMask) -> Passed | Unsliceable:
     return _with_weights(narrowed, weights), ChannelMask(mask.axis, handed)
 
 
-def _per_channel(layer: LayerDef, mask: ChannelMask, rank: int) -> Passed | Unsliceable:
-    """Layers with one weight for each channel, and normalisations over channels."""
-    axis = layer.config.get("axis", -1)
-    axes = [axis] if isinstance(axis, int) else list(axis)
-    shared = layer.config.get("shared_axes") or []
-    own = [each for each in range(1, rank) if each not in shared]
-    if layer.class_name == "PReLU":
-        axes = own
-    if [each % rank for each in axes] != [mask.axis]:
-        return Unsliceable(f"{layer.name!r}, which reads it, has weights for more than channels")
+def _per_channel(layer: LayerDef, mask: ChannelMask) -> LayerDef:
+    """A layer that loses the weights of channels that are gone."""
     weights = [
-        read_only(np.compress(mask.keep, weight, axis=_sole_long_axis(weight)))
-        if weight.ndim
+        read_only(np.compress(mask.keep, weight, axis=int(np.argmax(weight.shape))))
+        if weight.ndim  # PReLU's have axes of size 1 beside the channels'
         else weight
         for weight in layer.weights
     ]
-    return _with_weights(layer, weights), mask
+    return _with_weights(layer, weights)
+
+
+def _flattened(layer: LayerDef, mask: ChannelMask, shape: Shape) -> ChannelMask:
+    """The mask at every position."""
+    sizes = [size or 1 for size in shape[1:]]
+    layout = [1] * len(sizes)
+    layout[mask.axis - 1] = -1
+    grid = np.broadcast_to(mask.keep.reshape(layout), sizes)
+    if layer.config.get("data_format") == "channels_first":
+        grid = np.moveaxis(grid, 0, -1)  # Keras puts channels last before it flattens
+    return ChannelMask(1, grid.reshape(-1))
 
 
 def _joined(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMask]
 ) -> Passed | Unsliceable:
     """Elementwise joins: all inputs must have lost the same channels."""
-    if _has_array(node.args):
-        return Unsliceable(f"{node.name!r}, which reads it, has a constant for each channel")
     masks = [known.get(ref) for ref in node.inputs]
     first = next(mask for mask in masks if mask is not None)
     rank = len(node.outputs[0].shape)
@@ -246,11 +205,9 @@ def _joined(
 
 
 def _concatenated(
-    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMask]
+    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMask], axis: int
 ) -> Passed | Unsliceable:
-    """A concatenation along channels joins masks; along another axis they must agree."""
-    rank = len(node.outputs[0].shape)
-    axis = concatenation_axis(graph, node)
+    """A concatenation along channels joins masks; along another axis it may not."""
     masks = []
     for ref in node.inputs:
         mask = known.get(ref)
@@ -258,16 +215,7 @@ def _concatenated(
         if mask is not None and mask.axis != axis:
             return Unsliceable(f"{node.name!r} joins it along another axis than its channels")
         masks.append(np.ones(size or 1, dtype=bool) if mask is None else mask.keep)
-    return None, ChannelMask(axis % rank, np.concatenate(masks))
-
-
-def concatenation_axis(graph: LayerGraph, node: Node) -> int:
-    """The axis, counted from 0, along which a concatenation joins."""
-    rank = len(node.outputs[0].shape)
-    axis = graph.layer_of(node).config.get("axis", node.kwargs.get("axis", -1))
-    if len(node.args) > 1 and isinstance(node.args[1], int):
-        axis = node.args[1]
-    return int(axis) % rank
+    return None, ChannelMask(axis, np.concatenate(masks))
 
 
 def _with_weights(layer: LayerDef, weights: Sequence[np.ndarray]) -> LayerDef:
@@ -287,27 +235,3 @@ def _reshaped(node: Node, known: Mapping[TensorRef, ChannelMask]) -> Node:
             spec = TensorSpec(tuple(shape), spec.dtype)
         specs.append(spec)
     return replace(node, outputs=tuple(specs))
-
-
-def _along(keep: np.ndarray, axis: int, rank: int) -> np.ndarray:
-    """A mask laid along one axis, to be broadcast over the others."""
-    shape = [1] * rank
-    shape[axis] = len(keep)
-    return keep.reshape(shape)
-
-
-def _sole_long_axis(weight: np.ndarray) -> int:
-    """The axis of a weight that has all its values, the others being 1."""
-    return int(np.argmax(weight.shape))
-
-
-def _has_array(value: Any) -> bool:
-    """Whether call arguments hold a constant with more than one value."""
-    if isinstance(value, TensorRef | str) or value is None:
-        return False
-    if isinstance(value, Mapping):
-        return value.get("class_name") == "__array__" or any(map(_has_array, value.values()))
-    if isinstance(value, list | tuple):
-        numbers = sum(isinstance(each, int | float) for each in value)
-        return numbers > 1 or any(map(_has_array, value))
-    return isinstance(value, np.ndarray) and value.size > 1

@@ -7,6 +7,7 @@ pickle, hash and are priced without it.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,7 +158,11 @@ class LayerGraph:
 
     def calls_of(self, layer: str) -> int:
         """How often a layer is called."""
-        return sum(node.layer == layer for node in self.nodes)
+        return self._num_calls[layer]
+
+    @cached_property
+    def _num_calls(self) -> Counter[str]:
+        return Counter(node.layer for node in self.nodes)
 
     def structural_hash(self) -> str:
         """A digest of the architecture, the same whatever the names, weights and order of calls."""

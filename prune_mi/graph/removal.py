@@ -1,10 +1,11 @@
 """Removing a unit: edits that leave a sound graph with all other weights as they were."""
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channels import ChannelMask, Unsliceable, concatenation_axis, drop_channels
+from prune_mi.graph.channels import ChannelMask, Unsliceable, drop_channels
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
-from prune_mi.graph.traits import ACTIVATIONS
+from prune_mi.graph.passing import concatenation_axis
+from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE
 from prune_mi.graph.unit import Unit
 
 __all__ = ["Unsliceable", "is_rectified", "remove_unit", "without_part"]
@@ -13,8 +14,9 @@ __all__ = ["Unsliceable", "is_rectified", "remove_unit", "without_part"]
 def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
     """The graph without the unit.
 
-    A branch whose last unit goes is gone as a whole: x + f(x) becomes x, not x + x. What reads a
-    concatenation that a part goes from loses the weights for it.
+    A branch whose last run or layer goes is gone as a whole: x + f(x) becomes x, not x + x, and so
+    do x * f(x) and x - f(x). What reads a concatenation that a part goes from loses the weights for
+    it.
 
     Raises:
         GraphError: If the unit is not one of this graph's, or cannot go.
@@ -31,15 +33,25 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
         return outcome
     if unit.position is not None and len(join.inputs) > 2:
         return drop_argument(graph, join.name, unit.position)
-    for node in graph.consumers.get(unit.after, ()):
-        if graph.layer_of(node).class_name == "Add" and unit.before in node.inputs:
-            if len(node.inputs) == 2:
-                graph = bypass(graph, TensorRef(node.name), unit.before)
-            else:
-                graph = drop_argument(graph, node.name, node.inputs.index(unit.after))
+    joins = graph.consumers.get(unit.after, ()) if unit.position is None else ()
+    for node in joins:
+        if not collapses(graph, node, unit.before, unit.after):
+            continue
+        if len(node.inputs) == 2:
+            graph = bypass(graph, TensorRef(node.name), unit.before)
+        else:
+            graph = drop_argument(graph, node.name, node.inputs.index(unit.after))
     if unit.after.node in graph.node_by_name:
         graph = bypass(graph, unit.after, unit.before)
     return _without_repeated_relu(graph, unit.before)
+
+
+def collapses(graph: LayerGraph, join: Node, before: TensorRef, after: TensorRef) -> bool:
+    """Whether a join of x and f(x) is nothing but x once f has gone."""
+    kind = graph.layer_of(join).class_name
+    if kind in ("Add", "Multiply"):
+        return before in join.inputs and after in join.inputs
+    return kind in ("Subtract", "Divide", "TrueDivide") and join.inputs == (before, after)
 
 
 def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | Unsliceable:
@@ -57,7 +69,11 @@ def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | Unsl
         return sliced
     slimmed = drop_argument(sliced, join.name, index)
     left = slimmed.node_by_name[join.name].inputs
-    return bypass(slimmed, TensorRef(join.name), left[0]) if len(left) == 1 else slimmed
+    if len(left) > 1:
+        return slimmed
+    if slimmed.spec(left[0]).shape != slimmed.spec(TensorRef(join.name)).shape:
+        return Unsliceable(f"{join.name!r} joins tensors of unknown size")
+    return bypass(slimmed, TensorRef(join.name), left[0])
 
 
 def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:
@@ -67,7 +83,11 @@ def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:
     for reader in graph.consumers.get(ref, ()):
         layer = graph.layer_of(reader)
         alone = layer.class_name in ACTIVATIONS and not layer.weights
-        if alone and is_rectified(graph, TensorRef(reader.name)):
+        if (
+            alone
+            and reader.layer not in graph.protected
+            and is_rectified(graph, TensorRef(reader.name))
+        ):
             graph = bypass(graph, TensorRef(reader.name), ref)
     return graph
 
@@ -78,4 +98,5 @@ def is_rectified(graph: LayerGraph, ref: TensorRef) -> bool:
     plain = layer.class_name == "ReLU" and not any(
         layer.config.get(name) for name in ("negative_slope", "threshold", "max_value")
     )
-    return layer.config.get("activation") == "relu" or plain
+    fused = layer.class_name in NARROWABLE | {"Activation"}
+    return plain or (fused and layer.config.get("activation") == "relu")

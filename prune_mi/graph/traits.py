@@ -4,6 +4,8 @@ Layers of Keras and the operations of `keras.ops` share these names: `Add` is bo
 reads a list and the node that `a + b` leaves.
 """
 
+from collections.abc import Mapping
+
 from prune_mi.graph.ir import LayerDef
 
 NOISES = frozenset(
@@ -68,11 +70,48 @@ NORMALIZATIONS = frozenset(
 )
 
 
+# Activation functions by name: each value by itself.
+_FUNCTIONS = frozenset(
+    {
+        *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish"),
+        *("sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "tanh", "hard_tanh", "softplus"),
+        *("softsign", "exponential", "mish", "log_sigmoid", "threshold", "hard_shrink"),
+        *("soft_shrink", "tanh_shrink", "squareplus", "sparse_plus"),
+    }
+)
+
+
 def is_elementwise(layer: LayerDef) -> bool:
     """Whether every output value comes from the input value at its place alone."""
     if layer.class_name == "Activation":
-        return str(layer.config.get("activation")) not in {"softmax", "log_softmax", "sparsemax"}
+        return fused_activation_is_elementwise(layer)
     return layer.class_name in ELEMENTWISE
+
+
+def fused_activation_is_elementwise(layer: LayerDef) -> bool:
+    """Whether the `activation` of a layer, where it has one, leaves channels apart."""
+    activation = layer.config.get("activation")
+    if isinstance(activation, Mapping):
+        name, inner = activation.get("class_name"), activation.get("config")
+        return name in ELEMENTWISE - {"Activation"} or (name == "function" and inner in _FUNCTIONS)
+    return activation is None or activation in _FUNCTIONS
+
+
+def may_change_size(layer: LayerDef) -> bool:
+    """Whether rows and columns, or steps, may become fewer or more."""
+    config, kind = layer.config, layer.class_name
+    if kind in POOLINGS:
+        strides = config.get("strides") or config.get("pool_size") or 1
+        return config.get("padding") != "same" or not _all_one(strides)
+    if kind in RESIZINGS:
+        return True
+    kernel = config.get("kernel_size") or 1
+    shrinks = config.get("padding") == "valid" and not _all_one(kernel)
+    return shrinks or not _all_one(config.get("strides") or 1)
+
+
+def _all_one(sizes: object) -> bool:
+    return all(size == 1 for size in (sizes if isinstance(sizes, list | tuple) else [sizes]))
 
 
 def has_kernel(layer: LayerDef) -> bool:

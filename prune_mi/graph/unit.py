@@ -1,10 +1,12 @@
 """A unit: what can go without breaking the network, or the reason why it cannot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.macs import node_macs
+from prune_mi.graph.traits import may_change_size
 
 UnitKind = Literal["branch", "gate", "part", "run", "layer"]
 
@@ -64,6 +66,18 @@ def make_unit(
         reason=reason,
         num_params=sum(graph.layers[layer].num_params for layer in layers),
         macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
+    )
+
+
+def keeps_shape(
+    graph: LayerGraph, nodes: Sequence[str], before: TensorRef, after: TensorRef
+) -> bool:
+    """Whether calls in a row yield the shape that they are fed, also where sizes are unknown."""
+    shape = graph.spec(before).shape
+    if shape != graph.spec(after).shape:
+        return False
+    return None not in shape[1:] or not any(
+        may_change_size(graph.layer_of(graph.node_by_name[name])) for name in nodes
     )
 
 

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import is_join, join_units
+from prune_mi.graph.removal import collapses
 from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel
-from prune_mi.graph.unit import Unit, make_unit, show_shape, sole_reader
+from prune_mi.graph.unit import Unit, keeps_shape, make_unit, show_shape, sole_reader
 
 MAX_RUN_GROUPS = 3
 
@@ -61,22 +62,50 @@ def _run(graph: LayerGraph, start: Node) -> Unit:
     node: Node | None = start
     first_end: tuple[tuple[str, ...], TensorRef] | None = None
     for _ in range(MAX_RUN_GROUPS):
-        if node is None or not has_kernel(graph.layer_of(node)) or len(set(node.inputs)) != 1:
+        if node is None or not _may_start(graph, node):
             break
         group = _group(graph, node)
         names.extend(group)
         after = TensorRef(group[-1])
         first_end = first_end or (tuple(names), after)
         protected = _yields_output(graph, names)
-        if graph.spec(after).shape == shape or protected:
-            return make_unit(graph, start.name, "run", tuple(names), before, after, protected)
+        if protected or keeps_shape(graph, names, before, after):
+            reason = protected or _left_behind(graph, before, after)
+            return make_unit(graph, start.name, "run", tuple(names), before, after, reason)
         node = sole_reader(graph, after)
     going, after = first_end or ((start.name,), TensorRef(start.name))
-    reason = (
+    reason = _joins_or_yields(start) or (
         f"changes the shape from {show_shape(shape)} to {show_shape(graph.spec(after).shape)}, "
         "and no run behind it changes it back"
     )
     return make_unit(graph, start.name, "run", going, before, after, reason)
+
+
+def _may_start(graph: LayerGraph, node: Node) -> bool:
+    """Whether a call may be one of a run's kernels."""
+    return has_kernel(graph.layer_of(node)) and _joins_or_yields(node) is None
+
+
+def _joins_or_yields(node: Node) -> str | None:
+    if len(set(node.inputs)) > 1:
+        return f"joins {len(set(node.inputs))} tensors"
+    if len(node.outputs) > 1:
+        return f"yields {len(node.outputs)} tensors"
+    return None
+
+
+def _left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> str | None:
+    """Why what reads both ends of a unit must keep them apart."""
+    for node in graph.consumers.get(after, ()):
+        kind = graph.layer_of(node).class_name
+        if before not in node.inputs:
+            continue
+        if collapses(graph, node, before, after):
+            if node.layer in graph.protected:
+                return f"{node.layer!r}, which would go with it, is protected"
+        elif kind in ("Subtract", "Divide", "TrueDivide"):
+            return f"{node.name!r} would be left with a tensor and itself"
+    return None
 
 
 def _group(graph: LayerGraph, start: Node) -> list[str]:
@@ -95,17 +124,19 @@ def _single(graph: LayerGraph, node: Node) -> Unit:
     after = TensorRef(node.name)
     before = node.inputs[0]
     reason = _yields_output(graph, [node.name])
-    if len(set(node.inputs)) > 1:
-        reason = reason or f"joins {len(set(node.inputs))} tensors"
-    elif len(node.outputs) > 1:
-        reason = reason or f"yields {len(node.outputs)} tensors"
-    elif graph.spec(before).shape != node.outputs[0].shape:
+    if reason is None:
+        reason = _joins_or_yields(node)
+    if reason is not None:
+        pass
+    elif not keeps_shape(graph, [node.name], before, after):
         shapes = f"{show_shape(graph.spec(before).shape)} to {show_shape(node.outputs[0].shape)}"
-        reason = reason or f"changes the shape from {shapes}"
+        reason = f"changes the shape from {shapes}"
     elif len(node.inputs) > 1:
-        reason = reason or "joins a tensor with itself"
+        reason = "joins a tensor with itself"
     elif graph.spec(before).dtype != node.outputs[0].dtype:
-        reason = reason or "changes the dtype"
+        reason = "changes the dtype"
+    else:
+        reason = _left_behind(graph, before, after)
     return make_unit(graph, node.name, "layer", (node.name,), before, after, reason)
 
 

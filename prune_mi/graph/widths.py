@@ -12,20 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prune_mi.graph.channels import concatenation_axis
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
-from prune_mi.graph.traits import (
-    CONCATENATIONS,
-    DEPTHWISE,
-    JOINS,
-    NARROWABLE,
-    NORMALIZATIONS,
-    POOLINGS,
-    RESIZINGS,
-    channel_axis,
-    has_kernel,
-    is_elementwise,
-)
+from prune_mi.graph.passing import Opaque, Passing, passing
+from prune_mi.graph.traits import NARROWABLE, channel_axis, has_kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +56,7 @@ class _Numbering:
         self._known: dict[TensorRef, _Numbers] = {}
         self._made: dict[str, np.ndarray] = {}
         self._read: dict[str, list[np.ndarray]] = {}
+        self._fed: dict[str, np.ndarray] = {}
         self._pinned: dict[int, str] = {}
         self._multiples: list[tuple[np.ndarray, int]] = []
 
@@ -108,35 +98,42 @@ class _Numbering:
 
     def _numbers(self, node: Node, shape: Shape) -> "_Numbers":
         layer = self._graph.layer_of(node)
-        kind = layer.class_name
         if not node.inputs:
-            made = self._fresh(shape, len(shape) - 1)
-            for number in made.numbers:
-                self._pinned[int(number)] = "they are the model's input"
-            return made
+            return self._pinned_anew(shape, "they are the model's input")
         first = self._known[node.inputs[0]]
+        way = passing(self._graph, node, first.axis)
         if has_kernel(layer):
-            return self._kernel(node, first, shape)
-        if kind in CONCATENATIONS and len(node.outputs) == 1:
-            return self._concatenated(node)
-        if kind in JOINS or len(set(node.inputs)) == 1:
-            keeps = is_elementwise(layer) or kind in JOINS | POOLINGS | RESIZINGS | NORMALIZATIONS
-            if keeps or kind == "PReLU":
+            self._read.setdefault(layer.name, []).append(first.numbers)
+        if isinstance(way, Passing) and way.has_weights:
+            self._bind_calls(layer.name, first.numbers)
+        if isinstance(way, Opaque):
+            reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
+            for ref in node.inputs:
+                self.pin(ref, reason)
+            made = self._pinned_anew(shape, reason)
+            if has_kernel(layer):
+                self._made.setdefault(layer.name, made.numbers)
+            return made
+        match way.way:
+            case "concatenate":
+                return self._concatenated(node, way.axis)
+            case "join":
                 return self._joined(node, shape)
-            if kind == "Flatten" and None not in self._graph.spec(node.inputs[0]).shape[1:]:
+            case "flatten":
                 return self._flattened(node, first)
-        for ref in node.inputs:
-            self.pin(ref, f"{node.name!r}, a {kind}, mixes them or lays them out anew")
-        return self._fresh(shape, len(shape) - 1)
+            case "keep":
+                return _Numbers(way.axis, first.numbers)
+            case "repeat":
+                return _Numbers(way.axis, np.repeat(first.numbers, way.times))
+        return self._kernel(node, first, shape)
 
     def _kernel(self, node: Node, first: "_Numbers", shape: Shape) -> "_Numbers":
         layer = self._graph.layer_of(node)
-        self._read.setdefault(layer.name, []).append(first.numbers)
         axis = channel_axis(layer, len(shape))
-        groups = int(layer.config.get("groups", 1) or 1)
-        if layer.class_name in DEPTHWISE or groups == len(first.numbers) > 1:
-            times = shape[axis] or len(first.numbers)
-            return _Numbers(axis, np.repeat(first.numbers, times // len(first.numbers)))
+        groups = int(layer.config.get("groups") or 1)
+        if groups == len(first.numbers) > 1:  # a depthwise convolution by another name
+            times = (shape[axis] or len(first.numbers)) // len(first.numbers)
+            return _Numbers(axis, np.repeat(first.numbers, times))
         if layer.name not in self._made:  # a shared layer makes the same channels at each call
             self._made[layer.name] = self._fresh(shape, axis).numbers
         numbers = self._made[layer.name]
@@ -148,20 +145,28 @@ class _Numbering:
                 self._pinned.setdefault(self._root(int(number)), reason)
         return _Numbers(axis, numbers)
 
+    def _bind_calls(self, layer: str, numbers: np.ndarray) -> None:
+        """The weights of a shared layer fit the channels of all its calls."""
+        before = self._fed.setdefault(layer, numbers)
+        if len(before) == len(numbers):
+            for one, other in zip(before, numbers, strict=True):
+                self._unite(int(one), int(other))
+
     def _joined(self, node: Node, shape: Shape) -> "_Numbers":
-        """What meets in a place is one; a tensor that is broadcast over channels meets none."""
+        """What meets in a place is one; a channel that is broadcast over others must stay alone."""
         parts = [self._known[ref] for ref in node.inputs]
         widest = max(parts, key=lambda part: len(part.numbers))
-        for part in parts:
+        for ref, part in zip(node.inputs, parts, strict=True):
             if len(part.numbers) == len(widest.numbers):
                 for one, other in zip(part.numbers, widest.numbers, strict=True):
                     self._unite(int(one), int(other))
+            else:
+                self.pin(ref, f"{node.name!r} spreads it over {len(widest.numbers)} channels")
         axis = widest.axis if widest.axis < len(shape) else len(shape) - 1
         rank = len(self._graph.spec(node.inputs[0]).shape)
         return _Numbers(axis if len(shape) == rank else len(shape) - 1, widest.numbers)
 
-    def _concatenated(self, node: Node) -> "_Numbers":
-        axis = concatenation_axis(self._graph, node)
+    def _concatenated(self, node: Node, axis: int) -> "_Numbers":
         parts = [self._known[ref] for ref in node.inputs]
         if any(part.axis != axis for part in parts):
             return self._joined(node, node.outputs[0].shape)
@@ -175,6 +180,13 @@ class _Numbering:
         if self._graph.layer_of(node).config.get("data_format") == "channels_first":
             grid = np.moveaxis(grid, 0, -1)
         return _Numbers(1, grid.reshape(-1))
+
+    def _pinned_anew(self, shape: Shape, reason: str) -> "_Numbers":
+        """Channels of unknown origin: what meets them must stay."""
+        made = self._fresh(shape, len(shape) - 1)
+        for number in made.numbers:
+            self._pinned[int(number)] = reason
+        return made
 
     def _fresh(self, shape: Shape, axis: int) -> "_Numbers":
         start = len(self._parents)

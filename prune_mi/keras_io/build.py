@@ -19,7 +19,7 @@ def build_model(graph: LayerGraph) -> keras.Model:
     """
     try:
         model = keras.Model.from_config(_to_config(graph))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise GraphError(f"Keras cannot build the graph {graph.name!r}: {error}") from error
     built = {operation.name: operation for operation in model.operations}
     for name, layer in graph.layers.items():
@@ -82,9 +82,7 @@ def _to_keras(value: Any, graph: LayerGraph, calls: Mapping[str, tuple[str, int]
         }
     if isinstance(value, Mapping):
         return {key: _to_keras(item, graph, calls) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return {"class_name": "__tuple__", "items": [_to_keras(v, graph, calls) for v in value]}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_to_keras(item, graph, calls) for item in value]
     return value
 

@@ -4,16 +4,16 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from keras import tree
+
 from prune_mi.graph.ir import TensorRef
 
 
 def to_refs(value: Any) -> Any:
-    """Replaces Keras's serialized tensors by `TensorRef`s, and its wrapped tuples by tuples."""
+    """Replaces Keras's serialized tensors by `TensorRef`s."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             return tensor_ref(value["config"]["keras_history"])
-        if value.get("class_name") == "__tuple__":
-            return tuple(to_refs(item) for item in value["items"])
         return {key: to_refs(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(to_refs(item) for item in value)
@@ -22,32 +22,28 @@ def to_refs(value: Any) -> Any:
 
 def tensor_ref(history: Any) -> TensorRef:
     """The tensor that `[layer, call, place]` names."""
-    layer, call, index = history[:3]
-    return TensorRef(layer if call == 0 else f"{layer}:{call}", index)
+    layer, call, place = history[:3]
+    return TensorRef(call_name(layer, call), place)
 
 
-def ref_list(layers: Any) -> list[TensorRef]:
-    """The tensors of `input_layers` or `output_layers`, whatever their nesting, in order."""
-    if isinstance(layers, Mapping):
-        return [ref for value in layers.values() for ref in ref_list(value)]
-    if layers and isinstance(layers[0], str):
-        return [tensor_ref(layers)]
-    return [ref for value in layers for ref in ref_list(value)]
+def call_name(layer: str, call: int) -> str:
+    """A name for a call of a layer that no layer can have."""
+    return layer if call == 0 else f"{layer}\0{call}"
 
 
-def nesting(layers: Any) -> Any:
-    """The nesting of inputs or outputs with indices into the flat list as its leaves.
+def nesting(structure: Any) -> Any:
+    """The structure of inputs or outputs with indices into the flat list as its leaves.
 
-    A list of one tensor is that tensor: Keras calls both alike, and warns of the list.
+    Dictionaries are flattened in the order of their sorted keys, as Keras does. A list of one
+    tensor is that tensor: Keras calls both alike, and warns of the list.
     """
     counter = itertools.count()
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: walk(item) for key, item in value.items()}
-        if value and isinstance(value[0], str):
-            return next(counter)
-        return [walk(item) for item in value]
-
-    nested = walk(layers)
+    nested = tree.map_structure(lambda _: next(counter), structure)
+    nested = _plain(nested)
     return nested[0] if isinstance(nested, list) and len(nested) == 1 else nested
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -5,8 +5,9 @@ operations made by `a + b` or `keras.ops` included (`model.layers` hides those).
 model are laid out flat.
 """
 
+import inspect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from prune_mi.errors import ModelError
 from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.keras_io.keras_config import nesting, ref_list, tensor_ref, to_refs
+from prune_mi.keras_io.keras_config import call_name, nesting, to_refs
 
 
 def trace_model(model: keras.Model) -> LayerGraph:
@@ -29,17 +30,16 @@ def trace_model(model: keras.Model) -> LayerGraph:
         ModelError: If the model is not built, or is a subclass whose graph only its code knows.
     """
     functional = _as_functional(model)
-    config = functional.get_config()
-    tracer = _Tracer(taken={operation.name for operation in functional.operations})
+    tracer = _Tracer(functional)
     outputs = tracer.read(functional, fed=None)
     graph = LayerGraph(
         name=functional.name,
         layers=tracer.layers,
         nodes=tuple(tracer.nodes),
-        inputs=tuple(ref_list(config["input_layers"])),
+        inputs=tuple(TensorRef(tensor._keras_history[0].name) for tensor in functional.inputs),
         outputs=tuple(outputs),
-        input_structure=nesting(config["input_layers"]),
-        output_structure=nesting(config["output_layers"]),
+        input_structure=nesting(functional._inputs_struct),
+        output_structure=nesting(functional._outputs_struct),
     )
     return without_dead_nodes(graph)
 
@@ -48,14 +48,14 @@ class _Tracer:
     """Collects the calls of a model and of those inside it.
 
     Args:
-        taken: Names of the outermost model, which its layers keep.
+        outermost: The model whose layers keep their names.
     """
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(self, outermost: Any) -> None:
         self.layers: dict[str, LayerDef] = {}
         self.nodes: list[Node] = []
-        self._taken = taken
-        self._names: dict[int, str] = {}
+        self._names = {id(each): str(each.name) for each in outermost.operations}
+        self._taken = set(self._names.values())
         self._calls: Counter[str] = Counter()
 
     def read(
@@ -83,24 +83,24 @@ class _Tracer:
                 inner = _as_functional(operation)
                 outputs = self.read(inner, _feeding(inner, moved))
             else:
-                name = self._name(operation, functional.name if fed is not None else None)
+                name = self._name(operation, functional.name)
                 if name not in self.layers:
                     self.layers[name] = _layer_def(name, entries[call.layer], operation)
                 outputs = self._add(replace(moved, layer=name))
             found |= {TensorRef(call.name, place): ref for place, ref in enumerate(outputs)}
-        return tuple(found[ref] for ref in ref_list(config["output_layers"]))
+        return tuple(found[ref] for ref in _yielded(functional))
 
     def _add(self, call: Node) -> tuple[TensorRef, ...]:
-        count = self._calls[call.layer]
-        name = call.layer if count == 0 else f"{call.layer}:{count}"
-        self._calls[call.layer] += 1
+        name, count = call.layer, self._calls[call.layer]
+        while count and (name in self._taken or name == call.layer):
+            name = f"{call.layer}:{count}"
+            count += 1
+        self._calls[call.layer] = max(count, 1)
         self.nodes.append(replace(call, name=name))
         return tuple(TensorRef(name, place) for place in range(len(call.outputs)))
 
-    def _name(self, operation: Any, inside: str | None) -> str:
+    def _name(self, operation: Any, inside: str) -> str:
         """A layer's name, the same for each of its calls and no other layer's."""
-        if inside is None:
-            return str(operation.name)
         if id(operation) not in self._names:
             name = operation.name
             if name in self._taken:
@@ -151,6 +151,8 @@ def _as_functional(model: keras.Model) -> Any:
             f"{model.name!r} is a subclassed {type(model).__name__}: only its code knows its "
             "graph; expected a Functional or Sequential model"
         )
+    if "layers" not in model.get_config():  # a subclass with its own constructor
+        return keras.Model(model._inputs_struct, model._outputs_struct, name=model.name)
     return model
 
 
@@ -158,29 +160,59 @@ def _raw_calls(
     config: Mapping[str, Any], functional: Any, operations: Mapping[str, Any]
 ) -> list[Node]:
     """The calls as the configuration lists them, inner models as calls of one layer."""
+    relevant = _relevant_calls(functional)
     calls = []
     for entry in config["layers"]:
         name = entry["name"]
         for index, call in enumerate(entry["inbound_nodes"] or [{"args": [], "kwargs": {}}]):
-            outputs = _relevant_calls(functional, operations[name])[index].outputs
+            outputs = relevant[name][index].outputs
+            args, kwargs = _arguments(
+                operations[name], to_refs(call["args"]), to_refs(call["kwargs"])
+            )
             calls.append(
                 Node(
-                    name=name if index == 0 else f"{name}:{index}",
+                    name=call_name(name, index),
                     layer=name,
-                    args=tuple(to_refs(call["args"])),
-                    kwargs=to_refs(call["kwargs"]),
+                    args=args,
+                    kwargs=kwargs,
                     outputs=tuple(TensorSpec(tuple(out.shape), str(out.dtype)) for out in outputs),
                 )
             )
     return calls
 
 
+def _arguments(
+    operation: Any, args: Any, kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Call arguments with the first one, which everybody looks for there, in its place."""
+    kwargs = dict(kwargs)
+    if args or not kwargs:
+        return tuple(args), kwargs
+    first = next(iter(inspect.signature(operation.call).parameters), None)
+    return ((kwargs.pop(first),), kwargs) if first in kwargs else ((), kwargs)
+
+
 def _feeding(inner: Any, call: Node) -> dict[TensorRef, TensorRef]:
     """Which tensor stands for which input of an inner model."""
-    inputs, given = inner.get_config()["input_layers"], call.args[0]
-    if isinstance(inputs, Mapping) and isinstance(given, Mapping):
-        return {tensor_ref(inputs[key]): given[key] for key in inputs}
-    return dict(zip(ref_list(inputs), call.inputs, strict=True))
+    structure, given = inner._inputs_struct, call.args[0]
+    own = [TensorRef(tensor._keras_history[0].name) for tensor in inner.inputs]
+    if isinstance(given, Mapping):  # by key, or by the names of the inputs
+        keys = sorted(structure) if isinstance(structure, Mapping) else [ref.node for ref in own]
+        return {ref: given[key] for ref, key in zip(own, keys, strict=True)}
+    return dict(zip(own, call.inputs, strict=True))
+
+
+def _yielded(functional: Any) -> Iterator[TensorRef]:
+    """The tensors that a model yields; its configuration counts calls of inner models from 1."""
+    relevant = _relevant_calls(functional)
+    for tensor in functional.outputs:
+        operation, index, place = tensor._keras_history
+        call = next(
+            number
+            for number, node in enumerate(relevant[operation.name])
+            if node is operation._inbound_nodes[index]
+        )
+        yield TensorRef(call_name(operation.name, call), place)
 
 
 def _layer_def(name: str, entry: Mapping[str, Any], operation: Any) -> LayerDef:
@@ -192,16 +224,26 @@ def _layer_def(name: str, entry: Mapping[str, Any], operation: Any) -> LayerDef:
     weights = getattr(operation, "weights", [])
     return LayerDef(
         name=name,
-        class_name=entry["class_name"],
+        class_name=_class_name(entry),
         serialized=serialized,
         weights=tuple(read_only(np.asarray(weight)) for weight in weights),
         weight_names=tuple(weight.name for weight in weights),
     )
 
 
-def _relevant_calls(functional: Any, operation: Any) -> list[Any]:
+def _class_name(entry: Mapping[str, Any]) -> str:
+    """Keras's own classes by their names; others are not to be taken for these."""
+    own = str(entry.get("module") or "").partition(".")[0] == "keras"
+    return str(entry["class_name"] if own else entry.get("registered_name") or entry["class_name"])
+
+
+def _relevant_calls(functional: Any) -> dict[str, list[Any]]:
+    """The calls of each operation that belong to this model: layers may be called in others."""
     nodes = {id(node) for depth in functional._nodes_by_depth.values() for node in depth}
-    return [node for node in operation._inbound_nodes if id(node) in nodes]
+    return {
+        operation.name: [node for node in operation._inbound_nodes if id(node) in nodes]
+        for operation in functional.operations
+    }
 
 
 def _in_topological_order(calls: list[Node]) -> tuple[Node, ...]:

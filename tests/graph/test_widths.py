@@ -69,7 +69,7 @@ def test_an_unknown_layout_pins_channels() -> None:
     x = net.conv(net.input, 6)
     reshaped = net.call(net.layer("Reshape", "reshape"), (x,), (None, 64, 6))
     graph = net.graph(net.dense(net.flatten(reshaped)))
-    reason = "'reshape_1', a Reshape, mixes them or lays them out anew"
+    reason = "'reshape_1', a Reshape, may mix its channels"
     assert _groups(graph)["conv_1",].reason == reason
 
 
@@ -79,4 +79,5 @@ def test_a_shared_layer_makes_the_same_channels_at_each_call() -> None:
     x = net.call(shared, (net.conv(net.input, 4),), (None, 8, 8, 4))
     graph = net.graph(net.head(net.call(shared, (x,), (None, 8, 8, 4))))
     groups = _groups(graph)
-    assert groups["shared_1",].consumers == ("shared_1", "dense_1")
+    # Its weights fit what each call is fed: conv_1 once, itself the other time.
+    assert groups["conv_1", "shared_1"].consumers == ("shared_1", "dense_1")

@@ -1,0 +1,165 @@
+"""What one call does with the channels of its input: the ground for slicing and for width groups.
+
+A call keeps channels at their places, repeats each of them, takes them all in and makes new ones,
+joins those of several tensors, or does something that is not understood, which is said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
+from prune_mi.graph.traits import (
+    CONCATENATIONS,
+    DEPTHWISE,
+    JOINS,
+    POOLINGS,
+    RESIZINGS,
+    channel_axis,
+    fused_activation_is_elementwise,
+    has_kernel,
+    is_elementwise,
+)
+
+# Where kernels have their input channels.
+INPUT_AXIS: Mapping[str, int] = {
+    **{f"Conv{rank}D": -2 for rank in (1, 2, 3)},
+    **{f"SeparableConv{rank}D": -2 for rank in (1, 2)},
+    **{f"Conv{rank}DTranspose": -1 for rank in (1, 2, 3)},
+    **{f"DepthwiseConv{rank}D": -2 for rank in (1, 2)},
+    "Dense": -2,
+}
+_PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
+
+Way = Literal["keep", "repeat", "mix", "group", "flatten", "join", "concatenate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """How channels go through a call.
+
+    Attributes:
+        way: `keep` at their places; `repeat` each `times`; `mix` all of them into new ones; `group`
+            the same in groups; `flatten` over all positions; `join` with those of other tensors
+            place by place; `concatenate` with those of other tensors.
+        axis: Where channels lie in the output, counted from 0, the batch included.
+        times: For `repeat`.
+        has_weights: Whether the layer has weights for each channel that it is fed.
+    """
+
+    way: Way
+    axis: int
+    times: int = 1
+    has_weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Why it is not known what becomes of channels, as the end of a sentence on the call."""
+
+    reason: str
+
+
+def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | Opaque:
+    """What a call does with channels that lie on one axis of its first input.
+
+    Args:
+        graph: The graph of the call.
+        node: A call with inputs.
+        axis: The channels' axis, counted from 0, the batch included.
+    """
+    layer = graph.layer_of(node)
+    kind, shape, out = layer.class_name, graph.spec(node.inputs[0]).shape, node.outputs[0].shape
+    if len(node.outputs) != 1:
+        return Opaque(f"yields {len(node.outputs)} tensors")
+    if kind in CONCATENATIONS:
+        return Passing("concatenate", concatenation_axis(graph, node))
+    if kind in JOINS and len(node.inputs) > 1:
+        return _constant(node, layer) or Passing("join", axis)
+    if len(set(node.inputs)) > 1:
+        return Opaque("joins it with other tensors in a way not understood")
+    if has_kernel(layer):
+        return _kernel(layer, axis, shape, out)
+    if kind in _PER_CHANNEL:
+        return _per_channel(layer, axis, len(shape))
+    if layer.weights:
+        return Opaque("has weights of unknown meaning")
+    if kind == "Flatten":
+        return (
+            Opaque("flattens images of unknown size")
+            if None in shape[1:]
+            else Passing("flatten", 1)
+        )
+    if is_elementwise(layer) or kind in (JOINS - {"Average"}):
+        return _constant(node, layer) or Passing("keep", axis)
+    if kind in POOLINGS | RESIZINGS:
+        if axis != channel_axis(layer, len(shape)):
+            return Opaque("takes another axis for its channels")
+        return Passing("keep", axis if len(out) == len(shape) else len(out) - 1)
+    return Opaque("may mix its channels")
+
+
+def concatenation_axis(graph: LayerGraph, node: Node) -> int:
+    """The axis, counted from 0, along which a concatenation joins."""
+    rank = len(node.outputs[0].shape)
+    axis = graph.layer_of(node).config.get("axis", node.kwargs.get("axis", -1))
+    if len(node.args) > 1 and isinstance(node.args[1], int):
+        axis = node.args[1]
+    return int(axis) % rank
+
+
+def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Passing | Opaque:
+    kind = layer.class_name
+    if kind not in INPUT_AXIS:
+        return Opaque("has a kernel of another kind")
+    if axis != channel_axis(layer, len(shape)):
+        return Opaque("takes another axis for its channels")
+    grouped = int(layer.config.get("groups") or 1) > 1
+    if (kind in DEPTHWISE or grouped) and not fused_activation_is_elementwise(layer):
+        return Opaque("mixes its channels in its activation")
+    if kind in DEPTHWISE:
+        times = int(layer.config.get("depth_multiplier", 1))
+        return Passing("repeat", axis, times, has_weights=True)
+    if grouped:
+        return Passing("group", axis, has_weights=True)
+    return Passing("mix", axis, has_weights=True)
+
+
+def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | Opaque:
+    """Normalisations over channels and activations with one weight for each."""
+    axes = layer.config.get("axis", -1)
+    axes = [axes] if isinstance(axes, int) else list(axes)
+    if layer.class_name == "PReLU":
+        shared = layer.config.get("shared_axes") or []
+        axes = [each for each in range(1, rank) if each not in shared]
+    if [each % rank for each in axes] != [axis]:
+        return Opaque("has weights for more than channels")
+    return Passing("keep", axis, has_weights=True)
+
+
+def _constant(node: Node, layer: LayerDef) -> Opaque | None:
+    """Calls with a constant of more than one value, which may be one for each channel."""
+    settings = ("scale", "offset", "mean", "variance", "noise_shape")
+    values = [node.args, node.kwargs, [layer.config.get(name) for name in settings]]
+    if any(_has_array(value) for value in values):
+        return Opaque("has a constant for each channel")
+    return None
+
+
+def _has_array(value: Any) -> bool:
+    """Whether call arguments or settings hold a constant with more than one value."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") in ("__numpy__", "__tensor__"):
+            return _count(value["config"].get("value")) > 1
+        return any(map(_has_array, value.values()))
+    if isinstance(value, list | tuple):
+        nested = any(isinstance(each, TensorRef | Mapping) for each in value)
+        return any(map(_has_array, value)) or (not nested and _count(value) > 1)
+    return bool(getattr(value, "size", 1) > 1)
+
+
+def _count(value: Any) -> int:
+    """Numbers in a nested list."""
+    if isinstance(value, list | tuple):
+        return sum(map(_count, value))
+    return int(isinstance(value, int | float)) if value is not None else 0
