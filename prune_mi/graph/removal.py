@@ -67,7 +67,11 @@ def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:
     for reader in graph.consumers.get(ref, ()):
         layer = graph.layer_of(reader)
         alone = layer.class_name in ACTIVATIONS and not layer.weights
-        if alone and is_rectified(graph, TensorRef(reader.name)):
+        if (
+            alone
+            and layer.name not in graph.protected
+            and is_rectified(graph, TensorRef(reader.name))
+        ):
             graph = bypass(graph, TensorRef(reader.name), ref)
     return graph
 

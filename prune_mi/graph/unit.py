@@ -49,9 +49,12 @@ def make_unit(
 ) -> Unit:
     """A unit with what its calls cost; one with a protected layer cannot go."""
     going = set(nodes)
-    protected = [each for each in nodes if graph.node_by_name[each].layer in graph.protected]
+    lost = [graph.node_by_name[each].layer for each in nodes]
+    if kind != "part":
+        lost += _needless_additions(graph, before, after)
+    protected = [layer for layer in lost if layer in graph.protected]
     if protected and reason is None:
-        reason = f"{graph.node_by_name[protected[0]].layer!r} is protected"
+        reason = f"{protected[0]!r} {graph.kept.get(protected[0], 'is protected')}"
     staying = {node.layer for node in graph.nodes if node.name not in going}
     layers = {graph.node_by_name[each].layer for each in nodes} - staying
     return Unit(
@@ -65,6 +68,18 @@ def make_unit(
         num_params=sum(graph.layers[layer].num_params for layer in layers),
         macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
     )
+
+
+def _needless_additions(graph: LayerGraph, before: TensorRef, after: TensorRef) -> list[str]:
+    """Additions x + f(x) that go with f, as the removal of a unit makes them x."""
+    readers = graph.consumers.get(after, ())
+    return [
+        node.layer
+        for node in readers
+        if graph.layer_of(node).class_name == "Add"
+        and before in node.inputs
+        and len(node.inputs) == 2
+    ]
 
 
 def sole_reader(graph: LayerGraph, ref: TensorRef) -> Node | None:

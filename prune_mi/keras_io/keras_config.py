@@ -28,11 +28,16 @@ def tensor_ref(history: Any) -> TensorRef:
 
 def ref_list(layers: Any) -> list[TensorRef]:
     """The tensors of `input_layers` or `output_layers`, whatever their nesting, in order."""
+    return [tensor_ref(history) for history in histories(layers)]
+
+
+def histories(layers: Any) -> list[Any]:
+    """The same as Keras writes them: layer, call, place."""
     if isinstance(layers, Mapping):
-        return [ref for value in layers.values() for ref in ref_list(value)]
+        return [each for value in layers.values() for each in histories(value)]
     if layers and isinstance(layers[0], str):
-        return [tensor_ref(layers)]
-    return [ref for value in layers for ref in ref_list(value)]
+        return [layers]
+    return [each for value in layers for each in histories(value)]
 
 
 def nesting(layers: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from prune_mi.errors import ModelError
 from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.keras_io.keras_config import nesting, ref_list, tensor_ref, to_refs
+from prune_mi.keras_io.keras_config import histories, nesting, ref_list, tensor_ref, to_refs
 
 
 def trace_model(model: keras.Model) -> LayerGraph:
@@ -140,6 +140,30 @@ def model_ends(model: keras.Model) -> tuple[list[Any], list[Any]]:
             "Sequential model with a known input shape"
         )
     return list(inputs), list(outputs)
+
+
+def named_ends(
+    model: keras.Model,
+) -> tuple[list[tuple[str, TensorSpec]], list[tuple[str, TensorSpec]]]:
+    """The inputs and outputs under Keras's names for them, in the order of the traced graph.
+
+    Raises:
+        ModelError: If the model has none: it is not built, or only its code knows its graph.
+    """
+    functional = _as_functional(model)
+    config = functional.get_config()
+    operations = {operation.name: operation for operation in functional.operations}
+
+    def spec(history: Any) -> TensorSpec:
+        layer, call, place = history[:3]
+        tensor = _relevant_calls(functional, operations[layer])[call].outputs[place]
+        return TensorSpec(tuple(tensor.shape), str(tensor.dtype))
+
+    inputs, outputs = (
+        [(str(history[0]), spec(history)) for history in histories(config[ends])]
+        for ends in ("input_layers", "output_layers")
+    )
+    return inputs, outputs
 
 
 def _as_functional(model: keras.Model) -> Any:
