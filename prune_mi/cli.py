@@ -56,14 +56,18 @@ _Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 
 
 @app.command()
 def optimize(
-    model: Annotated[Path, typer.Argument(help="A trained image classifier.")],
+    model: Annotated[Path, typer.Argument(help="A trained classifier.")],
     data: Annotated[
         str | None,
         typer.Option(
             help="cifar10, fashion_mnist, mnist, digits, or the path of an .npz (x_train, y_train, "
-            "x_test, y_test), of a folder of class folders of images, or of a cifar-10-batches-py "
-            "folder."
+            "x_test, y_test; x_train_NAME, x_test_NAME for each of several inputs), of a folder of "
+            "class folders of images, or of a cifar-10-batches-py folder."
         ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(help="Of several outputs, the name of the one to keep accurate."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder.  [default: prune-mi-runs/MODEL]")
@@ -136,6 +140,7 @@ def optimize(
     """
     given = {
         "data": data,
+        "output": output,
         "budget": budget,
         "max_accuracy_drop": max_accuracy_drop,
         "objective": objective,

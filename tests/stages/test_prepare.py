@@ -1,7 +1,5 @@
 """How a model wants its images, found out on models of every kind that must be understood."""
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from prune_mi.config import make_settings
 from prune_mi.data import Dataset
 from prune_mi.errors import ModelError
 from prune_mi.records import SilentObserver
-from prune_mi.stages.prepare import Understanding, classifier_shapes, understand
+from prune_mi.stages.prepare import Understanding, understand
 
 pytestmark = pytest.mark.slow
 
@@ -80,45 +78,3 @@ def test_a_model_of_any_image_size_is_fixed_to_the_data(data: Dataset) -> None:
     model.fit(data.x_train / 255.0, data.y_train, epochs=30, verbose=0)
     graph = _understand(model, data, scaling="unit").graph
     assert graph.spec(graph.inputs[0]).shape == (None, 8, 8, 1)
-
-
-def test_images_without_a_channel_axis_are_accepted() -> None:
-    inputs = keras.Input((8, 8))
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inputs)))
-    assert classifier_shapes(model) == ((8, 8), 2)
-
-
-def _two_inputs() -> keras.Model:
-    a, b = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
-    return keras.Model([a, b], layers.Dense(2)(layers.Flatten()(layers.Add()([a, b]))))
-
-
-def _no_graph() -> keras.Model:
-    return keras.Sequential([layers.Dense(2)])
-
-
-def _one_output() -> keras.Model:
-    inputs = keras.Input((8, 8, 1))
-    return keras.Model(inputs, layers.Dense(1)(layers.Flatten()(inputs)))
-
-
-@pytest.mark.parametrize(
-    ("build", "fragment"),
-    [
-        (_two_inputs, "2 inputs and 1 outputs"),
-        (_no_graph, "without a graph"),
-        (_one_output, "at least 2 classes"),
-    ],
-)
-def test_what_is_no_image_classifier(build: Callable[[], keras.Model], fragment: str) -> None:
-    with pytest.raises(ModelError, match=fragment):
-        classifier_shapes(build())
-
-
-def test_a_model_inside_a_model_is_named(data: Dataset) -> None:
-    inner_inputs = keras.Input((8, 8, 1))
-    inner = keras.Model(inner_inputs, layers.Conv2D(1, 3)(inner_inputs), name="backbone")
-    inputs = keras.Input((8, 8, 1))
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inner(inputs))))
-    with pytest.raises(ModelError, match="contains another model, 'backbone'"):
-        _understand(model, data)
