@@ -1,6 +1,7 @@
 """Models of several inputs and outputs: packed, edited, unpacked, and called as before."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +17,9 @@ from prune_mi.graph.ends import Packing, pack, unpack
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.keras_io.answers import input_structure
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.run import GraphRunner
 from prune_mi.keras_io.trace import named_ends, trace_model
 from prune_mi.measure.quality import predict
@@ -129,3 +133,38 @@ def test_names_and_shapes_are_keras_own() -> None:
     assert [name for name, _ in inputs] == [ref.node for ref in graph.inputs]
     assert sorted(name for name, _ in outputs) == sorted(model.output_names)
     assert [spec for _, spec in outputs] == [graph.spec(ref) for ref in graph.outputs]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("form", ["by name", "in order"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+def test_losses_and_metrics_of_several_outputs_survive(
+    tmp_path: Path, suffix: str, form: str
+) -> None:
+    heads = MANY_ENDED["two_heads"]()
+    model = heads
+    losses = {"kind": "sparse_categorical_crossentropy", "colour": keras.losses.Huber(2.0)}
+    metrics = {"kind": ["accuracy"], "colour": ["mean_absolute_error"]}
+    weights = {"kind": 1.0, "colour": 0.25}
+    if form == "by name":
+        model.compile("adam", losses, metrics=metrics, loss_weights=weights)
+    else:
+        model = keras.Model(heads.input, [heads.output[name] for name in losses])
+        parts = [list(each.values()) for each in (losses, metrics, weights)]
+        model.compile("adam", parts[0], metrics=parts[1], loss_weights=parts[2])
+    images = np.random.default_rng(0).normal(size=(6, 8, 8, 2)).astype("float32")
+    wanted: Any = {"kind": np.arange(6) % 3, "colour": np.ones((6, 2), "float32")}
+    if form == "in order":
+        wanted = list(wanted.values())
+    expected = model.evaluate(images, wanted, verbose=0, return_dict=True)
+    model.save(tmp_path / f"model{suffix}")
+    loaded = load_model(tmp_path / f"model{suffix}")
+    graph = trace_model(loaded.model)
+    packing = pack(graph, judged=read_interface(loaded.model, "kind").judged)
+    result = build_model(unpack(packing.graph, packing))
+    assert compile_like(result, loaded.compile_config) is None
+    save_verified(result, tmp_path / f"best{suffix}", images)
+    again = keras.models.load_model(tmp_path / f"best{suffix}")
+    received = again.evaluate(images, wanted, verbose=0, return_dict=True)
+    assert received == pytest.approx(expected, rel=1e-5)
