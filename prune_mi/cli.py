@@ -65,6 +65,9 @@ _CustomObjects = Annotated[
     str | None,
     typer.Option(help="Module, or path of a .py file, that defines the model's own layers."),
 ]
+_Output = Annotated[
+    str | None, typer.Option(help="Of several outputs, the name of the one to keep accurate.")
+]
 _Freeze = Annotated[
     list[str] | None,
     typer.Option(
@@ -82,15 +85,16 @@ _Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 
 
 @app.command()
 def optimize(
-    model: Annotated[Path, typer.Argument(help="A trained image classifier.")],
+    model: Annotated[Path, typer.Argument(help="A trained classifier.")],
     data: Annotated[
         str | None,
         typer.Option(
             help="cifar10, fashion_mnist, mnist, digits, or the path of an .npz (x_train, y_train, "
-            "x_test, y_test), of a folder of class folders of images, or of a cifar-10-batches-py "
-            "folder."
+            "x_test, y_test; x_train_NAME, x_test_NAME for each of several inputs), of a folder of "
+            "class folders of images, or of a cifar-10-batches-py folder."
         ),
     ] = None,
+    output: _Output = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder.  [default: prune-mi-runs/MODEL]")
     ] = None,
@@ -164,6 +168,7 @@ def optimize(
     """
     given = {
         "data": data,
+        "output": output,
         "budget": budget,
         "max_accuracy_drop": max_accuracy_drop,
         "objective": objective,
@@ -251,6 +256,7 @@ def inspect(
         str | None,
         typer.Option(help="Size to count for, where the model takes any: 224x224."),
     ] = None,
+    output: _Output = None,
     freeze: _Freeze = None,
     protect: _Protect = None,
     architecture: _Architecture = None,
@@ -274,6 +280,7 @@ def inspect(
             input_size=None if input_size is None else parse_size(input_size),
             freeze=freeze or (),
             protect=protect or (),
+            output=output,
         )
 
     inspection = _guarded(inspected, "interrupted")

@@ -106,6 +106,7 @@ class OptimizeSettings(_Settings):
     Attributes:
         data: A data set's name, or the path of an `.npz`, an image folder or a
             cifar-10-batches-py folder.
+        output: Of a model with several outputs, the name of the one to keep accurate.
         budget: Wall-clock seconds for the whole run; None trains by epochs alone.
         generations: Generations at most.
         children: Children proposed and screened a generation.
@@ -128,6 +129,7 @@ class OptimizeSettings(_Settings):
     """
 
     data: str
+    output: str | None = None
     budget: Duration | None = None
     generations: int = Field(default=5, ge=1)
     children: int = Field(default=8, ge=1)

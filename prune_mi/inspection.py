@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from prune_mi.graph.choose import with_choices
+from prune_mi.graph.ends import with_kept
 from prune_mi.graph.inspection import Inspection, inspect_graph
 from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.sizes import unknown_axes, with_input_size
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.records import ModelSource
+from prune_mi.stages.interface import read_interface
 
 
 def inspect_model(
@@ -16,6 +18,7 @@ def inspect_model(
     input_size: Sequence[int] | None = None,
     freeze: Sequence[str] = (),
     protect: Sequence[str] = (),
+    output: str | None = None,
 ) -> Inspection:
     """Looks at a model file: what its layers cost, which can go, and why others cannot.
 
@@ -25,11 +28,13 @@ def inspect_model(
             for it.
         freeze: Regular expressions for whole names of layers that are not to be trained.
         protect: The same of layers that are not to be touched.
+        output: Of a model with several outputs, the one that is to be kept accurate: what feeds
+            others alone then stays.
 
     Raises:
         ModelError: If the file cannot be used, or does not take inputs of this size.
-        ConfigError: If the custom objects cannot be imported, or a regular expression is wrong or
-            matches no layer.
+        ConfigError: If the custom objects cannot be imported, a regular expression is wrong or
+            matches no layer, or there is no such output.
     """
     loaded = load_model(
         source.path,
@@ -45,4 +50,8 @@ def inspect_model(
             "The model takes inputs of any size; MACs are counted as if unknown sizes were 1. Pass "
             f"--input-size, for instance {'x'.join(['224'] * unknown)}, to count them for a size."
         )
-    return inspect_graph(with_choices(graph, freeze=freeze, protect=protect), notes=notes)
+    graph = with_choices(graph, freeze=freeze, protect=protect)
+    if output is not None:
+        judged = read_interface(loaded.model, output).judged
+        graph = with_kept(graph, judged=judged)
+    return inspect_graph(graph, notes=notes)

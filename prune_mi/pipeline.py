@@ -26,8 +26,9 @@ from prune_mi.search.journal import Journal
 from prune_mi.stages.conclude import conclude, keep_safe
 from prune_mi.stages.finish import train_finalists
 from prune_mi.stages.generations import Search
+from prune_mi.stages.interface import read_interface
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import classifier_shapes, understand
+from prune_mi.stages.prepare import understand
 from prune_mi.stages.roles import measure_original
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.share import reference_candidate, share_data, shared_data
@@ -46,7 +47,7 @@ def optimize(
     custom_objects: str | None = None,
     **settings: Any,
 ) -> RunReport:
-    """Shrinks a trained Keras image classifier, as `prune-mi optimize` does.
+    """Shrinks a trained Keras classifier, as `prune-mi optimize` does.
 
     Args:
         model: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
@@ -59,7 +60,7 @@ def optimize(
         allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
         **settings: Fields of `OptimizeSettings`, such as `budget="25m"` or
-            `max_accuracy_drop=0.02`.
+            `max_accuracy_drop=0.02`; `output` names the one to keep accurate of several.
 
     Returns:
         What was found; `report.json` in the run folder says the same.
@@ -192,12 +193,19 @@ def _load(source: ModelSource, observer: Observer) -> LoadedModel:
 
 
 def _load_fitting_data(model: Any, settings: OptimizeSettings, observer: Observer) -> Dataset:
-    shape, num_classes = classifier_shapes(model)
-    height, width, channels = (*shape, 1)[:3]
-    data = load_dataset(settings.data, image_shape=(height, width, channels))
+    interface = read_interface(model, settings.output)
+    shape = interface.inputs[0].shape
+    height, width, channels = (*shape, 1)[:3] if len(shape) in (2, 3) else (None, None, None)
+    data = load_dataset(
+        settings.data, image_shape=(height, width, channels), inputs=interface.inputs
+    )
     for note in data.notes:
         observer.note(note)
-    return check_against_model(data, input_shape=shape, num_classes=num_classes)
+    return check_against_model(
+        data,
+        input_shape=data.image_shape if len(interface.inputs) > 1 else shape,
+        num_classes=interface.num_classes,
+    )
 
 
 def _time_before(budget: Budget, closing: float) -> float | None:

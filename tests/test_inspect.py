@@ -76,6 +76,17 @@ def test_models_that_take_any_size(tmp_path: Path) -> None:
     assert "of which there are 2" in " ".join(output.split())
 
 
+def test_what_feeds_other_outputs_alone_is_protected(tmp_path: Path) -> None:
+    path = _saved(ZOO["multi_output"](), tmp_path)
+    code, output = _inspect(path, "--output", "fine", "--json")
+    assert code == 0, output
+    status = {row["name"]: row["status"] for row in json.loads(output)["layers"]}
+    assert status["coarse"] == status["fine"] == "protected"
+    assert "removable" in status.values()
+    code, output = _inspect(path, "--output", "third")
+    assert (code, "expected one of 'coarse'" in " ".join(output.split())) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

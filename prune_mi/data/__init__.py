@@ -3,6 +3,7 @@
 from prune_mi.data.augmentation import AugmentationPolicy, augment
 from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.fit_to_model import check_against_model
+from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.scaling import (
     SCALING_KINDS,
     InputScaling,
@@ -21,6 +22,7 @@ __all__ = [
     "AugmentationPolicy",
     "Dataset",
     "InputScaling",
+    "ModelInput",
     "ScalingKind",
     "augment",
     "candidate_scalings",
@@ -29,6 +31,7 @@ __all__ = [
     "fit_scaling",
     "load_dataset",
     "pixel_range",
+    "shape_text",
     "stratified_sample",
     "stratified_split",
     "validate_dataset",

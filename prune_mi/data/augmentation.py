@@ -26,16 +26,19 @@ def augment(
         fill: What a shift uncovers: `edge` repeats the image's edge, `zero` is 0.
 
     Returns:
-        A batch of the same shape and dtype; `batch` itself where there is nothing to do.
+        A batch of the same shape and dtype; `batch` itself, of whatever shape, where there is
+        nothing to do.
 
     Raises:
         ValueError: If `max_shift` is negative or `batch` has another rank.
     """
     if max_shift < 0:
         raise ValueError(f"max_shift is {max_shift}; expected pixels, at least 0")
+    if not (flip or max_shift):
+        return batch
     if batch.ndim not in (3, 4):
         raise ValueError(f"batch has the shape {batch.shape}; expected (N, H, W, C) or (N, H, W)")
-    if batch.size == 0 or not (flip or max_shift):
+    if batch.size == 0:
         return batch
     num, height, width = batch.shape[:3]
     rows = np.broadcast_to(np.arange(height), (num, height))

@@ -1,4 +1,4 @@
-"""Labelled images in roles (train, test, perhaps val), and whether they are fit for use."""
+"""Labelled images, or other samples, in roles (train, test, perhaps val), and their checks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ _CHUNK_PIXELS = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Images with their labels.
+    """Images, or samples of any other shape, with their labels.
 
     Attributes:
-        x_train, x_test, x_val: Raw pixel values, float32 or uint8 `(N, H, W, C)` (or `(N, H, W)`);
-            `x_val` is None where the user gave no validation images.
+        x_train, x_test, x_val: Raw values, float32 or uint8: images `(N, H, W, C)` or `(N, H, W)`,
+            else `(N, ...)`; `x_val` is None where the user gave no validation images.
         y_train, y_test, y_val: int64 `(N,)`, classes counted from 0.
         class_names: One a class, or empty where unknown.
         source: What the user asked for: a name or a path.
         notes: What loading decided on its own and the user should know.
+        input_shapes: Where `x` holds several inputs flattened side by side, the shape of each.
     """
 
     x_train: np.ndarray
@@ -33,6 +34,7 @@ class Dataset:
     class_names: tuple[str, ...]
     source: str
     notes: tuple[str, ...]
+    input_shapes: tuple[tuple[int, ...], ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -43,7 +45,7 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Shape of one image, `(H, W, C)` or `(H, W)`."""
+        """Shape of one sample; `(H, W, C)` or `(H, W)` of an image."""
         return self.x_train.shape[1:]
 
     def splits(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -83,17 +85,26 @@ def _check_images(images: np.ndarray, where: str) -> None:
         raise DataError(
             f"images of the {where} are {images.dtype}; expected uint8 or float32: convert them"
         )
-    if images.ndim not in (3, 4):
+    if images.ndim < 2:
         raise DataError(
             f"images of the {where} have the shape {images.shape}; expected (N, height, width, "
-            "channels): reshape the array"
+            "channels), or one row a sample where they are no images: reshape the array"
         )
     if images.size == 0:
         raise DataError(
             f"the {where} is empty, its images have the shape {images.shape}; expected at least "
             "one image: add images to it"
         )
-    if images.dtype == np.uint8:
+    check_values(images, f"images of the {where}")
+
+
+def check_values(images: np.ndarray, where: str) -> None:
+    """Checks that all values are finite; whole numbers are.
+
+    Raises:
+        DataError: Names the first sample with one that is not.
+    """
+    if images.dtype == np.uint8 or images.size == 0:
         return
     step = max(1, _CHUNK_PIXELS // images[0].size)
     for start in range(0, len(images), step):
@@ -101,7 +112,7 @@ def _check_images(images: np.ndarray, where: str) -> None:
         if not finite.all():
             first = start + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
             raise DataError(
-                f"images of the {where} hold NaN or infinite pixels, first in image {first}; "
+                f"{where} hold NaN or infinite pixels, first in image {first}; "
                 "expected finite numbers: remove or repair these images"
             )
 

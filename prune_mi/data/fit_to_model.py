@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
+from prune_mi.data.model_input import shape_text
 from prune_mi.errors import DataError
 
 
 def check_against_model(
     dataset: Dataset, *, input_shape: tuple[int | None, ...], num_classes: int
 ) -> Dataset:
-    """Checks that the images and labels are such as the model takes and gives.
+    """Checks that the samples and labels are such as the model takes and gives.
 
     Args:
         dataset: Already validated.
@@ -19,7 +20,7 @@ def check_against_model(
         num_classes: Classes the model tells apart.
 
     Returns:
-        The data set, its images given or relieved of a channel axis of size 1 where only that
+        The data set, its samples given or relieved of a channel axis of size 1 where only that
         keeps them from the model's shape.
 
     Raises:
@@ -32,11 +33,11 @@ def check_against_model(
         return dataset
     if _matches((*shape, 1), input_shape):
         return _reshape(dataset, (*shape, 1))
-    if shape[-1] == 1 and _matches(shape[:-1], input_shape):
+    if shape and shape[-1] == 1 and _matches(shape[:-1], input_shape):
         return _reshape(dataset, shape[:-1])
     raise DataError(
-        f"{dataset.source} has images of the shape {_text(shape)}, the model takes "
-        f"{_text(input_shape)}; {_shape_hint(shape, input_shape)}"
+        f"{dataset.source} has samples of the shape {shape_text(shape)}, the model takes "
+        f"{shape_text(input_shape)}; {_shape_hint(shape, input_shape)}"
     )
 
 
@@ -67,10 +68,6 @@ def _shape_hint(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
         if _matches(shape[:2], wanted[:2]):
             return "convert the images to the model's number of channels (grey 1, colour 3)"
     return "pass the data that the model was trained on"
-
-
-def _text(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
 
 
 def _check_classes(dataset: Dataset, num_classes: int) -> None:

@@ -3,6 +3,7 @@
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ def load_npz(path: Path) -> Dataset:
     Nothing in the file is executed: pickled objects are refused.
 
     Args:
-        path: Of the file. Images are `(N, H, W, C)` or `(N, H, W)`; labels are integers or one-hot.
+        path: Of the file. Images are `(N, H, W, C)` or `(N, H, W)`, other samples as the model
+            takes them, `(N, ...)`; labels are integers or one-hot.
 
     Raises:
         DataError: If the file is not an `.npz` or is broken, an array is missing, or one is of
             the wrong type.
     """
-    arrays = _read(path)
+    arrays = read_npz(path, lambda name: name in _REQUIRED + _OPTIONAL)
     missing = [name for name in _REQUIRED if name not in arrays]
     if missing:
         raise DataError(
@@ -89,7 +91,12 @@ def raw_images(images: np.ndarray, *, where: str) -> np.ndarray:
         return images.astype(np.float32)
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
+    """The arrays whose names are wanted, by name; pickled objects are refused.
+
+    Raises:
+        DataError: If the file is not an `.npz`, is broken or does not fit in memory.
+    """
     hint = "expected an .npz that np.savez wrote: save it again, or fetch it again if downloaded"
     try:
         with warnings.catch_warnings():
@@ -100,7 +107,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 loaded = np.load(file, allow_pickle=False)
                 if not isinstance(loaded, np.lib.npyio.NpzFile):
                     raise DataError(f"{path} holds a single array; {hint}")
-                return {name: loaded[name] for name in _REQUIRED + _OPTIONAL if name in loaded}
+                return {name: loaded[name] for name in loaded.files if wanted(name)}
     except MemoryError as error:
         raise DataError(f"{path} does not fit in memory: pass fewer or smaller images") from error
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError) as error:

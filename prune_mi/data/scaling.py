@@ -43,7 +43,7 @@ class InputScaling:
         """Scales a batch.
 
         Args:
-            images: Raw pixel values, any dtype, `(N, H, W, C)` or `(N, H, W)`.
+            images: Raw values, any dtype, `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
 
         Returns:
             float32 of the same shape; for `none` of float32 images, the images themselves.
@@ -79,7 +79,9 @@ def pixel_range(images: np.ndarray) -> float:
     return max(255.0, highest)
 
 
-def fit_scaling(kind: ScalingKind, x_train: np.ndarray) -> InputScaling:
+def fit_scaling(
+    kind: ScalingKind, x_train: np.ndarray, *, has_channels: bool | None = None
+) -> InputScaling:
     """Fits one scaling to training images.
 
     With the pixel range R: `none` is x; `unit` is x/R; `signed` is x/(R/2) - 1; `standardize` is
@@ -87,7 +89,9 @@ def fit_scaling(kind: ScalingKind, x_train: np.ndarray) -> InputScaling:
 
     Args:
         kind: One of `SCALING_KINDS`.
-        x_train: Raw pixel values `(N, H, W, C)` or `(N, H, W)`.
+        x_train: Raw values `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
+        has_channels: Whether the last axis holds channels, or features; None takes arrays
+            `(N, H, W)` alone for images without channels.
 
     Raises:
         ValueError: If the kind is unknown or there are no images.
@@ -104,7 +108,8 @@ def fit_scaling(kind: ScalingKind, x_train: np.ndarray) -> InputScaling:
             half = np.asarray(full / 2, dtype=np.float32)
             return InputScaling(kind, half, half)
         case "standardize":
-            mean, deviation = _channel_statistics(x_train)
+            channels = x_train.ndim != 3 if has_channels is None else has_channels
+            mean, deviation = _channel_statistics(x_train, has_channels=channels)
             return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32))
         case "mean-image":
             # x/R - mean(x/R) = (x - mean(x)) / R
@@ -113,17 +118,24 @@ def fit_scaling(kind: ScalingKind, x_train: np.ndarray) -> InputScaling:
     raise ValueError(f"scaling is {kind!r}; expected one of {', '.join(SCALING_KINDS)}")
 
 
-def candidate_scalings(x_train: np.ndarray) -> tuple[InputScaling, ...]:
+def candidate_scalings(
+    x_train: np.ndarray, *, has_channels: bool | None = None
+) -> tuple[InputScaling, ...]:
     """Fits every scaling that is worth trying, in the order of `SCALING_KINDS`.
 
     Args:
-        x_train: Raw pixel values `(N, H, W, C)` or `(N, H, W)`.
+        x_train: Raw values `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
+        has_channels: See `fit_scaling`.
 
     Returns:
         All five, less `unit` where the pixels already are in [0, 1] and it equals `none`.
     """
     same = pixel_range(x_train) == 1
-    return tuple(fit_scaling(kind, x_train) for kind in SCALING_KINDS if kind != "unit" or not same)
+    return tuple(
+        fit_scaling(kind, x_train, has_channels=has_channels)
+        for kind in SCALING_KINDS
+        if kind != "unit" or not same
+    )
 
 
 def choose_scaling(
@@ -182,13 +194,14 @@ def _mean_image(images: np.ndarray) -> np.ndarray:
     return total / len(images)
 
 
-def _channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _channel_statistics(images: np.ndarray, *, has_channels: bool) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation, float64 `(C,)`, or `()` for images without a channel axis."""
-    mean = _mean_image(images).mean(axis=(0, 1))
+    axes = tuple(range(images.ndim - 1 if has_channels else images.ndim))
+    mean = _mean_image(images).mean(axis=tuple(axis - 1 for axis in axes[1:]))
     squares = np.zeros_like(mean)
     # The second pass is what keeps the variance free of cancellation.
     for chunk in _chunks(images):
-        squares = squares + np.square(chunk - mean).sum(axis=(0, 1, 2))
+        squares = squares + np.square(chunk - mean).sum(axis=axes)
     deviation = np.sqrt(squares * mean.size / images.size)
     # A constant channel is only shifted.
     return mean, np.where(deviation > 0, deviation, 1.0)

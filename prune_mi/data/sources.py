@@ -1,15 +1,17 @@
 """From what a user writes after `--data` to a data set."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
 from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.image_folder import load_image_folder
+from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.named import load_cifar10, load_digits, load_keras
 from prune_mi.data.npz_file import load_npz
+from prune_mi.data.npz_inputs import load_npz_inputs
 from prune_mi.errors import DataError
 
 _NAMED: dict[str, Callable[[], Dataset]] = {
@@ -26,6 +28,7 @@ def load_dataset(
     spec: str,
     *,
     image_shape: tuple[int | None, int | None, int | None] | None = None,
+    inputs: Sequence[ModelInput] = (),
     seed: int = 0,
 ) -> Dataset:
     """Loads and validates a data set.
@@ -35,6 +38,7 @@ def load_dataset(
             folder of class folders of images, or of a cifar-10-batches-py folder.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
+        inputs: The model's. Where there are several, only an `.npz` has an array for each.
         seed: Of the split of an image folder that has none. Every other test set is fixed.
 
     Returns:
@@ -43,7 +47,7 @@ def load_dataset(
     Raises:
         DataError: If there is no such data, or it cannot be used.
     """
-    dataset = _load(spec, image_shape, seed)
+    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, image_shape, seed)
     validate_dataset(dataset)
     return dataset
 
@@ -68,6 +72,19 @@ def _load(
     near = difflib.get_close_matches(spec.lower(), DATASET_NAMES, n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
     raise DataError(f"cannot use the data {spec!r}: {fault}; {guess}{_accepted()}")
+
+
+def _load_inputs(spec: str, inputs: Sequence[ModelInput]) -> Dataset:
+    path = Path(spec).expanduser()
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return load_npz_inputs(path, inputs)
+    named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
+    raise DataError(
+        f"cannot use the data {spec!r}: the model has {len(inputs)} inputs ({named}), and "
+        f"{'there is no such file' if path.suffix.lower() == '.npz' else 'only an .npz holds them'}"
+        f"; expected the path of an .npz file with arrays such as x_train_{inputs[0].name}, "
+        f"x_test_{inputs[0].name}, y_train and y_test"
+    )
 
 
 def _accepted() -> str:

@@ -21,6 +21,7 @@ class SharedData:
         screening_images: The first validation images, which untrained children are scored on.
         calibration_images: The first training images, for batch-norm statistics.
         calibration: How these are varied.
+        num_classes: Classes, the first columns of a model's output.
     """
 
     folder: Path
@@ -28,6 +29,7 @@ class SharedData:
     screening_images: int
     calibration_images: int
     calibration: AugmentationPolicy
+    num_classes: int
 
     def load(self, name: str) -> np.ndarray:
         """One array, memory-mapped; opened once a process and version."""

@@ -54,6 +54,7 @@ class TrainTask:
     temperature: float
     from_logits: bool
     seed: int
+    other_outputs: tuple[int, ...] = ()
 
 
 Task = ScreenTask | TrainTask
@@ -115,7 +116,7 @@ def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
 def predict_slice(
     graph: LayerGraph, data: SharedData, name: str, start: int, stop: int
 ) -> np.ndarray:
-    """A model's outputs on rows of a shared array, float32 `(stop - start, num_classes)`."""
+    """A model's outputs on rows of a shared array, float32 `(stop - start, columns)`."""
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import predict
 
@@ -154,6 +155,7 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         temperature=task.temperature,
         from_logits=task.from_logits,
         seed=task.seed,
+        other_outputs=task.other_outputs,
     )
     trained = train(task.graph, source, plan, on_progress=report)
     if trained.diverged:
@@ -189,4 +191,5 @@ def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> float:
     from prune_mi.measure.quality import accuracy, predict
 
     images, labels = data.load("val_images")[:count], data.load("val_labels")[:count]
-    return accuracy(predict(build_model(graph), images, data.scaling), labels)
+    outputs = predict(build_model(graph), images, data.scaling)
+    return accuracy(outputs[:, : data.num_classes], labels)

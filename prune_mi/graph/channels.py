@@ -8,7 +8,7 @@ them. Where a mask reaches something that cannot be sliced, the whole change is 
 reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +43,34 @@ class Unsliceable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """What becomes of the calls behind channels that go.
+
+    Attributes:
+        layers: Layers with fewer weights, by name.
+        nodes: Calls that yield other shapes, by name.
+    """
+
+    layers: Mapping[str, LayerDef]
+    nodes: Mapping[str, Node]
+
+
+Cut = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def cut(keep: np.ndarray, weight: np.ndarray, axis: int) -> np.ndarray:
+    """What is left of a weight, read-only."""
+    return read_only(np.compress(keep, weight, axis=axis))
+
+
+def outline(keep: np.ndarray, weight: np.ndarray, axis: int) -> np.ndarray:
+    """The shape of what is left of a weight, its values all 0 and in one place of memory."""
+    shape = list(weight.shape)
+    shape[axis] = int(keep.sum())
+    return np.broadcast_to(np.zeros((), weight.dtype), shape)
+
+
 def drop_channels(
     graph: LayerGraph, masks: Mapping[TensorRef, ChannelMask]
 ) -> LayerGraph | Unsliceable:
@@ -56,16 +84,34 @@ def drop_channels(
     Returns:
         The graph with sliced weights and the shapes that follow; or why it cannot be.
     """
+    slices = find_slices(graph, masks)
+    return slices if isinstance(slices, Unsliceable) else without_dead_nodes(sliced(graph, slices))
+
+
+def sliced(graph: LayerGraph, slices: Slices) -> LayerGraph:
+    """The graph with what `find_slices` found in its place."""
+    nodes = tuple(slices.nodes.get(node.name, node) for node in graph.nodes)
+    return replace(graph, nodes=nodes, layers={**graph.layers, **slices.layers})
+
+
+def find_slices(
+    graph: LayerGraph, masks: Mapping[TensorRef, ChannelMask], *, cut: Cut = cut
+) -> Slices | Unsliceable:
+    """What `drop_channels` changes.
+
+    Args:
+        graph: As there.
+        masks: As there.
+        cut: `outline` where only shapes are wanted.
+    """
     known = dict(masks)
     layers: dict[str, LayerDef] = {}
-    nodes = []
-    for node in graph.nodes:
-        if node.outputs and any(TensorRef(node.name, i) in masks for i in range(len(node.outputs))):
-            nodes.append(_reshaped(node, known))
-            continue
-        reading = {ref: known[ref] for ref in node.inputs if ref in known}
-        if reading:
-            passed = _through(graph, node, known)
+    nodes: dict[str, Node] = {}
+    start = min(graph.position[ref.node] for ref in masks)
+    for node in graph.nodes[start:]:
+        own = TensorRef(node.name)
+        if own not in masks and any(ref in known for ref in node.inputs):
+            passed = _through(graph, node, known, cut)
             if isinstance(passed, Unsliceable):
                 return passed
             layer, mask = passed
@@ -76,19 +122,20 @@ def drop_channels(
                     return Unsliceable(f"{node.layer!r}, which reads it, is called more than once")
                 layers[node.layer] = layer
             if mask is not None:
-                known[TensorRef(node.name)] = mask
-        nodes.append(_reshaped(node, known))
+                known[own] = mask
+        if own in known:
+            nodes[node.name] = _reshaped(node, known[own])
     outputs = [ref for ref in graph.outputs if ref in known]
     if outputs:
         return Unsliceable(f"{outputs[0].node!r} yields the model's output")
-    return without_dead_nodes(replace(graph, nodes=tuple(nodes), layers={**graph.layers, **layers}))
+    return Slices(layers, nodes)
 
 
 Passed = tuple[LayerDef | None, ChannelMask | None]
 
 
 def _through(
-    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMask]
+    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMask], cut: Cut
 ) -> Passed | Unsliceable:
     """A call's sliced layer, where it has weights to slice, and what its output keeps."""
     layer = graph.layer_of(node)
@@ -106,12 +153,12 @@ def _through(
         case "flatten":
             passed = None, _flattened(layer, mask, graph.spec(node.inputs[0]).shape)
         case "keep":
-            sliced = _per_channel(layer, mask) if way.has_weights else None
-            passed = sliced, ChannelMask(way.axis, mask.keep)
+            narrowed = _per_channel(layer, mask, cut) if way.has_weights else None
+            passed = narrowed, ChannelMask(way.axis, mask.keep)
         case "group":
-            passed = _grouped(layer, mask)
+            passed = _grouped(layer, mask, cut)
         case _:
-            passed = _kernel(layer, mask, way)
+            passed = _kernel(layer, mask, way, cut)
     if isinstance(passed, Unsliceable):
         return passed
     left = passed[1]
@@ -120,7 +167,7 @@ def _through(
     return passed
 
 
-def _kernel(layer: LayerDef, mask: ChannelMask, way: Passing) -> Passed | Unsliceable:
+def _kernel(layer: LayerDef, mask: ChannelMask, way: Passing, cut: Cut) -> Passed | Unsliceable:
     """Kernels lose the rows of channels that are gone; depthwise ones hand channels on."""
     handed = np.repeat(mask.keep, way.times)
     # A separable convolution's second kernel reads what its first makes of each channel.
@@ -137,19 +184,19 @@ def _kernel(layer: LayerDef, mask: ChannelMask, way: Passing) -> Passed | Unslic
         if keep is not None:
             if weight.shape[axis] != len(keep):
                 return Unsliceable(f"{layer.name!r}, which reads it, has weights in another form")
-            weight = np.compress(keep, weight, axis=axis)
-        weights.append(read_only(weight))
+            weight = cut(keep, weight, axis)
+        weights.append(weight)
     left = ChannelMask(way.axis, handed) if way.way == "repeat" else None
     return _with_weights(layer, weights), left
 
 
-def _grouped(layer: LayerDef, mask: ChannelMask) -> Passed | Unsliceable:
+def _grouped(layer: LayerDef, mask: ChannelMask, cut: Cut) -> Passed | Unsliceable:
     """A convolution in groups loses whole groups, with what they yield, or the same of each."""
     groups, filters = int(layer.config["groups"]), int(layer.config["filters"])
     keep = mask.keep.reshape(groups, -1)
     if (keep == keep[0]).all():
         weights = [
-            read_only(np.compress(keep[0], weight, axis=-2)) if name == "kernel" else weight
+            cut(keep[0], weight, -2) if name == "kernel" else weight
             for weight, name in zip(layer.weights, layer.weight_names, strict=True)
         ]
         return _with_weights(layer, weights), None
@@ -157,16 +204,16 @@ def _grouped(layer: LayerDef, mask: ChannelMask) -> Passed | Unsliceable:
     if not np.array_equal(whole, keep.any(axis=1)):
         return Unsliceable(f"{layer.name!r}, which reads it, convolves in groups that it would cut")
     handed = np.repeat(whole, filters // groups)
-    weights = [read_only(np.compress(handed, weight, axis=-1)) for weight in layer.weights]
+    weights = [cut(handed, weight, -1) for weight in layer.weights]
     config = {**layer.config, "groups": int(whole.sum()), "filters": int(handed.sum())}
     narrowed = replace(layer, serialized={**layer.serialized, "config": config})
     return _with_weights(narrowed, weights), ChannelMask(mask.axis, handed)
 
 
-def _per_channel(layer: LayerDef, mask: ChannelMask) -> LayerDef:
+def _per_channel(layer: LayerDef, mask: ChannelMask, cut: Cut) -> LayerDef:
     """A layer that loses the weights of channels that are gone."""
     weights = [
-        read_only(np.compress(mask.keep, weight, axis=int(np.argmax(weight.shape))))
+        cut(mask.keep, weight, int(np.argmax(weight.shape)))
         if weight.ndim  # PReLU's have axes of size 1 beside the channels'
         else weight
         for weight in layer.weights
@@ -224,14 +271,8 @@ def _with_weights(layer: LayerDef, weights: Sequence[np.ndarray]) -> LayerDef:
     return replace(layer, serialized=serialized, weights=tuple(weights))
 
 
-def _reshaped(node: Node, known: Mapping[TensorRef, ChannelMask]) -> Node:
-    """The call with the shapes of its outputs as they are now."""
-    specs = []
-    for index, spec in enumerate(node.outputs):
-        mask = known.get(TensorRef(node.name, index))
-        if mask is not None:
-            shape = list(spec.shape)
-            shape[mask.axis] = int(mask.keep.sum())
-            spec = TensorSpec(tuple(shape), spec.dtype)
-        specs.append(spec)
-    return replace(node, outputs=tuple(specs))
+def _reshaped(node: Node, mask: ChannelMask) -> Node:
+    """The call with the shape of its output as it is now."""
+    shape = list(node.outputs[0].shape)
+    shape[mask.axis] = int(mask.keep.sum())
+    return replace(node, outputs=(TensorSpec(tuple(shape), node.outputs[0].dtype),))

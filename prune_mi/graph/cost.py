@@ -6,11 +6,14 @@ from prune_mi.records import Cost
 
 
 def graph_cost(graph: LayerGraph) -> Cost:
-    """Counts a whole graph; a shared layer's weights count once, its MACs once a call."""
+    """Counts a whole graph; a shared layer's weights count once, its MACs once a call.
+
+    Layers that only pack several inputs or outputs into one are not the model's and do not count.
+    """
     return Cost(
         num_params=sum(layer.num_params for layer in graph.layers.values()),
         macs=sum(node_macs(graph, node) for node in graph.nodes),
-        num_layers=len(graph.layers),
+        num_layers=len(graph.layers) - len(graph.packing),
     )
 
 

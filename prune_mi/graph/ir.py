@@ -117,6 +117,9 @@ class LayerGraph:
             tensor), kept so that a built model is called as the original was.
         protected: Layers that no edit may take away or narrow.
         frozen: Layers whose weights stay as they are, whatever their own `trainable` says.
+        kept: Why a layer is protected though the user did not ask for it, by layer name.
+        packing: Layers that are not the model's own: they make one input or output of several, see
+            `graph.ends`.
     """
 
     name: str
@@ -128,6 +131,8 @@ class LayerGraph:
     output_structure: Any = field(default=None)
     protected: frozenset[str] = frozenset()
     frozen: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
+    packing: frozenset[str] = frozenset()
 
     @cached_property
     def node_by_name(self) -> Mapping[str, Node]:

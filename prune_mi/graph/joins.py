@@ -7,9 +7,10 @@ left.
 
 from dataclasses import replace
 
-from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.channels import Slices, Unsliceable, find_slices, outline, sliced
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
-from prune_mi.graph.removal import Unsliceable, without_part
+from prune_mi.graph.macs import node_macs
+from prune_mi.graph.removal import part_mask
 from prune_mi.graph.traits import CONCATENATIONS
 from prune_mi.graph.unit import Unit, UnitKind, make_unit, show_shape
 
@@ -63,22 +64,42 @@ def _terms(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> l
 
 def _parts(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> list[Unit]:
     """The inputs of a concatenation; what reads it must bear to be sliced."""
-    after, whole = TensorRef(join.name), graph_cost(graph)
+    after = TensorRef(join.name)
     units = []
     for index, names in enumerate(exclusive):
         if not names:
             continue
-        outcome = without_part(graph, join, index)
-        reason = outcome.reason if isinstance(outcome, Unsliceable) else None
+        mask = part_mask(graph, join, index)
+        slices = mask if isinstance(mask, Unsliceable) else find_slices(graph, mask, cut=outline)
+        reason = slices.reason if isinstance(slices, Unsliceable) else None
         going = (*names, join.name) if len(join.inputs) == 2 else names
         name = f"{join.name}/part_{index + 1}"
         unit = make_unit(graph, name, "part", going, after, after, reason, index)
-        if not isinstance(outcome, Unsliceable):  # the readers' slices go with it
-            left = graph_cost(outcome)
-            unit = replace(unit, num_params=whole.num_params - left.num_params)
-            unit = replace(unit, macs=whole.macs - left.macs)
+        if not isinstance(slices, Unsliceable):
+            unit = _with_slices(unit, graph, slices)
         units.append(unit)
     return units
+
+
+def _with_slices(unit: Unit, graph: LayerGraph, slices: Slices) -> Unit:
+    """The unit with what its readers lose, beside what it is itself."""
+    after = sliced(graph, slices)
+    lighter = set(slices.nodes) | {
+        node.name for node in graph.nodes if node.layer in slices.layers
+    } - set(unit.nodes)
+    return replace(
+        unit,
+        num_params=unit.num_params
+        + sum(
+            graph.layers[name].num_params - layer.num_params
+            for name, layer in slices.layers.items()
+        ),
+        macs=unit.macs
+        + sum(
+            node_macs(graph, graph.node_by_name[name]) - node_macs(after, after.node_by_name[name])
+            for name in lighter
+        ),
+    )
 
 
 def only_feeding(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:

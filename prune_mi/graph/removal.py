@@ -8,8 +8,6 @@ from prune_mi.graph.passing import concatenation_axis
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE
 from prune_mi.graph.unit import Unit
 
-__all__ = ["Unsliceable", "is_rectified", "remove_unit", "without_part"]
-
 
 def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
     """The graph without the unit.
@@ -56,24 +54,34 @@ def collapses(graph: LayerGraph, join: Node, before: TensorRef, after: TensorRef
 
 def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | Unsliceable:
     """The graph without one input of a concatenation, its readers sliced; or why that cannot be."""
+    mask = part_mask(graph, join, index)
+    sliced = mask if isinstance(mask, Unsliceable) else drop_channels(graph, mask)
+    if isinstance(sliced, Unsliceable):
+        return sliced
+    slimmed = drop_argument(sliced, join.name, index)
+    left = slimmed.node_by_name[join.name].inputs
+    return bypass(slimmed, TensorRef(join.name), left[0]) if len(left) == 1 else slimmed
+
+
+def part_mask(
+    graph: LayerGraph, join: Node, index: int
+) -> dict[TensorRef, ChannelMask] | Unsliceable:
+    """What is left of a concatenation without one of its inputs."""
     if not isinstance(join.args[0], list | tuple) or len(join.args[0]) != len(join.inputs):
         return Unsliceable(f"{join.name!r} does not read a list of tensors")
     axis = concatenation_axis(graph, join)
     sizes = [graph.spec(ref).shape[axis] for ref in join.inputs]
     if any(size is None for size in sizes):
         return Unsliceable(f"{join.name!r} joins along an axis of unknown size")
+    others = [place for place in range(len(sizes)) if place != index]
+    if len(others) == 1:  # which stands for the whole then
+        alone = list(graph.spec(join.inputs[others[0]]).shape)
+        whole = list(join.outputs[0].shape)
+        alone[axis] = whole[axis]
+        if alone != whole:
+            return Unsliceable(f"{join.name!r} joins tensors of unknown size")
     keep = [place != index for place, size in enumerate(sizes) for _ in range(size or 0)]
-    mask = ChannelMask.of(axis, keep)
-    sliced = drop_channels(graph, {TensorRef(join.name): mask})
-    if isinstance(sliced, Unsliceable):
-        return sliced
-    slimmed = drop_argument(sliced, join.name, index)
-    left = slimmed.node_by_name[join.name].inputs
-    if len(left) > 1:
-        return slimmed
-    if slimmed.spec(left[0]).shape != slimmed.spec(TensorRef(join.name)).shape:
-        return Unsliceable(f"{join.name!r} joins tensors of unknown size")
-    return bypass(slimmed, TensorRef(join.name), left[0])
+    return {TensorRef(join.name): ChannelMask.of(axis, keep)}
 
 
 def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:

@@ -51,9 +51,10 @@ def make_unit(
 ) -> Unit:
     """A unit with what its calls cost; one with a protected layer cannot go."""
     going = set(nodes)
-    protected = [each for each in nodes if graph.node_by_name[each].layer in graph.protected]
+    going_layers = [graph.node_by_name[each].layer for each in nodes]
+    protected = [layer for layer in going_layers if layer in graph.protected]
     if protected and reason is None:
-        reason = f"{graph.node_by_name[protected[0]].layer!r} is protected"
+        reason = f"{protected[0]!r} {graph.kept.get(protected[0], 'is protected')}"
     staying = {node.layer for node in graph.nodes if node.name not in going}
     layers = {graph.node_by_name[each].layer for each in nodes} - staying
     return Unit(

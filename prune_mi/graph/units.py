@@ -14,6 +14,7 @@ Whatever cannot go is listed too, with the reason.
 """
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import is_join, join_units
@@ -26,6 +27,16 @@ MAX_RUN_GROUPS = 3
 
 def find_units(graph: LayerGraph) -> tuple[Unit, ...]:
     """All units of a graph, in graph order, those that cannot go included."""
+    if graph not in _FOUND:
+        _FOUND[graph] = _find_units(graph)
+    return _FOUND[graph]
+
+
+# Graphs never change, and many ask for the same one's.
+_FOUND: WeakKeyDictionary[LayerGraph, tuple[Unit, ...]] = WeakKeyDictionary()
+
+
+def _find_units(graph: LayerGraph) -> tuple[Unit, ...]:
     units: list[Unit] = []
     for node in graph.nodes:
         if not node.inputs:
@@ -102,7 +113,8 @@ def _left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> str 
             continue
         if collapses(graph, node, before, after):
             if node.layer in graph.protected:
-                return f"{node.layer!r}, which would go with it, is protected"
+                why = graph.kept.get(node.layer, "is protected")
+                return f"{node.layer!r}, which would go with it, {why}"
         elif kind in ("Subtract", "Divide", "TrueDivide"):
             return f"{node.name!r} would be left with a tensor and itself"
     return None

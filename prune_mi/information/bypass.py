@@ -46,6 +46,7 @@ def bypass_losses(
     *,
     from_logits: bool,
     seed: int,
+    num_classes: int | None = None,
 ) -> np.ndarray:
     """Bits of class information lost by each unit's removal, image by image.
 
@@ -61,6 +62,7 @@ def bypass_losses(
         scaling: The model's input scaling.
         from_logits: Whether the model yields logits.
         seed: Draws the images.
+        num_classes: Classes, the first columns of the output; None takes all columns.
 
     Returns:
         float64 `(num_units, num_images)`; a mean over images estimates a unit's gain.
@@ -81,7 +83,7 @@ def bypass_losses(
         known = runner.run({graph.inputs[0]: batch})
 
         def bits(output: object, classes: np.ndarray = labels[part]) -> np.ndarray:
-            return _bits(np.asarray(output), classes, from_logits=from_logits)
+            return _bits(np.asarray(output)[:, :num_classes], classes, from_logits=from_logits)
 
         whole = bits(known[graph.outputs[0]])
         losses.append([whole - bits(runner.rerun(removal, known)[0]) for removal in removals])

@@ -63,7 +63,7 @@ def rank_units(
         labels: int `(n,)`.
         scaling: The model's input scaling.
         settings: Which estimator, and its sizes.
-        num_classes: Number of classes.
+        num_classes: Number of classes, the first columns of the network's output.
         from_logits: Whether the network yields logits.
         seed: Of everything drawn; the same for all units.
     """
@@ -71,7 +71,14 @@ def rank_units(
         return ()
     if settings.estimator == "bypass":
         losses = bypass_losses(
-            graph, units, images, labels, scaling, from_logits=from_logits, seed=seed
+            graph,
+            units,
+            images,
+            labels,
+            scaling,
+            from_logits=from_logits,
+            seed=seed,
+            num_classes=num_classes,
         )
         gains = losses.mean(axis=1)
         spreads = losses.std(axis=1) / np.sqrt(losses.shape[1])

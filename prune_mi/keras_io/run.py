@@ -37,7 +37,9 @@ class GraphRunner:
 
     def run(self, inputs: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
         """Every tensor of the graph, from a batch for each of its inputs."""
-        values = dict(inputs)
+        values = {
+            ref: keras.ops.cast(batch, self._graph.spec(ref).dtype) for ref, batch in inputs.items()
+        }
         for node in self._graph.nodes:
             if node.inputs:
                 values.update(self._call(node, values))

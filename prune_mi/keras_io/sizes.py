@@ -26,16 +26,24 @@ def with_input_size(graph: LayerGraph, sizes: Sequence[int]) -> LayerGraph:
             inputs of this size.
     """
     if unknown_axes(graph) != len(sizes):
-        shapes = ", ".join(_text(graph.spec(ref).shape[1:]) for ref in graph.inputs)
+        taken = ", ".join(_text(graph.spec(ref).shape[1:]) for ref in graph.inputs)
         raise ModelError(
-            f"received the input size {_text(sizes)}, but the model takes {shapes}; expected a "
+            f"received the input size {_text(sizes)}, but the model takes {taken}; expected a "
             f"size for each unknown axis (?), of which there are {unknown_axes(graph)}"
         )
-    changes = {}
+    shapes = []
     for ref in graph.inputs:
         left = iter(sizes)
-        shape = [next(left) if axis is None else axis for axis in graph.spec(ref).shape[1:]]
-        changes[graph.node_by_name[ref.node].layer] = {"batch_shape": [None, *shape]}
+        shapes.append([next(left) if axis is None else axis for axis in graph.spec(ref).shape[1:]])
+    return with_input_shapes(graph, shapes)
+
+
+def with_input_shapes(graph: LayerGraph, shapes: Sequence[Sequence[int]]) -> LayerGraph:
+    """The graph for inputs of these shapes, the batch left out, in order."""
+    changes = {
+        graph.node_by_name[ref.node].layer: {"batch_shape": [None, *shape]}
+        for ref, shape in zip(graph.inputs, shapes, strict=True)
+    }
     return trace_model(build_model(with_config(graph, changes)))
 
 

@@ -142,6 +142,25 @@ def model_ends(model: keras.Model) -> tuple[list[Any], list[Any]]:
     return list(inputs), list(outputs)
 
 
+def named_ends(
+    model: keras.Model,
+) -> tuple[list[tuple[str, TensorSpec]], list[tuple[str, TensorSpec]]]:
+    """The inputs and outputs under Keras's names for them, in the order of the traced graph.
+
+    Raises:
+        ModelError: If the model has none: it is not built, or only its code knows its graph.
+    """
+    functional = _as_functional(model)
+    inputs, outputs = (
+        [
+            (str(tensor._keras_history[0].name), TensorSpec(tuple(tensor.shape), str(tensor.dtype)))
+            for tensor in tensors
+        ]
+        for tensors in (functional.inputs, functional.outputs)
+    )
+    return inputs, outputs
+
+
 def _as_functional(model: keras.Model) -> Any:
     model_ends(model)
     if isinstance(model, keras.Sequential):

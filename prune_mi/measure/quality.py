@@ -10,7 +10,7 @@ from prune_mi.keras_io.callable import needs_xla
 def predict(
     model: keras.Model, images: np.ndarray, scaling: InputScaling, *, batch_size: int = 128
 ) -> np.ndarray:
-    """A model's outputs, float32 `(n, num_classes)`, scaled batch by batch.
+    """A model's outputs, float32 `(n, columns)`, its input scaled batch by batch.
 
     Short runs are evaluated eagerly: tracing a deep model costs more than a few batches do.
     """

@@ -112,6 +112,8 @@ def _sites(graph: LayerGraph, *, rank: int | None) -> list[TensorRef]:
     """Floating-point tensors inside the graph that are read, with known channels."""
     found = []
     for node in graph.nodes:
+        if node.layer in graph.kept:
+            continue  # an end, or what feeds an output that is not judged
         for index, spec in enumerate(node.outputs):
             ref = TensorRef(node.name, index)
             inside = ref in graph.consumers and ref not in graph.inputs and ref not in graph.outputs

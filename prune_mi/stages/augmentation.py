@@ -7,6 +7,8 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import AugmentationPolicy, InputScaling
+from prune_mi.errors import ConfigError
+from prune_mi.graph.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.measure.quality import accuracy, predict
@@ -26,8 +28,12 @@ def find_augmentation(
     scaling: InputScaling,
     settings: OptimizeSettings,
     observer: Observer,
+    *,
+    num_classes: int,
 ) -> tuple[AugmentationPolicy, AugmentationPolicy]:
     """The augmentation for training, and the one for batch-norm statistics.
+
+    What is no image is not varied at all.
 
     Flips and shifts are kept where the original classifies as well under them. Its batch norms hold
     statistics of the images that it was trained on: where those of shifted images are clearly
@@ -42,12 +48,25 @@ def find_augmentation(
         scaling: The model's input scaling.
         settings: May name an augmentation outright.
         observer: Hears of what was found.
+        num_classes: Classes, the first columns of the original's output.
+
+    Raises:
+        ConfigError: If the settings ask for flips or shifts of what is no image.
     """
     height = images.shape[1]
     asked = settings.training.augmentation
+    if input_kind(graph) != "image":
+        if asked not in ("auto", "none"):
+            raise ConfigError(
+                f"`training.augmentation` is {asked!r}, but the model does not take an image "
+                "alone; expected auto or none"
+            )
+        observer.note("Augmentation: none, since the model does not take an image alone.")
+        return AugmentationPolicy(False, 0), AugmentationPolicy(False, 0)
     if asked == "auto":
+        model = build_model(graph)
         policy = AugmentationPolicy.parse(
-            _tolerated(build_model(graph), images, labels, scaling), height
+            _tolerated(model, images, labels, scaling, num_classes), height
         )
     else:
         policy = AugmentationPolicy.parse(asked, height)
@@ -65,10 +84,18 @@ _FILLS = {"edge": "their own edges", "zero": "zeros"}
 
 
 def _tolerated(
-    model: keras.Model, images: np.ndarray, labels: np.ndarray, scaling: InputScaling
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    scaling: InputScaling,
+    num_classes: int,
 ) -> str:
     """Flips and shifts under which the model is about as accurate."""
-    plain = accuracy(predict(model, images, scaling), labels)
+
+    def right(varied: np.ndarray) -> float:
+        return accuracy(predict(model, varied, scaling)[:, :num_classes], labels)
+
+    plain = right(images)
     kept = []
     for name in ("flip", "shift") if images.ndim == 4 else ():
         policy = AugmentationPolicy.parse(name, images.shape[1])
@@ -77,7 +104,7 @@ def _tolerated(
         changed = policy.apply(images, rng=np.random.default_rng(0))
         if name == "flip":
             changed = images[:, :, ::-1]
-        if accuracy(predict(model, changed, scaling), labels) >= plain - _TOLERATED_LOSS:
+        if right(changed) >= plain - _TOLERATED_LOSS:
             kept.append(name)
     return "+".join(kept) or "none"
 

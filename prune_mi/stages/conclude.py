@@ -14,11 +14,14 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.end_arrays import unpack_inputs
+from prune_mi.graph.ends import unpack
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
+from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import ModelFacts, RunReport
 from prune_mi.search.budget import Budget
@@ -49,7 +52,8 @@ def conclude(
     Where nothing smaller was accepted the original itself is written out.
     """
     changed = bool(finalists.result.lineage)
-    best = build_model(finalists.result.graph) if changed else original.model
+    packing = subject.understanding.packing
+    best = build_model(unpack(finalists.result.graph, packing)) if changed else original.model
     files = write_models(best, original, folder.path, subject, data)
     size = (folder.path / files[0]).stat().st_size
     original_size = _saved_size(original.model, folder.scratch) if changed else size
@@ -66,10 +70,13 @@ def conclude(
         size_bytes=original_size,
     )
     result = reference
+    moved: list[str] = []
     if changed:
+        outputs = pool.predict(finalists.result.graph, "test_images")
+        moved = _moved_outputs(outputs, subject)
         result = measured_facts(
             finalists.result.graph,
-            pool.predict(finalists.result.graph, "test_images"),
+            outputs,
             subject=subject,
             data=data,
             val_accuracy=finalists.result.accuracy or 0.0,
@@ -106,7 +113,7 @@ def conclude(
         stop_reason=outcome.stop_reason,
         seed=settings.seed,
         versions=_versions(),
-        notes=tuple(notes),
+        notes=(*notes, *moved),
         files=files,
     )
 
@@ -115,7 +122,8 @@ def keep_safe(
     elite: Candidate, folder: RunFolder, subject: Subject, data: Dataset, original: LoadedModel
 ) -> None:
     """Writes an accepted model at once, so that an interrupted run leaves it behind."""
-    write_models(build_model(elite.graph), original, folder.path, subject, data)
+    model = build_model(unpack(elite.graph, subject.understanding.packing))
+    write_models(model, original, folder.path, subject, data)
 
 
 def measured_facts(
@@ -128,12 +136,12 @@ def measured_facts(
     size_bytes: int,
 ) -> ModelFacts:
     """Everything the report says of one model, from its outputs on the whole test set."""
-    unseen = subject.roles.unseen
+    unseen, classes = subject.roles.unseen, outputs[:, : subject.num_classes]
     cost = graph_cost(graph)
     return ModelFacts(
         val_accuracy=val_accuracy,
-        test_accuracy=accuracy(outputs[unseen], data.y_test[unseen]),
-        full_test_accuracy=accuracy(outputs, data.y_test),
+        test_accuracy=accuracy(classes[unseen], data.y_test[unseen]),
+        full_test_accuracy=accuracy(classes, data.y_test),
         num_params=cost.num_params,
         macs=cost.macs,
         num_layers=cost.num_layers,
@@ -150,13 +158,33 @@ def write_models(
     """
     compile_like(model, original.compile_config)
     suffixes = (".keras", ".h5") if original.is_h5 and h5_can_hold(model) else (".keras",)
-    probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
+    rows = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
+    probe = unpack_inputs(rows, subject.understanding.packing)
     names = []
     for suffix in suffixes:
         path = folder / f"best{suffix}"
         save_verified(model, path, probe)
         names.append(path.name)
     return tuple(names)
+
+
+def _moved_outputs(outputs: np.ndarray, subject: Subject) -> list[str]:
+    """What is to be said of the outputs that were not judged."""
+    understanding, unseen = subject.understanding, subject.roles.unseen
+    sizes = understanding.packing.other_sizes
+    if not sizes:
+        return []
+    before, after = (
+        each[unseen, subject.num_classes :] for each in (subject.test_outputs, outputs)
+    )
+    shares = unexplained_shares(before, after, sizes)
+    told = ", ".join(
+        f"{name} {share:.4f}" for name, share in zip(understanding.others, shares, strict=True)
+    )
+    return [
+        f"The other outputs have moved from the original's on {len(unseen)} test samples that no "
+        f"selection saw, by 1 - R^2 (0: equal, 1: no nearer than its mean): {told}."
+    ]
 
 
 def _saved_size(model: keras.Model, scratch: Path) -> int:

@@ -1,6 +1,6 @@
-"""How a model wants its images: scaling, augmentation, kind of output."""
+"""How a model wants its images, or other inputs: scaling, augmentation, kind of output."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -16,15 +16,20 @@ from prune_mi.data import (
     fit_scaling,
     stratified_sample,
 )
-from prune_mi.errors import ModelError
+from prune_mi.errors import ConfigError, ModelError
 from prune_mi.graph.choose import with_choices
+from prune_mi.graph.end_arrays import pack_outputs, unpack_inputs
+from prune_mi.graph.ends import Packing, pack
+from prune_mi.graph.input_kind import has_channels, input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.sizes import with_input_size
-from prune_mi.keras_io.trace import model_ends, trace_model
+from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.sizes import with_input_shapes
+from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import is_probabilities, predict
 from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
+from prune_mi.stages.interface import read_interface
 
 _PROBE_IMAGES = 512
 _CLOSE_IMAGES = 4000
@@ -35,91 +40,106 @@ class Understanding:
     """The original, and how it wants its images.
 
     Attributes:
-        graph: The original model.
-        num_classes: Outputs of its classifier.
-        from_logits: Whether they are logits.
+        packing: The original model, and what it is packed into: one input, one output.
+        num_classes: Classes of the judged output, the first columns of the packed one.
+        others: Names of the outputs behind it.
+        from_logits: Whether the judged output yields logits.
         scaling, augmentation: As given or found out.
         calibration: The augmentation that its batch-norm statistics stem from.
     """
 
-    graph: LayerGraph
+    packing: Packing
     num_classes: int
+    others: tuple[str, ...]
     from_logits: bool
     scaling: InputScaling
     augmentation: AugmentationPolicy
     calibration: AugmentationPolicy
 
-
-def classifier_shapes(model: keras.Model) -> tuple[tuple[int | None, ...], int]:
-    """The shape of one input image, and the number of classes.
-
-    Raises:
-        ModelError: If the model is not an image classifier with one input and one output.
-    """
-    inputs, outputs = model_ends(model)
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"the model has {len(inputs)} inputs and {len(outputs)} outputs; expected one image "
-            "input and one classifier output"
-        )
-    shape, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape)
-    if len(output) != 2 or output[1] is None or output[1] < 2:
-        raise ModelError(
-            f"the model's output has the shape {output}; expected a classifier's (batch, classes) "
-            "with at least 2 classes"
-        )
-    if len(shape) not in (2, 3):
-        raise ModelError(
-            f"the model's input has the shape {shape}; expected images (H, W, C) or (H, W)"
-        )
-    return shape, int(output[1])
+    @property
+    def graph(self) -> LayerGraph:
+        """The packed graph, which all work is done on."""
+        return self.packing.graph
 
 
 def understand(
     model: keras.Model, data: Dataset, settings: OptimizeSettings, observer: Observer
 ) -> Understanding:
-    """Finds out how a model wants its images.
+    """Finds out how a model wants its images, or what else it takes.
 
     Raises:
+        ConfigError: If a setting names no output or layer of the model, or does not suit its
+            inputs.
         DataError: If the model does not classify this data clearly better than chance.
         ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
     """
-    shape, num_classes = classifier_shapes(model)
+    interface = read_interface(model, settings.output)
+    num_classes = interface.num_classes
     graph = trace_model(model)
     if not any(layer.weights for layer in graph.layers.values()):
         raise ModelError(f"the model {graph.name!r} has no weights; expected a trained model")
-    if None in shape:
-        sizes = zip(data.x_train.shape[1:], shape, strict=True)
-        graph = with_input_size(graph, [size for size, known in sizes if known is None])
+    shapes = data.input_shapes or (data.image_shape,)
+    if any(None in each.shape for each in interface.inputs):
+        graph = with_input_shapes(graph, shapes)
         observer.note(
-            f"The model takes images of any size; its costs are counted, and the result is made, "
-            f"for {'x'.join(map(str, data.x_train.shape[1:]))}."
+            "The model takes inputs of any size; its costs are counted, and the result is made, "
+            f"for {', '.join('x'.join(map(str, shape)) for shape in shapes)}."
         )
     graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
-    rebuilt = build_model(graph)
+    packing = pack(graph, judged=interface.judged)
+    rebuilt = build_model(packing.graph)
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
     images, labels = data.x_train[probe], data.y_train[probe]
-    scaling = _find_scaling(rebuilt, data, images, labels, num_classes, settings, observer)
+    candidates = _candidates(packing.graph, data, settings)
+    scaling = _find_scaling(
+        rebuilt, candidates, data, images, labels, num_classes, settings, observer
+    )
     outputs = predict(rebuilt, images, scaling)
-    _require_equal(outputs, predict(model, images, scaling), graph.name)
+    _require_equal(outputs, _answers(model, packing, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
         raise ModelError(f"the model {graph.name!r} yields NaN or infinity on training images")
     augmentation, calibration = find_augmentation(
-        graph, images, labels, scaling, settings, observer
+        packing.graph, images, labels, scaling, settings, observer, num_classes=num_classes
     )
+    if interface.others:
+        observer.note(
+            f"The output {interface.outputs[interface.judged]} is kept accurate; the layers of "
+            f"{', '.join(interface.others)} stay and learn to follow the original's outputs, "
+            "without a promise of how near."
+        )
     return Understanding(
-        graph=graph,
+        packing=packing,
         num_classes=num_classes,
-        from_logits=_yields_logits(graph, outputs),
+        others=interface.others,
+        from_logits=_yields_logits(packing, outputs[:, :num_classes]),
         scaling=scaling,
         augmentation=augmentation,
         calibration=calibration,
     )
 
 
+def _candidates(
+    packed: LayerGraph, data: Dataset, settings: OptimizeSettings
+) -> tuple[InputScaling, ...]:
+    """The scalings to try: several inputs, and numbers that are names, are taken as they are."""
+    asked = settings.scaling
+    if data.input_shapes and asked not in ("auto", "none"):
+        raise ConfigError(
+            f"`scaling` is {asked!r}, but the model has {len(data.input_shapes)} inputs, which "
+            "are taken as they are in the data; expected auto or none"
+        )
+    channels = has_channels(packed)
+    if asked != "auto":
+        return (fit_scaling(asked, data.x_train, has_channels=channels),)
+    if data.input_shapes or input_kind(packed) == "ids":
+        return (fit_scaling("none", data.x_train),)
+    return candidate_scalings(data.x_train, has_channels=channels)
+
+
 def _find_scaling(
     model: keras.Model,
+    candidates: Sequence[InputScaling],
     data: Dataset,
     images: np.ndarray,
     labels: np.ndarray,
@@ -127,24 +147,17 @@ def _find_scaling(
     settings: OptimizeSettings,
     observer: Observer,
 ) -> InputScaling:
-    candidates = (
-        candidate_scalings(data.x_train)
-        if settings.scaling == "auto"
-        else (fit_scaling(settings.scaling, data.x_train),)
-    )
-    right: dict[str, np.ndarray] = {
-        each.kind: _right(model, images, labels, each) for each in candidates
-    }
+    def judged(scaling: InputScaling) -> np.ndarray:
+        outputs = predict(model, images, scaling)[:, :num_classes]
+        return np.asarray(outputs.argmax(axis=1) == labels)
+
+    right: dict[str, np.ndarray] = {each.kind: judged(each) for each in candidates}
     found: dict[str, float] = {kind: float(each.mean()) for kind, each in right.items()}
     close = _close_to_best(right)
     if len(close) > 1:
         more = stratified_sample(data.y_train, size=_CLOSE_IMAGES, rng=np.random.default_rng(0))
         images, labels = data.x_train[more], data.y_train[more]
-        right = {
-            each.kind: _right(model, images, labels, each)
-            for each in candidates
-            if each.kind in close
-        }
+        right = {each.kind: judged(each) for each in candidates if each.kind in close}
     found |= {kind: float(each.mean()) for kind, each in right.items()}
     share = float(np.bincount(labels, minlength=num_classes).max() / len(labels))
     winner = choose_scaling(
@@ -166,12 +179,6 @@ def _find_scaling(
     return scaling
 
 
-def _right(
-    model: keras.Model, images: np.ndarray, labels: np.ndarray, scaling: InputScaling
-) -> np.ndarray:
-    return np.asarray(predict(model, images, scaling).argmax(axis=1) == labels)
-
-
 def _close_to_best(right: Mapping[str, np.ndarray]) -> list[str]:
     """The best scaling and those within two standard errors of it, paired image by image."""
     best = max(right.values(), key=lambda each: float(each.mean()))
@@ -183,9 +190,10 @@ def _close_to_best(right: Mapping[str, np.ndarray]) -> list[str]:
     return [kind for kind, each in right.items() if is_close(each)]
 
 
-def _yields_logits(graph: LayerGraph, outputs: np.ndarray) -> bool:
+def _yields_logits(packing: Packing, outputs: np.ndarray) -> bool:
     """Whether the classifier yields logits, by its last activation or else by its outputs."""
-    layer = graph.layer_of(graph.node_by_name[graph.outputs[0].node])
+    graph = packing.original
+    layer = graph.layer_of(graph.node_by_name[graph.outputs[packing.judged].node])
     activation = layer.config.get("activation")
     if activation == "sigmoid":
         raise ModelError(
@@ -195,6 +203,16 @@ def _yields_logits(graph: LayerGraph, outputs: np.ndarray) -> bool:
     if activation == "softmax" or layer.class_name == "Softmax":
         return False
     return not is_probabilities(outputs)
+
+
+def _answers(
+    model: keras.Model, packing: Packing, rows: np.ndarray, scaling: InputScaling
+) -> np.ndarray:
+    """What the original itself answers, in the columns of the packed graph."""
+    if packing.graph is packing.original:
+        return predict(model, rows, scaling)
+    inputs = unpack_inputs(scaling.apply(rows), packing)
+    return pack_outputs(direct(model)(inputs, training=False), packing)
 
 
 def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None:

@@ -84,6 +84,7 @@ def training_task(
         temperature=recipe.temperature,
         from_logits=subject.from_logits,
         seed=settings.seed + child.own_images,
+        other_outputs=subject.understanding.packing.other_sizes,
     )
 
 

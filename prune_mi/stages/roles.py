@@ -54,7 +54,7 @@ class Subject:
     Attributes:
         understanding: How it wants its images.
         roles: Who sees which images.
-        test_outputs: Its outputs on the whole test set.
+        test_outputs: Its outputs on the whole test set, the judged one's columns first.
         val_accuracy: Its validation accuracy.
         val_correct: Whether it is right, for each validation image.
         images_per_second: Evaluation speed of all workers together.
@@ -77,12 +77,12 @@ class Subject:
 
     @property
     def graph(self) -> LayerGraph:
-        """The original model."""
+        """The original model, packed."""
         return self.understanding.graph
 
     @property
     def num_classes(self) -> int:
-        """Outputs of its classifier."""
+        """Classes of the judged output."""
         return self.understanding.num_classes
 
     @property
@@ -119,17 +119,18 @@ def measure_original(
     started = time.monotonic()
     test_outputs = pool.predict(understanding.graph, "test_images")
     speed = len(data.x_test) / max(time.monotonic() - started, 1e-6)
-    correct = partial(_correct, understanding.graph, pool)
+    classes = test_outputs[:, : understanding.num_classes]
+    correct = partial(_correct, understanding, pool)
     roles = _assign_roles(
         data,
-        test_outputs,
+        classes,
         settings,
         lambda rows: correct(data.x_train[rows], data.y_train[rows]),
     )
     observer.note(roles.description)
     if roles.validation_source == "test":
         rows = roles.validation
-        val_correct = test_outputs[rows].argmax(axis=1) == data.y_test[rows]
+        val_correct = classes[rows].argmax(axis=1) == data.y_test[rows]
     else:
         val_correct = correct(*validation_images(data, roles))
     val_accuracy, allowed = float(val_correct.mean()), settings.max_accuracy_drop
@@ -157,10 +158,11 @@ def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarr
 
 
 def _correct(
-    graph: LayerGraph, pool: WorkerPool, images: np.ndarray, labels: np.ndarray
+    understanding: Understanding, pool: WorkerPool, images: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
     write_shared(pool.folder, {"asked_images": images})
-    return np.asarray(pool.predict(graph, "asked_images").argmax(axis=1) == labels)
+    outputs = pool.predict(understanding.graph, "asked_images")[:, : understanding.num_classes]
+    return np.asarray(outputs.argmax(axis=1) == labels)
 
 
 def _assign_roles(

@@ -42,6 +42,7 @@ def shared_data(
         screening_images=settings.screening_images,
         calibration_images=settings.calibration_images,
         calibration=understanding.calibration,
+        num_classes=understanding.num_classes,
     )
 
 
@@ -64,11 +65,13 @@ def share_data(
         train = train[: max(most_images, settings.calibration_images)]
     images, labels = np.asarray(data.x_train[train]), data.y_train[train]
     write_shared(pool.folder, {"train_images": images})
-    teacher = None
-    if settings.training.distillation > 0:
+    teacher = others = None
+    packing, num_classes = subject.understanding.packing, subject.num_classes
+    if settings.training.distillation > 0 or packing.other_sizes:
         answers = pool.predict(subject.graph, "train_images")
-        teacher = log_probabilities(answers, from_logits=subject.from_logits)
-    targets = distillation_targets(labels, teacher, num_classes=subject.num_classes)
+        teacher = log_probabilities(answers[:, :num_classes], from_logits=subject.from_logits)
+        others = answers[:, num_classes:]
+    targets = distillation_targets(labels, teacher, num_classes=num_classes, others=others)
     val_images, val_labels = validation_images(data, subject.roles)
     shuffled = rng.permutation(len(val_labels))
     write_shared(

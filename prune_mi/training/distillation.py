@@ -5,33 +5,66 @@
 with d the weight of distillation, q the original's class probabilities and p the child's. Softmax
 is invariant to a shift of its argument, so log-probabilities serve in place of logits.
 
+Each output o beside the classifier's is to follow the original's, whatever its scale: it adds
+
+    E[(p_o - q_o)^2] / (Var[q_o] + e)
+
+over the batch, 1 - R^2 of the one for the other, with weight 1. The small e keeps an output that
+hardly varies from weighing without bound.
+
 Source: Hinton, Vinyals, Dean (2015), Distilling the Knowledge in a Neural Network.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 _TINY = 1e-7
+_OF_MEAN_SQUARE = 1e-4
 
 
 class DistillationLoss(keras.losses.Loss):
     """Cross-entropy and distillation in one.
 
-    `y_true` is float `(batch, 2 * num_classes)`: the one-hot label beside the original's
-    log-probabilities. `y_pred` is `(batch, num_classes)`, probabilities or logits.
+    `y_true` is float `(batch, 2 * num_classes + rest)`: the one-hot label, the original's
+    log-probabilities and its other outputs. `y_pred` is `(batch, num_classes + rest)`:
+    probabilities or logits, and the other outputs.
+
+    Args:
+        weight: Of distillation; the labels have the rest.
+        temperature: Softens both in the distillation term.
+        from_logits: Whether the first columns of `y_pred` are logits.
+        other_outputs: Columns of each output beside the classifier's.
     """
 
-    def __init__(self, *, weight: float, temperature: float, from_logits: bool) -> None:
+    def __init__(
+        self,
+        *,
+        weight: float,
+        temperature: float,
+        from_logits: bool,
+        other_outputs: tuple[int, ...] = (),
+    ) -> None:
         super().__init__(name="distillation")
+        self._other_outputs = other_outputs
         self._weight = weight
         self._temperature = temperature
         self._from_logits = from_logits
 
-    def call(self, y_true: object, y_pred: object) -> object:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each sample, `(batch,)`."""
+        rest = sum(self._other_outputs)
+        num_classes = y_pred.shape[-1] - rest
+        y_pred = ops.cast(y_pred, "float32")
+        classes = self._of_classes(y_true[:, : 2 * num_classes], y_pred[:, :num_classes])
+        if not rest:
+            return classes
+        return classes + self._of_others(y_true[:, 2 * num_classes :], y_pred[:, num_classes:])
+
+    def _of_classes(self, y_true: Any, predicted: Any) -> Any:
         one_hot, teacher = ops.split(y_true, 2, axis=-1)
-        predicted = ops.cast(y_pred, "float32")
         log_p = (
             ops.log_softmax(predicted)
             if self._from_logits
@@ -45,9 +78,23 @@ class DistillationLoss(keras.losses.Loss):
         divergence = ops.sum(ops.exp(soft_teacher) * (soft_teacher - soft_child), axis=-1)
         return (1 - self._weight) * hard + self._weight * self._temperature**2 * divergence
 
+    def _of_others(self, original: Any, predicted: Any) -> Any:
+        total, start = 0.0, 0
+        for size in self._other_outputs:
+            wanted = original[:, start : start + size]
+            apart = ops.mean(ops.square(predicted[:, start : start + size] - wanted), axis=-1)
+            variance = ops.mean(ops.var(wanted, axis=0))
+            least = _OF_MEAN_SQUARE * ops.mean(ops.square(wanted)) + _TINY
+            total, start = total + apart / (variance + least), start + size
+        return total
+
 
 def distillation_targets(
-    labels: np.ndarray, teacher: np.ndarray | None, *, num_classes: int
+    labels: np.ndarray,
+    teacher: np.ndarray | None,
+    *,
+    num_classes: int,
+    others: np.ndarray | None = None,
 ) -> np.ndarray:
     """Packs labels and the original's log-probabilities for `DistillationLoss`.
 
@@ -55,14 +102,16 @@ def distillation_targets(
         labels: int `(n,)`.
         teacher: Log-probabilities float `(n, num_classes)`, or None where they are not used.
         num_classes: Number of classes.
+        others: The original's other outputs side by side, float `(n, rest)`, or None.
 
     Returns:
-        float32 `(n, 2 * num_classes)`.
+        float32 `(n, 2 * num_classes + rest)`.
     """
     one_hot = np.eye(num_classes, dtype=np.float32)[labels]
     if teacher is None:
         teacher = np.zeros_like(one_hot)
-    return np.concatenate([one_hot, teacher.astype(np.float32)], axis=1)
+    parts = [one_hot, teacher, *([] if others is None else [others])]
+    return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
 def log_probabilities(outputs: np.ndarray, *, from_logits: bool) -> np.ndarray:

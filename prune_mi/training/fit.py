@@ -35,6 +35,7 @@ class TrainingPlan:
         distillation, temperature: See `DistillationLoss`.
         from_logits: Whether the model yields logits.
         seed: Orders and augments the images.
+        other_outputs: See `DistillationLoss`.
     """
 
     num_images: int
@@ -45,6 +46,7 @@ class TrainingPlan:
     temperature: float
     from_logits: bool
     seed: int
+    other_outputs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,10 @@ def train(
     model.compile(
         optimizer=optimizer,
         loss=DistillationLoss(
-            weight=plan.distillation, temperature=plan.temperature, from_logits=plan.from_logits
+            weight=plan.distillation,
+            temperature=plan.temperature,
+            from_logits=plan.from_logits,
+            other_outputs=plan.other_outputs,
         ),
         jit_compile=keras.backend.backend() == "jax" or needs_xla(model),
     )

@@ -36,6 +36,12 @@ def test_a_good_dataset_passes() -> None:
     assert replace(dataset, class_names=("a", "b", "c", "d")).num_classes == 4
 
 
+@pytest.mark.parametrize("shape", [(60,), (20, 3), (4, 4, 4, 1)])
+def test_samples_need_not_be_images(shape: tuple[int, ...]) -> None:
+    train, test = np.zeros((6, *shape), np.uint8), np.zeros((3, *shape), np.float32)
+    validate_dataset(make_dataset(x_train=train, x_test=test))
+
+
 def image_with(value: float) -> np.ndarray:
     images = np.zeros((3, 4, 5, 3), np.float32)
     images[2, 1, 1, 1] = value
@@ -60,7 +66,7 @@ def image_with(value: float) -> np.ndarray:
             r"\(5, 4, 3\), those of the train split \(4, 5, 3\); expected equal shapes: resize",
         ),
         ({"x_test": np.zeros((3, 4, 5, 3))}, r"are float64; expected uint8 or float32: convert"),
-        ({"x_test": np.zeros((3, 60), np.uint8)}, r"shape \(3, 60\); expected \(N, height"),
+        ({"x_test": np.zeros(3, np.uint8)}, r"shape \(3,\); expected \(N, height"),
         ({"class_names": ("a", "b")}, r"reach 2, but there are 2 class names; expected .*0\.\.1"),
         ({"x_val": image_with(0)}, r"has x_val but no y_val; expected both or neither"),
         ({"y_val": np.array([0, 1, 2])}, r"has y_val but no x_val"),

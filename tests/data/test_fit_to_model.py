@@ -37,7 +37,11 @@ def test_a_channel_axis_comes_and_goes(
 @pytest.mark.parametrize(
     ("shape", "input_shape", "message"),
     [
-        ((4, 5, 3), (8, 8, 3), "mine has images of the shape (4, 5, 3), the model takes (8, 8, 3)"),
+        (
+            (4, 5, 3),
+            (8, 8, 3),
+            "mine has samples of the shape (4, 5, 3), the model takes (8, 8, 3)",
+        ),
         ((4, 5, 3), (8, 8, 3), "resize the images"),
         ((4, 5, 3), (None, None, 1), "the model takes (any, any, 1); convert the images"),
         ((4, 5, 3), (3, 4, 5), "channels first"),

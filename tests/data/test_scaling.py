@@ -68,6 +68,16 @@ def test_images_without_a_channel_axis_scale_like_those_with_one(
     )
 
 
+def test_features_and_channels_of_sequences_are_standardized_each(images: np.ndarray) -> None:
+    vectors, sequences = images[:, 0, 0], images[:, 0]
+    scaled = fit_scaling("standardize", vectors).apply(vectors)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-5)
+    scaled = fit_scaling("standardize", sequences, has_channels=True).apply(sequences)
+    np.testing.assert_allclose(scaled.std(axis=(0, 1)), 1, rtol=1e-5)
+    scaled = fit_scaling("standardize", sequences).apply(sequences)
+    assert abs(scaled.std(axis=(0, 1)) - 1).max() > 1e-3
+
+
 def test_chunks_do_not_change_the_statistics(
     images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ def test_statistics_are_taken_from_images_like_the_originals(
     settings = OptimizeSettings(data="any", training=TrainingSettings(augmentation="shift"))
     scaling = fit_scaling("none", IMAGES)
     policy, calibration = find_augmentation(
-        graph, IMAGES, LABELS, scaling, settings, SilentObserver()
+        graph, IMAGES, LABELS, scaling, settings, SilentObserver(), num_classes=3
     )
     assert calibration == trained_with
     assert policy.max_shift == 2

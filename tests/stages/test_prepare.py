@@ -1,6 +1,6 @@
 """How a model wants its images, found out on models of every kind that must be understood."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -9,9 +9,10 @@ from keras import layers
 
 from prune_mi.config import make_settings
 from prune_mi.data import Dataset
-from prune_mi.errors import ModelError
+from prune_mi.errors import ConfigError, ModelError
+from prune_mi.graph.ir import TensorRef
 from prune_mi.records import SilentObserver
-from prune_mi.stages.prepare import Understanding, classifier_shapes, understand
+from prune_mi.stages.prepare import Understanding, understand
 
 pytestmark = pytest.mark.slow
 
@@ -82,43 +83,50 @@ def test_a_model_of_any_image_size_is_fixed_to_the_data(data: Dataset) -> None:
     assert graph.spec(graph.inputs[0]).shape == (None, 8, 8, 1)
 
 
-def test_images_without_a_channel_axis_are_accepted() -> None:
-    inputs = keras.Input((8, 8))
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inputs)))
-    assert classifier_shapes(model) == ((8, 8), 2)
-
-
-def _two_inputs() -> keras.Model:
-    a, b = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
-    return keras.Model([a, b], layers.Dense(2)(layers.Flatten()(layers.Add()([a, b]))))
-
-
-def _no_graph() -> keras.Model:
-    return keras.Sequential([layers.Dense(2)])
-
-
-def _one_output() -> keras.Model:
+@pytest.mark.parametrize(("activation", "logits"), [("softmax", False), (None, True)])
+def test_the_judged_output_of_several_is_understood(
+    data: Dataset, activation: str | None, logits: bool
+) -> None:
     inputs = keras.Input((8, 8, 1))
-    return keras.Model(inputs, layers.Dense(1)(layers.Flatten()(inputs)))
+    model = _head(inputs, inputs, activation)
+    other = layers.Dense(5, activation="softmax", name="other")(layers.Flatten()(inputs))
+    both = keras.Model(inputs, [other, model.output])
+    understood = _understand(both, data, output="classes")
+    assert understood.from_logits is logits
+    assert understood.scaling.kind == "none"
+    assert (understood.num_classes, understood.others) == (2, ("other",))
+    assert understood.packing.other_sizes == (5,)
+    assert understood.graph.spec(understood.graph.outputs[0]).shape == (None, 7)
 
 
-@pytest.mark.parametrize(
-    ("build", "fragment"),
-    [
-        (_two_inputs, "2 inputs and 1 outputs"),
-        (_no_graph, "without a graph"),
-        (_one_output, "at least 2 classes"),
-    ],
-)
-def test_what_is_no_image_classifier(build: Callable[[], keras.Model], fragment: str) -> None:
-    with pytest.raises(ModelError, match=fragment):
-        classifier_shapes(build())
+def test_several_inputs_of_any_size_are_fixed_to_the_data(data: Dataset) -> None:
+    image, unread = keras.Input((None, 8, 1), name="image"), keras.Input((1,), name="mark")
+    x = layers.GlobalAveragePooling2D()(layers.Cropping2D(((0, 0), (0, 4)))(image))
+    x = layers.Concatenate()([x, layers.Rescaling(0.0)(unread)])
+    model = keras.Model([image, unread], layers.Dense(2, activation="softmax", name="classes")(x))
+    kernel = np.array([[-1, 1], [0, 0]], "float32")
+    model.get_layer("classes").set_weights([kernel, np.array([99, -99], "float32")])
+    rows = data.x_train.reshape(len(data.x_train), -1).astype("float32")
+    rows = np.concatenate([rows, rows[:, :1]], axis=1)
+    packed = replace(data, x_train=rows, x_test=rows, input_shapes=((8, 8, 1), (1,)))
+    understood = _understand(model, packed)
+    assert understood.packing.original.spec(TensorRef("image")).shape == (None, 8, 8, 1)
+    assert understood.scaling.kind == "none"
+    assert understood.augmentation.name == understood.calibration.name == "none"
+    with pytest.raises(ConfigError, match="`scaling` is 'unit', but the model has 2 inputs"):
+        _understand(model, packed, scaling="unit")
 
 
-def test_a_model_inside_a_model_is_named(data: Dataset) -> None:
-    inner_inputs = keras.Input((8, 8, 1))
-    inner = keras.Model(inner_inputs, layers.Conv2D(1, 3)(inner_inputs), name="backbone")
-    inputs = keras.Input((8, 8, 1))
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(inner(inputs))))
-    with pytest.raises(ModelError, match="contains another model, 'backbone'"):
-        _understand(model, data)
+def test_flips_of_what_is_no_image_are_refused(data: Dataset) -> None:
+    inputs = keras.Input((64,))
+    x = layers.Dense(2, activation="softmax", name="classes")(inputs)
+    model = keras.Model(inputs, x)
+    kernel = np.zeros((8, 8, 2), "float32")
+    kernel[:, :4] = [-1 / 32, 1 / 32]
+    bias = np.array([99, -99], "float32")
+    model.get_layer("classes").set_weights([kernel.reshape(64, 2), bias])
+    rows = data.x_train.reshape(-1, 64)
+    vectors = replace(data, x_train=rows, x_test=rows)
+    assert _understand(model, vectors).augmentation.name == "none"
+    with pytest.raises(ConfigError, match=r"`training.augmentation` is 'flip', but the model does"):
+        _understand(model, vectors, training={"augmentation": "flip"})

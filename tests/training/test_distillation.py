@@ -44,3 +44,29 @@ def test_log_probabilities_of_logits_and_of_probabilities_agree() -> None:
     from_logits = log_probabilities(np.log(TEACHER) - 7.0, from_logits=True)
     from_probabilities = log_probabilities(TEACHER, from_logits=False)
     np.testing.assert_allclose(from_logits, from_probabilities, atol=1e-5)
+
+
+def _with_others(predicted: np.ndarray, others: np.ndarray, scale: float = 1.0) -> float:
+    """The loss of equal classes and of other outputs, of 1 and 3 columns."""
+    loss = DistillationLoss(weight=1.0, temperature=2.0, from_logits=False, other_outputs=(1, 3))
+    targets = distillation_targets(LABELS, np.log(TEACHER), num_classes=3, others=scale * others)
+    assert targets.shape == (2, 10)
+    return float(loss(targets, np.concatenate([TEACHER, scale * predicted], axis=1)))
+
+
+def test_other_outputs_add_what_they_do_not_explain() -> None:
+    others = np.array([[1.0, 0.0, 2.0, 4.0], [3.0, 2.0, 2.0, 0.0]], "float32")
+    predicted = others + np.array([[0.5, 0.0, 0.0, 0.0], [0.0, 0.3, 0.0, 0.6]], "float32")
+    first = np.mean([0.5**2, 0.0]) / np.var(others[:, 0])
+    second = np.mean([0.0, (0.3**2 + 0.6**2) / 3]) / np.var(others[:, 1:], axis=0).mean()
+    expected = first + second
+    assert _with_others(predicted, others) == pytest.approx(expected, rel=1e-3)
+    assert _with_others(predicted, others, 1000.0) == pytest.approx(expected, rel=1e-3)
+    assert _with_others(others, others) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_output_that_does_not_vary_stays_finite() -> None:
+    constant = np.full((2, 4), 7.0, "float32")
+    assert np.isfinite(_with_others(constant, np.zeros_like(constant)))
+    off_by_a_percent = _with_others(constant * 1.01, constant)
+    assert off_by_a_percent == pytest.approx(2.0, rel=1e-2)

@@ -1,0 +1,232 @@
+"""One end: a graph of several inputs or outputs packed into one with a single input and output.
+
+Everything between loading a model and writing it works on one input and one output. Packed are
+
+- inputs: one float32 tensor `(batch, total)` has all of them flattened, side by side. For each,
+  cropping and reshaping take its part out again, and a cast where it is not float32. The last of
+  these layers bears the input's own name: what read the input reads it still.
+- outputs: the judged one comes first and the others behind it, flattened, as one float32 tensor
+  `(batch, classes + rest)`.
+
+Packing layers, layers that yield an output, and layers that feed other outputs alone are protected:
+a result has to answer to everything that the original answered to. Unpacking puts the original's
+own ends back in their places, whatever was edited between them.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.end_layers import FLOAT, cast_layer, float_spec, size_of, stock_layer
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
+from prune_mi.graph.validate import validate_graph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packing:
+    """A graph with one input and one output, and what it was made from.
+
+    Attributes:
+        original: The graph with its own ends.
+        judged: Place of the judged output among the original's.
+        graph: The packed graph; the original itself where it has one input and one output.
+    """
+
+    original: LayerGraph
+    judged: int
+    graph: LayerGraph
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Places of the original's outputs in the order of the packed columns."""
+        rest = (place for place in range(len(self.original.outputs)) if place != self.judged)
+        return (self.judged, *rest)
+
+    @property
+    def other_sizes(self) -> tuple[int, ...]:
+        """Columns of each output but the judged one, in order."""
+        specs = (self.original.spec(self.original.outputs[place]) for place in self.order[1:])
+        return tuple(math.prod(axis or 1 for axis in spec.shape[1:]) for spec in specs)
+
+
+def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
+    """Gives a graph one input and one output.
+
+    Args:
+        graph: The sizes of its inputs and outputs must be known, the batch apart.
+        judged: Place of the output `(batch, classes)` that is to be kept accurate.
+
+    Raises:
+        ModelError: If an input or output has an unknown size, or an input holds no numbers.
+    """
+    packed = graph
+    if len(graph.inputs) > 1:
+        packed = _with_one_input(packed)
+    elif isinstance(graph.input_structure, dict | list):
+        packed = replace(packed, input_structure=0)
+    if len(graph.outputs) > 1:
+        packed = _with_one_output(packed, Packing(graph, judged, packed))
+    elif isinstance(graph.output_structure, dict | list):
+        packed = replace(packed, output_structure=0)
+    return Packing(graph, judged, packed if packed is graph else validate_graph(packed))
+
+
+def with_kept(graph: LayerGraph, *, judged: int) -> LayerGraph:
+    """The graph as it is, with the layers protected that `pack` would protect for its outputs."""
+    if len(graph.outputs) == 1:
+        return graph
+    packed = _with_one_output(graph, Packing(graph, judged, graph))
+    reasons = {name: why for name, why in packed.kept.items() if name in graph.layers}
+    return _kept(graph, reasons)
+
+
+def unpack(edited: LayerGraph, packing: Packing) -> LayerGraph:
+    """The graph with the original's own ends: its inputs, its outputs in order, their nesting.
+
+    Args:
+        edited: The packed graph, or what edits have made of it.
+        packing: How it was packed.
+    """
+    original = packing.original
+    if packing.graph is original:
+        return edited
+    inputs = {ref.node: original.node_by_name[ref.node] for ref in original.inputs}
+    own = [node for node in edited.nodes if node.layer not in edited.packing]
+    unread = [node for name, node in inputs.items() if name not in edited.node_by_name]
+    layers = {node.layer: edited.layers[node.layer] for node in own}
+    layers |= {node.layer: original.layers[node.layer] for node in inputs.values()}
+    return validate_graph(
+        replace(
+            edited,
+            layers=layers,
+            nodes=(*unread, *(inputs.get(node.name, node) for node in own)),
+            inputs=original.inputs,
+            outputs=_own_outputs(edited, packing),
+            input_structure=original.input_structure,
+            output_structure=original.output_structure,
+            protected=original.protected,
+            kept=original.kept,
+            packing=original.packing,
+        )
+    )
+
+
+def _with_one_input(graph: LayerGraph) -> LayerGraph:
+    sizes = [size_of(graph, ref, "input") for ref in graph.inputs]
+    whole, column = fresh_name(graph, "packed_inputs"), fresh_name(graph, "packed_column")
+    added = [
+        stock_layer("InputLayer", whole, batch_shape=[None, sum(sizes)]),
+        stock_layer("Reshape", column, target_shape=[sum(sizes), 1]),
+    ]
+    front = [
+        Node(whole, whole, (), {}, (float_spec(sum(sizes)),)),
+        Node(column, column, (TensorRef(whole),), {}, (float_spec(sum(sizes), 1),)),
+    ]
+    own: list[LayerDef] = []
+    chains: dict[str, list[Node]] = {}
+    for place, (ref, size) in enumerate(zip(graph.inputs, sizes, strict=True)):
+        node = graph.node_by_name[ref.node]
+        if ref not in graph.consumers and ref not in graph.outputs:
+            chains[node.name] = []  # read by nothing, it only takes its place among the columns
+            continue
+        cropping = [sum(sizes[:place]), sum(sizes[place + 1 :])]
+        part = fresh_name(graph, f"{node.layer}_part")
+        added.append(stock_layer("Cropping1D", part, cropping=cropping))
+        chain = [Node(part, part, (TensorRef(column),), {}, (float_spec(size, 1),))]
+        spec = node.outputs[0]
+        shape = spec.shape[1:]
+        if spec.dtype != FLOAT:
+            shaped = fresh_name(graph, f"{node.layer}_shaped")
+            added.append(stock_layer("Reshape", shaped, target_shape=list(shape)))
+            chain.append(Node(shaped, shaped, (TensorRef(part),), {}, (float_spec(*shape),)))
+            own.append(cast_layer(node.layer, spec.dtype))
+        else:
+            own.append(stock_layer("Reshape", node.layer, target_shape=list(shape)))
+        last = TensorSpec((None, *shape), spec.dtype)
+        chain.append(Node(node.name, node.layer, (TensorRef(chain[-1].name),), {}, (last,)))
+        chains[node.name] = chain
+    nodes = [each for node in graph.nodes for each in chains.get(node.name, [node])]
+    reasons = {layer.name: "is one of the model's inputs" for layer in (*added, *own)}
+    inner = {name: layer for name, layer in graph.layers.items() if name not in chains}
+    return _kept(
+        replace(
+            graph,
+            layers={**inner, **{layer.name: layer for layer in (*added, *own)}},
+            nodes=(*front, *nodes),
+            inputs=(TensorRef(whole),),
+            input_structure=0,
+            packing=graph.packing | {layer.name for layer in added},
+        ),
+        reasons,
+    )
+
+
+def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
+    added: list[LayerDef] = []
+    nodes: list[Node] = []
+
+    def add(layer: LayerDef, read: Any, *shape: int | None) -> TensorRef:
+        added.append(layer)
+        nodes.append(Node(layer.name, layer.name, (read,), {}, (float_spec(*shape),)))
+        return TensorRef(layer.name)
+
+    parts, total = [], 0
+    for place in packing.order:
+        ref = graph.outputs[place]
+        spec, size = graph.spec(ref), size_of(graph, ref, "output")
+        stem, total = f"packed_output_{place}", total + size
+        if spec.dtype != FLOAT:
+            ref = add(cast_layer(fresh_name(graph, f"{stem}_cast"), FLOAT), ref, *spec.shape[1:])
+        if len(spec.shape) != 2:
+            flat = stock_layer("Reshape", fresh_name(graph, f"{stem}_flat"), target_shape=[size])
+            ref = add(flat, ref, size)
+        parts.append(ref)
+    whole = add(
+        stock_layer("Concatenate", fresh_name(graph, "packed_outputs"), axis=-1), parts, total
+    )
+    judged = graph.outputs[packing.judged].node
+    reasons = _feeding_others_alone(graph, judged)
+    reasons |= {layer.name: "is one of the model's outputs" for layer in added}
+    for ref in graph.outputs:
+        reasons[graph.node_by_name[ref.node].layer] = "yields one of the model's outputs"
+    return _kept(
+        replace(
+            graph,
+            layers={**graph.layers, **{layer.name: layer for layer in added}},
+            nodes=(*graph.nodes, *nodes),
+            outputs=(whole,),
+            output_structure=0,
+            packing=graph.packing | {layer.name for layer in added},
+        ),
+        reasons,
+    )
+
+
+def _feeding_others_alone(graph: LayerGraph, judged: str) -> dict[str, str]:
+    """Layers with a call that the judged output does not depend on."""
+    needed = {judged}
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(ref.node for ref in node.inputs)
+    reason = f"feeds no output but others than {judged!r}"
+    return {node.layer: reason for node in graph.nodes if node.name not in needed}
+
+
+def _own_outputs(edited: LayerGraph, packing: Packing) -> tuple[TensorRef, ...]:
+    """The tensors that the packing layers at the end read, in the original's order."""
+    if len(packing.original.outputs) == 1:
+        return edited.outputs
+    found: dict[int, TensorRef] = {}
+    parts = edited.node_by_name[edited.outputs[0].node].inputs
+    for place, ref in zip(packing.order, parts, strict=True):
+        while edited.node_by_name[ref.node].layer in edited.packing:
+            (ref,) = edited.node_by_name[ref.node].inputs
+        found[place] = ref
+    return tuple(found[place] for place in sorted(found))
+
+
+def _kept(graph: LayerGraph, reasons: dict[str, str]) -> LayerGraph:
+    return replace(
+        graph, kept={**graph.kept, **reasons}, protected=graph.protected | reasons.keys()
+    )
