@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side, one thread each
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -14,6 +16,13 @@ pytest_plugins = ["keras2_files"]
 # A loaded machine must not fail a property for being slow.
 settings.register_profile("prune-mi", deadline=None, print_blob=True)
 settings.load_profile("prune-mi")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests of files that Keras 2 wrote together: writing them takes half a minute."""
+    for item in items:
+        if "old_folder" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("keras2"))
 
 
 @pytest.fixture

@@ -37,14 +37,18 @@ def test_outputs_of_one_name_have_their_place_behind_it() -> None:
 
 
 def test_an_unknown_output_lists_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"'age', which is no output.*one of 'kind' \(3\), 'col"):
+    with pytest.raises(
+        ConfigError, match=r"'age', which is no output.*one of 'colour' \(2\), 'kind'"
+    ):
         read_interface(MANY_ENDED["two_heads"](), "age")
     with pytest.raises(ConfigError, match=r"'age', which is no output.*one of 'classes' \(3\)"):
         read_interface(ZOO["residual"](), "age")
 
 
 def test_one_of_several_outputs_must_be_named() -> None:
-    with pytest.raises(ConfigError, match=r"2 outputs: 'which' \(4\).* name the one .*--output"):
+    with pytest.raises(
+        ConfigError, match=r"2 outputs: 'map' \(6, 6, 4\), 'which' \(4\); name the one .*--output"
+    ):
         read_interface(MANY_ENDED["by_name"](), None)
 
 
