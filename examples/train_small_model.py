@@ -8,12 +8,14 @@ Writes the model twice, as Keras 2 style `.h5` and as Keras 3's `.keras`. The pi
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from prune_mi import PruneMIError
 from prune_mi.data import load_dataset, pixel_range
 
 # With few steps, the default of 0.99 would leave much of the initial statistics in batch norm.
@@ -131,9 +133,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder to save in")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    path, test_accuracy = train_small_model(
-        options.architecture, options.data, options.out, epochs=options.epochs, seed=options.seed
-    )
+    try:
+        path, test_accuracy = train_small_model(
+            options.architecture,
+            options.data,
+            options.out,
+            epochs=options.epochs,
+            seed=options.seed,
+        )
+    except PruneMIError as error:
+        sys.exit(f"{error}")
     print(f"test accuracy {test_accuracy:.4f}")
     print(f"saved {path} and {path.with_suffix('.keras')}")
 

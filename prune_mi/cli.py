@@ -21,6 +21,7 @@ from prune_mi.config import (
 )
 from prune_mi.errors import ConfigError, ExitCode, PruneMIError
 from prune_mi.graph.inspection import Inspection
+from prune_mi.keras_io.model_file import read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource, Observer, RunReport
 from prune_mi.report import (
@@ -118,10 +119,12 @@ def optimize(
         int | None, typer.Option(help="Changes a child at most.  [default: by size, 5 or more]")
     ] = None,
     child_epochs: Annotated[
-        float | None, typer.Option(help="Training of a child at most.  [default: 2]")
+        float | None,
+        typer.Option(help="Passes over the training images for a child at most.  [default: 2]"),
     ] = None,
     final_epochs: Annotated[
-        float | None, typer.Option(help="Final training at most.  [default: 6]")
+        float | None,
+        typer.Option(help="Passes for the winner's final training at most.  [default: 6]"),
     ] = None,
     scaling: Annotated[
         str | None,
@@ -138,7 +141,11 @@ def optimize(
         ),
     ] = None,
     mix: Annotated[
-        str | None, typer.Option(help="Mix of changes.  [default: deletion-heavy]")
+        str | None,
+        typer.Option(
+            help="Mix of changes: deletion-heavy, deletion-by-rank, deletion-at-random, uniform.  "
+            "[default: deletion-heavy]"
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Child processes.  [default: one a core]")
@@ -191,7 +198,7 @@ def optimize(
         from prune_mi.pipeline import run_optimize
 
         return run_optimize(
-            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            source,
             settings,
             out=out,
             overwrite=overwrite,
@@ -200,6 +207,8 @@ def optimize(
         )
 
     settings = _guarded(lambda: _resolve(given, config))
+    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
+    _guarded(lambda: read_model_file(model, architecture))  # seconds before Keras is imported
     _run(lambda observer: run(observer, settings), settings.objective, quiet, json_output)
 
 
@@ -213,7 +222,7 @@ def demo(
     quiet: _Quiet = False,
     json_output: _Json = False,
 ) -> None:
-    """Train a small network on scikit-learn's digits, then optimize it: two minutes at most."""
+    """Train a small network on scikit-learn's digits, then optimize it: a minute or two."""
 
     def run(observer: Observer) -> RunReport:
         from prune_mi.demo import run_demo
@@ -344,15 +353,15 @@ def _run(
 
 def _guarded(
     action: Callable[[], _T],
-    interrupted: str = "interrupted; what was done so far is in the run folder",
+    interrupted: str = "interrupted; nothing was written",
 ) -> _T:
     """Turns an expected failure into a message on standard error and its exit code."""
     try:
         return action()
     except PruneMIError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail(interrupted, ExitCode.INTERRUPTED)
+    except KeyboardInterrupt as error:
+        _fail(str(error) or interrupted, ExitCode.INTERRUPTED)
     except MemoryError:
         _fail("out of memory; try fewer --workers or a smaller data set", ExitCode.RUN_FAILED)
     except OSError as error:

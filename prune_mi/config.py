@@ -209,7 +209,7 @@ def _explain(error: ValidationError) -> str:
         if item["type"] == "extra_forbidden":
             known = _known_keys(item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
-            lines.append(f"unknown setting `{where}`; did you mean `{near[0]}`?")
+            lines.append(f"unknown setting `{where}` (did you mean `{near[0]}`?)")
         elif item["type"] == "missing":
             lines.append(f"the setting `{where}` is required")
         else:

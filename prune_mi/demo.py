@@ -5,7 +5,10 @@ scikit-learn's digits (1,797 images of 8x8), then optimizes it on the same path 
 """
 
 import itertools
+import shutil
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -29,6 +32,7 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
         overwrite: Whether an earlier run's files in `out` may be replaced.
         observer: Hears of progress.
     """
+    started = time.monotonic()
     settings = make_settings(
         {
             "data": "digits",
@@ -46,16 +50,19 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
     observer.phase("Training a small network on scikit-learn's digits")
     model = demo_network()
     train_demo_network(model, data)
-    with tempfile.TemporaryDirectory() as folder:
-        original = Path(folder) / "demo.keras"
+    folder = out or _new_folder()
+    with tempfile.TemporaryDirectory() as scratch:
+        original = Path(scratch) / "original.keras"
         model.save(original)
-        return run_optimize(
+        report = run_optimize(
             ModelSource(original),
             settings,
-            out=out or _new_folder(),
+            out=folder,
             overwrite=overwrite,
             observer=observer,
+            started=started,
         )
+        return replace(report, model=str(shutil.copy(original, folder / original.name)))
 
 
 def _new_folder() -> Path:

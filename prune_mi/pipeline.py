@@ -107,6 +107,7 @@ def run_optimize(
     )
     try:
         notes.phase("Studying the original")
+        _require_time(budget, 0.0)
         understanding = understand(loaded.model, data, settings, notes)
         workers = settings.workers or joblib.cpu_count()
         shared = shared_data(folder.scratch, understanding, settings)
@@ -167,6 +168,8 @@ def run_optimize(
         )
         write_report(report, folder.report)
         return report
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(folder.left_behind()) from None
     finally:
         shut_down()
         folder.clean()
@@ -219,8 +222,8 @@ def _require_time(budget: Budget, closing: float) -> float | None:
     if left is not None and left < 0.3 * (budget.total or 0.0):
         needed = (budget.elapsed() + closing) / 0.6
         raise BudgetError(
-            f"the budget of {budget.total:.0f} s is too short: loading and measuring the original "
-            f"took {budget.elapsed():.0f} s and measuring the result will take about "
+            f"the budget of {budget.total:.0f} s is too short: what comes before the search has "
+            f"taken {budget.elapsed():.0f} s so far, and measuring the result will take about "
             f"{closing:.0f} s; expected --budget {math.ceil(needed)}s or more"
         )
     return left

@@ -165,6 +165,7 @@ class RunReport:
         images_trained: Images that the result's lineage was trained on since the reference.
         control_images: Images that the control was trained on; planned to be as many.
         notes: What the run decided on its own and the user should know.
+        folder: The run folder.
         files: Written model files, relative to the run folder.
     """
 
@@ -189,6 +190,7 @@ class RunReport:
     seed: int
     versions: dict[str, str]
     notes: tuple[str, ...]
+    folder: str
     files: tuple[str, ...]
 
 

@@ -172,7 +172,7 @@ def test_an_unknown_setting_names_the_nearest(tmp_path: Path, digits_model: Path
     config.write_text("generatoins: 3\n")
     code, message = _optimize(digits_model, "digits", tmp_path / "run", "--config", str(config))
     assert code == 2
-    assert "unknown setting `generatoins`; did you mean `generations`?" in message
+    assert "unknown setting `generatoins` (did you mean `generations`?)" in message
 
 
 def test_unknown_data_lists_what_is_accepted(tmp_path: Path, digits_model: Path) -> None:

@@ -98,13 +98,13 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("values", "message"),
         [
-            ({"generation": 3}, "unknown setting `generation`; did you mean `generations`?"),
+            ({"generation": 3}, "unknown setting `generation` (did you mean `generations`?)"),
             ({"max-accuracy-drop": 0.1}, "did you mean `max_accuracy_drop`?"),
             (
                 {"training": {"batchsize": 8}},
-                "unknown setting `training.batchsize`; did you mean `batch_size`?",
+                "unknown setting `training.batchsize` (did you mean `batch_size`?)",
             ),
-            ({"ranking": {"seeds": 2}}, "unknown setting `ranking.seeds`; did you mean"),
+            ({"ranking": {"seeds": 2}}, "unknown setting `ranking.seeds` (did you mean"),
         ],
     )
     def test_unknown_key_names_the_nearest(self, values: dict[str, Any], message: str) -> None:

@@ -129,7 +129,7 @@ def load_keras(name: str) -> Dataset:
         also = f", or name a file with {CIFAR10_VARIABLE}" if name == "cifar10" else ""
         raise DataError(
             f"cannot get {name} from keras.datasets: {' '.join(str(error).split())}; connect to "
-            "the internet, or put the file into ~/.keras/datasets, or pass the data as an .npz"
+            "the internet, or pass the data as an .npz (the data set digits needs no download)"
             f"{also}"
         ) from error
     return Dataset(

@@ -4,6 +4,7 @@ Everything wraps and nothing is cut off, from 80 columns upwards.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -184,7 +185,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
             f"{count_text(report.images_trained)} images, augmentation {report.augmentation}",
         ),
         ("time", f"{elapsed} (minutes:seconds)"),
-        ("files", ", ".join(report.files) or "none"),
+        ("written", ", ".join(str(Path(report.folder) / name) for name in report.files) or "none"),
     ]
 
 

@@ -30,9 +30,11 @@ class StoppingRules:
         if state.proposals == 0:
             return "no unit is left whose removal would be new and would save anything"
         if state.generation >= self.generations:
+            if self.generations == 1:
+                return "the one generation was made"
             return f"all {self.generations} generations were made"
         if state.flat_generations >= self.patience:
             return f"{self.patience} generations in a row accepted no child"
         if not state.has_time:
-            return "the budget leaves no time for another generation"
+            return "the rest of the budget is kept for the final training"
         return None

@@ -114,6 +114,7 @@ def conclude(
         seed=settings.seed,
         versions=_versions(),
         notes=(*notes, *moved),
+        folder=str(folder.path),
         files=files,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from prune_mi.config import OptimizeSettings, dump_settings
 from prune_mi.errors import RunFolderError
 
-_OWN_FILES = ("config.yaml", "journal.jsonl", "best.keras", "best.h5", "report.json")
+_OWN_FILES = ("best.keras", "best.h5", "config.yaml", "journal.jsonl", "report.json")
 _SCRATCH = ".scratch-"
 
 
@@ -67,6 +67,18 @@ class RunFolder:
             (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise _refusal(self.path, error) from error
+
+    def left_behind(self) -> str:
+        """What an interruption leaves, in a sentence."""
+        there = [name for name in _OWN_FILES if (self.path / name).is_file()]
+        if not there:
+            return "interrupted; nothing was written"
+        best = (
+            "best is the smallest model accepted so far"
+            if "best.keras" in there
+            else "no smaller model had been accepted"
+        )
+        return f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed"
 
     def clean(self) -> None:
         """Removes the scratch arrays, and the folder itself where nothing came of the run."""

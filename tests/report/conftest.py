@@ -89,6 +89,7 @@ def report() -> RunReport:
         seed=0,
         versions={"keras": "3.12.0", "python": "3.11.9"},
         notes=("The scaling none (0..255) was found: 0.99 on training images, the next 0.31.",),
+        folder="smaller",
         files=("best.keras", "best.h5"),
     )
 

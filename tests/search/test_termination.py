@@ -6,7 +6,7 @@ RULES = StoppingRules(generations=5, patience=3)
 NOTHING_LEFT = "no unit is left whose removal would be new and would save anything"
 ALL_MADE = "all 5 generations were made"
 FLAT = "3 generations in a row accepted no child"
-NO_TIME = "the budget leaves no time for another generation"
+NO_TIME = "the rest of the budget is kept for the final training"
 
 
 @pytest.mark.parametrize(
