@@ -117,7 +117,7 @@ def _status(
     can = sorted((unit for unit in around if unit.reason is None), key=lambda u: len(u.nodes))
     if can:
         smallest = can[0]
-        if smallest.nodes[0] in calls:
+        if smallest.kind in ("run", "layer") and smallest.nodes[0] in calls:
             return "removable", smallest.name, ""
         return "coupled", smallest.name, f"goes with {smallest.name}"
     starting = [unit for unit in around if unit.nodes[0] in calls and unit.reason]

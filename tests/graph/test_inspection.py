@@ -29,7 +29,7 @@ def test_nothing_is_left_out_and_shares_add_up(name: str) -> None:
 def test_what_becomes_of_each_layer_of_a_projected_block() -> None:
     status = _status(inspect_graph(projected_residual()))
     assert status["input_1"] == ("fixed", "is the model's input")
-    assert status["conv_2"] == ("removable", "")  # the first of its branch
+    assert status["conv_2"] == ("coupled", "goes with add_1/branch")  # it halves the image
     assert status["conv_3"] == ("removable", "")
     assert status["add_1"] == ("coupled", "goes with add_1/shortcut")
     assert status["conv_1"][0] == "fixed"
