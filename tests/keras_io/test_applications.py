@@ -26,6 +26,7 @@ _SIZES = {
 }
 _SMALLEST = 64
 _REMOVALS = 3
+_LOOKED_AT = 40
 _PRODUCTS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2"}
 
 ARCHITECTURES = sorted(
@@ -72,8 +73,8 @@ def test_an_architecture(name: str) -> None:
     assert cost.macs == pytest.approx(_profiled_macs(model), rel=0.01)
     units = [unit for unit in removable_units(graph) if unit.macs > 0]
     assert units
-    for unit in units:
-        remove_unit(graph, unit)  # sound, or an error
+    for place in np.random.default_rng(0).permutation(len(units))[:_LOOKED_AT]:
+        remove_unit(graph, units[place])  # sound, or an error
     slim = graph
     for _ in range(_REMOVALS):
         slim = _without_one(slim)
