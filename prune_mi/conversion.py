@@ -37,7 +37,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         custom_objects=source.custom_objects,
         verify=True,
     )
-    if new.suffix.lower() == ".h5" and not h5_can_hold(loaded.model):
+    if new.suffix == ".h5" and not h5_can_hold(loaded.model):
         raise ModelError(
             f"cannot write {new}: the model has operations that HDF5 files cannot hold; choose a "
             "name that ends in .keras"
@@ -62,7 +62,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
 
 
 def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
-    if new.suffix.lower() not in (".keras", ".h5"):
+    if new.suffix not in (".keras", ".h5"):
         raise ModelError(f"{new} does not say in which format to write; expected *.keras or *.h5")
     if new.is_dir():
         raise ModelError(f"{new} is a folder; expected the name of a file to write")

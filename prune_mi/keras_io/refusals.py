@@ -77,7 +77,8 @@ def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
 
 
 def _refuse_operation(entry: Mapping[str, Any]) -> None:
-    function = str(entry["config"].get("function", ""))
+    config = entry["config"]
+    function = str(config.get("function", "") if isinstance(config, Mapping) else "")
     if function.removeprefix("compat.v1.") not in OPERATIONS:
         raise ModelError(
             f"the layer {_name(entry)!r} calls TensorFlow's {function!r}, for which prune-mi has "

@@ -132,6 +132,35 @@ def test_a_module_that_the_file_names_is_not_imported(tmp_path: Path) -> None:
         load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
 
 
+@pytest.mark.parametrize("config", ["x", None, [1]])
+def test_an_operation_whose_configuration_is_none(tmp_path: Path, config: Any) -> None:
+    layer = {**_layer("TFOpLambda", "tf.evil"), "config": config}
+    with pytest.raises(ModelError, match=r"'tf\.evil' calls TensorFlow's ''"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("registered_name", [[], {}, 3])
+def test_a_registered_name_that_is_no_name(tmp_path: Path, registered_name: Any) -> None:
+    layer = {**_layer("Mine", "odd"), "module": "mine", "registered_name": registered_name}
+    with pytest.raises(ModelError, match=r"'odd' is a 'Mine'.*--custom-objects"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, RecursionError, TypeError])
+def test_an_architecture_with_things_in_the_wrong_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    from prune_mi.keras_io import load
+
+    def stumble(config: Any) -> None:
+        raise error("over something")
+
+    monkeypatch.setattr(load, "require_sound_graph", stumble)
+    path = _keras2_h5(tmp_path / "m.h5", _input(), _layer("Dense", "out", units=3))
+    with pytest.raises(ModelError, match=r"cannot open .*m\.h5: its architecture is damaged"):
+        load_model(path)
+
+
 @pytest.mark.parametrize("class_name", ["TensorFlowOpLayer", "InstanceMethod"])
 def test_other_wrappers_of_tensorflow(tmp_path: Path, class_name: str) -> None:
     layer = {
