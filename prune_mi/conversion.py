@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from prune_mi.errors import ModelError, RunError
-from prune_mi.keras_io.answers import input_structure
+from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel, load_model
@@ -74,12 +74,25 @@ def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
 
 
 def _probe(loaded: LoadedModel) -> object:
-    """Random inputs in the structure of the model's inputs."""
+    """Random inputs that the model takes, in the structure of its inputs.
+
+    Raises:
+        ModelError: If it fails on all.
+    """
     structure = input_structure(loaded.model)
     tensors = keras.tree.flatten(structure)
     specs = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]
-    arrays = random_inputs(specs, rng=np.random.default_rng(0))
-    return pack(structure, iter(arrays))
+    failure: ModelError | None = None
+    for as_indices in (False, True):
+        arrays = random_inputs(specs, rng=np.random.default_rng(0), as_indices=as_indices)
+        probe = pack(structure, iter(arrays))
+        try:
+            outputs_of(loaded.model, probe)
+        except ModelError as error:
+            failure = failure or error
+        else:
+            return probe
+    raise ModelError(f"cannot convert {loaded.path}: {failure}") from failure
 
 
 def _count_layers(model: keras.Model) -> int:
