@@ -34,6 +34,7 @@ from prune_mi.report import (
 )
 
 _T = TypeVar("_T")
+_MODEL_TOO_LARGE = "out of memory: the model needs more of it than this machine has left"
 _process_started: float | None = None  # set by `main`: a budget counts the imports too
 
 app = typer.Typer(
@@ -255,7 +256,9 @@ def convert(
         source = ModelSource(old, architecture, allow_unsafe, custom_objects)
         return convert_model(source, new, overwrite=overwrite)
 
-    print_conversion(_guarded(converted, "interrupted; nothing was written"), Console())
+    print_conversion(
+        _guarded(converted, "interrupted; nothing was written", _MODEL_TOO_LARGE), Console()
+    )
 
 
 @app.command()
@@ -292,7 +295,7 @@ def inspect(
             output=output,
         )
 
-    inspection = _guarded(inspected, "interrupted")
+    inspection = _guarded(inspected, "interrupted", _MODEL_TOO_LARGE)
     if json_output:
         sys.stdout.write(json.dumps(inspection_to_dict(inspection), indent=2) + "\n")
     else:
@@ -354,6 +357,7 @@ def _run(
 def _guarded(
     action: Callable[[], _T],
     interrupted: str = "interrupted; nothing was written",
+    memory: str = "out of memory; try fewer --workers or a smaller data set",
 ) -> _T:
     """Turns an expected failure into a message on standard error and its exit code."""
     try:
@@ -363,7 +367,7 @@ def _guarded(
     except KeyboardInterrupt as error:
         _fail(str(error) or interrupted, ExitCode.INTERRUPTED)
     except MemoryError:
-        _fail("out of memory; try fewer --workers or a smaller data set", ExitCode.RUN_FAILED)
+        _fail(memory, ExitCode.RUN_FAILED)
     except OSError as error:
         where = f" at {error.filename}" if error.filename else ""
         _fail(f"the system refused{where}: {error.strerror or error}", ExitCode.RUN_FAILED)

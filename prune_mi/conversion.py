@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from prune_mi.errors import ModelError, RunError
-from prune_mi.keras_io.answers import input_structure
+from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel, load_model
@@ -37,7 +37,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         custom_objects=source.custom_objects,
         verify=True,
     )
-    if new.suffix.lower() == ".h5" and not h5_can_hold(loaded.model):
+    if new.suffix == ".h5" and not h5_can_hold(loaded.model):
         raise ModelError(
             f"cannot write {new}: the model has operations that HDF5 files cannot hold; choose a "
             "name that ends in .keras"
@@ -62,7 +62,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
 
 
 def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
-    if new.suffix.lower() not in (".keras", ".h5"):
+    if new.suffix not in (".keras", ".h5"):
         raise ModelError(f"{new} does not say in which format to write; expected *.keras or *.h5")
     if new.is_dir():
         raise ModelError(f"{new} is a folder; expected the name of a file to write")
@@ -74,12 +74,25 @@ def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
 
 
 def _probe(loaded: LoadedModel) -> object:
-    """Random inputs in the structure of the model's inputs."""
+    """Random inputs that the model takes, in the structure of its inputs.
+
+    Raises:
+        ModelError: If it fails on all.
+    """
     structure = input_structure(loaded.model)
     tensors = keras.tree.flatten(structure)
     specs = [(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]
-    arrays = random_inputs(specs, rng=np.random.default_rng(0))
-    return pack(structure, iter(arrays))
+    failure: ModelError | None = None
+    for as_indices in (False, True):
+        arrays = random_inputs(specs, rng=np.random.default_rng(0), as_indices=as_indices)
+        probe = pack(structure, iter(arrays))
+        try:
+            outputs_of(loaded.model, probe)
+        except ModelError as error:
+            failure = failure or error
+        else:
+            return probe
+    raise ModelError(f"cannot convert {loaded.path}: {failure}") from failure
 
 
 def _count_layers(model: keras.Model) -> int:

@@ -3,7 +3,10 @@
 Every message says what was received, what was expected and how to mend it.
 """
 
+import re
 from enum import IntEnum
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # with which Keras writes in bold and in colour
 
 
 class ExitCode(IntEnum):
@@ -56,8 +59,12 @@ class RunError(PruneMIError):
 
 def first_line(error: BaseException) -> str:
     """What a library's error says, in one line that a message of ours can hold."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = _ESCAPES.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     # Keras puts where it happened before what happened.
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         del lines[0]
-    return lines[0][:300] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    # It also puts the whole of a configuration behind what is wrong with it.
+    return lines[0].partition(" Full object config:")[0][:300]

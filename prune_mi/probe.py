@@ -14,6 +14,7 @@ def random_inputs(
     *,
     rng: np.random.Generator,
     unknown_size: int = _UNKNOWN_SIZE,
+    as_indices: bool = False,
 ) -> list[np.ndarray]:
     """One batch for each input of a model.
 
@@ -24,12 +25,14 @@ def random_inputs(
         specs: Shape, batch axis included, and dtype of each input.
         rng: Draws the values.
         unknown_size: What stands for an unknown axis other than the batch.
+        as_indices: Whether all values are 0 or 1, for a model that looks something up by what it
+            takes as floating-point numbers.
 
     Returns:
         Arrays of 4 samples, or of the batch size that a shape fixes. Whole numbers other than
         bytes are 0 or 1, which any vocabulary has.
     """
-    return [_draw(tuple(shape), dtype, rng, unknown_size) for shape, dtype in specs]
+    return [_draw(tuple(shape), dtype, rng, unknown_size, as_indices) for shape, dtype in specs]
 
 
 def nudged(inputs: Sequence[np.ndarray], *, rng: np.random.Generator) -> list[np.ndarray]:
@@ -71,18 +74,25 @@ def _one_difference(received: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _draw(
-    shape: tuple[int | None, ...], dtype: str, rng: np.random.Generator, unknown_size: int
+    shape: tuple[int | None, ...],
+    dtype: str,
+    rng: np.random.Generator,
+    unknown_size: int,
+    as_indices: bool,
 ) -> np.ndarray:
     batch = (shape[0] or _SAMPLES) if shape else _SAMPLES
     full = (batch, *(unknown_size if axis is None else axis for axis in shape[1:]))
     if dtype == "bool":
         return rng.integers(0, 2, full).astype(bool)
-    if dtype == "uint8":
+    if dtype == "uint8" and not as_indices:
         return rng.integers(0, 256, full).astype(np.uint8)
     if "int" in dtype:
         return rng.integers(0, 2, full).astype(dtype)
-    values = rng.standard_normal(full)
-    pixels = rng.uniform(0.0, 255.0, full)
-    values[batch // 2 :] = pixels[batch // 2 :]
+    if as_indices:
+        values = rng.integers(0, 2, full).astype(np.float64)
+    else:
+        values = rng.standard_normal(full)
+        pixels = rng.uniform(0.0, 255.0, full)
+        values[batch // 2 :] = pixels[batch // 2 :]
     # NumPy has no bfloat16; what receives the array casts it.
     return values.astype(dtype if dtype in ("float16", "float64") else np.float32)

@@ -71,10 +71,56 @@ def test_a_saved_model_and_weights_beside_their_architecture(
     _require_equal(tmp_path / "b.keras", apart)
 
 
+@pytest.mark.parametrize(
+    ("command", "room"), [("convert", "conversion"), ("inspect", "inspection")]
+)
+def test_out_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, room: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"prune_mi.{room}.load_model", fail)
+    new = [str(tmp_path / "new.keras")] if command == "convert" else []
+    result = CliRunner().invoke(app, [command, "model.keras", *new])
+    assert result.exit_code == 4
+    assert "the model needs more of it than this machine has left" in " ".join(
+        result.output.split()
+    )
+
+
 def test_a_model_of_keras_3(tmp_path: Path, digits_model: Path) -> None:
     code, output = _convert(digits_model, tmp_path / "new.keras")
     assert code == 0, output
     assert "Keras 2 was not asked" in output
+
+
+def test_a_model_that_looks_up_what_it_takes_as_floats(tmp_path: Path) -> None:
+    inputs = keras.Input((7,))
+    x = keras.layers.Embedding(10, 4)(inputs)
+    old = tmp_path / "old.keras"
+    keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x)).save(old)
+    code, output = _convert(old, tmp_path / "new.keras")
+    assert code == 0, output
+
+
+def test_a_model_that_takes_no_input_at_all(tmp_path: Path) -> None:
+    inputs = keras.Input((7,))
+    x = keras.layers.Embedding(1, 4)(inputs)  # 1 is out of its range
+    old = tmp_path / "old.keras"
+    keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x)).save(old)
+    code, output = _convert(old, tmp_path / "new.keras")
+    assert (code, "is not in [0, 1)" in output) == (2, True), output
+    assert "\x1b[1m" not in output
+
+
+def test_an_operation_in_an_inner_model_does_not_go_into_h5_either(tmp_path: Path) -> None:
+    inner_inputs = keras.Input((7,))
+    inner = keras.Model(inner_inputs, keras.layers.Dense(3)(inner_inputs * 2.0))
+    inputs = keras.Input((7,))
+    keras.Model(inputs, keras.layers.Dense(2)(inner(inputs))).save(tmp_path / "old.keras")
+    code, output = _convert(tmp_path / "old.keras", tmp_path / "new.h5")
+    assert (code, "ends in .keras" in output) == (2, True), output
 
 
 def test_refusals_are_messages(old_files: dict[str, Any], tmp_path: Path) -> None:
@@ -99,8 +145,9 @@ def test_operations_do_not_go_into_h5(
 
 
 def test_where_nothing_may_be_written(digits_model: Path, tmp_path: Path) -> None:
-    code, output = _convert(digits_model, tmp_path / "new.onnx")
-    assert (code, "expected *.keras or *.h5" in output) == (2, True)
+    for name in ("new.onnx", "new.H5", "new.KERAS"):
+        code, output = _convert(digits_model, tmp_path / name)
+        assert (code, "expected *.keras or *.h5" in output) == (2, True)
     code, output = _convert(digits_model, digits_model, "--overwrite")
     assert (code, "is the file to convert" in output) == (2, True)
     there = tmp_path / "there.keras"

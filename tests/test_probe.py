@@ -19,6 +19,13 @@ def test_half_of_the_samples_are_pixels(rng: np.random.Generator) -> None:
     assert np.abs(image[:2]).max() < 10 < image[2:].max() <= 255
 
 
+def test_indices_are_those_of_any_vocabulary(rng: np.random.Generator) -> None:
+    specs = [((None, 8), "float32"), ((None, 4), "uint8"), ((None, 4), "float16")]
+    for each, (_, dtype) in zip(random_inputs(specs, rng=rng, as_indices=True), specs, strict=True):
+        assert set(np.unique(each)) == {0, 1}
+        assert each.dtype.name == dtype
+
+
 def test_nudging_is_what_rounding_does(rng: np.random.Generator) -> None:
     images, numbers = np.full((3, 4), 100.0, "float32"), np.arange(3)
     moved, same = nudged([images, numbers], rng=rng)

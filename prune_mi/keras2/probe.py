@@ -1,5 +1,6 @@
 """What the old model answers to random inputs: a model made from it must answer the same."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,16 @@ def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
         raise ModelError(f"an input of the model has the type {wrong[0]}; expected numbers")
     failure = ""
     unknown = any(None in shape[1:] for shape, _ in specs)
-    for size in _SIZES if unknown else _SIZES[:1]:
+    sizes = _SIZES if unknown else _SIZES[:1]
+    for as_indices, size in itertools.product((False, True), sizes):
         rng = np.random.default_rng(seed)
-        arrays = random_inputs(specs, rng=rng, unknown_size=size)
+        arrays = random_inputs(specs, rng=rng, unknown_size=size, as_indices=as_indices)
         try:
             outputs, again, moved = (
                 _answers(model, each) for each in (arrays, arrays, nudged(arrays, rng=rng))
             )
         except (tf.errors.InvalidArgumentError, ValueError) as error:
-            failure = first_line(error)
+            failure = failure or first_line(error)
             continue
         named = {f"input_{index}": array for index, array in enumerate(arrays)}
         named |= {f"output_{index}": array for index, array in enumerate(outputs)}

@@ -1,5 +1,8 @@
 """Archives and HDF5 files that may be hostile: looked through before anything is taken out."""
 
+import lzma
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -7,10 +10,16 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import h5py
 
-from prune_mi.errors import ModelError
+from prune_mi.errors import ModelError, first_line
 
 _SMALL = 2**30  # files that unpack to less than this are not suspected of anything
 _MOST_EXPANSION = 50  # times that a larger one may grow: weights compress by little
+# What reading a damaged archive raises: RuntimeError where it is encrypted, the rest by the kind of
+# compression.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
 
 
 def is_archive(path: Path) -> bool:
@@ -23,14 +32,15 @@ def archive_texts(path: Path, names: Sequence[str]) -> tuple[dict[str, str], int
 
     Raises:
         ModelError: If the archive is damaged, lacks one of `names` or weights, names a place
-            outside itself, or unpacks to absurdly much.
+            outside itself, or unpacks to absurdly much; or if so does an HDF5 file in it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
             for name in entries:
                 _require_inside(name, path)
-            weights = any(name.startswith("model.weights.") for name in entries)
+            # In one HDF5 file, or in several that a table lists.
+            weights = "model.weights.h5" in entries or "model.weights.json" in entries
             missing = [name for name in names if name not in entries]
             if missing or not weights:
                 lacking = missing[0] if missing else "model.weights.h5"
@@ -41,8 +51,11 @@ def archive_texts(path: Path, names: Sequence[str]) -> tuple[dict[str, str], int
             total = sum(entry.file_size for entry in entries.values())
             _require_plausible(total, path)
             texts = {name: archive.read(name).decode("utf-8") for name in names}
-    except (zipfile.BadZipFile, UnicodeDecodeError, zlib.error, NotImplementedError) as error:
-        raise ModelError(f"{path} is a damaged .keras archive: {error}") from error
+            for name in entries:
+                if name.endswith(".h5"):
+                    _require_safe_weights(archive, name, path)
+    except _DAMAGE as error:
+        raise ModelError(f"{path} is a damaged .keras archive: {first_line(error)}") from error
     return texts, total
 
 
@@ -53,6 +66,7 @@ def h5_bytes(file: h5py.File, path: Path) -> int:
         ModelError: If it refers to other files, or its arrays are absurdly larger than it is.
     """
     total = 0
+    seen = set()  # an object may have any number of names, and those of a group multiply
 
     def visit(group: h5py.Group) -> None:
         nonlocal total
@@ -63,6 +77,10 @@ def h5_bytes(file: h5py.File, path: Path) -> int:
             if isinstance(link, h5py.SoftLink):
                 continue  # Keras writes none; whatever it points at is seen where it is
             item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
             if isinstance(item, h5py.Group):
                 visit(item)
             elif isinstance(item, h5py.Dataset):
@@ -86,6 +104,21 @@ def weights_name(path: Path) -> str:
     with h5py.File(path, "r") as file:
         older = "layer_names" in file.attrs or "layer_names0" in file.attrs
     return "older.h5" if older else "now.weights.h5"
+
+
+def _require_safe_weights(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    """Looks through an HDF5 file in an archive; its size is known to be plausible."""
+    with tempfile.TemporaryFile() as unpacked:
+        with archive.open(name) as packed:
+            shutil.copyfileobj(packed, unpacked)
+        try:
+            with h5py.File(unpacked, "r") as file:
+                h5_bytes(file, path)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"{path} is a damaged .keras archive: {name} in it is no HDF5 file that can be "
+                f"read ({first_line(error)})"
+            ) from error
 
 
 def _require_inside(name: str, path: Path) -> None:

@@ -49,4 +49,7 @@ def save_verified(model: keras.Model, path: Path, probe: Any) -> int:
 def h5_can_hold(model: keras.Model) -> bool:
     """Whether HDF5 files can hold a model: they know layers, but no calls of `keras.ops`."""
     operations = getattr(model, "operations", model.layers)
-    return all(isinstance(operation, keras.layers.Layer) for operation in operations)
+    return all(
+        h5_can_hold(each) if isinstance(each, keras.Model) else isinstance(each, keras.layers.Layer)
+        for each in operations
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from prune_mi.errors import ModelError
+from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
@@ -87,6 +87,11 @@ def load_model(
         require_sound_graph(file.config)
     except ModelError as error:
         raise ModelError(f"cannot open {path}: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"cannot open {path}: its architecture is damaged: it has something in it that is not "
+            f"of the kind which Keras writes there ({first_line(error)}); save the model again"
+        ) from error
     opened = _open(file, trust, verify=verify)
     if not opened.model.weights:
         raise ModelError(f"the model in {path} has no weights; expected a trained model")

@@ -91,7 +91,7 @@ def _read_file(path: Path, architecture: Path | None) -> ModelFile:
             if config is None:
                 return _with_architecture(path, architecture, num_bytes)
             trained = _json(file.attrs.get("training_config"), path)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path} is a damaged HDF5 model file: {first_line(error)}") from error
     return ModelFile(path, "h5", writer, config, trained, num_bytes)
 
@@ -105,7 +105,7 @@ def _read_archive(path: Path) -> ModelFile:
         "keras",
         str(metadata.get("keras_version", "unknown")),
         _architecture({key: v for key, v in config.items() if key != "compile_config"}, path),
-        config.get("compile_config"),
+        _compiled(config.get("compile_config"), path),
         num_bytes,
     )
 
@@ -118,7 +118,7 @@ def _read_saved_model(path: Path) -> ModelFile:
         "saved_model",
         str(metadata.get("keras_version", "2")),
         _architecture(metadata["model_config"], path),
-        metadata.get("training_config"),
+        _compiled(metadata.get("training_config"), path),
         sum(sizes),
     )
 
@@ -166,6 +166,15 @@ def _architecture(config: Any, path: Path) -> dict[str, Any]:
     )
 
 
+def _compiled(config: Any, path: Path) -> dict[str, Any] | None:
+    if config is None or isinstance(config, dict):
+        return config
+    raise ModelError(
+        f"{path} is damaged: what the model was compiled with is a {type(config).__name__}, not an "
+        "object; save the model again"
+    )
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
@@ -173,6 +182,6 @@ def _text(value: Any) -> str | None:
 
 
 def _require_suffix(path: Path, allowed: tuple[str, ...]) -> None:
-    """Keras goes by the suffix, so a file with another name is refused with the mending."""
-    if path.suffix.lower() not in allowed:
+    """Keras goes by the suffix, its case too: another name is refused with the mending."""
+    if path.suffix not in allowed:
         raise ModelError(f"{path} is a {allowed[0]} file by content; rename it to *{allowed[0]}")

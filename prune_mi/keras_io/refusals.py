@@ -17,6 +17,8 @@ _FUNCTIONS = (
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
 _KERAS_MODULES = frozenset({"keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"})
 _PLAIN_MODULES = frozenset({"builtins", "numpy"})
+# Layers whose whole work is a program that lies elsewhere or is in the file as code.
+_PROGRAMS = frozenset({"TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"})
 # TensorFlow's operations in forms that name them otherwise.
 _WRAPPERS = frozenset({"TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"})
 _TFMOT = {
@@ -38,8 +40,11 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
     """
     for entry in _objects(config):
         class_name = str(entry["class_name"])
+        _refuse_dotted(entry, class_name)
         if class_name in ("Lambda", "__lambda__"):
             _refuse_code(entry, trust)
+        elif class_name in _PROGRAMS:
+            _refuse_program(entry, trust)
         elif class_name in ("TFOpLambda", "SlicingOpLambda"):
             _refuse_operation(entry)
         elif class_name in _WRAPPERS:
@@ -52,6 +57,7 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
             _refuse_function(entry)
         else:
             _refuse_foreign(entry, class_name)
+        _refuse_other_files(entry, trust)
     for entry in _layers(config):
         _refuse_unknown_layer(entry)
 
@@ -76,8 +82,39 @@ def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
     )
 
 
+def _refuse_program(entry: Mapping[str, Any], trust: Trust) -> None:
+    if trust.allow_unsafe:
+        return
+    raise ModelError(
+        f"the layer {_name(entry)!r} is a {entry['class_name']}: a program of another library, "
+        "which would run on this machine. Where you trust the file's source pass --allow-unsafe"
+    )
+
+
+def _refuse_dotted(entry: Mapping[str, Any], class_name: str) -> None:
+    """Refuses `layers.Lambda` of `keras`, by which both Kerases find `Lambda` of `keras.layers`."""
+    if "." in class_name and not _is_foreign(entry.get("module")):
+        raise ModelError(
+            f"the layer or object {_name(entry)!r} is a {class_name!r}: Keras writes no class's "
+            "name with a dot; get the model from a source that you trust"
+        )
+
+
+def _refuse_other_files(entry: Mapping[str, Any], trust: Trust) -> None:
+    """Refuses a vocabulary that is the path of a file: any file on this machine would be read."""
+    config = entry["config"]
+    vocabulary = config.get("vocabulary") if isinstance(config, Mapping) else None
+    if isinstance(vocabulary, str) and not trust.allow_unsafe:
+        raise ModelError(
+            f"the layer {_name(entry)!r} takes its vocabulary from another file, {vocabulary!r}; "
+            "where you trust the model's source pass --allow-unsafe, or save the model with the "
+            "vocabulary in it"
+        )
+
+
 def _refuse_operation(entry: Mapping[str, Any]) -> None:
-    function = str(entry["config"].get("function", ""))
+    config = entry["config"]
+    function = str(config.get("function", "") if isinstance(config, Mapping) else "")
     if function.removeprefix("compat.v1.") not in OPERATIONS:
         raise ModelError(
             f"the layer {_name(entry)!r} calls TensorFlow's {function!r}, for which prune-mi has "
@@ -88,21 +125,30 @@ def _refuse_operation(entry: Mapping[str, Any]) -> None:
 def _refuse_foreign(entry: Mapping[str, Any], class_name: str) -> None:
     """Refuses what names a module that is not Keras's, unless the user knows the class."""
     module = entry.get("module")
-    if not isinstance(module, str) or module.partition(".")[0] in _KERAS_MODULES | _PLAIN_MODULES:
-        return
-    if module in TENSORFLOW_INITIALIZERS:
+    if not _is_foreign(module) or module in TENSORFLOW_INITIALIZERS:
         return
     if find_custom(entry.get("registered_name"), class_name) is None:
         raise ModelError(_needs_code(entry, class_name))
 
 
 def _refuse_function(entry: Mapping[str, Any]) -> None:
-    """Refuses functions that are none of those which layers take, such as activations."""
+    """Refuses functions that are none of those which layers take, such as activations.
+
+    Keras 2 takes a function from whatever module the file names, so the name alone says nothing.
+    """
     name = str(entry["config"])
-    if any(hasattr(module, name) for module in _FUNCTIONS):
+    foreign = _is_foreign(entry.get("module"))
+    if not foreign and any(hasattr(module, name) for module in _FUNCTIONS):
         return
-    if find_custom(entry.get("registered_name"), name) is None:
-        raise ModelError(_needs_code(entry, name))
+    if find_custom(name) is None:
+        raise ModelError(_needs_code(entry, f"{entry['module']}.{name}" if foreign else name))
+
+
+def _is_foreign(module: Any) -> bool:
+    """Whether a module that an object is said to be from is none of Keras's."""
+    if not isinstance(module, str):
+        return False
+    return module.partition(".")[0] not in _KERAS_MODULES | _PLAIN_MODULES
 
 
 def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:

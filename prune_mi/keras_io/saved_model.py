@@ -37,7 +37,7 @@ def read_saved_model(folder: Path) -> dict[str, Any]:
         )
     try:
         metadata = _root_metadata(path.read_bytes())
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}; save the model again") from error
     model = metadata.get("model_config")
     config = model.get("config") if isinstance(model, dict) else None

@@ -41,6 +41,11 @@ def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:
     reads: dict[_Call, list[_Call]] = {}
     for name, entry in by_name.items():
         calls = entry.get("inbound_nodes") or []
+        if not isinstance(calls, list):
+            raise ModelError(
+                f"the model's graph is broken: the calls of {name!r} are a "
+                f"{type(calls).__name__}, not a list; save the model again"
+            )
         if not calls:
             reads[name, 0] = []
         for index, call in enumerate(calls):
@@ -141,7 +146,12 @@ def _looks_like_one(value: Any) -> bool:
 
 
 def _one(reference: Any, names: Mapping[str, Any], reader: str) -> _Call:
-    name, index = str(reference[0]), int(reference[1])
+    name, index = str(reference[0]), reference[1]
+    if not isinstance(index, int):
+        raise ModelError(
+            f"the model's graph is broken: {reader!r} reads from call {index!r} of {name!r}, and "
+            "expected is its number; save the model again"
+        )
     if name not in names:
         raise ModelError(
             f"the model's graph is broken: {reader!r} reads from {name!r}, which is not one of its "

@@ -45,7 +45,11 @@ def apply_trust(trust: Trust) -> None:
         keras.config.enable_unsafe_deserialization()
 
 
-def find_custom(*names: str | None) -> Any:
-    """The first of the user's classes with one of these names, registered or not; or None."""
+def find_custom(*names: Any) -> Any:
+    """The first of the user's classes with one of these names, registered or not; or None.
+
+    Args:
+        names: Strings, or whatever else stands in a file in their place.
+    """
     known = keras.saving.get_custom_objects()
-    return next((known[name] for name in names if name in known), None)
+    return next((known[name] for name in names if isinstance(name, str) and name in known), None)

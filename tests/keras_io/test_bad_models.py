@@ -132,6 +132,35 @@ def test_a_module_that_the_file_names_is_not_imported(tmp_path: Path) -> None:
         load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
 
 
+@pytest.mark.parametrize("config", ["x", None, [1]])
+def test_an_operation_whose_configuration_is_none(tmp_path: Path, config: Any) -> None:
+    layer = {**_layer("TFOpLambda", "tf.evil"), "config": config}
+    with pytest.raises(ModelError, match=r"'tf\.evil' calls TensorFlow's ''"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("registered_name", [[], {}, 3])
+def test_a_registered_name_that_is_no_name(tmp_path: Path, registered_name: Any) -> None:
+    layer = {**_layer("Mine", "odd"), "module": "mine", "registered_name": registered_name}
+    with pytest.raises(ModelError, match=r"'odd' is a 'Mine'.*--custom-objects"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, RecursionError, TypeError])
+def test_an_architecture_with_things_in_the_wrong_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    from prune_mi.keras_io import load
+
+    def stumble(config: Any) -> None:
+        raise error("over something")
+
+    monkeypatch.setattr(load, "require_sound_graph", stumble)
+    path = _keras2_h5(tmp_path / "m.h5", _input(), _layer("Dense", "out", units=3))
+    with pytest.raises(ModelError, match=r"cannot open .*m\.h5: its architecture is damaged"):
+        load_model(path)
+
+
 @pytest.mark.parametrize("class_name", ["TensorFlowOpLayer", "InstanceMethod"])
 def test_other_wrappers_of_tensorflow(tmp_path: Path, class_name: str) -> None:
     layer = {
@@ -146,7 +175,36 @@ def test_other_wrappers_of_tensorflow(tmp_path: Path, class_name: str) -> None:
 def test_functions_that_no_layer_takes(tmp_path: Path, module: str) -> None:
     function = {"class_name": "function", "config": "system", "module": module}
     layer = _layer("Dense", "d", units=3, activation=function)
-    with pytest.raises(ModelError, match=r"'system', which is not one of .*--custom-objects"):
+    with pytest.raises(ModelError, match=r"system', which is not one of .*--custom-objects"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("registered_name", ["relu", None])
+def test_a_known_function_of_another_module(tmp_path: Path, registered_name: Any) -> None:
+    function = {"class_name": "function", "config": "relu", "module": "pmi_evil"}
+    function |= {"registered_name": registered_name}
+    layer = _layer("Dense", "d", units=3, activation=function)
+    with pytest.raises(ModelError, match=r"is a 'pmi_evil\.relu', which is not one of Keras 3's"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("module", ["keras", "tf_keras", None])
+def test_a_class_with_a_dot(tmp_path: Path, module: str | None) -> None:
+    layer = {**_layer("layers.Lambda", "odd"), "module": module}
+    with pytest.raises(ModelError, match=r"'odd' is a 'layers\.Lambda': Keras writes no class's"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+@pytest.mark.parametrize("class_name", ["IntegerLookup", "StringLookup", "TextVectorization"])
+def test_a_vocabulary_in_another_file(tmp_path: Path, class_name: str) -> None:
+    layer = _layer(class_name, "words", vocabulary="/etc/passwd")
+    with pytest.raises(ModelError, match=r"'words' takes its vocabulary from .*'/etc/passwd'"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
+
+
+def test_a_program_in_another_folder(tmp_path: Path) -> None:
+    layer = _layer("TFSMLayer", "program", filepath="/tmp/program")
+    with pytest.raises(ModelError, match=r"'program' is a TFSMLayer: a program of .*allow-unsafe"):
         load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
 
 

@@ -1,8 +1,10 @@
 """What is found out about a file before Keras sees it, and what is refused there."""
 
+import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,27 @@ def _h5(path: Path, **attributes: Any) -> Path:
     return path
 
 
-def _archive(path: Path, **more: str) -> Path:
+def _archive(path: Path, compression: int = zipfile.ZIP_STORED, **more: str | bytes) -> Path:
     texts = {
         "config.json": json.dumps({**CONFIG, "compile_config": {"loss": "mse"}}),
         "metadata.json": json.dumps({"keras_version": "3.8.0"}),
-        "model.weights.h5": "weights",
+        "model.weights.h5": _weights(lambda file: None),
         **more,
     }
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for name, text in texts.items():
             if text:
                 archive.writestr(name, text)
     return path
+
+
+def _weights(fill: Callable[[h5py.File], object]) -> bytes:
+    """An HDF5 file in memory."""
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        file.create_dataset("kernel", data=np.zeros((3, 4)))
+        fill(file)
+    return memory.getvalue()
 
 
 def test_an_h5_says_who_wrote_it_and_what_it_was_compiled_with(tmp_path: Path) -> None:
@@ -125,8 +136,11 @@ def test_a_description_that_is_not_json(tmp_path: Path) -> None:
 
 
 def test_h5_content_under_another_name_is_told_to_be_renamed(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"rename it to \*\.h5"):
-        read_model_file(_h5(tmp_path / "m.bin", model_config=CONFIG))
+    for name in ("m.bin", "m.H5"):  # Keras tells capitals from small letters
+        with pytest.raises(ModelError, match=r"rename it to \*\.h5"):
+            read_model_file(_h5(tmp_path / name, model_config=CONFIG))
+    with pytest.raises(ModelError, match=r"rename it to \*\.keras"):
+        read_model_file(_archive(tmp_path / "m.KERAS"))
 
 
 def test_an_h5_that_reads_another_file(tmp_path: Path) -> None:
@@ -150,6 +164,74 @@ def test_an_h5_of_terabytes_that_are_not_there(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file.create_dataset("huge", (10**6, 10**6), "float32", chunks=(1000, 1000))
     with pytest.raises(ModelError, match=r"not safe to open: .* says that it unpacks to 4,000"):
+        read_model_file(path)
+
+
+def test_an_h5_whose_groups_have_names_without_number(tmp_path: Path) -> None:
+    path = _h5(tmp_path / "m.h5", model_config=CONFIG)
+    with h5py.File(path, "a") as file:
+        group = file["model_weights"]
+        for depth in range(60):  # 2^60 ways lead to the array
+            outer = file.create_group(f"group{depth}")
+            outer["a"] = outer["b"] = group
+            group = outer
+    assert read_model_file(path).num_bytes == 3 * 4 * 8
+
+
+def test_an_archive_whose_weights_are_terabytes_that_are_not_there(tmp_path: Path) -> None:
+    def fill(file: h5py.File) -> None:
+        file.create_dataset("huge", (10**6, 10**6), "float32", chunks=(1000, 1000))
+
+    path = _archive(tmp_path / "m.keras", **{"model.weights.h5": _weights(fill)})
+    with pytest.raises(ModelError, match=r"not safe to open: .* says that it unpacks to 4,000"):
+        read_model_file(path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_whose_weights_lie_in_another_file(tmp_path: Path, compression: int) -> None:
+    def fill(file: h5py.File) -> None:
+        file["elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
+
+    weights = {"model.weights.h5": _weights(fill)}
+    path = _archive(tmp_path / "m.keras", compression, **weights)
+    with pytest.raises(ModelError, match=r"not safe to open: .*elsewhere in it lies in another"):
+        read_model_file(path)
+
+
+def test_an_archive_whose_weights_are_damaged(tmp_path: Path) -> None:
+    path = _archive(tmp_path / "m.keras", **{"model.weights.h5": "weights"})
+    with pytest.raises(ModelError, match=r"damaged .keras archive: model\.weights\.h5 in it is no"):
+        read_model_file(path)
+
+
+def test_an_encrypted_archive(tmp_path: Path) -> None:
+    path = _archive(tmp_path / "m.keras")
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        for start in range(len(data)):
+            if data[start : start + 4] == signature:
+                data[start + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"m\.keras is a damaged .keras archive: .*encrypted"):
+        read_model_file(path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_an_archive_with_a_member_that_does_not_unpack(tmp_path: Path, compression: int) -> None:
+    path = _archive(tmp_path / "m.keras", compression)
+    data = bytearray(path.read_bytes())
+    start = data.find(b"config.json") + len("config.json") + 20
+    data[start : start + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"m\.keras is a damaged .keras archive"):
+        read_model_file(path)
+
+
+@pytest.mark.parametrize("compiled", ["adam", [1], 3])
+def test_an_archive_compiled_with_nonsense(tmp_path: Path, compiled: Any) -> None:
+    text = json.dumps({**CONFIG, "compile_config": compiled})
+    path = _archive(tmp_path / "m.keras", **{"config.json": text})
+    with pytest.raises(ModelError, match=r"damaged: what the model was compiled with is a"):
         read_model_file(path)
 
 
@@ -234,6 +316,29 @@ def test_a_saved_model_of_a_subclass(tmp_path: Path, config: Any) -> None:
 def test_a_saved_model_whose_metadata_is_damaged(tmp_path: Path, metadata: bytes) -> None:
     with pytest.raises(ModelError, match=r"keras_metadata\.pb is damaged"):
         read_model_file(_saved_model(tmp_path, metadata))
+
+
+def test_a_saved_model_whose_metadata_is_nested_without_end(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"graph")
+    deep = b"[" * 200_000
+
+    def field(number: int, content: bytes) -> bytes:
+        length, left = b"", len(content)
+        while left >= 128:
+            length += bytes([left & 127 | 128])
+            left >>= 7
+        return bytes([number << 3 | 2]) + length + bytes([left]) + content
+
+    data = field(1, field(3, b"root") + field(5, deep))
+    (tmp_path / "keras_metadata.pb").write_bytes(data)
+    with pytest.raises(ModelError, match=r"keras_metadata\.pb is damaged"):
+        read_model_file(tmp_path)
+
+
+def test_a_saved_model_compiled_with_nonsense(tmp_path: Path) -> None:
+    path = _saved_model(tmp_path, _metadata(model_config=CONFIG, training_config=[1]))
+    with pytest.raises(ModelError, match=r"damaged: what the model was compiled with is a list"):
+        read_model_file(path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")

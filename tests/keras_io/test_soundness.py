@@ -84,6 +84,19 @@ def test_a_layer_that_is_not_there() -> None:
         require_sound_graph(_model(_layer("in"), broken, outputs=[["a", 0, 0]]))
 
 
+def test_calls_that_are_no_list() -> None:
+    broken = {**_layer("a"), "inbound_nodes": 5}
+    with pytest.raises(ModelError, match="the calls of 'a' are a int, not a list"):
+        require_sound_graph(_model(_layer("in"), broken, outputs=[["a", 0, 0]]))
+
+
+@pytest.mark.parametrize("call", [None, "q", 0.5, [0]])
+def test_a_call_that_is_no_number(call: Any) -> None:
+    broken = _layer("a", {"args": [_tensor("in", call)], "kwargs": {}})
+    with pytest.raises(ModelError, match=r"'a' reads from call .* and expected is its number"):
+        require_sound_graph(_model(_layer("in"), broken, outputs=[["a", 0, 0]]))
+
+
 def test_a_call_that_is_not_there() -> None:
     broken = _layer("a", [["in", 0, 0, {}]])
     with pytest.raises(ModelError, match="something reads call 3 of 'a'"):

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prune_mi.errors import ModelError
+from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.trust import Trust
 from prune_mi.keras_io.upgrade.description import OldModel, read_description
 from prune_mi.keras_io.weight_size import most_values
 
 _SEED = 0
+_MOST_S = 1800  # the largest models take a minute; nobody waits for a process that hangs
 # These decide which Keras a process gets, and must not reach this one.
 _SCRUBBED = frozenset({"TF_USE_LEGACY_KERAS", "KERAS_BACKEND"})
 
@@ -24,22 +25,30 @@ def describe_with_keras2(file: ModelFile, trust: Trust) -> OldModel:
     """What Keras 2 says of a model, and what the model answers to random inputs.
 
     Raises:
-        ModelError: If Keras 2 cannot open it either, or the process was killed.
+        ModelError: If Keras 2 cannot open it either, or the process was killed or never ends.
     """
     with tempfile.TemporaryDirectory(prefix="prune-mi-") as name:
         folder = Path(name)
         write_request(file, trust, folder)
         # -P: a file in the current folder must not pass for a library.
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "prune_mi.keras2", str(folder)],
-            env=_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "prune_mi.keras2", str(folder)],
+                env=_environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_MOST_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(
+                f"cannot open {file.path} with Keras 2: its process had no answer after "
+                f"{_MOST_S / 60:.0f} minutes and was ended. If the machine is not just busy, the "
+                "file is damaged or the model too large; save the model with Keras 3"
+            ) from error
         if done.returncode == 0:
             return read_description(folder)
         raise ModelError(f"cannot open {file.path} with Keras 2: {_reason(folder, done)}")
@@ -72,8 +81,8 @@ def _reason(folder: Path, done: "subprocess.CompletedProcess[str]") -> str:
         answer: dict[str, Any] = json.loads((folder / "error.json").read_text(encoding="utf-8"))
         return str(answer["message"])
     except (OSError, ValueError, KeyError):
-        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return (
-            f"its process ended with code {done.returncode} ({lines[-1][:300]}); most likely it "
-            "wants for memory, or tf-keras is not installed"
+            f"its process ended with code {done.returncode} ({first_line(OSError(last))}); most "
+            "likely it wants for memory, or tf-keras is not installed"
         )

@@ -54,7 +54,9 @@ def rebuild(old: OldModel) -> keras.Model:
             pack(old.graph.inputs, iter(inputs)), outputs, name=clean_name(old.graph.name)
         )
     except (ValueError, TypeError) as error:
-        raise ModelError(f"Keras {keras.__version__} cannot build the model: {error}") from error
+        raise ModelError(
+            f"Keras {keras.__version__} cannot build the model: {first_line(error)}"
+        ) from error
     builder.assign_weights()
     return model
 

@@ -10,6 +10,7 @@ import pytest
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.upgrade import process
 from prune_mi.keras_io.upgrade.process import describe_with_keras2
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,18 @@ def test_a_process_that_dies_is_told_from_one_that_refuses(
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(ModelError, match=r"ended with code -9 \(Killed by the system\)"):
+        describe_with_keras2(_file(tmp_path / "m.h5"), Trust())
+
+
+def test_a_process_that_does_not_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(process, "_MOST_S", 0.2)
+    with pytest.raises(ModelError, match=r"no answer after 0 minutes and was ended"):
         describe_with_keras2(_file(tmp_path / "m.h5"), Trust())
 
 
