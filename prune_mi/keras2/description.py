@@ -109,8 +109,14 @@ class _Describer:
         own = type(layer).__module__.partition(".")[0] == "tf_keras"
         entry["registered_name"] = None if own else tf_keras.saving.get_registered_name(type(layer))
         entry["config"] = _plain(layer.get_config())
+        if own and "vocabulary" in entry["config"] and entry["config"]["vocabulary"] is None:
+            # One that was learned lies in a table beside the weights.
+            words = layer.get_vocabulary(include_special_tokens=False)
+            entry["config"]["vocabulary"] = _plain(words)
         entry["weights"] = []
         for weight in layer.weights:
+            if not hasattr(weight, "numpy"):
+                continue  # what saves that table
             key = f"{number}_{len(entry['weights'])}"
             self.arrays[key] = _storable(weight.numpy())
             entry["weights"].append(key)

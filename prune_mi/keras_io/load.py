@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.agreement import means_the_same
 from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
@@ -73,7 +74,8 @@ def load_model(
         architecture: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether code in the file, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
-        verify: Whether to ask Keras 2 about every file that it wrote, also where Keras 3 opens it.
+        verify: Whether to ask Keras 2 about every file that it wrote, also where Keras 3 opens it
+            and the two are known to mean the same by all that is in it.
 
     Raises:
         ModelError: If the file cannot be used; the message says why, and how to mend it.
@@ -125,7 +127,8 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
         except ModelError:
             if not file.from_keras2:
                 raise
-    if plain is not None and not (verify and file.from_keras2):
+    known = not file.from_keras2 or (not verify and means_the_same(file.config))
+    if plain is not None and known:
         return _Opened(plain, rebuilt=False)
     old = describe_with_keras2(file, trust)
     if not old.repeatable:

@@ -12,7 +12,9 @@ from zoo import ZOO
 
 from prune_mi.errors import ModelError
 from prune_mi.keras_io import load
+from prune_mi.keras_io.agreement import ACTIVATIONS, LAYERS
 from prune_mi.keras_io.answers import input_structure, outputs_of
+from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.keras_io.upgrade.description import pack
@@ -22,13 +24,23 @@ pytestmark = pytest.mark.slow
 Open = Callable[..., LoadedModel]
 REBUILT = (
     *("mobile", "nested", "backbone", "backbone_folder", "ends", "many_layers", "arithmetic"),
-    *("half", "custom", "flat_apart", "mobile_apart", "digits"),
+    *(
+        "half",
+        "custom",
+        "flat_apart",
+        "mobile_apart",
+        "digits",
+        "backbone_old",
+        "hard",
+        "hard_flat",
+    ),
+    *("states", "masked", "floats_as_indices", "lookup"),
 )
 
 
 def _require_equal(model: keras.Model, file: Any, tolerance: float = 1e-5) -> None:
     inputs, expected = file.answer
-    asked = pack(input_structure(model), iter(each.astype("float32") for each in inputs))
+    asked = pack(input_structure(model), iter(inputs))
     received = outputs_of(model, asked)
     assert relative_difference(received, expected) < tolerance
 
@@ -55,6 +67,39 @@ def test_a_flat_h5_of_keras_2_is_opened_without_keras_2(
     assert (loaded.difference, loaded.notes) == (None, ())
     assert loaded.written_by.startswith("2.")
     _require_equal(loaded.model, old_files["flat"])
+
+
+@pytest.mark.filterwarnings("ignore:Argument `alpha` is deprecated")
+def test_so_is_one_of_all_layers_by_which_both_mean_the_same(
+    old_files: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(load, "describe_with_keras2")
+    loaded = load_model(old_files["agreeing"].path)
+    assert loaded.as_it_is
+    _require_equal(loaded.model, old_files["agreeing"])
+    classes = {type(layer).__name__ for layer in loaded.model.layers}
+    assert classes == LAYERS
+    settings = [layer.get_config() for layer in loaded.model.layers]
+    found = {each["activation"] for each in settings if "activation" in each}
+    assert found == ACTIVATIONS - {"swish"}  # which Keras 3 calls silu
+
+
+def test_it_is_compared_where_that_is_not_known(open_old: Open, old_files: dict[str, Any]) -> None:
+    loaded = open_old("unlisted")
+    assert loaded.as_it_is
+    assert loaded.difference is not None and loaded.difference < 1e-5
+    _require_equal(loaded.model, old_files["unlisted"])
+
+
+def test_hard_sigmoid_is_split_off(open_old: Open) -> None:
+    loaded = open_old("hard_flat")
+    assert "opens the file by itself, but with outputs that differ" in loaded.notes[0]
+    model = open_old("hard").model
+    assert isinstance(model.get_layer("bare"), keras.layers.ReLU)
+    assert model.get_layer("fused").activation is keras.activations.linear
+    assert isinstance(model.get_layer("shared_hard_sigmoid"), keras.layers.ReLU)
+    graph = trace_model(model)
+    assert len([node for node in graph.nodes if node.layer == "shared_hard_sigmoid"]) == 2
 
 
 @pytest.mark.parametrize("name", ["flat", "chain"])
@@ -148,6 +193,7 @@ def test_operations_become_layers_where_there_are_such(open_old: Open) -> None:
         ("unknown_operation", r"calls TensorFlow's 'math\.bessel_i0'"),
         ("unknown_layer", r"'local' is a 'LocallyConnected2D'.*--custom-objects"),
         ("random", "other outputs each time it is asked"),
+        ("hard_inside", r"'steps' \(ConvLSTM2D\) has recurrent_activation='hard_sigmoid'.*inside"),
     ],
 )
 def test_refused_for_the_stated_reason(open_old: Open, name: str, reason: str) -> None:
@@ -199,6 +245,20 @@ def test_weights_of_keras_3_beside_their_architecture(tmp_path: Path, suffix: st
     assert not loaded.as_it_is
     images = np.ones((1, 8, 8, 2))
     assert relative_difference(outputs_of(loaded.model, images), outputs_of(model, images)) == 0
+
+
+def test_what_it_was_compiled_with_comes_along(open_old: Open) -> None:
+    loaded = open_old("flat")
+    assert loaded.compile_config is not None
+    assert loaded.compile_config.loss == "mse"
+    assert compile_like(loaded.model, loaded.compile_config) is None
+    assert loaded.model.loss == "mse"
+
+
+def test_weights_alone_need_their_architecture(old_files: dict[str, Any]) -> None:
+    for name in ("flat_apart", "mobile_apart"):
+        with pytest.raises(ModelError, match=r"holds weights alone.*--architecture model\.json"):
+            load_model(old_files[name].path)
 
 
 def test_no_temporary_folders_are_left(

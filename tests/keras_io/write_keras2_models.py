@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
 def draw_weights(model: Any) -> None:
     """Random weights of a size at which outputs stay of the size of 1; variances are positive."""
     for weight in model.weights:
-        if not weight.dtype.is_floating:
+        if not hasattr(weight, "numpy") or not weight.dtype.is_floating:
             continue
         fan = max(1, int(np.prod(weight.shape[:-1])))
         values = RNG.standard_normal(weight.shape) / np.sqrt(fan)
@@ -50,8 +50,15 @@ def draw_weights(model: Any) -> None:
 
 def answer(model: Any, path: Path) -> None:
     """Asks the model about one random input."""
-    inputs = [RNG.uniform(-1, 1, (3, *tensor.shape[1:])) for tensor in model.inputs]
-    outputs = tf.nest.flatten(model([tf.constant(x, "float32") for x in inputs], training=False))
+    inputs = [
+        (
+            RNG.integers(0, 5, (3, *tensor.shape[1:]))
+            if tensor.dtype.is_integer
+            else RNG.uniform(-1, 1, (3, *tensor.shape[1:]))
+        ).astype(tensor.dtype.as_numpy_dtype)
+        for tensor in model.inputs
+    ]
+    outputs = tf.nest.flatten(model([tf.constant(x) for x in inputs], training=False))
     named = {f"input_{index}": array for index, array in enumerate(inputs)}
     named |= {f"output_{index}": np.asarray(array) for index, array in enumerate(outputs)}
     np.savez(path, **named)
@@ -255,6 +262,116 @@ def half() -> Any:
         tf_keras.mixed_precision.set_global_policy("float32")
 
 
+def agreeing() -> Any:
+    """Every layer and activation that `prune_mi.keras_io.agreement` has, one or more an output."""
+    image, line, cube = layers.Input((8, 8, 4)), layers.Input((9, 4)), layers.Input((6, 6, 6, 2))
+    x = layers.Conv2D(4, 3, padding="same", name="conv")(image)
+    names = (
+        *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish"),
+        *("sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "exponential"),
+    )
+    outputs = [layers.Activation(name)(x) for name in names]
+    outputs += [layers.Conv2D(3, 2, activation=name)(image) for name in names]
+    outputs += [
+        layers.Conv1D(3, 3, 2, "causal")(line), layers.Conv1D(3, 3, dilation_rate=2)(line),
+        layers.Conv2D(4, 3, 2, "same", groups=2)(x), layers.Conv2D(4, 3, dilation_rate=2)(x),
+        layers.Conv3D(3, 3, 2, "same")(cube), layers.Dense(3)(x), layers.Dense(3)(line),
+        layers.BatchNormalization(epsilon=0.1)(x), layers.BatchNormalization(scale=False)(x),
+        layers.BatchNormalization(axis=1, center=False)(x), layers.LayerNormalization()(x),
+        layers.ReLU()(x), layers.ReLU(0.6, 0.1, 0.2)(x), layers.LeakyReLU(0.2)(x),
+        layers.ELU(0.5)(x), layers.PReLU()(x), layers.PReLU(shared_axes=[1, 2])(x),
+        layers.Softmax()(x), layers.Softmax(axis=1)(x), layers.Rescaling(0.5, 1.0)(x),
+        layers.Rescaling([0.1, 0.2, 0.3, 0.4], 1.0)(x), layers.Dropout(0.5)(x),
+        layers.GaussianNoise(0.5)(x), layers.Add()([x, image]), layers.Subtract()([x, image]),
+        layers.Multiply()([x, image]), layers.Average()([x, image]), layers.Maximum()([x, image]),
+        layers.Minimum()([x, image]), layers.Concatenate()([x, image]),
+        layers.Concatenate(axis=1)([x, image]), layers.Multiply()([x, layers.Reshape((1, 1, 4))(
+            layers.GlobalAveragePooling2D()(x))]),
+        layers.Flatten()(x), layers.Reshape((-1, 2))(x), layers.Permute((3, 1, 2))(x),
+        layers.RepeatVector(3)(layers.Flatten()(line)),
+    ]  # fmt: skip
+    for axes, each in enumerate((line, x, cube), start=1):
+        for kind in ("Max", "Average"):
+            pool = getattr(layers, f"{kind}Pooling{axes}D")
+            outputs += [pool(2)(each), pool(3, 2, "same")(each)]
+            pool = getattr(layers, f"Global{kind}Pooling{axes}D")
+            outputs += [pool()(each), pool(keepdims=True)(each)]
+        outputs.append(getattr(layers, f"ZeroPadding{axes}D")(2)(each))
+        outputs.append(getattr(layers, f"Cropping{axes}D")(1)(each))
+    return tf_keras.Model([image, line, cube], outputs)
+
+
+def hard() -> Any:
+    """`hard_sigmoid` alone, behind convolutions, one of which is called twice, and wrapped."""
+    inputs = layers.Input(IMAGE)
+    x = layers.Conv2D(4, 3, padding="same", activation="hard_sigmoid", name="fused")(inputs)
+    shared = layers.Conv2D(4, 3, padding="same", activation="hard_sigmoid", name="shared")
+    x = layers.Rescaling(6.0, -3.0)(shared(shared(x)))
+    x = layers.Activation("hard_sigmoid", name="bare")(layers.BatchNormalization()(x))
+    x = layers.Rescaling(6.0, -3.0)(layers.Reshape((64, 4))(x))
+    x = layers.TimeDistributed(layers.Dense(4, activation="hard_sigmoid"), name="wrapped")(x)
+    return tf_keras.Model(inputs, [x, layers.Dense(3, "hard_sigmoid", name="end")(x * 4.0)])
+
+
+def hard_flat() -> Any:
+    """The same in a file that Keras 3 opens without a complaint."""
+    inputs = layers.Input(IMAGE)
+    x = layers.Activation("hard_sigmoid", name="bare")(layers.Conv2D(4, 3)(inputs))
+    return tf_keras.Model(inputs, head(layers.Conv2D(4, 3, activation="hard_sigmoid")(x)))
+
+
+def hard_inside() -> Any:
+    """And where a recurrent layer applies it at every step: Keras 2's ConvLSTM2D does by itself."""
+    inputs = layers.Input((3, 8, 8, 2))
+    return tf_keras.Model(inputs, head(layers.ConvLSTM2D(4, 3, name="steps")(inputs)))
+
+
+def unlisted() -> Any:
+    """A layer that Keras 3 opens, and of which it is not known that it does the same."""
+    inputs = layers.Input(IMAGE)
+    x = layers.UpSampling2D(2, interpolation="bicubic")(layers.Conv2D(4, 3)(inputs))
+    return tf_keras.Model(inputs, head(x))
+
+
+def states() -> Any:
+    """Recurrent layers that start from states which others ended in."""
+    inputs = layers.Input((6, 5))
+    x, *both = layers.LSTM(4, return_sequences=True, return_state=True)(inputs)
+    y, one = layers.GRU(4, return_sequences=True, return_state=True)(x)
+    outputs = [
+        layers.LSTM(4)(y, initial_state=both),
+        layers.GRU(4)(x, initial_state=one),
+        layers.Bidirectional(layers.LSTM(4))(y, initial_state=[*both, *both]),
+        layers.Bidirectional(layers.GRU(4))(y),
+    ]
+    return tf_keras.Model(inputs, outputs)
+
+
+def masked() -> Any:
+    """Words of which some are none."""
+    inputs = layers.Input((6,), dtype="int32")
+    x = layers.Embedding(7, 5, mask_zero=True)(inputs)
+    x = layers.LSTM(4, return_sequences=True)(layers.Dropout(0.1)(x))
+    return tf_keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling1D()(x)))
+
+
+def floats_as_indices() -> Any:
+    """An Embedding behind an input whose type was not said, which makes it one of floats."""
+    inputs = layers.Input((7,))
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(10, 4)(inputs))
+    return tf_keras.Model(inputs, layers.Dense(3)(x))
+
+
+def lookup() -> Any:
+    """Vocabularies, one given and one learned."""
+    inputs = layers.Input((4,), dtype="int64")
+    learned = layers.IntegerLookup(output_mode="multi_hot")
+    learned.adapt(np.array([[3], [3], [2], [1]]))
+    given = layers.IntegerLookup(vocabulary=[3, 1, 4])
+    x = layers.Flatten()(layers.Embedding(5, 3)(given(inputs)))
+    return tf_keras.Model(inputs, layers.Dense(3)(layers.Concatenate()([x, learned(inputs)])))
+
+
 def with_code() -> Any:
     """A Lambda layer."""
     inputs = layers.Input(IMAGE)
@@ -335,6 +452,16 @@ MODELS: dict[str, tuple[Callable[[], Any], Callable[[Any, Path], None]]] = {
     "many_layers": (many_layers, write_as(".h5")),
     "arithmetic": (arithmetic, write_as(".h5")),
     "half": (half, write_as(".h5")),
+    "backbone_old": (backbone, write_as(".h5")),
+    "agreeing": (agreeing, write_as(".h5")),
+    "hard": (hard, write_as(".keras")),
+    "hard_flat": (hard_flat, write_as(".h5")),
+    "hard_inside": (hard_inside, write_as(".h5")),
+    "unlisted": (unlisted, write_as(".h5")),
+    "states": (states, write_as(".keras")),
+    "masked": (masked, write_as(".h5")),
+    "floats_as_indices": (floats_as_indices, write_as(".keras")),
+    "lookup": (lookup, write_as(".keras")),
     "with_code": (with_code, write_as(".h5")),
     "unknown_operation": (unknown_operation, write_as(".h5")),
     "unknown_layer": (unknown_layer, write_as(".h5")),

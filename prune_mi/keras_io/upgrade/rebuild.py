@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.upgrade.activations import hard_sigmoid, without_hard_sigmoid
 from prune_mi.keras_io.upgrade.description import (
     CallEntry,
     GraphEntry,
@@ -27,6 +28,9 @@ from prune_mi.keras_io.upgrade.operations import apply_operation
 from prune_mi.keras_io.upgrade.rewriting import clean_name
 
 _OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda"})
+_RECURRENT = frozenset(
+    {"RNN", "SimpleRNN", "LSTM", "GRU", "Bidirectional", *(f"ConvLSTM{n}D" for n in (1, 2, 3))}
+)
 
 
 def rebuild(old: OldModel) -> keras.Model:
@@ -66,6 +70,7 @@ class _Builder:
         self._old = old
         self._names = names
         self._layers: dict[int, Any] = {}
+        self._activations: dict[int, tuple[Any, ...]] = {}
         self._taken = set(names.values())
         self._operations: set[int] = set()
 
@@ -97,12 +102,17 @@ class _Builder:
         if entry.class_name in _OPERATIONS:
             name = self._operation_name(call.layer)
             return apply_operation(str(entry.config["function"]), name, args, kwargs)
+        if entry.registered_name is None and entry.class_name in _RECURRENT:
+            args, kwargs = _with_states_apart(args, kwargs)
         layer = self._layer(call.layer, trainable=trainable)
         # What the call itself says goes before what was said to the model around it.
         if training is not None and "training" not in kwargs and takes(layer, "training"):
             kwargs["training"] = training
         try:
-            return layer(*args, **kwargs)
+            result = layer(*args, **kwargs)
+            for activation in self._activations[call.layer]:
+                result = activation(result)
+            return result
         except Exception as error:  # a layer's own class raises whatever it likes
             raise ModelError(
                 f"Keras {keras.__version__} cannot call the layer {entry.name!r} "
@@ -143,9 +153,19 @@ class _Builder:
 
     def _layer(self, number: int, *, trainable: bool) -> Any:
         if number not in self._layers:
-            entry = self._old.layers[number]
+            entry, name = self._old.layers[number], self._names[number]
+            split = without_hard_sigmoid(entry)
+            self._activations[number] = ()
+            if split is not None:
+                last = name
+                if entry.class_name == "Activation":  # alone, it leaves its name to what it becomes
+                    name = self._fresh(f"{name}_linear")
+                else:
+                    last = self._fresh(f"{name}_hard_sigmoid")
+                scaled = self._fresh(f"{last}_scaled")
+                self._activations[number] = hard_sigmoid(last, scaled, entry.dtype)
             self._layers[number] = make_layer(
-                entry, name=self._names[number], trainable=trainable and entry.trainable
+                split or entry, name=name, trainable=trainable and entry.trainable
             )
         return self._layers[number]
 
@@ -162,6 +182,16 @@ class _Builder:
         found = next(each for each in choices if each not in self._taken)
         self._taken.add(found)
         return found
+
+
+def _with_states_apart(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a recurrent layer's call; Keras 2 puts initial states behind the input."""
+    if not (args and isinstance(args[0], list | tuple) and len(args[0]) > 1):
+        return args, kwargs
+    sequence, *states = args[0]
+    return (sequence, *args[1:]), {"initial_state": states, **kwargs}
 
 
 def _fill(structure: Any, values: Mapping[TensorKey, Any]) -> Any:

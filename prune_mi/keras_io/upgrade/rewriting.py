@@ -34,6 +34,11 @@ _DROPPED_OF: Mapping[str, frozenset[str]] = {
     ),
     "BatchNormalization": frozenset({"fused"}),
     **dict.fromkeys(("LSTM", "GRU", "LSTMCell", "GRUCell"), frozenset({"implementation"})),
+    # Keras 3 counts its words itself.
+    **dict.fromkeys(
+        ("IntegerLookup", "StringLookup", "TextVectorization"),
+        frozenset({"vocabulary_size", "has_input_vocabulary"}),
+    ),
     "MultiHeadAttention": frozenset({"query_shape", "key_shape", "value_shape"}),
     **dict.fromkeys((f"SpatialDropout{n}D" for n in (1, 2, 3)), frozenset({"noise_shape"})),
 }
