@@ -14,6 +14,7 @@ from prune_mi.errors import ConfigError
 Objective = Literal["macs", "params", "accuracy"]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image"]
 Validation = Literal["auto", "test", "train"]
+Criterion = Literal["bypass", "kmeans", "paper"]
 Augmentation = Literal["auto", "none", "flip", "shift", "flip+shift"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
@@ -65,7 +66,7 @@ class RankingSettings(_Settings):
     """How the information gain of a unit is estimated.
 
     Attributes:
-        estimator: `bypass` measures what the network's own output loses without the unit; `kmeans`
+        criterion: `bypass` measures what the network's own output loses without the unit; `kmeans`
             clusters pooled features; `paper` is DEIM 2019 A3-4's own: whole feature maps, as many
             clusters as classes.
         num_samples: Training images, stratified by class; `bypass` takes so many of them that all
@@ -74,7 +75,7 @@ class RankingSettings(_Settings):
         num_seeds: Independent clusterings, averaged.
     """
 
-    estimator: Literal["bypass", "kmeans", "paper"] = "bypass"
+    criterion: Criterion = "bypass"
     num_samples: int = Field(default=1000, ge=20)
     num_clusters: int | None = Field(default=None, ge=2)
     num_seeds: int = Field(default=3, ge=1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import keras
 import numpy as np
@@ -10,9 +11,11 @@ from keras import ops, tree
 from prune_mi.data import InputScaling
 from prune_mi.graph.edit import without_dead_nodes
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.information.estimators import PROJECTED_WIDTH, Reduction
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
+
+Reduction = Literal["pool", "project"]
+_PROJECTED_WIDTH = 256
 
 
 def layer_features(
@@ -62,11 +65,11 @@ def _reducer(graph: LayerGraph, ref: TensorRef, reduction: Reduction):  # type: 
         axes = tuple(range(2, len(shape))) if channels_first else tuple(range(1, len(shape) - 1))
         return lambda x: np.asarray(ops.mean(x, axis=axes) if axes else x)
     width = int(np.prod([axis or 1 for axis in shape[1:]]))
-    if width <= PROJECTED_WIDTH:
+    if width <= _PROJECTED_WIDTH:
         return lambda x: np.asarray(ops.reshape(x, (x.shape[0], -1)))
     rng = np.random.default_rng(width)
-    matrix = rng.standard_normal((width, PROJECTED_WIDTH)).astype(np.float32)
-    projection = ops.convert_to_tensor(matrix / np.sqrt(PROJECTED_WIDTH))
+    matrix = rng.standard_normal((width, _PROJECTED_WIDTH)).astype(np.float32)
+    projection = ops.convert_to_tensor(matrix / np.sqrt(_PROJECTED_WIDTH))
     return lambda x: np.asarray(ops.matmul(ops.reshape(x, (x.shape[0], -1)), projection))
 
 

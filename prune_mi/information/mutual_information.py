@@ -1,23 +1,42 @@
-"""The information a clustered layer output carries about the class."""
+"""The information that a clustered layer output carries about the class."""
 
 import numpy as np
-from sklearn.metrics import mutual_info_score
 
 
-def information_bits(clusters: np.ndarray, labels: np.ndarray) -> float:
-    """I(T; Y) of the empirical joint of cluster T and class Y, in bits.
-
-    The estimate is biased upwards by about (K - 1)(C - 1) / (2 N ln 2) for K clusters, C classes
-    and N samples (Paninski 2003); the bias cancels in gains, which compare equal K, C and N.
+def information_bits(joint: np.ndarray) -> np.ndarray:
+    """I(T; Y) of joint distributions of cluster T and class Y, in bits.
 
     Args:
-        clusters: int `(n,)`.
-        labels: int `(n,)`.
+        joint: float `(..., num_clusters, num_classes)`, each summing to 1.
 
     Returns:
-        Bits, between 0 and log2(min(K, C)).
+        float64 `(...)`, between 0 and log2(min(num_clusters, num_classes)).
 
     References:
         Cover & Thomas, Elements of Information Theory, section 2.3.
     """
-    return float(mutual_info_score(labels, clusters) / np.log(2))
+    apart = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(joint > 0, joint * np.log2(joint / apart), 0.0)
+    return np.asarray(terms.sum(axis=(-2, -1)))
+
+
+def joint_distributions(
+    assigned: np.ndarray, labels: np.ndarray, weights: np.ndarray, *, num_classes: int
+) -> np.ndarray:
+    """The joint of cluster and class under each of some weightings of the samples.
+
+    Args:
+        assigned: float `(n, num_clusters)`, the probability of each cluster; rows sum to 1.
+        labels: int `(n,)`.
+        weights: float `(num_weightings, n)`; rows sum to 1.
+        num_classes: Number of classes.
+
+    Returns:
+        float64 `(num_weightings, num_clusters, num_classes)`.
+    """
+    joint = np.zeros((len(weights), assigned.shape[1], num_classes))
+    for label in range(num_classes):
+        rows = labels == label
+        joint[:, :, label] = weights[:, rows] @ assigned[rows]
+    return joint

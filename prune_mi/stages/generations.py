@@ -9,6 +9,7 @@ import numpy as np
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.units import outermost, removable_units
+from prune_mi.information.question import Question
 from prune_mi.information.ranking import RankedUnit, rank_units
 from prune_mi.morphisms.catalog import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
@@ -248,17 +249,18 @@ class Search:
             for unit in removable_units(parent.graph)
             if saves(unit, self._settings.objective) > 0
         ]
-        return rank_units(
-            parent.graph,
-            units,
-            self._data.ranking_images,
-            self._data.ranking_labels,
-            self._subject.scaling,
-            self._settings.ranking,
+        question = Question(
+            graph=parent.graph,
+            units=units,
+            images=self._data.ranking_images,
+            labels=self._data.ranking_labels,
+            scaling=self._subject.scaling,
             num_classes=self._subject.num_classes,
             from_logits=self._subject.from_logits,
+            settings=self._settings.ranking,
             seed=self._settings.seed,
         )
+        return rank_units(question)
 
     def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
         """Why a trained child was accepted or not."""

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from prune_mi.information.bypass import bypass_losses
 
 from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units import removable_units
-from prune_mi.information.bypass import bypass_losses
 from prune_mi.information.ranking import rank_units
 from prune_mi.keras_io.trace import trace_model
 

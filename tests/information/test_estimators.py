@@ -2,14 +2,14 @@ import warnings
 
 import numpy as np
 import pytest
-
-from prune_mi.config import RankingSettings
 from prune_mi.information.estimators import (
     Estimator,
     KMeansEstimator,
     PaperEstimator,
     make_estimator,
 )
+
+from prune_mi.config import RankingSettings
 
 NUM_CLASSES = 3
 LABELS = np.arange(240) % NUM_CLASSES

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
-from prune_mi.data import InputScaling, stratified_sample
+from prune_mi.data import stratified_sample
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.edit import changed_nodes
 from prune_mi.graph.ir import LayerGraph
@@ -29,6 +29,8 @@ from prune_mi.graph.macs import node_macs
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import Unit
 from prune_mi.graph.units import outermost
+from prune_mi.information.bootstrap import draws_of_means
+from prune_mi.information.question import Answer, Question
 from prune_mi.keras_io.run import GraphRunner
 
 _TEMPERATURE = 3.0
@@ -37,36 +39,25 @@ _MOST_IMAGES = 256
 _MOST_BYTES = 2**29
 
 
-def bypass_losses(
-    graph: LayerGraph,
-    units: Sequence[Unit],
-    images: np.ndarray,
-    labels: np.ndarray,
-    scaling: InputScaling,
-    *,
-    from_logits: bool,
-    seed: int,
-    num_classes: int | None = None,
-) -> np.ndarray:
+def bypass(question: Question) -> Answer:
+    """Bits of class information lost by each unit's removal: see above."""
+    losses = bypass_losses(question)
+    draws = draws_of_means(losses, seed=question.seed)
+    return Answer(losses.mean(axis=1), draws)
+
+
+def bypass_losses(question: Question) -> np.ndarray:
     """Bits of class information lost by each unit's removal, image by image.
 
-    As many images are used as keep all removals together within the cost of one pass over `images`,
-    though at least 64 and at most 256. Where these would be fewer, a unit inside another one is not
-    removed by itself: it is taken to lose as much as the whole one.
-
-    Args:
-        graph: A classifier with one output.
-        units: Removable units of the graph.
-        images: Raw pixels `(n, ...)`.
-        labels: int `(n,)`.
-        scaling: The model's input scaling.
-        from_logits: Whether the model yields logits.
-        seed: Draws the images.
-        num_classes: Classes, the first columns of the output; None takes all columns.
+    As many images are used as keep all removals together within the cost of one pass over all of
+    them, though at least 64 and at most 256. Where these would be fewer, a unit inside another one
+    is not removed by itself: it is taken to lose as much as the whole one.
 
     Returns:
         float64 `(num_units, num_images)`; a mean over images estimates a unit's gain.
     """
+    graph, units, images = question.graph, question.units, question.images
+    labels, scaling, seed = question.labels, question.scaling, question.seed
     measured = tuple(units)
     if _affordable_images(graph, units, len(images)) < _FEWEST_IMAGES:
         measured = outermost(units)
@@ -83,7 +74,8 @@ def bypass_losses(
         known = runner.run({graph.inputs[0]: batch})
 
         def bits(output: object, classes: np.ndarray = labels[part]) -> np.ndarray:
-            return _bits(np.asarray(output)[:, :num_classes], classes, from_logits=from_logits)
+            columns = np.asarray(output)[:, : question.num_classes]
+            return _bits(columns, classes, from_logits=question.from_logits)
 
         whole = bits(known[graph.outputs[0]])
         losses.append([whole - bits(runner.rerun(removal, known)[0]) for removal in removals])

@@ -1,0 +1,81 @@
+"""The gain of a unit as a difference of information between its two ends.
+
+    gain = I(after; Y) - I(before; Y)
+
+What the tensor behind a unit says about the class beyond what the tensor that would stand in for it
+says. For a residual branch that is the sum against the shortcut. Both are taken where their readers
+see them, behind an activation that alone reads them, so that a rectified tensor is compared with a
+rectified one. A tensor inside a branch says little of the class by itself, whatever it adds to the
+sum, so a unit inside a branch is credited with the whole branch's gain: no part of it can add more.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.traits import ACTIVATIONS
+from prune_mi.graph.unit import Unit
+from prune_mi.information.bootstrap import NUM_DRAWS, sample_weights
+from prune_mi.information.features import Reduction, layer_features
+from prune_mi.information.question import Answer, Question
+
+# Bits in a tensor under each of some weightings of the samples: `(num_weightings, n)`, each row
+# summing to 1, to `(num_weightings,)`.
+Bits = Callable[[np.ndarray], np.ndarray]
+# Features `(n, d)`, labels `(n,)` and a seed to the bits in them.
+Estimator = Callable[[np.ndarray, np.ndarray, int], Bits]
+
+
+def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reduction) -> Answer:
+    """Gains from the features at the ends of units.
+
+    Args:
+        question: As criteria are asked; its settings say how many seeds are averaged.
+        estimate: Asked once for each tensor and seed; the same samples and seeds for all.
+        reduction: How a tensor becomes features, see `layer_features`.
+    """
+    graph, num_seeds = question.graph, question.settings.num_seeds
+    branches = [unit for unit in question.units if unit.kind == "branch"]
+    ends = []
+    for unit in question.units:
+        whole = _enclosing(unit, branches)
+        ends.append((_seen(graph, whole.before), _seen(graph, whole.after)))
+    tensors = list(dict.fromkeys(ref for pair in ends for ref in pair))
+    features = layer_features(
+        graph, tensors, question.images, question.scaling, reduction=reduction
+    )
+    num = len(question.labels)
+    even = np.full((1, num), 1 / num)
+    drawn = sample_weights(num, seed=question.seed)
+    bits, draws = {}, {}
+    for ref in tensors:
+        by_seed = [
+            estimate(features[ref], question.labels, question.seed + repeat)
+            for repeat in range(num_seeds)
+        ]
+        bits[ref] = float(np.mean([each(even)[0] for each in by_seed]))
+        # A draw has one of the seeds: it varies by samples and by seeds.
+        draws[ref] = np.empty(NUM_DRAWS)
+        for repeat, each in enumerate(by_seed):
+            draws[ref][repeat::num_seeds] = each(drawn[repeat::num_seeds])
+    return Answer(
+        gains=np.array([bits[after] - bits[before] for before, after in ends]),
+        draws=np.stack([draws[after] - draws[before] for before, after in ends]),
+        information=np.array([bits[after] for _, after in ends]),
+    )
+
+
+def _enclosing(unit: Unit, branches: Sequence[Unit]) -> Unit:
+    """The smallest branch that a unit lies inside, or the unit itself."""
+    inside = set(unit.nodes)
+    around = [each for each in branches if each is not unit and inside < set(each.nodes)]
+    return min(around, key=lambda each: len(each.nodes), default=unit)
+
+
+def _seen(graph: LayerGraph, ref: TensorRef) -> TensorRef:
+    """The tensor behind an activation that alone reads `ref`, else `ref` itself."""
+    readers = graph.consumers.get(ref, ())
+    if len(readers) == 1 and graph.layer_of(readers[0]).class_name in ACTIVATIONS:
+        return TensorRef(readers[0].name)
+    return ref
