@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from prune_mi.graph.choose import with_choices
 from prune_mi.graph.ends import with_kept
 from prune_mi.graph.inspection import Inspection, inspect_graph
-from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.sizes import unknown_axes, with_input_size
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.records import ModelSource
 from prune_mi.stages.interface import read_interface
+from prune_mi.stages.loading import open_source
 
 
 def inspect_model(
@@ -36,12 +36,7 @@ def inspect_model(
         ConfigError: If the custom objects cannot be imported, a regular expression is wrong or
             matches no layer, or there is no such output.
     """
-    loaded = load_model(
-        source.path,
-        architecture=source.architecture,
-        allow_unsafe=source.allow_unsafe,
-        custom_objects=source.custom_objects,
-    )
+    loaded = open_source(source)
     graph, notes = trace_model(loaded.model), list(loaded.notes)
     if input_size is not None:
         graph = with_input_size(graph, input_size)

@@ -12,12 +12,11 @@ from typing import Any
 import joblib
 
 from prune_mi.config import OptimizeSettings, make_settings
-from prune_mi.data import Dataset, check_against_model, load_dataset
 from prune_mi.errors import BudgetError
 from prune_mi.execution.pool import WorkerPool, shut_down
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
-from prune_mi.keras_io.load import LoadedModel, load_model
+from prune_mi.keras_io.load import LoadedModel
 from prune_mi.morphisms.catalog import resolve_mix
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver
 from prune_mi.report import write_report
@@ -26,7 +25,7 @@ from prune_mi.search.journal import Journal
 from prune_mi.stages.conclude import conclude, keep_safe
 from prune_mi.stages.finish import train_finalists
 from prune_mi.stages.generations import Search
-from prune_mi.stages.interface import read_interface
+from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.prepare import understand
 from prune_mi.stages.roles import measure_original
@@ -99,7 +98,7 @@ def run_optimize(
 
     notes.phase("Loading the model and the data")
     loaded = _load(source, notes)
-    data = _load_fitting_data(loaded.model, settings, notes)
+    data = load_fitting_data(loaded.model, settings, notes)
     folder = RunFolder(
         out or Path("prune-mi-runs") / source.path.stem,
         overwrite=overwrite,
@@ -177,12 +176,7 @@ def run_optimize(
 
 def _load(source: ModelSource, observer: Observer) -> LoadedModel:
     """Opens the model and compiles it as it was, which shows whether the result can be."""
-    loaded = load_model(
-        source.path,
-        architecture=source.architecture,
-        allow_unsafe=source.allow_unsafe,
-        custom_objects=source.custom_objects,
-    )
+    loaded = open_source(source)
     notes = [*loaded.notes, compile_like(loaded.model, loaded.compile_config)]
     if loaded.is_h5 and not h5_can_hold(loaded.model):
         notes.append(
@@ -193,22 +187,6 @@ def _load(source: ModelSource, observer: Observer) -> LoadedModel:
         if note is not None:
             observer.note(note)
     return loaded
-
-
-def _load_fitting_data(model: Any, settings: OptimizeSettings, observer: Observer) -> Dataset:
-    interface = read_interface(model, settings.output)
-    shape = interface.inputs[0].shape
-    height, width, channels = (*shape, 1)[:3] if len(shape) in (2, 3) else (None, None, None)
-    data = load_dataset(
-        settings.data, image_shape=(height, width, channels), inputs=interface.inputs
-    )
-    for note in data.notes:
-        observer.note(note)
-    return check_against_model(
-        data,
-        input_shape=data.image_shape if len(interface.inputs) > 1 else shape,
-        num_classes=interface.num_classes,
-    )
 
 
 def _time_before(budget: Budget, closing: float) -> float | None:

@@ -67,6 +67,57 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class RankingRow:
+    """One unit as `prune-mi rank` shows it.
+
+    Attributes:
+        name, kind: The unit's.
+        layers: The layers that would go.
+        information_bits: What the criterion finds in the tensor behind the unit; None where it does
+            not look at tensors by themselves.
+        gain_bits: What the unit adds to that; for some criteria, in another measure than bits.
+        gain_low, gain_high: 95 % confidence interval of the gain.
+        probability_least: That the unit is among the k of least gain.
+        rank: 0 goes first.
+        macs, num_params: What would go.
+    """
+
+    name: str
+    kind: str
+    layers: tuple[str, ...]
+    information_bits: float | None
+    gain_bits: float
+    gain_low: float
+    gain_high: float
+    probability_least: float
+    rank: int
+    macs: int
+    num_params: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What `prune-mi rank` found out.
+
+    Attributes:
+        least: The k of `probability_least`.
+        total: Cost of the whole model.
+        units: Removable units that cost anything, in graph order.
+    """
+
+    model: str
+    data: str
+    criterion: str
+    num_samples: int
+    least: int
+    total: Cost
+    units: tuple[RankingRow, ...]
+    seconds: float
+    seed: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """One model as the report shows it. Accuracies are fractions in [0, 1].
 

@@ -23,7 +23,7 @@ class RankedUnit:
         gain_spread: Standard error of the gain.
         gain_low, gain_high: Its 95 % confidence interval.
         information_bits: In the tensor behind the unit; None where the criterion does not say.
-        probability_least: That it is among as many units of least gain as its rank says.
+        probability_least: That it is among the k units of least gain.
     """
 
     unit: Unit
@@ -35,17 +35,22 @@ class RankedUnit:
     probability_least: float
 
 
-def rank_units(question: Question) -> tuple[RankedUnit, ...]:
-    """Ranks units by the criterion that the question's settings name, least gain first."""
+def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
+    """Ranks units by the criterion that the question's settings name, least gain first.
+
+    Args:
+        question: What the criterion is asked.
+        least: The k of `RankedUnit.probability_least`.
+    """
     units = question.units
     if not units:
         return ()
     answer = CRITERIA[question.settings.criterion](question)
     low, high = interval(answer.draws)
+    among = probability_among_least(answer.draws, least)
     order = sorted(range(len(units)), key=lambda place: (answer.gains[place], -units[place].macs))
     ranked = []
-    for rank, place in enumerate(order):
-        least = probability_among_least(answer.draws, rank + 1)
+    for place in order:
         ranked.append(
             RankedUnit(
                 unit=units[place],
@@ -56,7 +61,7 @@ def rank_units(question: Question) -> tuple[RankedUnit, ...]:
                 information_bits=None
                 if answer.information is None
                 else float(answer.information[place]),
-                probability_least=float(least[place]),
+                probability_least=float(among[place]),
             )
         )
     return tuple(ranked)

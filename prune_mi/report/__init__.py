@@ -4,16 +4,26 @@ from prune_mi.report.console import LiveConsole, open_observer
 from prune_mi.report.conversion import print_conversion
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
 from prune_mi.report.json_report import read_report, report_to_dict, write_report
+from prune_mi.report.ranking import (
+    plot_ranking,
+    print_ranking,
+    ranking_to_dict,
+    require_plottable,
+)
 from prune_mi.report.summary import print_summary
 
 __all__ = [
     "LiveConsole",
     "inspection_to_dict",
     "open_observer",
+    "plot_ranking",
     "print_conversion",
     "print_inspection",
+    "print_ranking",
     "print_summary",
+    "ranking_to_dict",
     "read_report",
     "report_to_dict",
+    "require_plottable",
     "write_report",
 ]

@@ -1,0 +1,110 @@
+"""`prune-mi rank`: what each unit of a model adds to the information about the classes."""
+
+import time
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import stratified_sample
+from prune_mi.errors import ModelError
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.units import removable_units
+from prune_mi.information.question import Question
+from prune_mi.information.ranking import RankedUnit, rank_units
+from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
+from prune_mi.stages.loading import load_fitting_data, open_source
+from prune_mi.stages.note_taker import NoteTaker
+from prune_mi.stages.prepare import understand
+
+_FEWEST_SAMPLES = 1000
+_SAMPLES_A_CLASS = 100
+
+
+def rank_model(
+    source: ModelSource,
+    settings: OptimizeSettings,
+    *,
+    samples: int | None = None,
+    least: int = 5,
+    observer: Observer,
+) -> Ranking:
+    """Ranks the removable units of a model that cost anything.
+
+    Args:
+        source: The model file.
+        settings: The data, the criterion and its sizes; what is said of the search is not used.
+        samples: Training images, stratified by class; None takes 100 a class, 1000 at least.
+        least: The number k of whose least units each is probably one.
+        observer: Hears of progress.
+
+    Raises:
+        PruneMIError: As `prune_mi.optimize` does for its model, data and settings.
+        ModelError: If no unit can go.
+    """
+    started = time.monotonic()
+    notes = NoteTaker(observer)
+    notes.phase("Loading the model and the data")
+    loaded = open_source(source)
+    for note in loaded.notes:
+        notes.note(note)
+    data = load_fitting_data(loaded.model, settings, notes)
+    notes.phase("Studying the model")
+    understood = understand(loaded.model, data, settings, notes)
+    graph = understood.graph
+    units = [unit for unit in removable_units(graph) if unit.macs or unit.num_params]
+    if not units:
+        raise ModelError(
+            f"no unit of {source.path} can go; `prune-mi inspect` says of each layer why"
+        )
+    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * understood.num_classes)
+    chosen = stratified_sample(
+        data.y_train, size=wanted, rng=np.random.default_rng((settings.seed, 5))
+    )
+    notes.phase(f"Ranking {len(units)} units")
+    question = Question(
+        graph=graph,
+        units=units,
+        images=data.x_train[np.sort(chosen)],
+        labels=data.y_train[np.sort(chosen)],
+        scaling=understood.scaling,
+        num_classes=understood.num_classes,
+        from_logits=understood.from_logits,
+        settings=settings.ranking,
+        seed=settings.seed,
+    )
+    ranked = rank_units(question, least=least)
+    ranks = {each.unit.name: rank for rank, each in enumerate(ranked)}
+    by_name = {each.unit.name: each for each in ranked}
+    total = graph_cost(graph)
+    return Ranking(
+        model=str(source.path),
+        data=settings.data,
+        criterion=settings.ranking.criterion,
+        num_samples=len(chosen),
+        least=least,
+        total=total,
+        units=tuple(_row(graph, by_name[unit.name], ranks[unit.name]) for unit in units),
+        seconds=round(time.monotonic() - started, 1),
+        seed=settings.seed,
+        notes=tuple(notes.said),
+    )
+
+
+def _row(graph: LayerGraph, ranked: RankedUnit, rank: int) -> RankingRow:
+    unit = ranked.unit
+    left = remove_unit(graph, unit).layers
+    return RankingRow(
+        name=unit.name,
+        kind=unit.kind,
+        layers=tuple(layer for layer in graph.layers if layer not in left),
+        information_bits=ranked.information_bits,
+        gain_bits=ranked.gain_bits,
+        gain_low=ranked.gain_low,
+        gain_high=ranked.gain_high,
+        probability_least=ranked.probability_least,
+        rank=rank,
+        macs=unit.macs,
+        num_params=unit.num_params,
+    )

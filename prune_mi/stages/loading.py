@@ -1,0 +1,44 @@
+"""A model file and a data set that belong together."""
+
+import keras
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset, check_against_model, load_dataset
+from prune_mi.keras_io.load import LoadedModel, load_model
+from prune_mi.records import ModelSource, Observer
+from prune_mi.stages.interface import read_interface
+
+
+def open_source(source: ModelSource) -> LoadedModel:
+    """Opens a model file as the user says of it; see `load_model`."""
+    return load_model(
+        source.path,
+        architecture=source.architecture,
+        allow_unsafe=source.allow_unsafe,
+        custom_objects=source.custom_objects,
+    )
+
+
+def load_fitting_data(
+    model: keras.Model, settings: OptimizeSettings, observer: Observer
+) -> Dataset:
+    """Loads the data that the settings name and checks it against a model's ends.
+
+    Raises:
+        DataError: If it cannot be loaded, or does not fit the model.
+        ModelError: If the model is no classifier.
+        ConfigError: If the settings name no output of it.
+    """
+    interface = read_interface(model, settings.output)
+    shape = interface.inputs[0].shape
+    height, width, channels = (*shape, 1)[:3] if len(shape) in (2, 3) else (None, None, None)
+    data = load_dataset(
+        settings.data, image_shape=(height, width, channels), inputs=interface.inputs
+    )
+    for note in data.notes:
+        observer.note(note)
+    return check_against_model(
+        data,
+        input_shape=data.image_shape if len(interface.inputs) > 1 else shape,
+        num_classes=interface.num_classes,
+    )
