@@ -93,7 +93,7 @@ def _read_file(path: Path, architecture: Path | None) -> ModelFile:
             trained = _json(file.attrs.get("training_config"), path)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path} is a damaged HDF5 model file: {first_line(error)}") from error
-    return ModelFile(path, "h5", writer, config, trained, num_bytes)
+    return ModelFile(path, "h5", writer, _architecture(config, path), trained, num_bytes)
 
 
 def _read_archive(path: Path) -> ModelFile:

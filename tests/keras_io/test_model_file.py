@@ -272,6 +272,8 @@ def test_an_archive_that_unpacks_to_absurdly_much(tmp_path: Path) -> None:
 def test_an_archive_whose_description_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has no class_name and config"):
         read_model_file(_archive(tmp_path / "m.keras", **{"config.json": "{}"}))
+    with pytest.raises(ModelError, match="has no class_name and config"):
+        read_model_file(_h5(tmp_path / "m.h5", model_config={}))
 
 
 def test_a_folder_that_is_no_saved_model(tmp_path: Path) -> None:
