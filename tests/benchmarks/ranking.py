@@ -1,0 +1,256 @@
+"""Does a ranking by information gain tell what removing a unit costs?
+
+The truth is the accuracy that a network loses on held-out images when the one unit is removed and
+batch norm recalibrated. Printed beside it: the truth's own split-half reliability (Spearman-Brown),
+and its square root, which no estimate is expected to exceed. Every criterion is asked with several
+seeds, each with samples of its own and in a process of its own, so that seconds and memory are its
+own too. What is known is kept in the cache folder and not measured again.
+
+    python tests/benchmarks/ranking.py MODEL --data cifar10.npz
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from prune_mi.keras_io.runtime import prepare_backend, start_backend
+
+_THREADS_A_WORKER = 1
+
+
+def main() -> None:
+    """Measures, or with `--one` answers for one criterion and seed."""
+    options = _options()
+    if options.one is not None:
+        start_backend()
+        _answer_one(options, options.one)
+        return
+    options.cache.mkdir(parents=True, exist_ok=True)
+    _measure_truth(options)
+    answers = {
+        criterion: [_asked(options, criterion, seed) for seed in range(options.seeds)]
+        for criterion in options.criteria
+    }
+    _print(options, answers)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--criteria", nargs="+", default=["bypass", "kmeans", "paper"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=5000, help="held-out images of the truth")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cache", type=Path, default=Path("runs/ranking"))
+    parser.add_argument("--plot", type=Path, help="scatter of gain and truth, .svg or .png")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _question(options: argparse.Namespace, criterion: str, seed: int):  # type: ignore[no-untyped-def]
+    """The model understood, the data, and the question that `prune-mi rank` would ask."""
+    import numpy as np
+
+    from prune_mi.config import make_settings
+    from prune_mi.data import stratified_sample
+    from prune_mi.graph.units import removable_units
+    from prune_mi.information.question import Question
+    from prune_mi.records import ModelSource, SilentObserver
+    from prune_mi.stages.loading import load_fitting_data, open_source
+    from prune_mi.stages.prepare import understand
+
+    settings = make_settings(
+        {"data": options.data, "seed": seed, "ranking": {"criterion": criterion}}
+    )
+    loaded = open_source(ModelSource(options.model))
+    data = load_fitting_data(loaded.model, settings, SilentObserver())
+    understood = understand(loaded.model, data, settings, SilentObserver())
+    rng = np.random.default_rng((seed, 5))
+    rows = np.sort(stratified_sample(data.y_train, size=options.samples, rng=rng))
+    units = [unit for unit in removable_units(understood.graph) if unit.macs or unit.num_params]
+    question = Question(
+        graph=understood.graph,
+        units=units,
+        images=data.x_train[rows],
+        labels=data.y_train[rows],
+        scaling=understood.scaling,
+        num_classes=understood.num_classes,
+        from_logits=understood.from_logits,
+        settings=settings.ranking,
+        seed=seed,
+    )
+    return question, data, understood
+
+
+def _measure_truth(options: argparse.Namespace) -> None:
+    """Which held-out images stay right without each unit, into `truth.npz`."""
+    import joblib
+    import numpy as np
+
+    from prune_mi.graph.removal import remove_unit
+
+    path = options.cache / "truth.npz"
+    known = dict(np.load(path)) if path.exists() else {}
+    start_backend()
+    question, data, understood = _question(options, "bypass", 0)
+    rng = np.random.default_rng(1)
+    held_out = rng.permutation(len(data.x_test))[: options.images]
+    calibration = data.x_train[rng.permutation(len(data.x_train))[:512]]
+    graphs = {unit.name: (question.graph, unit) for unit in question.units}
+    left = [name for name in ("reference", *graphs) if name not in known]
+    jobs = (
+        joblib.delayed(_right_without)(
+            question.graph if name == "reference" else remove_unit(*graphs[name]),
+            name == "reference",
+            data.x_test[held_out],
+            data.y_test[held_out],
+            calibration,
+            question.scaling,
+            understood.calibration,
+        )
+        for name in left
+    )
+    pool = joblib.Parallel(n_jobs=options.workers, return_as="generator", pre_dispatch="2*n_jobs")
+    for number, (name, right) in enumerate(zip(left, pool(jobs), strict=True), start=1):
+        known[name] = right
+        np.savez(path, **known)
+        print(f"truth {number} of {len(left)}: {name} {right.mean():.4f}", flush=True)
+
+
+def _right_without(graph, whole, images, labels, calibration, scaling, policy):  # type: ignore[no-untyped-def]
+    prepare_backend(_THREADS_A_WORKER)
+    start_backend()
+    import numpy as np
+
+    from prune_mi.keras_io.build import build_model
+    from prune_mi.measure.quality import predict
+    from prune_mi.repair.recalibrate import recalibrate
+
+    if not whole:
+        scaled = policy.apply(scaling.apply(calibration), rng=np.random.default_rng(0))
+        starts = range(0, len(scaled) - 127, 128)
+        graph = recalibrate(graph, [scaled[start : start + 128] for start in starts])
+    return predict(build_model(graph), images, scaling).argmax(axis=1) == labels
+
+
+def _asked(options: argparse.Namespace, criterion: str, seed: int) -> dict[str, object]:
+    path = options.cache / f"{criterion}-{options.samples}-{seed}.json"
+    if not path.exists():
+        done = subprocess.run(
+            [sys.executable, __file__, *sys.argv[1:], "--one", criterion, "--seed", str(seed)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        path.write_text(done.stdout, encoding="utf-8")
+        print(f"asked {criterion}, seed {seed}", flush=True)
+    answer: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    return answer
+
+
+def _answer_one(options: argparse.Namespace, criterion: str) -> None:
+    from prune_mi.information.ranking import rank_units
+    from prune_mi.keras_io.build import build_model
+    from prune_mi.measure.quality import predict
+
+    question, _, _ = _question(options, criterion, options.seed)
+    model = build_model(question.graph)
+    predict(model, question.images[:128], question.scaling)
+    started = time.monotonic()
+    predict(model, question.images, question.scaling)
+    forward = time.monotonic() - started
+    started = time.monotonic()
+    ranked = rank_units(question)
+    seconds = time.monotonic() - started
+    answer = {
+        "gains": {each.unit.name: each.gain_bits for each in ranked},
+        "seconds": seconds,
+        "forward_seconds": forward,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    print(json.dumps(answer))
+
+
+def _print(options: argparse.Namespace, answers: dict[str, list[dict[str, object]]]) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    truth = dict(np.load(options.cache / "truth.npz"))
+    whole = truth.pop("reference")
+    names = list(truth)
+    right = np.stack([truth[name] for name in names])
+    drops = whole.mean() - right.mean(axis=1)
+    reliability = _reliability(whole, right)
+    console = Console(width=110)
+    console.print(
+        f"{options.model.name}: {len(names)} units, {right.shape[1]} held-out images, accuracy "
+        f"{whole.mean():.4f}; drops {drops.min():.4f} to {drops.max():.4f}, reliability "
+        f"{reliability:.3f}, ceiling {np.sqrt(max(reliability, 0)):.3f}"
+    )
+    table = Table("criterion", "Spearman", "spread", "stability", "seconds", "of forward", "MiB")
+    for criterion, by_seed in answers.items():
+        gains = np.array([[each["gains"][name] for name in names] for each in by_seed])
+        with_truth = [_spearman(row, drops) for row in gains]
+        pairs = [
+            _spearman(gains[i], gains[j]) for i in range(len(gains)) for j in range(i)
+        ]  # fmt: skip
+        seconds = float(np.mean([each["seconds"] for each in by_seed]))
+        forward = float(np.mean([each["forward_seconds"] for each in by_seed]))
+        table.add_row(
+            criterion,
+            f"{np.mean(with_truth):.3f}",
+            f"{np.std(with_truth):.3f}",
+            f"{np.mean(pairs):.3f}" if pairs else "",
+            f"{seconds:.1f}",
+            f"{seconds / forward:.1f} x {forward:.1f} s",
+            f"{max(each['peak_mib'] for each in by_seed):.0f}",
+        )
+    console.print(table)
+    if options.plot is not None:
+        _plot(options, answers, names, drops)
+
+
+def _spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(one, other).statistic)
+
+
+def _reliability(whole, right) -> float:  # type: ignore[no-untyped-def]
+    """Split-half reliability of the drops over 50 splits of the images, stepped up to all."""
+    import numpy as np
+
+    rng, found = np.random.default_rng(0), []
+    for _ in range(50):
+        half = rng.permutation(right.shape[1]) < right.shape[1] // 2
+        drops = [whole[part].mean() - right[:, part].mean(axis=1) for part in (half, ~half)]
+        found.append(_spearman(*drops))
+    mean = float(np.mean(found))
+    return 2 * mean / (1 + mean)
+
+
+def _plot(options, answers, names, drops) -> None:  # type: ignore[no-untyped-def]
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(answers), 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, (criterion, by_seed) in enumerate(answers.items(), start=1):
+        axes = figure.add_subplot(1, len(answers), place)
+        for each in by_seed:
+            axes.scatter([each["gains"][name] for name in names], drops, s=8)
+        axes.set(title=criterion, xlabel="gain", ylabel="accuracy lost" if place == 1 else "")
+    figure.savefig(options.plot, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
