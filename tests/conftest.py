@@ -18,6 +18,7 @@ settings.register_profile("prune-mi", deadline=None, print_blob=True)
 settings.load_profile("prune-mi")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps tests of files that Keras 2 wrote together: writing them takes half a minute."""
     for item in items:

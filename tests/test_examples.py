@@ -37,7 +37,7 @@ def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
 
 
 def test_optimize_from_python_prints_before_and_after(tmp_path: Path) -> None:
-    arguments = ["--epochs", "4", "--budget", "60s", "--out", str(tmp_path)]
+    arguments = ["--epochs", "4", "--budget", "3m", "--out", str(tmp_path)]
     printed = _run_example("optimize_from_python.py", *arguments)
     assert "before" in printed and "after" in printed
     assert (tmp_path / "run" / "report.json").exists()
