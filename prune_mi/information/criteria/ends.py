@@ -9,7 +9,7 @@ rectified one. A tensor inside a branch says little of the class by itself, what
 sum, so a unit inside a branch is credited with the whole branch's gain: no part of it can add more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,14 +17,9 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.traits import ACTIVATIONS
 from prune_mi.graph.unit import Unit
 from prune_mi.information.bootstrap import NUM_DRAWS, sample_weights
+from prune_mi.information.evidence import Estimator
 from prune_mi.information.features import Reduction, layer_features
 from prune_mi.information.question import Answer, Question
-
-# Bits in a tensor under each of some weightings of the samples: `(num_weightings, n)`, each row
-# summing to 1, to `(num_weightings,)`.
-Bits = Callable[[np.ndarray], np.ndarray]
-# Features `(n, d)`, labels `(n,)` and a seed to the bits in them.
-Estimator = Callable[[np.ndarray, np.ndarray, int], Bits]
 
 
 def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reduction) -> Answer:
@@ -48,21 +43,26 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
     num = len(question.labels)
     even = np.full((1, num), 1 / num)
     drawn = sample_weights(num, seed=question.seed)
-    bits, draws = {}, {}
+    bits, draws, information = {}, {}, {}
     for ref in tensors:
         by_seed = [
             estimate(features[ref], question.labels, question.seed + repeat)
             for repeat in range(num_seeds)
         ]
-        bits[ref] = float(np.mean([each(even)[0] for each in by_seed]))
+        bits[ref] = float(np.mean([each.bits(even)[0] for each in by_seed]))
+        # Gains keep the bias: it is much the same at both ends of a unit, and the correction, the
+        # same line for all tensors of so many clusters, would change no order. Information is never
+        # negative; an estimate of none may be.
+        corrected = np.mean([each.corrected_bits(question.seed) for each in by_seed])
+        information[ref] = max(float(corrected), 0.0)
         # A draw has one of the seeds: it varies by samples and by seeds.
         draws[ref] = np.empty(NUM_DRAWS)
         for repeat, each in enumerate(by_seed):
-            draws[ref][repeat::num_seeds] = each(drawn[repeat::num_seeds])
+            draws[ref][repeat::num_seeds] = each.bits(drawn[repeat::num_seeds])
     return Answer(
         gains=np.array([bits[after] - bits[before] for before, after in ends]),
         draws=np.stack([draws[after] - draws[before] for before, after in ends]),
-        information=np.array([bits[after] for _, after in ends]),
+        information=np.array([information[after] for _, after in ends]),
     )
 
 
