@@ -131,6 +131,27 @@ def test_intervals_hold_the_gain_and_probabilities_add_up(
         assert (found.information <= np.log2(NUM_CLASSES) + 1e-9).all()
 
 
+def test_a_part_is_what_the_whole_says_beyond_the_rest() -> None:
+    """Of a concatenation, one part tells the class and one is noise."""
+    inputs = keras.Input((4, 4, 2))
+    parts = [layers.Conv2D(1, 1, name=name)(inputs) for name in ("telling", "noise")]
+    x = layers.GlobalAveragePooling2D()(layers.Concatenate(name="join")(parts))
+    graph = trace_model(keras.Model(inputs, layers.Dense(NUM_CLASSES, name="head")(x)))
+    bias = np.zeros(1, np.float32)
+    picks = [np.eye(2, dtype=np.float32)[[place]].T[None, None] for place in (0, 1)]
+    graph = with_weights(graph, {"telling": (picks[0], bias), "noise": (picks[1], bias)})
+    images = np.random.default_rng(0).normal(scale=0.1, size=(len(LABELS), 4, 4, 2))
+    images[..., 0] += LABELS[:, None, None]
+    images = images.astype(np.float32)
+    units = [unit for unit in removable_units(graph) if unit.kind == "part"]
+    for name in ("kmeans", "soft", "probe", "paper"):
+        found = CRITERIA[name](_question(graph, name, images=images, units=units))
+        gains = dict(zip((unit.name for unit in units), found.gains, strict=True))
+        assert gains["join/part_1"] > 0.5
+        assert abs(gains["join/part_2"]) < 0.4
+        np.testing.assert_allclose(found.information, found.information[0])
+
+
 @each_criterion
 def test_the_same_seed_gives_the_same_answer(
     answer: Callable[[str], Answer], graph: LayerGraph, name: str
