@@ -13,6 +13,7 @@ For a part of a concatenation, the whole is compared with what is left of it.
 from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.traits import ACTIVATIONS
@@ -48,9 +49,11 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
     bits, draws, information = {}, {}, {}
     for tensor in tensors:
         found = np.concatenate([features[ref] for ref in tensor], axis=1)
-        by_seed = [
-            estimate(found, question.labels, question.seed + repeat) for repeat in range(num_seeds)
-        ]
+        with threadpool_limits(1):  # the matrices are small: threads would wait for each other
+            by_seed = [
+                estimate(found, question.labels, question.seed + repeat)
+                for repeat in range(num_seeds)
+            ]
         bits[tensor] = float(np.mean([each.bits(even)[0] for each in by_seed]))
         # Gains keep the bias: it is much the same at both ends of a unit, and the correction, the
         # same line for all tensors of so many clusters, would change no order. Information is never
@@ -61,9 +64,14 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
         draws[tensor] = np.empty(NUM_DRAWS)
         for repeat, each in enumerate(by_seed):
             draws[tensor][repeat::num_seeds] = each.bits(drawn[repeat::num_seeds])
+    gains = np.array([bits[after] - bits[before] for before, after in ends])
+    drawn_gains = np.stack([draws[after] - draws[before] for before, after in ends])
+    # A sample drawn twice is news to no clustering: the bias of draws is about twice the bias of
+    # the estimate. What counts is how they vary, so they are moved to where the estimate is.
+    drawn_gains += (gains - drawn_gains.mean(axis=1))[:, None]
     return Answer(
-        gains=np.array([bits[after] - bits[before] for before, after in ends]),
-        draws=np.stack([draws[after] - draws[before] for before, after in ends]),
+        gains=gains,
+        draws=drawn_gains,
         information=np.array([information[after] for _, after in ends]),
     )
 
