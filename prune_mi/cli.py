@@ -152,6 +152,13 @@ def optimize(
             "[default: deletion-heavy]"
         ),
     ] = None,
+    criterion: Annotated[
+        str | None,
+        typer.Option(
+            help="How units are ranked: bypass, kmeans, soft, probe, paper, or a control: "
+            "leave-one-out, gate, cka, magnitude, random.  [default: bypass]"
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Child processes.  [default: one a core]")
     ] = None,
@@ -192,6 +199,7 @@ def optimize(
         "scaling": scaling,
         "validation": validation,
         "mix": mix,
+        "ranking": None if criterion is None else {"criterion": criterion},
         "freeze": freeze,
         "protect": protect,
         "workers": workers,
@@ -396,7 +404,12 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _resolve(given: dict[str, Any], config: Path | None) -> OptimizeSettings:
     values = read_yaml(config) if config is not None else {}
-    values |= {key: value for key, value in given.items() if value is not None}
+    for key, value in given.items():
+        group = values.get(key)
+        if isinstance(group, dict) and isinstance(value, dict):
+            values[key] = {**group, **value}  # what else the file says of the group stays
+        elif value is not None:
+            values[key] = value
     if "data" not in values:
         raise ConfigError(
             "no data was given; expected --data with a data set's name, an .npz, an image folder "

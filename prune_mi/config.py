@@ -14,7 +14,10 @@ from prune_mi.errors import ConfigError
 Objective = Literal["macs", "params", "accuracy"]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image"]
 Validation = Literal["auto", "test", "train"]
-Criterion = Literal["bypass", "kmeans", "paper"]
+Criterion = (
+    Literal["bypass", "kmeans", "soft", "probe", "paper"]
+    | Literal["leave-one-out", "gate", "cka", "magnitude", "random"]
+)
 Augmentation = Literal["auto", "none", "flip", "shift", "flip+shift"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
@@ -66,13 +69,18 @@ class RankingSettings(_Settings):
     """How the information gain of a unit is estimated.
 
     Attributes:
-        criterion: `bypass` measures what the network's own output loses without the unit; `kmeans`
-            clusters pooled features; `paper` is DEIM 2019 A3-4's own: whole feature maps, as many
-            clusters as classes.
-        num_samples: Training images, stratified by class; `bypass` takes so many of them that all
-            its evaluations together cost as much as one of all.
-        num_clusters: Clusters of `kmeans`; None takes 3 a class.
-        num_seeds: Independent clusterings, averaged.
+        criterion: `bypass` measures what the network's own output loses without the unit. Of what
+            tensors say, `kmeans` clusters pooled features, `soft` does so with a Gaussian mixture,
+            `probe` reads them by cross-validated linear probes, and `paper` is DEIM 2019 A3-4's
+            own: whole feature maps, as many clusters as classes. The others are controls:
+            `leave-one-out` is the accuracy that goes with the unit, `gate` learns how far each may
+            be closed, `cka` is how far the last features move, `magnitude` the size of the unit's
+            weights, `random` drawn.
+        num_samples: Training images, stratified by class; `bypass` and `cka` take so many of them
+            that all their evaluations together cost as much as one of all.
+        num_clusters: Clusters of `kmeans` and `soft`; None takes 3 a class.
+        num_seeds: Independent clusterings, sets of folds of `probe`, or trainings of `gate`,
+            averaged.
     """
 
     criterion: Criterion = "bypass"

@@ -36,6 +36,14 @@ def test_no_such_model(tmp_path: Path) -> None:
     assert "no such file" in message and "absent.h5" in message
 
 
+def test_no_such_criterion(tmp_path: Path) -> None:
+    options = ("--criterion", "entropy")
+    code, message = _optimize(tmp_path / "absent.h5", "digits", tmp_path / "run", *options)
+    assert code == 2
+    assert "criterion" in message and "'entropy'" in message
+    assert "'bypass'" in message and "'leave-one-out'" in message
+
+
 def test_not_a_model(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
     path.write_text("not a model")

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import prune_mi
 from prune_mi.cli import app
+from prune_mi.config import read_yaml
 from prune_mi.data import load_dataset
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.trace import trace_model
@@ -62,6 +63,23 @@ def test_the_report_has_everything(run: Path) -> None:
     assert report["result"]["macs"] < report["reference"]["macs"]
     assert len(report["removals"]) >= 1
     assert all(each["reason"] for each in report["removals"])
+
+
+def test_a_criterion_named_on_the_command_line(tmp_path: Path, digits_model: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("ranking: {criterion: paper, num_samples: 100, num_seeds: 1}")
+    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+    arguments += ["--config", str(settings), "--criterion", "gate", "--no-control", "--quiet"]
+    arguments += ["--max-accuracy-drop", "0.9", "--generations", "1", "--children", "2"]
+    arguments += ["--child-epochs", "0.5", "--final-epochs", "0.5", "--workers", "1"]
+    arguments += ["--mix", "deletion-by-rank"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    ranking = read_yaml(tmp_path / "run" / "config.yaml")["ranking"]
+    assert (ranking["criterion"], ranking["num_samples"], ranking["num_seeds"]) == ("gate", 100, 1)
+    report = read_report(tmp_path / "run" / "report.json")
+    assert all(" share (spread " in each.reason for each in report.removals)
+    assert report.removals
 
 
 def test_the_result_stays_within_the_allowed_drop(run: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.traits import AUGMENTATIONS, NOISES
 from prune_mi.graph.validate import validate_graph
 
 
@@ -87,6 +88,14 @@ def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
     called = {node.layer for node in nodes}
     layers = {name: layer for name, layer in graph.layers.items() if name in called}
     return validate_graph(replace(graph, nodes=nodes, layers=layers))
+
+
+def without_noise(graph: LayerGraph) -> LayerGraph:
+    """The graph without the layers that only act in training."""
+    for node in graph.nodes:
+        if graph.layer_of(node).class_name in NOISES | AUGMENTATIONS:
+            graph = bypass(graph, TensorRef(node.name), graph.node_by_name[node.name].inputs[0])
+    return graph
 
 
 def changed_nodes(before: LayerGraph, after: LayerGraph) -> tuple[Node, ...]:

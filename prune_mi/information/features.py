@@ -1,8 +1,8 @@
 """Features of many tensors in one pass, reduced inside it: whole maps are never all held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -45,20 +45,21 @@ def layer_features(
         replace(graph, outputs=tuple(tensors), output_structure=list(range(len(tensors))))
     )
     run = direct(build_model(tapped))
-    reducers = [_reducer(graph, ref, reduction) for ref in tensors]
+    reducers = [reducer(graph, ref, reduction) for ref in tensors]
     collected: list[list[np.ndarray]] = [[] for _ in tensors]
     for start in range(0, len(images), batch_size):
         batch = scaling.apply(np.asarray(images[start : start + batch_size]))
         outputs = run(ops.convert_to_tensor(batch), training=False)
-        for rows, output, reducer in zip(collected, tree.flatten(outputs), reducers, strict=True):
-            rows.append(reducer(output))
+        for rows, output, reduce in zip(collected, tree.flatten(outputs), reducers, strict=True):
+            rows.append(reduce(output))
     return {
         ref: np.concatenate(rows).astype(np.float32)
         for ref, rows in zip(tensors, collected, strict=True)
     }
 
 
-def _reducer(graph: LayerGraph, ref: TensorRef, reduction: Reduction):  # type: ignore[no-untyped-def]
+def reducer(graph: LayerGraph, ref: TensorRef, reduction: Reduction) -> Callable[[Any], np.ndarray]:
+    """A function from the values of a tensor to its features `(n, d)`, see `layer_features`."""
     shape = graph.spec(ref).shape
     channels_first = _channels_first(graph, ref)
     if reduction == "pool":

@@ -19,15 +19,18 @@ class RankedName:
     """A unit's name and what its removal loses.
 
     Attributes:
-        gain_bits, gain_spread: Its information gain and the standard error of that.
+        gain_bits, gain_spread: Its information gain and the standard error of that; some criteria
+            measure something else than bits.
         expected_loss: Accuracy that its removal is expected to cost before training, a fraction;
             None where no child has shown that yet.
+        measure: Of the gain: bit, accuracy, share or score.
     """
 
     unit: str
     gain_bits: float
     gain_spread: float
     expected_loss: float | None = None
+    measure: str = "bit"
 
 
 @dataclass(frozen=True, slots=True)

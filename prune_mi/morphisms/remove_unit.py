@@ -37,7 +37,7 @@ class RemoveByRank:
         place = min(int(rng.geometric(context.greed)) - 1, len(ranked) - 1)
         chosen = ranked[place]
         reason = (
-            f"adds {chosen.gain_bits:+.3f} bit (spread {chosen.gain_spread:.3f}), "
+            f"adds {chosen.gain_bits:+.3f} {chosen.measure} (spread {chosen.gain_spread:.3f}), "
             f"{_ordinal(place)} least of {len(ranked)}"
             + ("" if context.objective == "accuracy" else " for what it saves")
         )

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from prune_mi.graph.edit import bypass, with_config, with_weights
-from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.traits import AUGMENTATIONS, NOISES
+from prune_mi.graph.edit import with_config, with_weights, without_noise
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 
@@ -40,7 +39,7 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         return graph
     instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
     frozen = {name: {"trainable": True} for name in names}
-    model = build_model(_quiet(with_config(with_config(graph, instant), frozen)))
+    model = build_model(without_noise(with_config(with_config(graph, instant), frozen)))
     layers = {name: model.get_layer(name) for name in names}
     run = direct(model)
     mean: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
@@ -85,11 +84,3 @@ def statistics_distance(one: LayerGraph, other: LayerGraph) -> float:
             first, second = (np.log(each.astype(np.float64) + 1e-6) for each in pair)
             distances.append(float(np.mean(np.abs(first - second))))
     return float(np.mean(distances)) if distances else 0.0
-
-
-def _quiet(graph: LayerGraph) -> LayerGraph:
-    """The graph without the layers that only act in training."""
-    for node in graph.nodes:
-        if graph.layer_of(node).class_name in NOISES | AUGMENTATIONS:
-            graph = bypass(graph, TensorRef(node.name), graph.node_by_name[node.name].inputs[0])
-    return graph

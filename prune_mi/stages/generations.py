@@ -9,6 +9,7 @@ import numpy as np
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.units import outermost, removable_units
+from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.question import Question
 from prune_mi.information.ranking import RankedUnit, rank_units
 from prune_mi.morphisms.catalog import resolve_mix
@@ -157,8 +158,12 @@ class Search:
         self._observer.time_left(self._time.run_left())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         ranking = self._rank(parent)
+        measure = MEASURES[settings.ranking.criterion]
         screened, failures = self._propose(
-            [RankedName(each.unit.name, each.gain_bits, each.gain_spread) for each in ranking]
+            [
+                RankedName(each.unit.name, each.gain_bits, each.gain_spread, measure=measure)
+                for each in ranking
+            ]
         )
         preparing = time.monotonic() - started
         self._overhead = preparing + self._compile_seconds

@@ -4,13 +4,14 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from prune_mi.information.bypass import bypass_losses
 
 from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units import removable_units
+from prune_mi.information.criteria.bypass import bypass_losses
+from prune_mi.information.question import Question
 from prune_mi.information.ranking import rank_units
 from prune_mi.keras_io.trace import trace_model
 
@@ -47,14 +48,31 @@ def network(request: pytest.FixtureRequest) -> tuple[LayerGraph, bool]:
     return with_weights(graph, weights), request.param
 
 
-def _losses(network: tuple[LayerGraph, bool], seed: int = 0) -> dict[str, np.ndarray]:
-    graph, from_logits = network
-    units = removable_units(graph)
-    scaling = fit_scaling("none", IMAGES)
-    losses = bypass_losses(
-        graph, units, IMAGES, LABELS, scaling, from_logits=from_logits, seed=seed
+def _question(
+    graph: LayerGraph,
+    images: np.ndarray = IMAGES,
+    labels: np.ndarray = LABELS,
+    *,
+    from_logits: bool = True,
+) -> Question:
+    return Question(
+        graph=graph,
+        units=removable_units(graph),
+        images=images,
+        labels=labels,
+        scaling=fit_scaling("none", images),
+        num_classes=NUM_CLASSES,
+        from_logits=from_logits,
+        settings=RankingSettings(),
+        seed=0,
     )
-    return {unit.name: row for unit, row in zip(units, losses, strict=True)}
+
+
+def _losses(network: tuple[LayerGraph, bool]) -> dict[str, np.ndarray]:
+    graph, from_logits = network
+    question = _question(graph, from_logits=from_logits)
+    losses = bypass_losses(question)
+    return {unit.name: row for unit, row in zip(question.units, losses, strict=True)}
 
 
 def test_bits_are_lost_where_the_class_is_read(network: tuple[LayerGraph, bool]) -> None:
@@ -75,17 +93,7 @@ def test_equal_seeds_give_equal_losses(network: tuple[LayerGraph, bool]) -> None
 
 def test_the_ranking_puts_the_needed_unit_last(network: tuple[LayerGraph, bool]) -> None:
     graph, from_logits = network
-    ranked = rank_units(
-        graph,
-        removable_units(graph),
-        IMAGES,
-        LABELS,
-        fit_scaling("none", IMAGES),
-        RankingSettings(),
-        num_classes=NUM_CLASSES,
-        from_logits=from_logits,
-        seed=0,
-    )
+    ranked = rank_units(_question(graph, from_logits=from_logits))
     assert ranked[-1].unit.name == "needed"
     assert ranked[-1].gain_bits > 1
     assert ranked[0].gain_spread < 1e-6
@@ -99,8 +107,7 @@ def test_no_more_images_than_one_pass_costs() -> None:
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
     units = removable_units(graph)
     images, labels = np.tile(IMAGES, (8, 1, 1, 1)), np.tile(LABELS, 8)
-    scaling = fit_scaling("none", images)
-    losses = bypass_losses(graph, units, images, labels, scaling, from_logits=True, seed=0)
+    losses = bypass_losses(_question(graph, images, labels))
     assert losses.shape[0] == len(units)
     assert 64 <= losses.shape[1] <= 2.2 * len(images) / len(units)
 
@@ -114,8 +121,7 @@ def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
         x = layers.Add(name=f"sum_{index}")([x, branch])
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
     units = removable_units(graph)
-    scaling = fit_scaling("none", IMAGES)
-    losses = bypass_losses(graph, units, IMAGES, LABELS, scaling, from_logits=True, seed=0)
+    losses = bypass_losses(_question(graph))
     rows = {unit.name: row for unit, row in zip(units, losses, strict=True)}
     np.testing.assert_array_equal(rows["part_3"], rows["sum_3/branch"])
     assert not np.array_equal(rows["part_3"], rows["sum_4/branch"])

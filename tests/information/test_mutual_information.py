@@ -2,8 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import mutual_info_score
 
-from prune_mi.information.mutual_information import information_bits
+from prune_mi.information.mutual_information import (
+    bits_beyond_chance,
+    information_bits,
+    joint_distributions,
+)
+
+
+def _bits(clusters: np.ndarray, labels: np.ndarray) -> float:
+    """Of hard clusters, all samples alike."""
+    assigned = np.eye(int(clusters.max()) + 1)[clusters]
+    even = np.full((1, len(labels)), 1 / len(labels))
+    joint = joint_distributions(assigned, labels, even, num_classes=int(labels.max()) + 1)
+    return float(information_bits(joint)[0])
 
 
 def _by_definition(clusters: np.ndarray, labels: np.ndarray) -> float:
@@ -22,9 +35,9 @@ def _by_definition(clusters: np.ndarray, labels: np.ndarray) -> float:
 def test_independent_says_nothing_and_identical_says_all(num_classes: int) -> None:
     labels = np.tile(np.arange(num_classes), num_classes)
     independent = np.repeat(np.arange(num_classes), num_classes)
-    assert information_bits(independent, labels) == pytest.approx(0.0, abs=1e-12)
-    assert information_bits(labels, labels) == pytest.approx(np.log2(num_classes))
-    assert information_bits(np.zeros_like(labels), labels) == pytest.approx(0.0, abs=1e-12)
+    assert _bits(independent, labels) == pytest.approx(0.0, abs=1e-12)
+    assert _bits(labels, labels) == pytest.approx(np.log2(num_classes))
+    assert _bits(np.zeros_like(labels), labels) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_binary_channel() -> None:
@@ -32,15 +45,25 @@ def test_a_binary_channel() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     clusters = np.array([0, 0, 0, 1, 1, 1, 1, 0])
     entropy = -(0.25 * np.log2(0.25) + 0.75 * np.log2(0.75))
-    assert information_bits(clusters, labels) == pytest.approx(1 - entropy)
+    assert _bits(clusters, labels) == pytest.approx(1 - entropy)
+
+
+def test_a_soft_channel_is_the_same_channel() -> None:
+    # Each sample in its class's cluster by three quarters: the joint is that of the binary channel.
+    labels = np.array([0, 1, 0, 1])
+    assigned = np.where(np.eye(2)[labels] > 0, 0.75, 0.25)
+    joint = joint_distributions(assigned, labels, np.full((1, 4), 0.25), num_classes=2)
+    entropy = -(0.25 * np.log2(0.25) + 0.75 * np.log2(0.75))
+    np.testing.assert_allclose(joint[0], [[0.375, 0.125], [0.125, 0.375]])
+    assert information_bits(joint)[0] == pytest.approx(1 - entropy)
 
 
 def test_merged_classes_and_split_clusters() -> None:
     labels = np.repeat(np.arange(4), 10)
-    assert information_bits(labels // 2, labels) == pytest.approx(1.0)
+    assert _bits(labels // 2, labels) == pytest.approx(1.0)
     finer = np.arange(40) // 5
-    assert information_bits(finer, labels) == pytest.approx(2.0)
-    assert information_bits(np.arange(40), labels) == pytest.approx(2.0)
+    assert _bits(finer, labels) == pytest.approx(2.0)
+    assert _bits(np.arange(40), labels) == pytest.approx(2.0)
 
 
 _PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=60)
@@ -49,11 +72,12 @@ _PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, m
 @given(_PAIRS)
 def test_it_is_the_definition(pairs: list[tuple[int, int]]) -> None:
     clusters, labels = np.array(pairs).T
-    bits = information_bits(clusters, labels)
+    bits = _bits(clusters, labels)
     assert bits == pytest.approx(_by_definition(clusters, labels), abs=1e-9)
+    assert bits == pytest.approx(mutual_info_score(clusters, labels) / np.log(2), abs=1e-9)
     fewest = min(len(set(clusters.tolist())), len(set(labels.tolist())))
-    assert 0 <= bits <= np.log2(fewest) + 1e-9
-    assert information_bits(labels, clusters) == pytest.approx(bits, abs=1e-9)
+    assert -1e-12 <= bits <= np.log2(fewest) + 1e-9
+    assert _bits(labels, clusters) == pytest.approx(bits, abs=1e-9)
 
 
 @given(_PAIRS, st.permutations(range(6)), st.permutations(range(4)), st.integers(0, 2**16))
@@ -64,8 +88,18 @@ def test_neither_names_nor_order_matter(
     order = np.random.default_rng(seed).permutation(len(pairs))
     renamed = np.array(names)[clusters] + 7
     relabelled = np.array(classes)[labels]
-    expected = information_bits(clusters, labels)
-    assert information_bits(renamed[order], relabelled[order]) == pytest.approx(expected, abs=1e-9)
+    expected = _bits(clusters, labels)
+    assert _bits(renamed[order], relabelled[order]) == pytest.approx(expected, abs=1e-9)
+
+
+@given(_PAIRS, st.integers(0, 2**16))
+def test_a_weighting_is_the_samples_so_often(pairs: list[tuple[int, int]], seed: int) -> None:
+    clusters, labels = np.array(pairs).T
+    drawn = np.random.default_rng(seed).integers(len(pairs), size=len(pairs))
+    weights = np.bincount(drawn, minlength=len(pairs))[None] / len(pairs)
+    joint = joint_distributions(np.eye(6)[clusters], labels, weights, num_classes=4)
+    expected = _bits(clusters[drawn], labels[drawn])
+    assert information_bits(joint)[0] == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +110,36 @@ def test_the_bias_under_permuted_labels_is_as_documented(
 ) -> None:
     clusters = rng.integers(num_clusters, size=num_samples)
     labels = np.arange(num_samples) % num_classes
-    bits = [information_bits(clusters, rng.permutation(labels)) for _ in range(100)]
+    found = [_bits(clusters, rng.permutation(labels)) for _ in range(100)]
     bias = (num_clusters - 1) * (num_classes - 1) / (2 * num_samples * np.log(2))
-    assert np.mean(bits) == pytest.approx(bias, rel=0.12)
+    assert np.mean(found) == pytest.approx(bias, rel=0.12)
+
+
+def _channel(spread: float, rng: np.random.Generator) -> tuple[float, np.ndarray, np.ndarray]:
+    """30 clusters, 10 classes: the true information, and a thousand samples."""
+    joint = rng.dirichlet(np.full(10, spread), size=30) / 30
+    drawn = rng.choice(300, size=1000, p=joint.ravel())
+    return float(information_bits(joint)), drawn // 10, drawn % 10
+
+
+@pytest.mark.parametrize("spread", [50, 1, 0.1, 0.02])
+def test_chance_is_taken_off_whatever_the_information(
+    spread: float, rng: np.random.Generator
+) -> None:
+    channels = [_channel(spread, rng) for _ in range(10)]
+    errors = [
+        bits_beyond_chance(np.eye(30)[clusters], labels, seed=0) - true
+        for true, clusters, labels in channels
+    ]
+    assert np.mean(errors) == pytest.approx(0, abs=0.04)
+
+
+def test_beyond_chance_there_is_nothing_or_all(rng: np.random.Generator) -> None:
+    labels = np.arange(1000) % 10
+    independent = np.eye(200)[rng.integers(200, size=1000)]
+    assert bits_beyond_chance(independent, labels, seed=0) == pytest.approx(0, abs=0.05)
+    assert bits_beyond_chance(np.eye(10)[labels], labels, seed=0) == pytest.approx(np.log2(10))
+    assert bits_beyond_chance(np.eye(1000), labels, seed=0) == 0  # each sample its own cluster
+    assert bits_beyond_chance(np.eye(2)[[0, 1, 0]], np.zeros(3, int), seed=0) == 0
+    soft = rng.dirichlet(np.ones(30), size=1000)
+    assert bits_beyond_chance(soft, labels, seed=0) == pytest.approx(0, abs=0.05)

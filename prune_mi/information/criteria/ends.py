@@ -7,24 +7,23 @@ says. For a residual branch that is the sum against the shortcut. Both are taken
 see them, behind an activation that alone reads them, so that a rectified tensor is compared with a
 rectified one. A tensor inside a branch says little of the class by itself, whatever it adds to the
 sum, so a unit inside a branch is credited with the whole branch's gain: no part of it can add more.
+For a part of a concatenation, the whole is compared with what is left of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.traits import ACTIVATIONS
 from prune_mi.graph.unit import Unit
 from prune_mi.information.bootstrap import NUM_DRAWS, sample_weights
+from prune_mi.information.evidence import Estimator
 from prune_mi.information.features import Reduction, layer_features
 from prune_mi.information.question import Answer, Question
 
-# Bits in a tensor under each of some weightings of the samples: `(num_weightings, n)`, each row
-# summing to 1, to `(num_weightings,)`.
-Bits = Callable[[np.ndarray], np.ndarray]
-# Features `(n, d)`, labels `(n,)` and a seed to the bits in them.
-Estimator = Callable[[np.ndarray, np.ndarray, int], Bits]
+_Tensor = tuple[TensorRef, ...]  # one, or several side by side
 
 
 def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reduction) -> Answer:
@@ -40,30 +39,49 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
     ends = []
     for unit in question.units:
         whole = _enclosing(unit, branches)
-        ends.append((_seen(graph, whole.before), _seen(graph, whole.after)))
-    tensors = list(dict.fromkeys(ref for pair in ends for ref in pair))
-    features = layer_features(
-        graph, tensors, question.images, question.scaling, reduction=reduction
-    )
+        ends.append(_ends(graph, whole))
+    tensors = list(dict.fromkeys(tensor for pair in ends for tensor in pair))
+    refs = list(dict.fromkeys(ref for tensor in tensors for ref in tensor))
+    features = layer_features(graph, refs, question.images, question.scaling, reduction=reduction)
     num = len(question.labels)
     even = np.full((1, num), 1 / num)
     drawn = sample_weights(num, seed=question.seed)
-    bits, draws = {}, {}
-    for ref in tensors:
-        by_seed = [
-            estimate(features[ref], question.labels, question.seed + repeat)
-            for repeat in range(num_seeds)
-        ]
-        bits[ref] = float(np.mean([each(even)[0] for each in by_seed]))
+    bits, draws, information = {}, {}, {}
+    for tensor in tensors:
+        found = np.concatenate([features[ref] for ref in tensor], axis=1)
+        with threadpool_limits(1):  # the matrices are small: threads would wait for each other
+            by_seed = [
+                estimate(found, question.labels, question.seed + repeat)
+                for repeat in range(num_seeds)
+            ]
+        bits[tensor] = float(np.mean([each.bits(even)[0] for each in by_seed]))
+        # Gains keep the bias: it is much the same at both ends of a unit, and the correction, the
+        # same line for all tensors of so many clusters, would change no order. Information is never
+        # negative; an estimate of none may be.
+        corrected = np.mean([each.corrected_bits(question.seed) for each in by_seed])
+        information[tensor] = max(float(corrected), 0.0)
         # A draw has one of the seeds: it varies by samples and by seeds.
-        draws[ref] = np.empty(NUM_DRAWS)
+        draws[tensor] = np.empty(NUM_DRAWS)
         for repeat, each in enumerate(by_seed):
-            draws[ref][repeat::num_seeds] = each(drawn[repeat::num_seeds])
+            draws[tensor][repeat::num_seeds] = each.bits(drawn[repeat::num_seeds])
+    gains = np.array([bits[after] - bits[before] for before, after in ends])
+    drawn_gains = np.stack([draws[after] - draws[before] for before, after in ends])
+    # A sample drawn twice is news to no clustering: the bias of draws is about twice the bias of
+    # the estimate. What counts is how they vary, so they are moved to where the estimate is.
+    drawn_gains += (gains - drawn_gains.mean(axis=1))[:, None]
     return Answer(
-        gains=np.array([bits[after] - bits[before] for before, after in ends]),
-        draws=np.stack([draws[after] - draws[before] for before, after in ends]),
-        information=np.array([bits[after] for _, after in ends]),
+        gains=gains,
+        draws=drawn_gains,
+        information=np.array([information[after] for _, after in ends]),
     )
+
+
+def _ends(graph: LayerGraph, unit: Unit) -> tuple[_Tensor, _Tensor]:
+    """The tensor that would stand in for a unit's, and the unit's own."""
+    if unit.kind == "part":
+        whole = graph.node_by_name[unit.after.node].inputs
+        return tuple(ref for place, ref in enumerate(whole) if place != unit.position), whole
+    return (_seen(graph, unit.before),), (_seen(graph, unit.after),)
 
 
 def _enclosing(unit: Unit, branches: Sequence[Unit]) -> Unit:

@@ -1,0 +1,89 @@
+"""Control: how far the features that the classifier reads move when a unit goes.
+
+    gain = 1 - CKA(X, X'),    CKA(X, X') = HSIC(X, X') / sqrt(HSIC(X, X) HSIC(X', X')),
+
+X being the features before the last layer with a kernel, X' those of the network without the unit,
+on the same images. With linear kernels K = X X^T and sample weights w, which sum to 1,
+
+    HSIC = sum_ij w_i w_j K_ij L_ij - 2 sum_i w_i (K w)_i (L w)_i + (w^T K w) (w^T L w)
+
+is that of features centred under w: so one pass serves the whole bootstrap. No labels are asked:
+what moves counts, whether the class hangs on it or not.
+
+Source: Kornblith et al. (2019), Similarity of neural network representations revisited; as a
+criterion for removing layers, Pons et al. (2024), Effective layer pruning through similarity metric
+perspective.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from prune_mi.graph.edit import without_dead_nodes
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.traits import has_kernel
+from prune_mi.information.bootstrap import sample_weights
+from prune_mi.information.criteria.removals import Removals
+from prune_mi.information.features import reducer
+from prune_mi.information.question import Answer, Question
+
+
+def cka(question: Question) -> Answer:
+    """1 - CKA of the penultimate features, in [0, 1]: see above."""
+    removals = Removals(question, thrifty=True, read=_without_head)
+    pooled = _without_head(question.graph)
+    pool = reducer(pooled, pooled.outputs[0], "pool")
+    whole: list[np.ndarray] = []
+    without: list[list[np.ndarray]] = [[] for _ in removals.units]
+    for batch in removals.batches():
+        whole.append(pool(batch.whole))
+        for features, each in zip(without, batch.without, strict=True):
+            features.append(pool(each))
+    before = np.concatenate(whole)
+    num = len(before)
+    weights = np.vstack([np.full(num, 1 / num), sample_weights(num, seed=question.seed)])
+    moved = np.stack([1 - weighted_cka(before, np.concatenate(each), weights) for each in without])
+    moved = moved[removals.rows()]
+    return Answer(moved[:, 0], moved[:, 1:])
+
+
+def weighted_cka(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Linear CKA under each of some weightings of the samples.
+
+    Args:
+        one: float `(n, d)`.
+        other: float `(n, e)`.
+        weights: float `(num_weightings, n)`; rows sum to 1.
+
+    Returns:
+        float64 `(num_weightings,)` in [0, 1]; 0 where features do not vary, and so say nothing.
+    """
+    grams = []
+    for features in (one, other):
+        centred = features.astype(np.float64) - features.mean(
+            axis=0
+        )  # of large means, for accuracy
+        grams.append(centred @ centred.T)
+    first, second = grams
+    cross = _hsic(first, second, weights)
+    scale = np.sqrt(_hsic(first, first, weights) * _hsic(second, second, weights))
+    return np.asarray(np.clip(cross / np.where(scale > 0, scale, np.inf), 0.0, 1.0))
+
+
+def _hsic(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    ones, others = weights @ one, weights @ other
+    product = ((weights @ (one * other)) * weights).sum(axis=1)
+    crossed = (weights * ones * others).sum(axis=1)
+    means = (weights * ones).sum(axis=1) * (weights * others).sum(axis=1)
+    return np.asarray(np.maximum(product - 2 * crossed + means, 0.0))
+
+
+def _without_head(graph: LayerGraph) -> LayerGraph:
+    """The graph up to what its last layer with a kernel reads; all of it where none has one."""
+    node = graph.node_by_name[graph.outputs[0].node]
+    while node.inputs:
+        if has_kernel(graph.layer_of(node)):
+            features = replace(graph, outputs=node.inputs[:1], output_structure=None)
+            return without_dead_nodes(features)
+        node = graph.node_by_name[node.inputs[0].node]
+    return graph

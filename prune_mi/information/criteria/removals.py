@@ -1,0 +1,123 @@
+"""A network without each of some units in turn, run beside the whole one on the same images.
+
+Batch norms normalise by the batch at hand, in the whole network as in the others: that is what a
+recalibration would make of them, and a shift of scale that it would undo is not counted. Only what
+a removal changes is computed again.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from prune_mi.data import stratified_sample
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import changed_nodes
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.macs import node_macs
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.unit import Unit
+from prune_mi.graph.units import outermost
+from prune_mi.information.question import Question
+from prune_mi.keras_io.run import GraphRunner
+
+_FEWEST_IMAGES = 64
+_MOST_IMAGES = 256
+_MOST_BYTES = 2**29
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one batch of images gives.
+
+    Attributes:
+        places: int `(n,)`, which of the question's images these are.
+        whole: The whole network's output.
+        without: That of each network without a unit, in the order of `Removals.units`.
+    """
+
+    places: np.ndarray
+    whole: Any
+    without: Sequence[Any]
+
+
+class Removals:
+    """The units of a question, each removed by itself.
+
+    Args:
+        question: As criteria are asked.
+        thrifty: Use as many images as keep all removals together within the cost of one pass over
+            all of them, though at least 64 and at most 256. Where these would be fewer, a unit
+            inside another one is not removed by itself: it counts as the whole one. Else all images
+            are used, and all units removed.
+        read: Makes another tensor of a network its output.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        *,
+        thrifty: bool,
+        read: Callable[[LayerGraph], LayerGraph] = lambda graph: graph,
+    ) -> None:
+        self._question = question
+        graph, num = question.graph, len(question.images)
+        self.units = tuple(question.units)
+        count = num
+        if thrifty:
+            if _affordable_images(graph, self.units, num) < _FEWEST_IMAGES:
+                self.units = outermost(self.units)
+            affordable = _affordable_images(graph, self.units, num)
+            count = min(max(affordable, _FEWEST_IMAGES), _MOST_IMAGES, num)
+        rng = np.random.default_rng((question.seed, count))
+        chosen = rng.permutation(stratified_sample(question.labels, size=count, rng=rng))
+        size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
+        self._parts = np.array_split(chosen, math.ceil(count / size))
+        self._whole = read(graph)
+        self._without = [read(remove_unit(graph, unit)) for unit in self.units]
+        self._row = {unit.name: row for row, unit in enumerate(self.units)}
+
+    def batches(self) -> Iterator[Batch]:
+        """Runs all networks, one batch of images after another."""
+        question = self._question
+        runner = GraphRunner(question.graph, batch_statistics=True)
+        for part in self._parts:
+            batch = question.scaling.apply(np.asarray(question.images[part]))
+            known = runner.run({question.graph.inputs[0]: ops.convert_to_tensor(batch)})
+            yield Batch(
+                places=part,
+                whole=known[self._whole.outputs[0]],
+                without=[runner.rerun(each, known)[0] for each in self._without],
+            )
+
+    def rows(self) -> list[int]:
+        """For each unit that was asked about, the place in `units` of what stands for it."""
+        return [self._row[enclosing(unit, self.units).name] for unit in self._question.units]
+
+
+def enclosing(unit: Unit, measured: Sequence[Unit]) -> Unit:
+    """The unit itself where it was measured, or the first that it lies inside."""
+    itself = (each for each in measured if each.name == unit.name)
+    return next(itself, None) or next(
+        each for each in measured if set(unit.nodes) <= set(each.nodes)
+    )
+
+
+def bytes_an_image(graph: LayerGraph) -> int:
+    """Memory of every tensor of the graph."""
+    return 4 * sum(
+        math.prod(axis or 1 for axis in spec.shape) for node in graph.nodes for spec in node.outputs
+    )
+
+
+def _affordable_images(graph: LayerGraph, units: Sequence[Unit], most: int) -> int:
+    """Images on which all removals together cost what one pass over `most` does."""
+    again = sum(
+        node_macs(removal, node)
+        for removal in (remove_unit(graph, unit) for unit in units)
+        for node in changed_nodes(graph, removal)
+    )
+    return round(most * graph_cost(graph).macs / max(again, 1))

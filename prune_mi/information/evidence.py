@@ -1,0 +1,82 @@
+"""What an estimator finds in one tensor: bits about the class, however samples are weighted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from prune_mi.information.mutual_information import (
+    bits_beyond_chance,
+    information_bits,
+    joint_distributions,
+)
+
+
+class Evidence(Protocol):
+    """What a tensor's features say about the class."""
+
+    def bits(self, weights: np.ndarray) -> np.ndarray:
+        """Bits under weightings of the samples.
+
+        Args:
+            weights: float `(num_weightings, n)`; rows sum to 1.
+
+        Returns:
+            float64 `(num_weightings,)`.
+        """
+
+    def corrected_bits(self, seed: int) -> float:
+        """Bits without the bias of the estimate, all samples alike; `seed` permutes labels."""
+
+
+# Features `(n, d)`, labels `(n,)` and a seed to what is in them.
+Estimator = Callable[[np.ndarray, np.ndarray, int], Evidence]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assigned:
+    """The information between cluster and class.
+
+    Attributes:
+        assigned: float `(n, num_clusters)`, the probability of each cluster; rows sum to 1.
+        labels: int `(n,)`.
+    """
+
+    assigned: np.ndarray
+    labels: np.ndarray
+
+    def bits(self, weights: np.ndarray) -> np.ndarray:
+        """See `Evidence`."""
+        num_classes = int(self.labels.max()) + 1
+        joint = joint_distributions(self.assigned, self.labels, weights, num_classes=num_classes)
+        return information_bits(joint)
+
+    def corrected_bits(self, seed: int) -> float:
+        """See `Evidence`; clusters never saw the labels, so only these need be permuted."""
+        return bits_beyond_chance(self.assigned, self.labels, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pointwise:
+    """Information as a mean over samples, each scored by a reader that was not fitted on it.
+
+    Attributes:
+        samples: float `(n,)`, log2 q(y|x) / p(y) of each.
+    """
+
+    samples: np.ndarray
+
+    def bits(self, weights: np.ndarray) -> np.ndarray:
+        """See `Evidence`."""
+        return np.asarray(weights @ self.samples)
+
+    def corrected_bits(self, seed: int) -> float:
+        """See `Evidence`; what was not fitted on a sample is not biased upwards by it."""
+        return float(self.samples.mean())
+
+
+def standardised(features: np.ndarray) -> np.ndarray:
+    """Features of mean 0 and deviation 1; constant ones become 0."""
+    spread = features.std(axis=0)
+    return np.asarray((features - features.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0))
