@@ -14,10 +14,18 @@ from prune_mi.errors import ConfigError
 Objective = Literal["macs", "params", "accuracy"]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image"]
 Validation = Literal["auto", "test", "train"]
-Criterion = (
-    Literal["bypass", "kmeans", "soft", "probe", "paper"]
-    | Literal["leave-one-out", "gate", "cka", "magnitude", "random"]
-)
+Criterion = Literal[
+    "bypass",
+    "kmeans",
+    "soft",
+    "probe",
+    "paper",
+    "leave-one-out",
+    "gate",
+    "cka",
+    "magnitude",
+    "random",
+]
 Augmentation = Literal["auto", "none", "flip", "shift", "flip+shift"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")

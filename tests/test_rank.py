@@ -33,8 +33,8 @@ def test_json_has_every_unit_with_its_rank(digits_model: Path, criterion: str) -
         assert unit["layers"] and 0 <= unit["probability_least"] <= 1
         assert unit["macs"] or unit["num_params"]
     assert sum(unit["probability_least"] for unit in units) == pytest.approx(3)
-    by_gain = sorted(units, key=lambda unit: unit["gain_bits"])
-    assert [unit["rank"] for unit in by_gain] == sorted(unit["rank"] for unit in units)
+    gains = [unit["gain_bits"] for unit in sorted(units, key=lambda unit: unit["rank"])]
+    assert gains == sorted(gains)
     assert found["num_samples"] == 300
 
 
@@ -52,7 +52,7 @@ def test_the_table_and_the_plot(digits_model: Path, tmp_path: Path, suffix: str)
     code, _, output = _rank(digits_model, "--samples", "100", "--plot", plot, "--quiet")
     assert code == 0
     assert "Missed least:" in output
-    assert "add/branch" in output
+    assert "/branch" in output
     head = plot.read_bytes()[:200]
     assert head.startswith(b"\x89PNG") if suffix == ".png" else b"<?xml" in head
 
