@@ -74,6 +74,13 @@ _CustomObjects = Annotated[
 _Output = Annotated[
     str | None, typer.Option(help="Of several outputs, the name of the one to keep accurate.")
 ]
+_Criterion = Annotated[
+    str | None,
+    typer.Option(
+        help="How units are ranked: bypass, kmeans, soft, probe, paper, or a control: "
+        "leave-one-out, gate, cka, magnitude, random.  [default: bypass]"
+    ),
+]
 _Freeze = Annotated[
     list[str] | None,
     typer.Option(
@@ -152,13 +159,7 @@ def optimize(
             "[default: deletion-heavy]"
         ),
     ] = None,
-    criterion: Annotated[
-        str | None,
-        typer.Option(
-            help="How units are ranked: bypass, kmeans, soft, probe, paper, or a control: "
-            "leave-one-out, gate, cka, magnitude, random.  [default: bypass]"
-        ),
-    ] = None,
+    criterion: _Criterion = None,
     workers: Annotated[
         int | None, typer.Option(help="Child processes.  [default: one a core]")
     ] = None,
@@ -318,9 +319,7 @@ def inspect(
 def rank(
     model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
     data: Annotated[str, typer.Option(help="As for optimize.")],
-    criterion: Annotated[
-        str | None, typer.Option(help="How gains are measured; see README.  [default: bypass]")
-    ] = None,
+    criterion: _Criterion = None,
     samples: Annotated[
         int | None,
         typer.Option(min=20, help="Training images.  [default: 100 a class, 1000 at least]"),
@@ -360,7 +359,7 @@ def rank(
     console = Console(stderr=json_output)
 
     def ranked() -> Ranking:
-        settings = make_settings({key: value for key, value in given.items() if value is not None})
+        settings = _resolve(given, None)
         if plot is not None:
             require_plottable(plot)
         read_model_file(model, architecture)

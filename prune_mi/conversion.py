@@ -9,10 +9,11 @@ from prune_mi.errors import ModelError, RunError
 from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
-from prune_mi.keras_io.load import LoadedModel, load_model
+from prune_mi.keras_io.load import LoadedModel
 from prune_mi.keras_io.upgrade.description import pack
 from prune_mi.probe import random_inputs
 from prune_mi.records import Conversion, ModelSource
+from prune_mi.stages.loading import open_source
 
 
 def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) -> Conversion:
@@ -30,13 +31,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         RunError: If writing fails, or what was written loads with other outputs.
     """
     _require_writable(source.path, new, overwrite=overwrite)
-    loaded = load_model(
-        source.path,
-        architecture=source.architecture,
-        allow_unsafe=source.allow_unsafe,
-        custom_objects=source.custom_objects,
-        verify=True,
-    )
+    loaded = open_source(source, verify=True)
     if new.suffix == ".h5" and not h5_can_hold(loaded.model):
         raise ModelError(
             f"cannot write {new}: the model has operations that HDF5 files cannot hold; choose a "

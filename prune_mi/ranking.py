@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.data import stratified_sample
+from prune_mi.data import Dataset, stratified_sample
 from prune_mi.errors import ModelError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
@@ -16,7 +16,7 @@ from prune_mi.information.ranking import RankedUnit, rank_units
 from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import understand
+from prune_mi.stages.prepare import Understanding, understand
 
 _FEWEST_SAMPLES = 1000
 _SAMPLES_A_CLASS = 100
@@ -52,28 +52,13 @@ def rank_model(
     data = load_fitting_data(loaded.model, settings, notes)
     notes.phase("Studying the model")
     understood = understand(loaded.model, data, settings, notes)
-    graph = understood.graph
-    units = [unit for unit in removable_units(graph) if unit.macs or unit.num_params]
+    question = ask_about(understood, data, settings, samples=samples)
+    graph, units = question.graph, question.units
     if not units:
         raise ModelError(
             f"no unit of {source.path} can go; `prune-mi inspect` says of each layer why"
         )
-    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * understood.num_classes)
-    chosen = stratified_sample(
-        data.y_train, size=wanted, rng=np.random.default_rng((settings.seed, 5))
-    )
     notes.phase(f"Ranking {len(units)} units")
-    question = Question(
-        graph=graph,
-        units=units,
-        images=data.x_train[np.sort(chosen)],
-        labels=data.y_train[np.sort(chosen)],
-        scaling=understood.scaling,
-        num_classes=understood.num_classes,
-        from_logits=understood.from_logits,
-        settings=settings.ranking,
-        seed=settings.seed,
-    )
     ranked = rank_units(question, least=least)
     ranks = {each.unit.name: rank for rank, each in enumerate(ranked)}
     by_name = {each.unit.name: each for each in ranked}
@@ -82,13 +67,34 @@ def rank_model(
         model=str(source.path),
         data=settings.data,
         criterion=settings.ranking.criterion,
-        num_samples=len(chosen),
+        num_samples=len(question.labels),
         least=least,
         total=total,
         units=tuple(_row(graph, by_name[unit.name], ranks[unit.name]) for unit in units),
         seconds=round(time.monotonic() - started, 1),
         seed=settings.seed,
         notes=tuple(notes.said),
+    )
+
+
+def ask_about(
+    understood: Understanding, data: Dataset, settings: OptimizeSettings, *, samples: int | None
+) -> Question:
+    """The question that criteria are asked: the units that cost anything, on training images."""
+    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * understood.num_classes)
+    rng = np.random.default_rng((settings.seed, 5))
+    chosen = np.sort(stratified_sample(data.y_train, size=wanted, rng=rng))
+    graph = understood.graph
+    return Question(
+        graph=graph,
+        units=[unit for unit in removable_units(graph) if unit.macs or unit.num_params],
+        images=data.x_train[chosen],
+        labels=data.y_train[chosen],
+        scaling=understood.scaling,
+        num_classes=understood.num_classes,
+        from_logits=understood.from_logits,
+        settings=settings.ranking,
+        seed=settings.seed,
     )
 
 

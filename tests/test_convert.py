@@ -72,16 +72,15 @@ def test_a_saved_model_and_weights_beside_their_architecture(
 
 
 @pytest.mark.parametrize(
-    ("command", "opens"),
-    [("convert", "prune_mi.conversion.load_model"), ("inspect", "prune_mi.inspection.open_source")],
+    ("command", "room"), [("convert", "conversion"), ("inspect", "inspection")]
 )
 def test_out_of_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, opens: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, room: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(opens, fail)
+    monkeypatch.setattr(f"prune_mi.{room}.open_source", fail)
     new = [str(tmp_path / "new.keras")] if command == "convert" else []
     result = CliRunner().invoke(app, [command, "model.keras", *new])
     assert result.exit_code == 4

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.model_input import shape_text
+from prune_mi.data.model_input import shape_matches, shape_text
 from prune_mi.errors import DataError
 
 
@@ -29,21 +29,15 @@ def check_against_model(
     """
     _check_classes(dataset, num_classes)
     shape = dataset.image_shape
-    if _matches(shape, input_shape):
+    if shape_matches(shape, input_shape):
         return dataset
-    if _matches((*shape, 1), input_shape):
+    if shape_matches((*shape, 1), input_shape):
         return _reshape(dataset, (*shape, 1))
-    if shape and shape[-1] == 1 and _matches(shape[:-1], input_shape):
+    if shape and shape[-1] == 1 and shape_matches(shape[:-1], input_shape):
         return _reshape(dataset, shape[:-1])
     raise DataError(
         f"{dataset.source} has samples of the shape {shape_text(shape)}, the model takes "
         f"{shape_text(input_shape)}; {_shape_hint(shape, input_shape)}"
-    )
-
-
-def _matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        size is None or size == actual for actual, size in zip(shape, wanted, strict=True)
     )
 
 
@@ -61,11 +55,11 @@ def _reshape(dataset: Dataset, shape: tuple[int, ...]) -> Dataset:
 
 def _shape_hint(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
     if len(wanted) == 3 and len(shape) == 3:
-        if _matches((shape[2], *shape[:2]), wanted):
+        if shape_matches((shape[2], *shape[:2]), wanted):
             return "the model wants channels first: transpose the images, or convert the model"
         if wanted[2] in (None, shape[2]):
             return "resize the images to the model's height and width, or pass data it was made for"
-        if _matches(shape[:2], wanted[:2]):
+        if shape_matches(shape[:2], wanted[:2]):
             return "convert the images to the model's number of channels (grey 1, colour 3)"
     return "pass the data that the model was trained on"
 

@@ -19,3 +19,10 @@ class ModelInput:
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """`(any, any, 3)`."""
     return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+
+
+def shape_matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a sample's shape is one that a model takes; None matches any size."""
+    return len(shape) == len(wanted) and all(
+        size in (None, actual) for actual, size in zip(shape, wanted, strict=True)
+    )

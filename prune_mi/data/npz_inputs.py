@@ -7,7 +7,7 @@ import numpy as np
 
 from prune_mi.data.dataset import Dataset, check_values
 from prune_mi.data.labels import integer_labels
-from prune_mi.data.model_input import ModelInput, shape_text
+from prune_mi.data.model_input import ModelInput, shape_matches, shape_text
 from prune_mi.data.npz_file import raw_images, read_npz
 from prune_mi.errors import DataError
 
@@ -110,7 +110,7 @@ def _samples(array: np.ndarray, model_input: ModelInput, where: str) -> np.ndarr
     samples = raw_images(array, where=where)
     wanted = model_input.shape
     for shape in (samples.shape[1:], (*samples.shape[1:], 1), _without_last(samples)):
-        if shape is not None and samples.ndim and _matches(shape, wanted):
+        if shape is not None and samples.ndim and shape_matches(shape, wanted):
             samples = samples.reshape(len(samples), *shape)
             check_values(samples, where)
             return samples
@@ -122,12 +122,6 @@ def _samples(array: np.ndarray, model_input: ModelInput, where: str) -> np.ndarr
 
 def _without_last(samples: np.ndarray) -> tuple[int, ...] | None:
     return samples.shape[1:-1] if samples.ndim > 1 and samples.shape[-1] == 1 else None
-
-
-def _matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        size in (None, actual) for actual, size in zip(shape, wanted, strict=True)
-    )
 
 
 def _texts(shapes: Sequence[tuple[int, ...]]) -> str:

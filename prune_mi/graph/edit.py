@@ -80,10 +80,7 @@ def drop_argument(graph: LayerGraph, node_name: str, position: int) -> LayerGrap
 
 def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
     """Drops calls that no output depends on, and layers no longer called; inputs stay."""
-    alive = {ref.node for ref in graph.outputs} | {ref.node for ref in graph.inputs}
-    for node in reversed(graph.nodes):
-        if node.name in alive:
-            alive.update(ref.node for ref in node.inputs)
+    alive = graph.upstream_of(ref.node for ref in (*graph.outputs, *graph.inputs))
     nodes = tuple(node for node in graph.nodes if node.name in alive)
     called = {node.layer for node in nodes}
     layers = {name: layer for name, layer in graph.layers.items() if name in called}

@@ -205,10 +205,7 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
 
 def _feeding_others_alone(graph: LayerGraph, judged: str) -> dict[str, str]:
     """Layers with a call that the judged output does not depend on."""
-    needed = {judged}
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed.update(ref.node for ref in node.inputs)
+    needed = graph.upstream_of([judged])
     reason = f"feeds no output but others than {judged!r}"
     return {node.layer: reason for node in graph.nodes if node.name not in needed}
 

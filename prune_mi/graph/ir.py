@@ -8,7 +8,7 @@ pickle, hash and are priced without it.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -168,6 +168,14 @@ class LayerGraph:
     @cached_property
     def _num_calls(self) -> Counter[str]:
         return Counter(node.layer for node in self.nodes)
+
+    def upstream_of(self, calls: Iterable[str]) -> set[str]:
+        """These calls and all that they depend on, by name."""
+        found = set(calls)
+        for node in reversed(self.nodes):
+            if node.name in found:
+                found.update(ref.node for ref in node.inputs)
+        return found
 
     def structural_hash(self) -> str:
         """A digest of the architecture, the same whatever the names, weights and order of calls."""

@@ -111,10 +111,7 @@ def only_feeding(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:
         for place, ref in enumerate(node.inputs):
             if node.name != join.name or place != index:
                 needed.add(ref.node)
-    upstream = {join.inputs[index].node}
-    for node in reversed(graph.nodes):
-        if node.name in upstream:
-            upstream.update(ref.node for ref in node.inputs)
+    upstream = graph.upstream_of([join.inputs[index].node])
     return tuple(
         node.name
         for node in graph.nodes

@@ -9,13 +9,14 @@ from prune_mi.records import ModelSource, Observer
 from prune_mi.stages.interface import read_interface
 
 
-def open_source(source: ModelSource) -> LoadedModel:
+def open_source(source: ModelSource, *, verify: bool = False) -> LoadedModel:
     """Opens a model file as the user says of it; see `load_model`."""
     return load_model(
         source.path,
         architecture=source.architecture,
         allow_unsafe=source.allow_unsafe,
         custom_objects=source.custom_objects,
+        verify=verify,
     )
 
 

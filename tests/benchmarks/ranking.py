@@ -57,12 +57,8 @@ def _options() -> argparse.Namespace:
 
 def _question(options: argparse.Namespace, criterion: str, seed: int):  # type: ignore[no-untyped-def]
     """The model understood, the data, and the question that `prune-mi rank` would ask."""
-    import numpy as np
-
     from prune_mi.config import make_settings
-    from prune_mi.data import stratified_sample
-    from prune_mi.graph.units import removable_units
-    from prune_mi.information.question import Question
+    from prune_mi.ranking import ask_about
     from prune_mi.records import ModelSource, SilentObserver
     from prune_mi.stages.loading import load_fitting_data, open_source
     from prune_mi.stages.prepare import understand
@@ -73,20 +69,7 @@ def _question(options: argparse.Namespace, criterion: str, seed: int):  # type: 
     loaded = open_source(ModelSource(options.model))
     data = load_fitting_data(loaded.model, settings, SilentObserver())
     understood = understand(loaded.model, data, settings, SilentObserver())
-    rng = np.random.default_rng((seed, 5))
-    rows = np.sort(stratified_sample(data.y_train, size=options.samples, rng=rng))
-    units = [unit for unit in removable_units(understood.graph) if unit.macs or unit.num_params]
-    question = Question(
-        graph=understood.graph,
-        units=units,
-        images=data.x_train[rows],
-        labels=data.y_train[rows],
-        scaling=understood.scaling,
-        num_classes=understood.num_classes,
-        from_logits=understood.from_logits,
-        settings=settings.ranking,
-        seed=seed,
-    )
+    question = ask_about(understood, data, settings, samples=options.samples)
     return question, data, understood
 
 

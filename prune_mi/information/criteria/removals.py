@@ -65,19 +65,22 @@ class Removals:
     ) -> None:
         self._question = question
         graph, num = question.graph, len(question.images)
+        removed = {unit.name: remove_unit(graph, unit) for unit in question.units}
         self.units = tuple(question.units)
         count = num
         if thrifty:
-            if _affordable_images(graph, self.units, num) < _FEWEST_IMAGES:
+            affordable = _affordable_images(graph, list(removed.values()), num)
+            if affordable < _FEWEST_IMAGES:
                 self.units = outermost(self.units)
-            affordable = _affordable_images(graph, self.units, num)
+                left = [removed[unit.name] for unit in self.units]
+                affordable = _affordable_images(graph, left, num)
             count = min(max(affordable, _FEWEST_IMAGES), _MOST_IMAGES, num)
         rng = np.random.default_rng((question.seed, count))
         chosen = rng.permutation(stratified_sample(question.labels, size=count, rng=rng))
         size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
         self._parts = np.array_split(chosen, math.ceil(count / size))
         self._whole = read(graph)
-        self._without = [read(remove_unit(graph, unit)) for unit in self.units]
+        self._without = [read(removed[unit.name]) for unit in self.units]
         self._row = {unit.name: row for row, unit in enumerate(self.units)}
 
     def batches(self) -> Iterator[Batch]:
@@ -113,11 +116,9 @@ def bytes_an_image(graph: LayerGraph) -> int:
     )
 
 
-def _affordable_images(graph: LayerGraph, units: Sequence[Unit], most: int) -> int:
+def _affordable_images(graph: LayerGraph, removals: Sequence[LayerGraph], most: int) -> int:
     """Images on which all removals together cost what one pass over `most` does."""
     again = sum(
-        node_macs(removal, node)
-        for removal in (remove_unit(graph, unit) for unit in units)
-        for node in changed_nodes(graph, removal)
+        node_macs(removal, node) for removal in removals for node in changed_nodes(graph, removal)
     )
     return round(most * graph_cost(graph).macs / max(again, 1))
