@@ -77,10 +77,11 @@ class RankingSettings(_Settings):
     """How the information gain of a unit is estimated.
 
     Attributes:
-        criterion: `bypass` measures what the network's own output loses without the unit. Of what
-            tensors say, `kmeans` clusters pooled features, `soft` does so with a Gaussian mixture,
-            `probe` reads them by cross-validated linear probes, and `paper` is DEIM 2019 A3-4's
-            own: whole feature maps, as many clusters as classes. The others are controls:
+        criterion: `bypass` measures what the network's output and last features lose without the
+            unit. Of what tensors say, `kmeans` clusters pooled features, `soft` does so with a
+            Gaussian mixture, `probe` reads them by cross-validated linear probes, and `paper` is
+            DEIM 2019 A3-4's own: whole feature maps, as many clusters as classes. The others are
+            controls:
             `leave-one-out` is the accuracy that goes with the unit, `gate` learns how far each may
             be closed, `cka` is how far the last features move, `magnitude` the size of the unit's
             weights, `random` drawn.

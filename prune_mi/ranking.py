@@ -1,6 +1,8 @@
 """`prune-mi rank`: what each unit of a model adds to the information about the classes."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,8 +13,9 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import removable_units
+from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.question import Question
-from prune_mi.information.ranking import RankedUnit, rank_units
+from prune_mi.information.ranking import Information, RankedUnit, rank_units
 from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
@@ -60,6 +63,7 @@ def rank_model(
         )
     notes.phase(f"Ranking {len(units)} units")
     ranked = rank_units(question, least=least)
+    information = _information(question, ranked)
     ranks = {each.unit.name: rank for rank, each in enumerate(ranked)}
     by_name = {each.unit.name: each for each in ranked}
     total = graph_cost(graph)
@@ -67,10 +71,14 @@ def rank_model(
         model=str(source.path),
         data=settings.data,
         criterion=settings.ranking.criterion,
+        measure=MEASURES[settings.ranking.criterion],
         num_samples=len(question.labels),
         least=least,
         total=total,
-        units=tuple(_row(graph, by_name[unit.name], ranks[unit.name]) for unit in units),
+        units=tuple(
+            _row(graph, by_name[unit.name], information[unit.name], ranks[unit.name])
+            for unit in units
+        ),
         seconds=round(time.monotonic() - started, 1),
         seed=settings.seed,
         notes=tuple(notes.said),
@@ -98,14 +106,26 @@ def ask_about(
     )
 
 
-def _row(graph: LayerGraph, ranked: RankedUnit, rank: int) -> RankingRow:
+def _information(question: Question, ranked: Sequence[RankedUnit]) -> dict[str, Information]:
+    """What the tensor behind each unit tells: of `kmeans` where the criterion does not say."""
+    found = {each.unit.name: each.information for each in ranked if each.information is not None}
+    if len(found) < len(ranked):
+        settings = question.settings.model_copy(update={"criterion": "kmeans"})
+        asked = rank_units(replace(question, settings=settings))
+        found = {each.unit.name: each.information for each in asked if each.information is not None}
+    return found
+
+
+def _row(graph: LayerGraph, ranked: RankedUnit, information: Information, rank: int) -> RankingRow:
     unit = ranked.unit
     left = remove_unit(graph, unit).layers
     return RankingRow(
         name=unit.name,
         kind=unit.kind,
         layers=tuple(layer for layer in graph.layers if layer not in left),
-        information_bits=ranked.information_bits,
+        information_bits=information.bits,
+        information_low=information.low,
+        information_high=information.high,
         gain_bits=ranked.gain_bits,
         gain_low=ranked.gain_low,
         gain_high=ranked.gain_high,

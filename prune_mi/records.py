@@ -73,9 +73,10 @@ class RankingRow:
     Attributes:
         name, kind: The unit's.
         layers: The layers that would go.
-        information_bits: What the criterion finds in the tensor behind the unit; None where it does
-            not look at tensors by themselves.
-        gain_bits: What the unit adds to that; for some criteria, in another measure than bits.
+        information_bits: What the tensor behind the unit tells about the class; of `kmeans` where
+            the criterion does not look at tensors by themselves.
+        information_low, information_high: 95 % confidence interval of that.
+        gain_bits: What the unit adds; of some criteria in another measure than bits, see `Ranking`.
         gain_low, gain_high: 95 % confidence interval of the gain.
         probability_least: That the unit is among the k of least gain.
         rank: 0 goes first.
@@ -85,7 +86,9 @@ class RankingRow:
     name: str
     kind: str
     layers: tuple[str, ...]
-    information_bits: float | None
+    information_bits: float
+    information_low: float
+    information_high: float
     gain_bits: float
     gain_low: float
     gain_high: float
@@ -100,6 +103,7 @@ class Ranking:
     """What `prune-mi rank` found out.
 
     Attributes:
+        measure: Of the gains: `bit`, `accuracy` and `share` (fractions), or `score`.
         least: The k of `probability_least`.
         total: Cost of the whole model.
         units: Removable units that cost anything, in graph order.
@@ -108,6 +112,7 @@ class Ranking:
     model: str
     data: str
     criterion: str
+    measure: str
     num_samples: int
     least: int
     total: Cost

@@ -30,6 +30,8 @@ def test_json_has_every_unit_with_its_rank(digits_model: Path, criterion: str) -
     assert sorted(unit["rank"] for unit in units) == list(range(len(units)))
     for unit in units:
         assert unit["gain_low"] <= unit["gain_bits"] <= unit["gain_high"]
+        assert unit["information_low"] <= unit["information_bits"] <= unit["information_high"]
+        assert unit["information_bits"] > 0.5  # of log2(10)
         assert unit["layers"] and 0 <= unit["probability_least"] <= 1
         assert unit["macs"] or unit["num_params"]
     assert sum(unit["probability_least"] for unit in units) == pytest.approx(3)

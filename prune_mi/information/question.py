@@ -48,11 +48,13 @@ class Answer:
             have given them; a column is one such draw for all units.
         information: float64 `(num_units,)`, bits in the tensor behind each unit; None where the
             criterion does not look at tensors by themselves.
+        information_draws: The same for other samples, as `draws`.
     """
 
     gains: np.ndarray
     draws: np.ndarray
     information: np.ndarray | None = None
+    information_draws: np.ndarray | None = None
 
 
 Criterion = Callable[[Question], Answer]

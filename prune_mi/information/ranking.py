@@ -11,7 +11,16 @@ import numpy as np
 from prune_mi.graph.unit import Unit
 from prune_mi.information.bootstrap import interval, probability_among_least
 from prune_mi.information.criteria.catalog import CRITERIA
-from prune_mi.information.question import Question
+from prune_mi.information.question import Answer, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """Bits that a tensor tells about the class, and their 95 % confidence interval."""
+
+    bits: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class RankedUnit:
         gain_bits: What the unit adds to the information about the class; may be negative.
         gain_spread: Standard error of the gain.
         gain_low, gain_high: Its 95 % confidence interval.
-        information_bits: In the tensor behind the unit; None where the criterion does not say.
+        information: In the tensor behind the unit; None where the criterion does not say.
         probability_least: That it is among the k units of least gain.
     """
 
@@ -31,7 +40,7 @@ class RankedUnit:
     gain_spread: float
     gain_low: float
     gain_high: float
-    information_bits: float | None
+    information: Information | None
     probability_least: float
 
 
@@ -48,6 +57,7 @@ def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
     answer = CRITERIA[question.settings.criterion](question)
     low, high = interval(answer.draws)
     among = probability_among_least(answer.draws, least)
+    informed = _information(answer)
     order = sorted(range(len(units)), key=lambda place: (answer.gains[place], -units[place].macs))
     ranked = []
     for place in order:
@@ -58,10 +68,18 @@ def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
                 gain_spread=float(np.std(answer.draws[place])),
                 gain_low=float(low[place]),
                 gain_high=float(high[place]),
-                information_bits=None
-                if answer.information is None
-                else float(answer.information[place]),
+                information=informed[place],
                 probability_least=float(among[place]),
             )
         )
     return tuple(ranked)
+
+
+def _information(answer: Answer) -> list[Information | None]:
+    if answer.information is None or answer.information_draws is None:
+        return [None] * len(answer.gains)
+    low, high = interval(answer.information_draws)
+    return [
+        Information(float(bits), float(least), float(most))
+        for bits, least, most in zip(answer.information, low, high, strict=True)
+    ]

@@ -20,7 +20,9 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("unit", "kind"):
         table.add_column(heading, overflow="fold")
-    for heading in ("bits", "gain", "95 % interval", "rank", f"P({ranking.least} least)"):
+    gain = f"gain, {ranking.measure}"
+    headings = ("bits", "interval", gain, "95 % interval", "rank", f"P({ranking.least} least)")
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("params", "MACs", "share"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -29,7 +31,8 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
         table.add_row(
             Text(printable(row.name), style=style),
             row.kind,
-            "" if row.information_bits is None else f"{row.information_bits:.3f}",
+            f"{row.information_bits:.2f}",
+            f"{row.information_low:.2f} to {row.information_high:.2f}",
             f"{row.gain_bits:+.4f}",
             f"{row.gain_low:+.4f} to {row.gain_high:+.4f}",
             str(row.rank),
@@ -93,7 +96,9 @@ def plot_ranking(ranking: Ranking, path: Path) -> None:
     axes.set_yticks(places, [printable(row.name) for row in rows], fontsize=7)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel(f"gain ({ranking.criterion}); green: the {ranking.least} missed least")
+    axes.set_xlabel(
+        f"gain, {ranking.measure} ({ranking.criterion}); green: the {ranking.least} missed least"
+    )
     axes.set_title(Path(ranking.model).name, fontsize=9)
     axes.margins(y=0.01)
     try:

@@ -10,7 +10,8 @@ from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units import removable_units
-from prune_mi.information.criteria.bypass import bypass_losses
+from prune_mi.information.criteria.bypass import bypass, moved_share
+from prune_mi.information.criteria.removals import Removals
 from prune_mi.information.question import Question
 from prune_mi.information.ranking import rank_units
 from prune_mi.keras_io.trace import trace_model
@@ -68,27 +69,57 @@ def _question(
     )
 
 
-def _losses(network: tuple[LayerGraph, bool]) -> dict[str, np.ndarray]:
+def _gains(network: tuple[LayerGraph, bool]) -> dict[str, float]:
     graph, from_logits = network
     question = _question(graph, from_logits=from_logits)
-    losses = bypass_losses(question)
-    return {unit.name: row for unit, row in zip(question.units, losses, strict=True)}
+    gains = bypass(question).gains
+    return {unit.name: gain for unit, gain in zip(question.units, gains, strict=True)}
 
 
 def test_bits_are_lost_where_the_class_is_read(network: tuple[LayerGraph, bool]) -> None:
-    losses = _losses(network)
-    np.testing.assert_allclose(losses["idle"], 0, atol=1e-6)
-    np.testing.assert_allclose(losses["sum/branch"], 0, atol=1e-6)
-    # 12 on the right class against 12 on a wrong one, softened by a temperature of 3.
-    right = np.exp(4) / (np.exp(4) + 2)
-    wrong = 1 / (np.exp(4) + 2)
-    np.testing.assert_allclose(losses["needed"], np.log2(right / wrong), rtol=1e-4)
+    gains = _gains(network)
+    np.testing.assert_allclose(gains["idle"], 0, atol=1e-3)
+    np.testing.assert_allclose(gains["sum/branch"], 0, atol=1e-3)
+    # 12 on the right class against 12 on a wrong one, softened by a temperature of 5; each feature
+    # is bright for a class in three, and for another one without the unit: correlation -1/2.
+    right = np.exp(12 / 5) / (np.exp(12 / 5) + 2)
+    wrong = 1 / (np.exp(12 / 5) + 2)
+    divergence = (right - wrong) * 12 / 5 / np.log(2)
+    np.testing.assert_allclose(gains["needed"], np.sqrt(divergence * np.log2(3)), rtol=1e-4)
 
 
-def test_equal_seeds_give_equal_losses(network: tuple[LayerGraph, bool]) -> None:
-    first, second = _losses(network), _losses(network)
-    for name, losses in first.items():
-        np.testing.assert_array_equal(losses, second[name])
+def test_equal_seeds_give_equal_answers(network: tuple[LayerGraph, bool]) -> None:
+    question = _question(network[0], from_logits=network[1])
+    first, second = bypass(question), bypass(question)
+    np.testing.assert_array_equal(first.gains, second.gains)
+    np.testing.assert_array_equal(first.draws, second.draws)
+
+
+def test_moved_share_is_one_minus_the_mean_correlation(rng: np.random.Generator) -> None:
+    one = rng.normal(size=(40, 3)) + 5
+    other = np.stack([2 * one[:, 0] + 1, -one[:, 1], one[:, 2] + rng.normal(size=40)], axis=1)
+    drawn = rng.integers(40, size=40)
+    weights = np.stack([np.full(40, 1 / 40), np.bincount(drawn, minlength=40) / 40])
+    found = moved_share(one, other, weights)
+    for share, rows in zip(found, (slice(None), drawn), strict=True):
+        third = np.corrcoef(one[rows, 2], other[rows, 2])[0, 1]
+        np.testing.assert_allclose(share, 1 - (1 + 0 + third) / 3, rtol=1e-9)
+
+
+def test_features_that_do_not_vary_are_left_out(rng: np.random.Generator) -> None:
+    one = np.concatenate([rng.normal(size=(20, 2)), np.ones((20, 2))], axis=1)
+    other = one.copy()
+    even = np.full((1, 20), 1 / 20)
+    np.testing.assert_allclose(moved_share(one, other, even), 0, atol=1e-9)
+    other[:, 0] = 7.0  # gone: half of what varied
+    np.testing.assert_allclose(moved_share(one, other, even), 0.5, atol=1e-9)
+
+
+def test_features_of_another_width_are_compared_by_cka(rng: np.random.Generator) -> None:
+    one = rng.normal(size=(20, 4))
+    even = np.full((1, 20), 1 / 20)
+    np.testing.assert_allclose(moved_share(one, np.hstack([one, one]), even), 0, atol=1e-9)
+    assert moved_share(one, rng.normal(size=(20, 3)), even) > 0.5
 
 
 def test_the_ranking_puts_the_needed_unit_last(network: tuple[LayerGraph, bool]) -> None:
@@ -105,11 +136,12 @@ def test_no_more_images_than_one_pass_costs() -> None:
     for _ in range(30):
         x = layers.Conv2D(4, 3, padding="same")(x)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
-    units = removable_units(graph)
     images, labels = np.tile(IMAGES, (8, 1, 1, 1)), np.tile(LABELS, 8)
-    losses = bypass_losses(_question(graph, images, labels))
-    assert losses.shape[0] == len(units)
-    assert 64 <= losses.shape[1] <= 2.2 * len(images) / len(units)
+    question = _question(graph, images, labels)
+    removals = Removals(question, thrifty=True)
+    count = sum(len(batch.places) for batch in removals.batches())
+    assert len(removals.units) == len(question.units)
+    assert 16 <= count <= 2.2 * len(images) / len(question.units)
 
 
 def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
@@ -120,8 +152,9 @@ def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
         branch = layers.Conv2D(4, 3, padding="same")(branch)
         x = layers.Add(name=f"sum_{index}")([x, branch])
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
-    units = removable_units(graph)
-    losses = bypass_losses(_question(graph))
-    rows = {unit.name: row for unit, row in zip(units, losses, strict=True)}
-    np.testing.assert_array_equal(rows["part_3"], rows["sum_3/branch"])
-    assert not np.array_equal(rows["part_3"], rows["sum_4/branch"])
+    question = _question(graph)
+    gains = {
+        unit.name: gain for unit, gain in zip(question.units, bypass(question).gains, strict=True)
+    }
+    assert gains["part_3"] == gains["sum_3/branch"]
+    assert gains["part_3"] != gains["sum_4/branch"]

@@ -1,61 +1,116 @@
-"""Class information that a network loses when a unit is bypassed, read off by the network itself.
+"""Class information that a network loses when a unit is bypassed, as the network itself sees it.
 
-The layers behind a unit are a decoder q(y|z) of the class from the tensor z that the unit yields,
-trained with the network. Its cross-entropy bounds the information in z from below,
+The geometric mean of two figures in bits:
 
-    I(Z; Y) >= H(Y) + E log2 q(Y|Z),
+    gain = sqrt(D M)
+    D = E KL(p(y|X) || q(y|X))
+    M = log2 C (1 - mean over features j of max(0, corr(F_j, F'_j)))
 
-so what the bound loses when z is replaced by the tensor before the unit is the information that the
-unit adds for the layers that read it. All units see the same images, so that their losses can be
-compared image by image.
+p is the whole network's posterior, q that of the network without the unit; F and F' are the
+features that the last layer with a kernel reads, C the number of classes.
 
-Source of the bound: Barber & Agakov (2003), The IM Algorithm. The estimate of a gain as a
-difference of decoders' cross-entropies is that of Xu et al. (2020), A Theory of Usable Information.
+D: the layers behind a unit decode the class from the tensor z that the unit yields, and their
+cross-entropy bounds the information in it, I(Z; Y) >= H(Y) + E log2 q(Y|Z). The gain is how much
+lower the bound is when z is replaced by the tensor before the unit. Labels drawn once an image add
+nothing but noise to that: its expectation under the network's own posterior is the divergence
+(Rao-Blackwell). Both posteriors are softened, so that it is not a few images that decide, and so
+that it counts what the network knows of the classes that it does not choose.
+
+M: the share of the last features that is not what it was, of all that they could tell. D goes by
+how overconfident a damaged network is, M does not, and it is the steadier the fewer the images; but
+it counts what moves whether the class hangs on it or not. So each mends the other. (Spearman
+correlation with the accuracy lost, 16 images: ResNet-56 0.90 with D alone, 0.96 with M, 0.94 with
+both; ResNet-8 0.97, 0.93 and 0.95.)
+
+Labels are not asked: a unit that does harm is not told from one that does good.
+
+Sources: Barber & Agakov (2003), The IM Algorithm, for the bound; Xu et al. (2020), A Theory of
+Usable Information, for a gain as a difference of decoders' cross-entropies.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from prune_mi.information.bootstrap import draws_of_means
-from prune_mi.information.criteria.removals import Removals
+from prune_mi.information.bootstrap import sample_weights
+from prune_mi.information.criteria.cka import weighted_cka
+from prune_mi.information.criteria.removals import Removals, last_features
+from prune_mi.information.features import reducer
 from prune_mi.information.question import Answer, Question
 
-_TEMPERATURE = 3.0
+_TEMPERATURE = 5.0
+_CONSTANT = 1e-12  # variance of a feature that does not vary
 
 
 def bypass(question: Question) -> Answer:
-    """Bits of class information lost by each unit's removal: see above."""
-    losses = bypass_losses(question)
-    draws = draws_of_means(losses, seed=question.seed)
-    return Answer(losses.mean(axis=1), draws)
-
-
-def bypass_losses(question: Question) -> np.ndarray:
-    """Bits of class information lost by each unit's removal, image by image.
+    """Bits of class information lost by each unit's removal: see above.
 
     Of how many images, and which units count as others, see `Removals`.
+    """
+    removals = Removals(
+        question, thrifty=True, read=lambda graph: (graph.outputs[0], last_features(graph))
+    )
+    pool = reducer(question.graph, last_features(question.graph), "pool")
+    lost: list[Sequence[np.ndarray]] = []
+    whole: list[np.ndarray] = []
+    without: list[list[np.ndarray]] = [[] for _ in removals.units]
+    for batch in removals.batches():
+        output, features = batch.whole
+        known = _log_posterior(output, question)
+        whole.append(pool(features))
+        rows = []
+        for kept, (output, features) in zip(without, batch.without, strict=True):
+            rows.append(_divergence_bits(known, _log_posterior(output, question)))
+            kept.append(pool(features))
+        lost.append(rows)
+    divergences = np.concatenate(lost, axis=1)
+    before, num = np.concatenate(whole), divergences.shape[1]
+    weights = np.vstack([np.full(num, 1 / num), sample_weights(num, seed=question.seed)])
+    moved = np.stack([moved_share(before, np.concatenate(each), weights) for each in without])
+    gains = np.sqrt(divergences @ weights.T * moved * np.log2(question.num_classes))
+    gains = gains[removals.rows()]
+    return Answer(gains[:, 0], gains[:, 1:])
+
+
+def moved_share(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The share of features that is not what it was, under each of some weightings of the samples.
+
+    Args:
+        one: float `(n, d)`.
+        other: float `(n, d)`; of another width, where 1 - CKA is taken instead.
+        weights: float `(num_weightings, n)`; rows sum to 1.
 
     Returns:
-        float64 `(num_units, num_images)`; a mean over images estimates a unit's gain.
+        float64 `(num_weightings,)` in [0, 1]: 1 - correlation, the mean over features that vary in
+        one of the two. One that varies in one alone counts as not correlated, as one does whose
+        correlation is negative.
     """
-    removals = Removals(question, thrifty=True)
-    losses = []
-    for batch in removals.batches():
-        whole = _bits(batch.whole, batch.places, question)
-        losses.append([whole - _bits(each, batch.places, question) for each in batch.without])
-    return np.concatenate(losses, axis=1)[removals.rows()]
+    if one.shape != other.shape:
+        return 1 - weighted_cka(one, other, weights)
+    # Of large means, for accuracy.
+    one, other = (each.astype(np.float64) - each.mean(axis=0) for each in (one, other))
+    means = weights @ one, weights @ other
+    variances = [
+        weights @ each**2 - mean**2 for each, mean in zip((one, other), means, strict=True)
+    ]
+    both = np.sqrt(np.maximum(variances[0], 0.0) * np.maximum(variances[1], 0.0))
+    covariance = weights @ (one * other) - means[0] * means[1]
+    varies = np.maximum(*variances) > _CONSTANT
+    shared = np.where(both > _CONSTANT, covariance / np.maximum(both, _CONSTANT), 0.0)
+    kept = (np.clip(shared, 0.0, 1.0) * varies).sum(axis=1)
+    return np.asarray(1 - kept / np.maximum(varies.sum(axis=1), 1))
 
 
-def _bits(output: object, places: np.ndarray, question: Question) -> np.ndarray:
-    """log2 of the softened probability of each image's class.
-
-    Softened because a network is overconfident on the images that it was trained on, more so when
-    damaged: without, a few images make up most of a mean. (ResNet-56, 64 images: Spearman
-    correlation with the damage after recalibration 0.64 at temperature 1, 0.85 at 3.)
-    """
+def _log_posterior(output: object, question: Question) -> np.ndarray:
+    """Natural logarithms of the softened class probabilities, float64 `(n, num_classes)`."""
     scores = np.asarray(output)[:, : question.num_classes].astype(np.float64)
     if not question.from_logits:
         scores = np.log(np.clip(scores, 1e-7, 1.0))
     scores /= _TEMPERATURE
     scores -= scores.max(axis=1, keepdims=True)
-    chosen = scores[np.arange(len(scores)), question.labels[places]]
-    return np.asarray((chosen - np.log(np.exp(scores).sum(axis=1))) / np.log(2))
+    return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+
+
+def _divergence_bits(known: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """KL(p || q) of each image, float64 `(n,)`."""
+    return np.asarray((np.exp(known) * (known - left)).sum(axis=1).clip(0.0) / np.log(2))

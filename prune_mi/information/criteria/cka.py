@@ -15,30 +15,24 @@ criterion for removing layers, Pons et al. (2024), Effective layer pruning throu
 perspective.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from prune_mi.graph.edit import without_dead_nodes
-from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.traits import has_kernel
 from prune_mi.information.bootstrap import sample_weights
-from prune_mi.information.criteria.removals import Removals
+from prune_mi.information.criteria.removals import Removals, last_features
 from prune_mi.information.features import reducer
 from prune_mi.information.question import Answer, Question
 
 
 def cka(question: Question) -> Answer:
     """1 - CKA of the penultimate features, in [0, 1]: see above."""
-    removals = Removals(question, thrifty=True, read=_without_head)
-    pooled = _without_head(question.graph)
-    pool = reducer(pooled, pooled.outputs[0], "pool")
+    removals = Removals(question, thrifty=True, read=lambda graph: (last_features(graph),))
+    pool = reducer(question.graph, last_features(question.graph), "pool")
     whole: list[np.ndarray] = []
     without: list[list[np.ndarray]] = [[] for _ in removals.units]
     for batch in removals.batches():
-        whole.append(pool(batch.whole))
+        whole.append(pool(batch.whole[0]))
         for features, each in zip(without, batch.without, strict=True):
-            features.append(pool(each))
+            features.append(pool(each[0]))
     before = np.concatenate(whole)
     num = len(before)
     weights = np.vstack([np.full(num, 1 / num), sample_weights(num, seed=question.seed)])
@@ -76,14 +70,3 @@ def _hsic(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray
     crossed = (weights * ones * others).sum(axis=1)
     means = (weights * ones).sum(axis=1) * (weights * others).sum(axis=1)
     return np.asarray(np.maximum(product - 2 * crossed + means, 0.0))
-
-
-def _without_head(graph: LayerGraph) -> LayerGraph:
-    """The graph up to what its last layer with a kernel reads; all of it where none has one."""
-    node = graph.node_by_name[graph.outputs[0].node]
-    while node.inputs:
-        if has_kernel(graph.layer_of(node)):
-            features = replace(graph, outputs=node.inputs[:1], output_structure=None)
-            return without_dead_nodes(features)
-        node = graph.node_by_name[node.inputs[0].node]
-    return graph

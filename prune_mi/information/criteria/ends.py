@@ -69,10 +69,14 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
     # A sample drawn twice is news to no clustering: the bias of draws is about twice the bias of
     # the estimate. What counts is how they vary, so they are moved to where the estimate is.
     drawn_gains += (gains - drawn_gains.mean(axis=1))[:, None]
+    found = np.array([information[after] for _, after in ends])
+    drawn_bits = np.stack([draws[after] for _, after in ends])
+    drawn_bits += (found - drawn_bits.mean(axis=1))[:, None]
     return Answer(
         gains=gains,
         draws=drawn_gains,
-        information=np.array([information[after] for _, after in ends]),
+        information=found,
+        information_draws=np.maximum(drawn_bits, 0.0),
     )
 
 

@@ -22,8 +22,8 @@ def leave_one_out(question: Question) -> Answer:
     removals = Removals(question, thrifty=False)
     losses = []
     for batch in removals.batches():
-        whole = _right(batch.whole, batch.places, question)
-        losses.append([whole - _right(each, batch.places, question) for each in batch.without])
+        whole = _right(batch.whole[0], batch.places, question)
+        losses.append([whole - _right(each[0], batch.places, question) for each in batch.without])
     lost = np.concatenate(losses, axis=1)[removals.rows()]
     return Answer(lost.mean(axis=1), draws_of_means(lost, seed=question.seed))
 

@@ -7,7 +7,7 @@ a removal changes is computed again.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,17 @@ from keras import ops
 
 from prune_mi.data import stratified_sample
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.edit import changed_nodes
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.edit import changed_nodes, without_dead_nodes
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.macs import node_macs
 from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.unit import Unit
 from prune_mi.graph.units import outermost
 from prune_mi.information.question import Question
 from prune_mi.keras_io.run import GraphRunner
 
-_FEWEST_IMAGES = 64
+_FEWEST_IMAGES = 16
 _MOST_IMAGES = 256
 _MOST_BYTES = 2**29
 
@@ -35,13 +36,13 @@ class Batch:
 
     Attributes:
         places: int `(n,)`, which of the question's images these are.
-        whole: The whole network's output.
-        without: That of each network without a unit, in the order of `Removals.units`.
+        whole: What is read of the whole network.
+        without: The same of each network without a unit, in the order of `Removals.units`.
     """
 
     places: np.ndarray
-    whole: Any
-    without: Sequence[Any]
+    whole: tuple[Any, ...]
+    without: Sequence[tuple[Any, ...]]
 
 
 class Removals:
@@ -50,10 +51,10 @@ class Removals:
     Args:
         question: As criteria are asked.
         thrifty: Use as many images as keep all removals together within the cost of one pass over
-            all of them, though at least 64 and at most 256. Where these would be fewer, a unit
+            all of them, though at least 16 and at most 256. Where these would be fewer, a unit
             inside another one is not removed by itself: it counts as the whole one. Else all images
             are used, and all units removed.
-        read: Makes another tensor of a network its output.
+        read: The tensors of a network that are read, its output if nothing else is said.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Removals:
         question: Question,
         *,
         thrifty: bool,
-        read: Callable[[LayerGraph], LayerGraph] = lambda graph: graph,
+        read: Callable[[LayerGraph], tuple[TensorRef, ...]] = lambda graph: graph.outputs,
     ) -> None:
         self._question = question
         graph, num = question.graph, len(question.images)
@@ -80,7 +81,10 @@ class Removals:
         size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
         self._parts = np.array_split(chosen, math.ceil(count / size))
         self._whole = read(graph)
-        self._without = [read(removed[unit.name]) for unit in self.units]
+        self._without = [
+            without_dead_nodes(replace(each, outputs=read(each), output_structure=None))
+            for each in (removed[unit.name] for unit in self.units)
+        ]
         self._row = {unit.name: row for row, unit in enumerate(self.units)}
 
     def batches(self) -> Iterator[Batch]:
@@ -92,8 +96,8 @@ class Removals:
             known = runner.run({question.graph.inputs[0]: ops.convert_to_tensor(batch)})
             yield Batch(
                 places=part,
-                whole=known[self._whole.outputs[0]],
-                without=[runner.rerun(each, known)[0] for each in self._without],
+                whole=tuple(known[ref] for ref in self._whole),
+                without=[runner.rerun(each, known) for each in self._without],
             )
 
     def rows(self) -> list[int]:
@@ -107,6 +111,16 @@ def enclosing(unit: Unit, measured: Sequence[Unit]) -> Unit:
     return next(itself, None) or next(
         each for each in measured if set(unit.nodes) <= set(each.nodes)
     )
+
+
+def last_features(graph: LayerGraph) -> TensorRef:
+    """What the last layer with a kernel reads; the graph's output where none has one."""
+    node = graph.node_by_name[graph.outputs[0].node]
+    while node.inputs:
+        if has_kernel(graph.layer_of(node)):
+            return node.inputs[0]
+        node = graph.node_by_name[node.inputs[0].node]
+    return graph.outputs[0]
 
 
 def bytes_an_image(graph: LayerGraph) -> int:
