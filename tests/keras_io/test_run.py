@@ -81,3 +81,18 @@ def test_batch_statistics_undo_a_shift_of_scale(rng: np.random.Generator, traina
         np.asarray(without), np.asarray(known[graph.outputs[0]]), rtol=1e-2, atol=1e-2
     )
     assert abs(float(np.mean(np.asarray(without)))) < 1e-4
+
+
+@pytest.mark.parametrize("batch_statistics", [False, True])
+@pytest.mark.parametrize("name", ZOO)
+def test_edits_side_by_side_give_what_each_gives_by_itself(
+    name: str, batch_statistics: bool, rng: np.random.Generator
+) -> None:
+    graph = trace_model(ZOO[name]())
+    runner = GraphRunner(graph, batch_statistics=batch_statistics)
+    known = runner.run(_fed(graph, rng, count=8))
+    edited = [remove_unit(graph, unit) for unit in removable_units(graph)]
+    together = runner.rerun_together([*edited, graph], known)
+    for each, received in zip([*edited, graph], together, strict=True):
+        for got, expected in zip(received, runner.rerun(each, known), strict=True):
+            np.testing.assert_allclose(np.asarray(got), np.asarray(expected), rtol=1e-3, atol=1e-4)

@@ -28,6 +28,7 @@ from prune_mi.keras_io.run import GraphRunner
 _FEWEST_IMAGES = 16
 _MOST_IMAGES = 256
 _MOST_BYTES = 2**29
+_LIVE_TENSORS = 4  # of each network at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +81,7 @@ class Removals:
         chosen = rng.permutation(stratified_sample(question.labels, size=count, rng=rng))
         size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
         self._parts = np.array_split(chosen, math.ceil(count / size))
+        self._largest_bytes = max(_tensor_bytes(graph))
         self._whole = read(graph)
         self._without = [
             without_dead_nodes(replace(each, outputs=read(each), output_structure=None))
@@ -94,10 +96,13 @@ class Removals:
         for part in self._parts:
             batch = question.scaling.apply(np.asarray(question.images[part]))
             known = runner.run({question.graph.inputs[0]: ops.convert_to_tensor(batch)})
+            beside = max(1, _MOST_BYTES // (_LIVE_TENSORS * self._largest_bytes * len(part)))
+            without: list[tuple[Any, ...]] = []
+            for start in range(0, len(self._without), beside):
+                chunk = self._without[start : start + beside]
+                without.extend(runner.rerun_together(chunk, known))
             yield Batch(
-                places=part,
-                whole=tuple(known[ref] for ref in self._whole),
-                without=[runner.rerun(each, known) for each in self._without],
+                places=part, whole=tuple(known[ref] for ref in self._whole), without=without
             )
 
     def rows(self) -> list[int]:
@@ -125,9 +130,15 @@ def last_features(graph: LayerGraph) -> TensorRef:
 
 def bytes_an_image(graph: LayerGraph) -> int:
     """Memory of every tensor of the graph."""
-    return 4 * sum(
-        math.prod(axis or 1 for axis in spec.shape) for node in graph.nodes for spec in node.outputs
-    )
+    return sum(_tensor_bytes(graph))
+
+
+def _tensor_bytes(graph: LayerGraph) -> list[int]:
+    return [
+        4 * math.prod(axis or 1 for axis in spec.shape)
+        for node in graph.nodes
+        for spec in node.outputs
+    ]
 
 
 def _affordable_images(graph: LayerGraph, removals: Sequence[LayerGraph], most: int) -> int:

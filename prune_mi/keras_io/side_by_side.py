@@ -1,0 +1,130 @@
+"""Several edits of one graph evaluated side by side: calls that they share are made once.
+
+Networks that have each lost another unit are the same behind all of these units. So a call is made
+once on the batches of all networks in which its inputs have changed, one behind the other, and not
+once a network: deep networks of small layers spend most of their time on making calls. Batch norms
+that go by the batch at hand normalise each network's batch by itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One call that some edits have in common.
+
+    Attributes:
+        node: The call as the first of them has it.
+        layer: What is called.
+        edits: Which edits.
+        inputs: For each of these, the tensors that it reads.
+    """
+
+    node: Node
+    layer: LayerDef
+    edits: tuple[int, ...]
+    inputs: tuple[tuple[TensorRef, ...], ...]
+
+
+class Stacks:
+    """Tensors of several edits, those of one call in one piece.
+
+    Args:
+        known: Every tensor of the graph that was edited, for what an edit has not changed.
+    """
+
+    def __init__(self, known: Any) -> None:
+        self._known = known
+        self._places: dict[TensorRef, dict[int, tuple[Any, int, int]]] = {}
+
+    def put(self, ref: TensorRef, edits: Sequence[int], tensor: Any) -> None:
+        """Keeps a tensor that has the batches of some edits one behind the other."""
+        places = self._places.setdefault(ref, {})
+        places.update({edit: (tensor, place, len(edits)) for place, edit in enumerate(edits)})
+
+    def get(self, refs: Sequence[TensorRef], edits: Sequence[int]) -> Any:
+        """The batches of some edits one behind the other; `refs` says what each of them reads."""
+        pieces: list[tuple[Any, int, int, int]] = []  # tensor, from, to, of how many
+        for ref, edit in zip(refs, edits, strict=True):
+            tensor, place, total = self._places.get(ref, {}).get(edit) or (self._known[ref], 0, 1)
+            if pieces and pieces[-1][0] is tensor and pieces[-1][2] == place:
+                pieces[-1] = (tensor, pieces[-1][1], place + 1, total)
+            else:
+                pieces.append((tensor, place, place + 1, total))
+        found = [_rows(*piece) for piece in pieces]
+        return found[0] if len(found) == 1 else ops.concatenate(found, axis=0)
+
+    def forget(self, ref: TensorRef) -> None:
+        """Drops a tensor that nothing reads any more."""
+        self._places.pop(ref, None)
+
+
+def common_calls(
+    graph: LayerGraph, edits: Sequence[LayerGraph], changed: Sequence[Sequence[Node]]
+) -> Iterator[Call]:
+    """The calls to make, in order, each for as many edits as have it in common.
+
+    Args:
+        graph: What was edited.
+        edits: After deletions; no call has a name that the graph does not know.
+        changed: The calls of each that differ from the graph's.
+    """
+    by_name: dict[str, list[tuple[int, Node]]] = {}
+    for edit, nodes in enumerate(changed):
+        for node in nodes:
+            by_name.setdefault(node.name, []).append((edit, node))
+    for name in (node.name for node in graph.nodes):
+        groups: dict[object, list[tuple[int, Node]]] = {}
+        for edit, node in by_name.get(name, ()):
+            layer = edits[edit].layers[node.layer]
+            alone = None if _has_batch_first(edits[edit], node) else edit
+            blank = node.with_inputs(lambda _: TensorRef(""))
+            read = tuple(edits[edit].spec(ref) for ref in node.inputs)
+            key = (id(layer), alone, read, repr((blank.args, blank.kwargs)))
+            groups.setdefault(key, []).append((edit, node))
+        for group in groups.values():
+            first, node = group[0]
+            yield Call(
+                node=node,
+                layer=edits[first].layers[node.layer],
+                edits=tuple(edit for edit, _ in group),
+                inputs=tuple(each.inputs for _, each in group),
+            )
+
+
+def normalised(layer: Any, stacked: Any, num_batches: int) -> Any:
+    """A batch norm's output where each of some batches goes by its own mean and variance."""
+    shape = tuple(stacked.shape)
+    batches = ops.reshape(stacked, (num_batches, shape[0] // num_batches, *shape[1:]))
+    batches = ops.cast(batches, "float32")
+    channels = layer.axis % len(shape) + 1
+    axes = [axis for axis in range(1, len(shape) + 1) if axis != channels]
+    mean, variance = ops.moments(batches, axes=axes, keepdims=True)
+    broadcast = [1] * (len(shape) + 1)
+    broadcast[channels] = shape[channels - 1]
+    scale = ops.rsqrt(variance + layer.epsilon)
+    if layer.scale:
+        scale = scale * ops.reshape(ops.cast(layer.gamma, "float32"), broadcast)
+    offset = -mean * scale
+    if layer.center:
+        offset = offset + ops.reshape(ops.cast(layer.beta, "float32"), broadcast)
+    return ops.cast(ops.reshape(batches * scale + offset, shape), stacked.dtype)
+
+
+def _has_batch_first(graph: LayerGraph, node: Node) -> bool:
+    """Whether all that a call reads and yields has samples, and nothing else, along its rows."""
+    specs = [*(graph.spec(ref) for ref in node.inputs), *node.outputs]
+    return all(spec.shape and spec.shape[0] is None for spec in specs)
+
+
+def _rows(tensor: Any, start: int, stop: int, total: int) -> Any:
+    if stop - start == total:
+        return tensor
+    size = tensor.shape[0] // total
+    return tensor[start * size : stop * size]
