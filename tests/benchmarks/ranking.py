@@ -55,21 +55,21 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _question(options: argparse.Namespace, criterion: str, seed: int):  # type: ignore[no-untyped-def]
-    """The model understood, the data, and the question that `prune-mi rank` would ask."""
+def understood_question(  # type: ignore[no-untyped-def]
+    model: Path, data_name: str, criterion: str, *, seed: int, samples: int
+):
+    """The question that `prune-mi rank` would ask of a model, the data, the model understood."""
     from prune_mi.config import make_settings
     from prune_mi.ranking import ask_about
     from prune_mi.records import ModelSource, SilentObserver
     from prune_mi.stages.loading import load_fitting_data, open_source
     from prune_mi.stages.prepare import understand
 
-    settings = make_settings(
-        {"data": options.data, "seed": seed, "ranking": {"criterion": criterion}}
-    )
-    loaded = open_source(ModelSource(options.model))
+    settings = make_settings({"data": data_name, "seed": seed, "ranking": {"criterion": criterion}})
+    loaded = open_source(ModelSource(model))
     data = load_fitting_data(loaded.model, settings, SilentObserver())
     understood = understand(loaded.model, data, settings, SilentObserver())
-    question = ask_about(understood, data, settings, samples=options.samples)
+    question = ask_about(understood, data, settings, samples=samples)
     return question, data, understood
 
 
@@ -83,7 +83,9 @@ def _measure_truth(options: argparse.Namespace) -> None:
     path = options.cache / "truth.npz"
     known = dict(np.load(path)) if path.exists() else {}
     start_backend()
-    question, data, understood = _question(options, "bypass", 0)
+    question, data, understood = understood_question(
+        options.model, options.data, "bypass", seed=0, samples=options.samples
+    )
     rng = np.random.default_rng(1)
     held_out = rng.permutation(len(data.x_test))[: options.images]
     calibration = data.x_train[rng.permutation(len(data.x_train))[:512]]
@@ -144,7 +146,9 @@ def _answer_one(options: argparse.Namespace, criterion: str) -> None:
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import predict
 
-    question, _, _ = _question(options, criterion, options.seed)
+    question, _, _ = understood_question(
+        options.model, options.data, criterion, seed=options.seed, samples=options.samples
+    )
     model = build_model(question.graph)
     predict(model, question.images[:128], question.scaling)
     started = time.monotonic()

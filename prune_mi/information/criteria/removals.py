@@ -52,9 +52,9 @@ class Removals:
     Args:
         question: As criteria are asked.
         thrifty: Use as many images as keep all removals together within the cost of one pass over
-            all of them, though at least 16 and at most 256. Where these would be fewer, a unit
-            inside another one is not removed by itself: it counts as the whole one. Else all images
-            are used, and all units removed.
+            all of them, though at least 16 and at most 256. Where these would be fewer than 8, a
+            unit inside another one is not removed by itself: it counts as the whole one. Else all
+            images are used, and all units removed.
         read: The tensors of a network that are read, its output if nothing else is said.
     """
 
@@ -72,7 +72,7 @@ class Removals:
         count = num
         if thrifty:
             affordable = _affordable_images(graph, list(removed.values()), num)
-            if affordable < _FEWEST_IMAGES:
+            if 2 * affordable < _FEWEST_IMAGES:
                 self.units = outermost(self.units)
                 left = [removed[unit.name] for unit in self.units]
                 affordable = _affordable_images(graph, left, num)
