@@ -81,10 +81,9 @@ class RankingSettings(_Settings):
             unit. Of what tensors say, `kmeans` clusters pooled features, `soft` does so with a
             Gaussian mixture, `probe` reads them by cross-validated linear probes, and `paper` is
             DEIM 2019 A3-4's own: whole feature maps, as many clusters as classes. The others are
-            controls:
-            `leave-one-out` is the accuracy that goes with the unit, `gate` learns how far each may
-            be closed, `cka` is how far the last features move, `magnitude` the size of the unit's
-            weights, `random` drawn.
+            controls: `leave-one-out` is the accuracy that goes with the unit, `gate` learns how far
+            each may be closed, `cka` is how far the last features move, `magnitude` the size of the
+            unit's weights, `random` drawn.
         num_samples: Training images, stratified by class; `bypass` and `cka` take so many of them
             that all their evaluations together cost as much as one of all.
         num_clusters: Clusters of `kmeans` and `soft`; None takes 3 a class.

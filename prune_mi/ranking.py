@@ -108,12 +108,10 @@ def ask_about(
 
 def _information(question: Question, ranked: Sequence[RankedUnit]) -> dict[str, Information]:
     """What the tensor behind each unit tells: of `kmeans` where the criterion does not say."""
-    found = {each.unit.name: each.information for each in ranked if each.information is not None}
-    if len(found) < len(ranked):
+    if any(each.information is None for each in ranked):
         settings = question.settings.model_copy(update={"criterion": "kmeans"})
-        asked = rank_units(replace(question, settings=settings))
-        found = {each.unit.name: each.information for each in asked if each.information is not None}
-    return found
+        ranked = rank_units(replace(question, settings=settings))
+    return {each.unit.name: each.information for each in ranked if each.information is not None}
 
 
 def _row(graph: LayerGraph, ranked: RankedUnit, information: Information, rank: int) -> RankingRow:

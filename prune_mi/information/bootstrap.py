@@ -34,6 +34,12 @@ def sample_weights(num_samples: int, *, seed: int, num_draws: int = NUM_DRAWS) -
     return np.asarray(rng.multinomial(num_samples, even, size=num_draws) / num_samples)
 
 
+def even_and_drawn(num_samples: int, *, seed: int) -> np.ndarray:
+    """Weightings of the samples, `(1 + NUM_DRAWS, num_samples)`: all alike, then as drawn."""
+    even = np.full((1, num_samples), 1 / num_samples)
+    return np.vstack([even, sample_weights(num_samples, seed=seed)])
+
+
 def interval(draws: np.ndarray, *, level: float = _LEVEL) -> tuple[np.ndarray, np.ndarray]:
     """The lower and upper end of each unit's central interval, `(num_units,)` each."""
     tail = (1 - level) / 2

@@ -6,6 +6,7 @@ once a network: deep networks of small layers spend most of their time on making
 that go by the batch at hand normalise each network's batch by itself.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,16 +21,21 @@ class Call:
     """One call that some edits have in common.
 
     Attributes:
-        node: The call as the first of them has it.
+        node: The call, which reads its inputs by number: `TensorRef("", 0)` and so on.
         layer: What is called.
         edits: Which edits.
-        inputs: For each of these, the tensors that it reads.
+        inputs: For each input, the tensor that each of these edits reads.
     """
 
     node: Node
     layer: LayerDef
     edits: tuple[int, ...]
     inputs: tuple[tuple[TensorRef, ...], ...]
+
+    @property
+    def reads(self) -> set[TensorRef]:
+        """All tensors that it reads."""
+        return {ref for refs in self.inputs for ref in refs}
 
 
 class Stacks:
@@ -80,41 +86,58 @@ def common_calls(
         for node in nodes:
             by_name.setdefault(node.name, []).append((edit, node))
     for name in (node.name for node in graph.nodes):
-        groups: dict[object, list[tuple[int, Node]]] = {}
+        groups: dict[object, list[tuple[int, Node, Node]]] = {}
         for edit, node in by_name.get(name, ()):
-            layer = edits[edit].layers[node.layer]
+            numbered = _numbered(node)
             alone = None if _has_batch_first(edits[edit], node) else edit
-            blank = node.with_inputs(lambda _: TensorRef(""))
             read = tuple(edits[edit].spec(ref) for ref in node.inputs)
-            key = (id(layer), alone, read, repr((blank.args, blank.kwargs)))
-            groups.setdefault(key, []).append((edit, node))
+            layer = edits[edit].layers[node.layer]
+            key = (id(layer), alone, read, repr((numbered.args, numbered.kwargs)))
+            groups.setdefault(key, []).append((edit, node, numbered))
         for group in groups.values():
-            first, node = group[0]
+            first, node, numbered = group[0]
             yield Call(
-                node=node,
+                node=numbered,
                 layer=edits[first].layers[node.layer],
-                edits=tuple(edit for edit, _ in group),
-                inputs=tuple(each.inputs for _, each in group),
+                edits=tuple(edit for edit, _, _ in group),
+                inputs=tuple(zip(*(each.inputs for _, each, _ in group), strict=True)),
             )
 
 
-def normalised(layer: Any, stacked: Any, num_batches: int) -> Any:
-    """A batch norm's output where each of some batches goes by its own mean and variance."""
+def normalised(layer: LayerDef, stacked: Any, num_batches: int) -> Any:
+    """A batch norm's output where each of some batches goes by its own mean and variance.
+
+    Whether the layer is frozen does not count, nor does a mask.
+
+    Args:
+        layer: The batch norm.
+        stacked: The batches, all of one size, one behind the other.
+        num_batches: How many.
+
+    Returns:
+        float32, of the shape of `stacked`.
+    """
     shape = tuple(stacked.shape)
     batches = ops.reshape(stacked, (num_batches, shape[0] // num_batches, *shape[1:]))
     batches = ops.cast(batches, "float32")
-    channels = layer.axis % len(shape) + 1
+    channels = layer.config["axis"] % len(shape) + 1
     axes = [axis for axis in range(1, len(shape) + 1) if axis != channels]
     mean, variance = ops.moments(batches, axes=axes, keepdims=True)
     broadcast = [1] * (len(shape) + 1)
     broadcast[channels] = shape[channels - 1]
-    scale = ops.rsqrt(variance + layer.epsilon)
-    if layer.scale:
-        scale = scale * ops.reshape(ops.cast(layer.gamma, "float32"), broadcast)
-    offset = -mean * scale
-    if layer.center:
-        offset = offset + ops.reshape(ops.cast(layer.beta, "float32"), broadcast)
-    return ops.cast(ops.reshape(batches * scale + offset, shape), stacked.dtype)
+    learned = {
+        name: ops.reshape(weight, broadcast)
+        for name, weight in zip(layer.weight_names, layer.weights, strict=True)
+    }
+    scale = learned.get("gamma", 1.0) * ops.rsqrt(variance + layer.config["epsilon"])
+    offset = learned.get("beta", 0.0) - mean * scale
+    return ops.reshape(batches * scale + offset, shape)
+
+
+def _numbered(node: Node) -> Node:
+    """The call reading its own inputs by number."""
+    numbers = itertools.count()
+    return node.with_inputs(lambda _: TensorRef("", next(numbers)))
 
 
 def _has_batch_first(graph: LayerGraph, node: Node) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, tree
 from zoo import ZOO
 
-from prune_mi.graph.edit import changed_nodes
+from prune_mi.graph.edit import changed_nodes, without_noise
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import find_units, removable_units
@@ -45,7 +45,7 @@ def test_every_tensor_and_every_removal_is_the_models_own(
     assert units
     for unit in units:
         edited = remove_unit(graph, unit)
-        received = runner.rerun(edited, known)
+        (received,) = runner.rerun([edited], known)
         for got, expected in zip(received, _model_outputs(edited, fed), strict=True):
             np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-5, atol=1e-6)
 
@@ -63,7 +63,24 @@ def test_only_what_an_edit_changes_is_computed_again(rng: np.random.Generator) -
         for ref, value in known.items()
         if ref.node not in again  # had one of these been read, this would be a KeyError
     }
-    runner.rerun(edited, needed)
+    runner.rerun([edited], needed)
+
+
+@pytest.mark.parametrize("name", ["residual", "channels_first", "mixed_precision"])
+def test_batch_statistics_are_those_of_training(name: str, rng: np.random.Generator) -> None:
+    graph = without_noise(trace_model(ZOO[name]()))
+    assert any(layer.class_name == "BatchNormalization" for layer in graph.layers.values())
+    fed = _fed(graph, rng, count=32)
+    known = GraphRunner(graph, batch_statistics=True).run(fed)
+    (batch,) = fed.values()
+    model = build_model(graph)
+    for layer in model.layers:
+        layer.trainable = True  # a frozen batch norm keeps to its moving statistics
+    outputs = tree.flatten(direct(model)(batch, training=True))
+    loose = 2e-2 if name == "mixed_precision" else 1e-4
+    for ref, expected in zip(graph.outputs, outputs, strict=True):
+        found, wanted = (np.asarray(each, np.float32) for each in (known[ref], expected))
+        np.testing.assert_allclose(found, wanted, rtol=loose, atol=loose)
 
 
 @pytest.mark.parametrize("trainable", [True, False])
@@ -76,7 +93,7 @@ def test_batch_statistics_undo_a_shift_of_scale(rng: np.random.Generator, traina
     runner = GraphRunner(graph, batch_statistics=True)
     known = runner.run(fed)
     unit = next(unit for unit in find_units(graph) if unit.name == "shift")
-    (without,) = runner.rerun(remove_unit(graph, unit), known)
+    ((without,),) = runner.rerun([remove_unit(graph, unit)], known)
     np.testing.assert_allclose(
         np.asarray(without), np.asarray(known[graph.outputs[0]]), rtol=1e-2, atol=1e-2
     )
@@ -92,7 +109,8 @@ def test_edits_side_by_side_give_what_each_gives_by_itself(
     runner = GraphRunner(graph, batch_statistics=batch_statistics)
     known = runner.run(_fed(graph, rng, count=8))
     edited = [remove_unit(graph, unit) for unit in removable_units(graph)]
-    together = runner.rerun_together([*edited, graph], known)
+    together = runner.rerun([*edited, graph], known)
     for each, received in zip([*edited, graph], together, strict=True):
-        for got, expected in zip(received, runner.rerun(each, known), strict=True):
+        (alone,) = runner.rerun([each], known)
+        for got, expected in zip(received, alone, strict=True):
             np.testing.assert_allclose(np.asarray(got), np.asarray(expected), rtol=1e-3, atol=1e-4)

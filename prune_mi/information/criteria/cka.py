@@ -17,7 +17,7 @@ perspective.
 
 import numpy as np
 
-from prune_mi.information.bootstrap import sample_weights
+from prune_mi.information.bootstrap import even_and_drawn
 from prune_mi.information.criteria.removals import Removals, last_features
 from prune_mi.information.features import reducer
 from prune_mi.information.question import Answer, Question
@@ -27,16 +27,9 @@ def cka(question: Question) -> Answer:
     """1 - CKA of the penultimate features, in [0, 1]: see above."""
     removals = Removals(question, thrifty=True, read=lambda graph: (last_features(graph),))
     pool = reducer(question.graph, last_features(question.graph), "pool")
-    whole: list[np.ndarray] = []
-    without: list[list[np.ndarray]] = [[] for _ in removals.units]
-    for batch in removals.batches():
-        whole.append(pool(batch.whole[0]))
-        for features, each in zip(without, batch.without, strict=True):
-            features.append(pool(each[0]))
-    before = np.concatenate(whole)
-    num = len(before)
-    weights = np.vstack([np.full(num, 1 / num), sample_weights(num, seed=question.seed)])
-    moved = np.stack([1 - weighted_cka(before, np.concatenate(each), weights) for each in without])
+    (before,), without = removals.gathered(pool)
+    weights = even_and_drawn(len(before), seed=question.seed)
+    moved = np.stack([1 - weighted_cka(before, after, weights) for (after,) in without])
     moved = moved[removals.rows()]
     return Answer(moved[:, 0], moved[:, 1:])
 

@@ -100,10 +100,29 @@ class Removals:
             without: list[tuple[Any, ...]] = []
             for start in range(0, len(self._without), beside):
                 chunk = self._without[start : start + beside]
-                without.extend(runner.rerun_together(chunk, known))
+                without.extend(runner.rerun(chunk, known))
             yield Batch(
                 places=part, whole=tuple(known[ref] for ref in self._whole), without=without
             )
+
+    def gathered(
+        self, *reduce: Callable[[Any], np.ndarray]
+    ) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+        """What is read of all images: of the whole network, and of each without a unit.
+
+        Args:
+            reduce: For each tensor that is read, what is kept of it, an array `(n, ...)`.
+        """
+
+        def kept(tensors: Sequence[Any]) -> list[np.ndarray]:
+            return [take(tensor) for take, tensor in zip(reduce, tensors, strict=True)]
+
+        found = [[kept(each) for each in (batch.whole, *batch.without)] for batch in self.batches()]
+        whole, *without = (
+            [np.concatenate(parts) for parts in zip(*by_batch, strict=True)]
+            for by_batch in zip(*found, strict=True)
+        )
+        return whole, without
 
     def rows(self) -> list[int]:
         """For each unit that was asked about, the place in `units` of what stands for it."""
