@@ -2,7 +2,7 @@
 
 From a network the block of least gain goes, batch norm is recalibrated, the rest is ranked again,
 and so on: after each removal the accuracy on held-out images. Blocks are units that lie inside no
-other one. What is known is kept in the cache folder and not measured again.
+other one. A curve that is known is kept in the cache folder and not measured again.
 
     python tests/benchmarks/greedy.py MODEL --data cifar10.npz --removals 12
 """
@@ -10,6 +10,8 @@ other one. What is known is kept in the cache folder and not measured again.
 import argparse
 import json
 from pathlib import Path
+
+from subject import add_arguments, held_out_and_calibration, recalibrated, understood_question
 
 from prune_mi.keras_io.runtime import prepare_backend, start_backend
 
@@ -30,13 +32,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--data", required=True)
+    add_arguments(parser, seeds=1)
     parser.add_argument("--criteria", nargs="+", default=["bypass", "leave-one-out", "random"])
     parser.add_argument("--removals", type=int, default=12)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--images", type=int, default=5000, help="held-out images")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cache", type=Path, default=Path("runs/greedy"))
     return parser.parse_args()
@@ -45,29 +43,19 @@ def _options() -> argparse.Namespace:
 def _curve(options: argparse.Namespace, criterion: str, seed: int) -> list[float]:
     """Accuracies after 0, 1, ... removals."""
     path = options.cache / f"{criterion}-{options.samples}-{options.images}-{seed}.json"
-    curve: list[float] = json.loads(path.read_text("utf-8")) if path.exists() else []
-    if len(curve) > options.removals:
-        return curve[: options.removals + 1]
+    known: list[float] = json.loads(path.read_text("utf-8")) if path.exists() else []
+    if len(known) > options.removals:
+        return known[: options.removals + 1]
     from dataclasses import replace
-
-    import numpy as np
-    from ranking import understood_question
 
     from prune_mi.graph.removal import remove_unit
     from prune_mi.graph.units import outermost, removable_units
     from prune_mi.information.ranking import rank_units
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import accuracy, predict
-    from prune_mi.repair.recalibrate import recalibrate
 
-    question, data, understood = understood_question(
-        options.model, options.data, criterion, seed=seed, samples=options.samples
-    )
-    held_out = np.random.default_rng(1).permutation(len(data.x_test))[: options.images]
-    chosen = np.random.default_rng(2).permutation(len(data.x_train))[:512]
-    calibration = understood.calibration.apply(
-        question.scaling.apply(data.x_train[chosen]), rng=np.random.default_rng(0)
-    )
+    question, data, understood = understood_question(options, criterion, seed=seed)
+    held_out, calibration = held_out_and_calibration(data, options)
     graph, curve = question.graph, []
     for removed in range(options.removals + 1):
         if removed:
@@ -75,8 +63,7 @@ def _curve(options: argparse.Namespace, criterion: str, seed: int) -> list[float
             # A control that draws must draw anew after each removal.
             asked = replace(question, graph=graph, units=units, seed=seed * 1000 + removed)
             graph = remove_unit(graph, rank_units(asked)[0].unit)
-            starts = range(0, len(calibration) - 127, 128)
-            graph = recalibrate(graph, [calibration[start : start + 128] for start in starts])
+            graph = recalibrated(graph, calibration, question.scaling, understood.calibration)
         outputs = predict(build_model(graph), data.x_test[held_out], question.scaling)
         curve.append(accuracy(outputs, data.y_test[held_out]))
         print(f"{criterion}, seed {seed}: {removed} removed, {curve[-1]:.4f}", flush=True)

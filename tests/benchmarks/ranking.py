@@ -18,6 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from subject import add_arguments, held_out_and_calibration, recalibrated, understood_question
+
 from prune_mi.keras_io.runtime import prepare_backend, start_backend
 
 _THREADS_A_WORKER = 1
@@ -41,36 +43,14 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--data", required=True)
+    add_arguments(parser, seeds=3)
     parser.add_argument("--criteria", nargs="+", default=["bypass", "kmeans", "paper"])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--images", type=int, default=5000, help="held-out images of the truth")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cache", type=Path, default=Path("runs/ranking"))
     parser.add_argument("--plot", type=Path, help="scatter of gain and truth, .svg or .png")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def understood_question(  # type: ignore[no-untyped-def]
-    model: Path, data_name: str, criterion: str, *, seed: int, samples: int
-):
-    """The question that `prune-mi rank` would ask of a model, the data, the model understood."""
-    from prune_mi.config import make_settings
-    from prune_mi.ranking import ask_about
-    from prune_mi.records import ModelSource, SilentObserver
-    from prune_mi.stages.loading import load_fitting_data, open_source
-    from prune_mi.stages.prepare import understand
-
-    settings = make_settings({"data": data_name, "seed": seed, "ranking": {"criterion": criterion}})
-    loaded = open_source(ModelSource(model))
-    data = load_fitting_data(loaded.model, settings, SilentObserver())
-    understood = understand(loaded.model, data, settings, SilentObserver())
-    question = ask_about(understood, data, settings, samples=samples)
-    return question, data, understood
 
 
 def _measure_truth(options: argparse.Namespace) -> None:
@@ -83,12 +63,8 @@ def _measure_truth(options: argparse.Namespace) -> None:
     path = options.cache / "truth.npz"
     known = dict(np.load(path)) if path.exists() else {}
     start_backend()
-    question, data, understood = understood_question(
-        options.model, options.data, "bypass", seed=0, samples=options.samples
-    )
-    rng = np.random.default_rng(1)
-    held_out = rng.permutation(len(data.x_test))[: options.images]
-    calibration = data.x_train[rng.permutation(len(data.x_train))[:512]]
+    question, data, understood = understood_question(options, "bypass", seed=0)
+    held_out, calibration = held_out_and_calibration(data, options)
     graphs = {unit.name: (question.graph, unit) for unit in question.units}
     left = [name for name in ("reference", *graphs) if name not in known]
     jobs = (
@@ -113,16 +89,11 @@ def _measure_truth(options: argparse.Namespace) -> None:
 def _right_without(graph, whole, images, labels, calibration, scaling, policy):  # type: ignore[no-untyped-def]
     prepare_backend(_THREADS_A_WORKER)
     start_backend()
-    import numpy as np
-
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import predict
-    from prune_mi.repair.recalibrate import recalibrate
 
     if not whole:
-        scaled = policy.apply(scaling.apply(calibration), rng=np.random.default_rng(0))
-        starts = range(0, len(scaled) - 127, 128)
-        graph = recalibrate(graph, [scaled[start : start + 128] for start in starts])
+        graph = recalibrated(graph, calibration, scaling, policy)
     return predict(build_model(graph), images, scaling).argmax(axis=1) == labels
 
 
@@ -146,9 +117,7 @@ def _answer_one(options: argparse.Namespace, criterion: str) -> None:
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import predict
 
-    question, _, _ = understood_question(
-        options.model, options.data, criterion, seed=options.seed, samples=options.samples
-    )
+    question, _, _ = understood_question(options, criterion, seed=options.seed)
     model = build_model(question.graph)
     predict(model, question.images[:128], question.scaling)
     started = time.monotonic()

@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--criterion", default="bypass")
     parser.add_argument("--blocks", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--samples", type=int, nargs="+", default=[500, 1000, 2000, 4000])
+    parser.add_argument("--depth", type=int, default=4, help="blocks where samples vary")
     options = parser.parse_args()
     prepare_backend(2)
     start_backend()
@@ -32,7 +33,7 @@ def main() -> None:
         table.add_row(*_measured(options.criterion, blocks, 1000))
     table.add_section()
     for samples in options.samples:
-        table.add_row(*_measured(options.criterion, options.blocks[-2], samples))
+        table.add_row(*_measured(options.criterion, options.depth, samples))
     Console(width=100).print(table)
 
 
