@@ -143,6 +143,20 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a network a change is made, in words that hold for every network.
+
+    Attributes:
+        third: 0, 1 or 2: the third of the network's calls that it lies in, from the input on.
+        behind: What yields the tensor there: `input`, `kernel`, `norm`, `activation`, `pooling`,
+            `noise`, `join` or `other`.
+    """
+
+    third: int
+    behind: str
+
+
+@dataclass(frozen=True, slots=True)
 class MorphRecord:
     """One applied morphism.
 
@@ -151,12 +165,14 @@ class MorphRecord:
         target: The unit or tensor it was applied to.
         layers: Names of the layers that went or came.
         reason: Why this site, for instance its information gain in bits.
+        place: Where in the network; None where nobody learns from it.
     """
 
     kind: str
     target: str
     layers: tuple[str, ...]
     reason: str
+    place: Place | None = None
 
     @property
     def is_removal(self) -> bool:

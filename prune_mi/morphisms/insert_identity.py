@@ -15,8 +15,10 @@ import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_after, read_only
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.place import place_of
 from prune_mi.graph.removal import is_rectified
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.site import draw_site
 from prune_mi.records import MorphRecord
 
 _EPSILON = 1e-3
@@ -38,7 +40,7 @@ class InsertConv:
         ]  # fmt: skip
         if not sites:
             return NoSite("no rectified channels-last image tensor to stay non-negative behind")
-        ref = sites[int(rng.integers(len(sites)))]
+        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         size = int(rng.choice([3, 5]))
         channels = int(graph.spec(ref).shape[-1] or 0)
         kernel = np.zeros((size, size, channels, channels), np.float32)
@@ -76,7 +78,7 @@ class InsertBatchNorm:
         sites = [ref for ref in _sites(graph, rank=None) if _channels_last(graph)]
         if not sites:
             return NoSite("no channels-last tensor inside the graph")
-        ref = sites[int(rng.integers(len(sites)))]
+        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         norm = _batch_norm(graph, int(graph.spec(ref).shape[-1] or 0))
         return _insert(graph, ref, (norm,), self.name, "identity in inference")
 
@@ -93,7 +95,7 @@ class InsertDropout:
         sites = _sites(graph, rank=None)
         if not sites:
             return NoSite("no tensor inside the graph")
-        ref = sites[int(rng.integers(len(sites)))]
+        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         rate = round(float(rng.uniform(0, _MAX_DROPOUT)), 3)
         name = fresh_name(graph, "inserted_dropout")
         layer = LayerDef(name, "Dropout", _keras_layer("Dropout", name=name, rate=rate))
@@ -104,7 +106,7 @@ def _insert(
     graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...], kind: str, reason: str
 ) -> Morphed:
     names = tuple(layer.name for layer in layers)
-    record = MorphRecord(kind, ref.node, names, reason)
+    record = MorphRecord(kind, ref.node, names, reason, place_of(graph, ref))
     return Morphed(insert_after(graph, ref, layers), record)
 
 

@@ -4,14 +4,14 @@ A morphism that has nowhere to go says why; one that cannot be applied where it 
 broken and raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.records import MorphRecord
+from prune_mi.records import MorphRecord, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,14 @@ class MorphContext:
         objective: Deletions must save some of this cost.
         greed: Probability that a draw by rank takes the first of what is left, and else goes on to
             the next in the same way.
+        place_weight: By a morphism's name and a place, how much more often than others a site there
+            is drawn, at least 0; None draws evenly.
     """
 
     ranking: Sequence[RankedName]
     objective: str
     greed: float = 0.5
+    place_weight: Callable[[str, Place], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ import numpy as np
 
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.place import place_of
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.unit import Unit
 from prune_mi.graph.units import removable_units
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
+from prune_mi.morphisms.site import draw_site
 from prune_mi.records import MorphRecord
 
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
@@ -56,7 +58,9 @@ class RemoveAtRandom:
         candidates = _saving_units(graph, context.objective)
         if not candidates:
             return NoSite("no unit is left whose removal saves any of the objective")
-        chosen = candidates[int(rng.integers(len(candidates)))]
+        chosen = draw_site(
+            graph, candidates, context, rng, kind=self.name, tensor=lambda unit: unit.after
+        )
         return _remove(graph, chosen, self.name, f"drawn from {len(candidates)} units")
 
 
@@ -75,11 +79,13 @@ class RemoveDropout:
         ]  # fmt: skip
         if not sites:
             return NoSite("the graph has no dropout layer")
-        chosen = sites[int(rng.integers(len(sites)))]
+        chosen = draw_site(
+            graph, sites, context, rng, kind=self.name, tensor=lambda unit: unit.after
+        )
         slimmed = bypass(graph, chosen.after, chosen.before)
         layers = tuple(graph.node_by_name[name].layer for name in chosen.nodes)
-        record = MorphRecord(self.name, chosen.name, layers, f"drawn from {len(sites)} dropouts")
-        return Morphed(slimmed, record)
+        reason, place = f"drawn from {len(sites)} dropouts", place_of(graph, chosen.after)
+        return Morphed(slimmed, MorphRecord(self.name, chosen.name, layers, reason, place))
 
 
 def saves(unit: Unit, objective: str) -> int:
@@ -115,7 +121,8 @@ def _class_of(graph: LayerGraph, unit: Unit) -> str:
 def _remove(graph: LayerGraph, unit: Unit, kind: str, reason: str) -> Morphed:
     slimmed = remove_unit(graph, unit)
     gone = tuple(name for name in graph.layers if name not in slimmed.layers)
-    return Morphed(slimmed, MorphRecord(kind, unit.name, gone, reason))
+    place = place_of(graph, unit.after)
+    return Morphed(slimmed, MorphRecord(kind, unit.name, gone, reason, place))
 
 
 def _ordinal(place: int) -> str:

@@ -2,14 +2,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from prune_mi.records import ChildRecord, MorphRecord
+from prune_mi.records import ChildRecord, MorphRecord, Place
 from prune_mi.search.journal import Journal
 
 CHILD = ChildRecord(
     name="g1c1",
     generation=1,
     parent="reference",
-    morphs=(MorphRecord("remove-by-rank", "add_1/branch", ("conv_2", "add_1"), "adds +0.1 bit"),),
+    morphs=(
+        MorphRecord(
+            "remove-by-rank", "add_1/branch", ("conv_2", "add_1"), "adds +0.1 bit", Place(1, "join")
+        ),
+    ),
     num_params=10,
     macs=20,
     num_layers=3,
@@ -36,6 +40,7 @@ def test_a_child_is_one_line_of_json(tmp_path: Path) -> None:
                 "target": "add_1/branch",
                 "layers": ["conv_2", "add_1"],
                 "reason": "adds +0.1 bit",
+                "place": {"third": 1, "behind": "join"},
             }
         ],
         "num_params": 10,
