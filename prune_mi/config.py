@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -27,6 +27,11 @@ Criterion = Literal[
     "random",
 ]
 Augmentation = Literal["auto", "none", "flip", "shift", "flip+shift"]
+Optimizer = Literal["adam", "sgd"]
+Method = Literal["default", "nash", "random", "mi"]
+Weights = Literal["inherit", "scratch"]
+MorphDecay = Literal["none", "linear", "exponential"]
+SeedHead = Literal["pool", "flatten"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
@@ -102,8 +107,11 @@ class TrainingSettings(_Settings):
 
     Attributes:
         batch_size: Images a step.
-        learning_rate: Peak of the cosine schedule of Adam; None goes by how badly the deletion
-            hurt and by the size of the weights.
+        optimizer: `adam`, or `sgd` with Nesterov momentum 0.9.
+        learning_rate: Peak of the cosine schedule; None goes, in `optimize`, by how badly the
+            deletion hurt and by the size of the weights, and in a search is 3e-3 for Adam and 0.05
+            for SGD.
+        cycles: Cosines, each from the peak down, that one training consists of.
         distillation: Weight of the original model's outputs in the loss, 0 to 1; the rest is the
             labels' cross-entropy.
         temperature: Softens both outputs in the distillation term.
@@ -111,14 +119,16 @@ class TrainingSettings(_Settings):
     """
 
     batch_size: int = Field(default=64, ge=1)
+    optimizer: Optimizer = "adam"
     learning_rate: float | None = Field(default=None, gt=0)
+    cycles: int = Field(default=1, ge=1)
     distillation: float = Field(default=0.7, ge=0, le=1)
     temperature: float = Field(default=2.0, gt=0)
     augmentation: Augmentation = "auto"
 
 
-class OptimizeSettings(_Settings):
-    """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields.
+class RunSettings(_Settings):
+    """What `prune-mi optimize` and `prune-mi search` have in common.
 
     Attributes:
         data: A data set's name, or the path of an `.npz`, an image folder or a
@@ -126,23 +136,17 @@ class OptimizeSettings(_Settings):
         output: Of a model with several outputs, the name of the one to keep accurate.
         budget: Wall-clock seconds for the whole run; None trains by epochs alone.
         generations: Generations at most.
-        children: Children proposed and screened a generation.
+        children: Children proposed a generation.
         trained_children: How many of them get a long training, after a heat for up to three times
             as many; None takes one a worker.
-        morphs: Morphisms a child at most; None takes one for every three units that can go, but no
-            fewer than 5.
         child_epochs: Passes over the training images a child; a budget may shorten them.
         final_epochs: The same for the winner's final training.
         patience: Generations without an accepted child after which the search stops.
-        max_accuracy_drop: Validation accuracy that may be lost, as a fraction.
-        objective: What is made small; `accuracy` is the paper's own objective.
-        mix: Name of a mix of morphisms, or morphism names with their weights.
         screening_images: Validation images that untrained children are scored on.
         calibration_images: Training images that batch-norm statistics are recalibrated on.
         freeze: Regular expressions for whole names of layers whose weights stay as they are.
         protect: The same for layers that are neither removed nor narrowed.
         workers: Child processes, one thread each; None takes one a core.
-        control: Whether to train the unpruned model equally.
     """
 
     data: str
@@ -151,36 +155,110 @@ class OptimizeSettings(_Settings):
     generations: int = Field(default=5, ge=1)
     children: int = Field(default=8, ge=1)
     trained_children: int | None = Field(default=None, ge=1)
-    morphs: int | None = Field(default=None, ge=1)
     child_epochs: float = Field(default=2.0, gt=0)
     final_epochs: float = Field(default=6.0, gt=0)
     patience: int = Field(default=3, ge=1)
-    max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
-    objective: Objective = "macs"
     scaling: Scaling = "auto"
     validation: Validation = "auto"
-    mix: str | dict[str, float] = "deletion-heavy"
     screening_images: int = Field(default=1000, ge=20)
     calibration_images: int = Field(default=512, ge=16)
     freeze: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     workers: int | None = Field(default=None, ge=1)
-    control: bool = True
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     ranking: RankingSettings = RankingSettings()
     training: TrainingSettings = TrainingSettings()
 
 
+class OptimizeSettings(RunSettings):
+    """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields.
+
+    Attributes:
+        morphs: Morphisms a child at most; None takes one for every three units that can go, but no
+            fewer than 5.
+        max_accuracy_drop: Validation accuracy that may be lost, as a fraction.
+        objective: What is made small; `accuracy` is the paper's own objective.
+        mix: Name of a mix of morphisms, or morphism names with their weights.
+        control: Whether to train the unpruned model equally.
+    """
+
+    morphs: int | None = Field(default=None, ge=1)
+    max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
+    objective: Objective = "macs"
+    mix: str | dict[str, float] = "deletion-heavy"
+    control: bool = True
+
+
+class SearchSettings(RunSettings):
+    """Everything `prune-mi search` can be told; the command line and YAML set the same fields.
+
+    What a method fixes where nothing else is said stands in `stages/methods.py`.
+
+    Attributes:
+        method: `nash`, `random` and `mi` follow DEIM 2019 A3-4; `default` is this project's own.
+        mix: Name of a mix of morphisms, morphism names with their weights, or `adaptive` or
+            `bandit`, which learn it; None takes the method's.
+        morphs: Morphisms a child in the first generation.
+        morphs_final: The same in the last generation.
+        morph_decay: How the one becomes the other.
+        target_accuracy: Validation accuracy at which the search may stop.
+        same_structure: Generations in which the best structure has stayed the same after which the
+            search stops; None never does for that.
+        weights: Whether a child that has lost layers keeps its weights, repaired, or is trained
+            from fresh ones; None takes the method's.
+        share_weights: Whether a child inherits what a sibling of its parent has trained.
+        ensemble: Models to average in the end; 1 makes none.
+        head: How the seed's features become a vector: averaged over the image, or flattened; None
+            takes the method's.
+        width: Channels of the seed's convolution.
+        image_size: Side in pixels that the images of a folder are resized to; None goes by them.
+        max_params: Weights that a child may have at most.
+    """
+
+    method: Method = "default"
+    children: int = Field(default=5, ge=1)
+    mix: str | dict[str, float] | None = None
+    morphs: int = Field(default=5, ge=1)
+    morphs_final: int | None = Field(default=None, ge=1)
+    morph_decay: MorphDecay = "none"
+    child_epochs: float = Field(default=5.0, gt=0)
+    final_epochs: float = Field(default=15.0, gt=0)
+    patience: int = Field(default=5, ge=1)
+    target_accuracy: float | None = Field(default=None, gt=0, le=1)
+    same_structure: int | None = Field(default=None, ge=1)
+    weights: Weights | None = None
+    share_weights: bool = False
+    ensemble: int = Field(default=1, ge=1)
+    head: SeedHead | None = None
+    width: int = Field(default=16, ge=1, le=512)
+    image_size: int | None = Field(default=None, ge=4, le=1024)
+    max_params: int | None = Field(default=None, ge=1)
+    training: TrainingSettings = TrainingSettings(distillation=0.0)
+
+
+_S = TypeVar("_S", bound=RunSettings)
+
+
 def make_settings(values: Mapping[str, Any]) -> OptimizeSettings:
-    """Validates settings.
+    """Validates settings of `optimize`; see `validated`."""
+    return validated(OptimizeSettings, values)
+
+
+def make_search_settings(values: Mapping[str, Any]) -> SearchSettings:
+    """Validates settings of `search`; see `validated`."""
+    return validated(SearchSettings, values)
+
+
+def validated(kind: type[_S], values: Mapping[str, Any]) -> _S:
+    """Validates settings of one kind of run.
 
     Raises:
         ConfigError: Names every offending setting, what it was and what it may be.
     """
     try:
-        return OptimizeSettings.model_validate(dict(values))
+        return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
+        raise ConfigError(_explain(error, kind)) from error
 
 
 def load_settings(path: Path, **overrides: Any) -> OptimizeSettings:
@@ -214,17 +292,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in loaded.items()}
 
 
-def dump_settings(settings: OptimizeSettings) -> str:
+def dump_settings(settings: RunSettings) -> str:
     """Writes settings as YAML that `load_settings` reads back to an equal record."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     lines = []
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            known = _known_keys(item["loc"][:-1])
+            known = _known_keys(kind, item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
             lines.append(f"unknown setting `{where}` (did you mean `{near[0]}`?)")
         elif item["type"] == "missing":
@@ -235,8 +313,7 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = OptimizeSettings
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         nested = model.model_fields[str(part)].annotation
         if isinstance(nested, type) and issubclass(nested, BaseModel):

@@ -55,6 +55,8 @@ class TrainTask:
     from_logits: bool
     seed: int
     other_outputs: tuple[int, ...] = ()
+    optimizer: str = "adam"
+    cycles: int = 1
 
 
 Task = ScreenTask | TrainTask
@@ -156,6 +158,8 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         from_logits=task.from_logits,
         seed=task.seed,
         other_outputs=task.other_outputs,
+        optimizer=task.optimizer,
+        cycles=task.cycles,
     )
     trained = train(task.graph, source, plan, on_progress=report)
     if trained.diverged:

@@ -1,7 +1,7 @@
 """All morphisms by name, and mixes: how often each is drawn."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -68,10 +68,12 @@ def morph(
     mix: Mapping[str, float],
     context: MorphContext,
     rng: np.random.Generator,
+    allows: Callable[[LayerGraph], bool] = lambda graph: True,
 ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
     """Applies up to `num_morphs` morphisms drawn from a mix.
 
-    A morphism that has nowhere to go is drawn again without it, until none is left.
+    Where a morphism has nowhere to go, or leads to a graph that is not allowed, another one is
+    drawn without it, until none is left.
 
     Returns:
         The changed graph and what was done; no records where nothing could be.
@@ -84,7 +86,7 @@ def morph(
             weights = np.array(list(left.values()))
             name = str(rng.choice(names, p=weights / weights.sum()))
             outcome = CATALOG[name].apply(graph, context, rng)
-            if isinstance(outcome, Morphed):
+            if isinstance(outcome, Morphed) and allows(outcome.graph):
                 graph = outcome.graph
                 records.append(outcome.record)
                 break

@@ -29,6 +29,8 @@ from prune_mi.search.selection import (
     improves,
 )
 
+Draw = Callable[[], tuple[Mapping[str, float], MorphContext]]
+
 _BY_RANK = "remove-by-rank"
 _DRAWS_A_CHILD = 25
 _BLIND_GREED = 0.5
@@ -46,6 +48,7 @@ class HillClimber:
         max_morphs: Morphisms a child at most.
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
+        allows: Which graphs a child may have on its way.
     """
 
     def __init__(
@@ -58,12 +61,14 @@ class HillClimber:
         max_morphs: int,
         rng: np.random.Generator,
         horizon: Callable[[Candidate], int],
+        allows: Callable[[LayerGraph], bool] = lambda graph: True,
     ) -> None:
         self._objective = objective
         self._mix = mix
         self._max_morphs = max_morphs
         self._rng = rng
         self._horizon = horizon
+        self._allows = allows
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
         self._seen = {_identity(reference.graph)}
@@ -96,21 +101,41 @@ class HillClimber:
             sizes = _even_sizes(num_children, most)
             mix = {_BY_RANK: 1.0} if mix.get(_BY_RANK) else mix
         else:
-            self.generation += 1
-            self._asked = 0
+            self._begin_generation()
             sizes, greed = _spread_sizes(num_children, most), _BLIND_GREED
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
+        return self._draw(sizes, lambda: (mix, context))
+
+    def ask_alike(self, num_children: int, num_morphs: int, draw: Draw) -> tuple[Candidate, ...]:
+        """New children of the elite in a new generation, each of as many morphs.
+
+        Args:
+            num_children: How many; fewer where none are left to find.
+            num_morphs: Morphisms a child.
+            draw: The mix and the context that the next child is drawn with.
+        """
+        self._begin_generation()
+        return self._draw([num_morphs] * num_children, draw)
+
+    def _begin_generation(self) -> None:
+        self.generation += 1
+        self._asked = 0
+
+    def _draw(self, sizes: Sequence[int], draw: Draw) -> tuple[Candidate, ...]:
+        """One child for each size, no architecture twice; fewer where none are left to find."""
+        num_children = len(sizes)
         children: list[Candidate] = []
-        for draw in range(_DRAWS_A_CHILD * num_children):
+        for attempt in range(_DRAWS_A_CHILD * num_children):
             if len(children) == num_children:
                 break
-            num_morphs = sizes[(len(children) + draw // num_children) % num_children]
+            mix, context = draw()
             graph, records = morph(
                 self.elite.graph,
-                num_morphs=num_morphs,
+                num_morphs=sizes[(len(children) + attempt // num_children) % num_children],
                 mix=mix,
                 context=context,
                 rng=self._rng,
+                allows=self._allows,
             )
             digest = _identity(graph)
             if not records or digest in self._seen:

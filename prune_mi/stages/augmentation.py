@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.data import AugmentationPolicy, InputScaling
 from prune_mi.errors import ConfigError
 from prune_mi.graph.input_kind import input_kind
@@ -26,7 +26,7 @@ def find_augmentation(
     images: np.ndarray,
     labels: np.ndarray,
     scaling: InputScaling,
-    settings: OptimizeSettings,
+    settings: RunSettings,
     observer: Observer,
     *,
     num_classes: int,

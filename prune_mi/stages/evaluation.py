@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, ScreenTask
 from prune_mi.graph.ir import LayerGraph
@@ -40,7 +40,7 @@ class Evaluator:
         data: SearchData,
         *,
         pool: WorkerPool,
-        settings: OptimizeSettings,
+        settings: RunSettings,
         observer: Observer,
     ) -> None:
         self._subject = subject

@@ -2,7 +2,7 @@
 
 import keras
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, check_against_model, load_dataset
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.records import ModelSource, Observer
@@ -20,9 +20,7 @@ def open_source(source: ModelSource, *, verify: bool = False) -> LoadedModel:
     )
 
 
-def load_fitting_data(
-    model: keras.Model, settings: OptimizeSettings, observer: Observer
-) -> Dataset:
+def load_fitting_data(model: keras.Model, settings: RunSettings, observer: Observer) -> Dataset:
     """Loads the data that the settings name and checks it against a model's ends.
 
     Raises:

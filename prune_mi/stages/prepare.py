@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.data import (
     AugmentationPolicy,
     Dataset,
@@ -63,7 +63,7 @@ class Understanding:
 
 
 def understand(
-    model: keras.Model, data: Dataset, settings: OptimizeSettings, observer: Observer
+    model: keras.Model, data: Dataset, settings: RunSettings, observer: Observer
 ) -> Understanding:
     """Finds out how a model wants its images, or what else it takes.
 
@@ -120,7 +120,7 @@ def understand(
 
 
 def _candidates(
-    packed: LayerGraph, data: Dataset, settings: OptimizeSettings
+    packed: LayerGraph, data: Dataset, settings: RunSettings
 ) -> tuple[InputScaling, ...]:
     """The scalings to try: several inputs, and numbers that are names, are taken as they are."""
     asked = settings.scaling
@@ -144,7 +144,7 @@ def _find_scaling(
     images: np.ndarray,
     labels: np.ndarray,
     num_classes: int,
-    settings: OptimizeSettings,
+    settings: RunSettings,
     observer: Observer,
 ) -> InputScaling:
     def judged(scaling: InputScaling) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.execution.tasks import Evaluated, TrainTask
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.search.candidate import Candidate
@@ -49,7 +49,7 @@ class TrainingSpeed:
 def training_task(
     child: Candidate,
     subject: Subject,
-    settings: OptimizeSettings,
+    settings: RunSettings,
     *,
     num_images: int,
     num_train_images: int,
@@ -85,6 +85,8 @@ def training_task(
         from_logits=subject.from_logits,
         seed=settings.seed + child.own_images,
         other_outputs=subject.understanding.packing.other_sizes,
+        optimizer=recipe.optimizer,
+        cycles=recipe.cycles,
     )
 
 

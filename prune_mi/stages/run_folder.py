@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from prune_mi.config import OptimizeSettings, dump_settings
+from prune_mi.config import RunSettings, dump_settings
 from prune_mi.errors import RunFolderError
 
 _OWN_FILES = ("best.keras", "best.h5", "config.yaml", "journal.jsonl", "report.json")
@@ -59,7 +59,7 @@ class RunFolder:
         """The machine-readable report."""
         return self.path / "report.json"
 
-    def begin(self, settings: OptimizeSettings) -> None:
+    def begin(self, settings: RunSettings) -> None:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
         try:
             for name in _OWN_FILES:

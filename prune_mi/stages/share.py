@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, stratified_sample
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.shared_data import SharedData, write_shared
@@ -32,9 +32,7 @@ class SearchData:
     ranking_labels: np.ndarray
 
 
-def shared_data(
-    folder: Path, understanding: Understanding, settings: OptimizeSettings
-) -> SharedData:
+def shared_data(folder: Path, understanding: Understanding, settings: RunSettings) -> SharedData:
     """How workers are to read the arrays that will lie in a folder."""
     return SharedData(
         folder=folder,
@@ -49,7 +47,7 @@ def shared_data(
 def share_data(
     data: Dataset,
     subject: Subject,
-    settings: OptimizeSettings,
+    settings: RunSettings,
     *,
     pool: WorkerPool,
     most_images: int | None,

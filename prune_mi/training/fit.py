@@ -1,4 +1,4 @@
-"""Training a graph: Adam under one cosine, by images or until a deadline."""
+"""Training a graph: Adam or SGD under cosines, by images or until a deadline."""
 
 import math
 import time
@@ -20,6 +20,7 @@ _WARMUP = 0.05
 _FLOOR = 0.01
 _STEPS_TO_TIME = 8
 _BATCH_NORM_MOMENTUM = 0.95
+_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class TrainingPlan:
             further on, so that the learning rate has reached its floor when time is up.
         batch_size: Images a step.
         learning_rate: Peak of the cosine.
+        optimizer: `adam`, or `sgd` with Nesterov momentum 0.9.
+        cycles: Cosines, all of one length, each from the peak down to the floor.
         distillation, temperature: See `DistillationLoss`.
         from_logits: Whether the model yields logits.
         seed: Orders and augments the images.
@@ -47,6 +50,8 @@ class TrainingPlan:
     from_logits: bool
     seed: int
     other_outputs: tuple[int, ...] = ()
+    optimizer: str = "adam"
+    cycles: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def train(
             layer.momentum = min(layer.momentum, _BATCH_NORM_MOMENTUM)
         if layer.name in graph.frozen:
             layer.trainable = False
-    optimizer = keras.optimizers.Adam(plan.learning_rate)
+    optimizer = _optimizer(plan)
     optimizer.build(model.trainable_variables)  # or TensorFlow traces the step twice
     model.compile(
         optimizer=optimizer,
@@ -107,7 +112,7 @@ def train(
     total = num_batches_for(plan.num_images, plan.batch_size)
     feed = Feed(source, batch_size=plan.batch_size, num_batches=total, seed=plan.seed)
     deadline = None if plan.seconds is None else started + plan.seconds
-    clock = _Schedule(total, deadline, plan.learning_rate, plan.batch_size, on_progress)
+    clock = _Schedule(total, deadline, plan, on_progress)
     model.fit(feed, epochs=1, steps_per_epoch=total, shuffle=False, verbose=0, callbacks=[clock])
     images = clock.steps * feed.batch_size
     enough = clock.steps > _STEPS_TO_TIME and clock.step_seconds > 0
@@ -116,8 +121,14 @@ def train(
     return Trained(result, images, rate, clock.step_seconds, clock.diverged)
 
 
+def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
+    if plan.optimizer == "sgd":
+        return keras.optimizers.SGD(plan.learning_rate, momentum=_MOMENTUM, nesterov=True)
+    return keras.optimizers.Adam(plan.learning_rate)
+
+
 class _Schedule(keras.callbacks.Callback):
-    """Warm-up, then a cosine down to a floor, over steps or time; stops at the deadline.
+    """Warm-up, then cosines down to a floor, over steps or time; stops at the deadline.
 
     Source of the cosine: Loshchilov & Hutter (2017), SGDR.
     """
@@ -126,15 +137,15 @@ class _Schedule(keras.callbacks.Callback):
         self,
         total: int,
         deadline: float | None,
-        peak: float,
-        batch_size: int,
+        plan: TrainingPlan,
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
         super().__init__()
         self._total = total
         self._deadline = deadline
-        self._peak = peak
-        self._batch_size = batch_size
+        self._peak = plan.learning_rate
+        self._cycles = plan.cycles
+        self._batch_size = plan.batch_size
         self._on_progress = on_progress
         self._first_step_end: float | None = None
         self._last_report = 0.0
@@ -147,7 +158,7 @@ class _Schedule(keras.callbacks.Callback):
         if self._deadline is not None and self._first_step_end is not None:
             spent = time.monotonic() - self._first_step_end
             done = max(done, spent / max(self._deadline - self._first_step_end, 1e-9))
-        self.model.optimizer.learning_rate = self._peak * _cosine(min(done, 1.0))
+        self.model.optimizer.learning_rate = self._peak * _cosine(min(done, 1.0), self._cycles)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         now = time.monotonic()
@@ -165,8 +176,11 @@ class _Schedule(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def _cosine(done: float) -> float:
-    if done < _WARMUP:
-        return max(done / _WARMUP, _FLOOR)
-    phase = (done - _WARMUP) / (1 - _WARMUP)
+def _cosine(done: float, cycles: int) -> float:
+    """Share of the peak; the warm-up is the first cosine's alone."""
+    if done < _WARMUP / cycles:
+        return max(done * cycles / _WARMUP, _FLOOR)
+    phase = cycles * done % 1.0 if done < 1.0 else 1.0
+    if done < 1 / cycles:
+        phase = (phase - _WARMUP) / (1 - _WARMUP)
     return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * phase))

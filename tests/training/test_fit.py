@@ -1,5 +1,6 @@
 """Training learns, ends on time, and is the same under a seed."""
 
+import itertools
 import time
 
 import keras
@@ -11,6 +12,7 @@ from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import accuracy, predict
+from prune_mi.training import fit
 from prune_mi.training.distillation import distillation_targets
 from prune_mi.training.feed import Feed, TrainingImages
 from prune_mi.training.fit import TrainingPlan, train
@@ -126,3 +128,30 @@ def test_an_epoch_shows_every_image_once() -> None:
     assert sorted(seen) == list(range(64))
     np.testing.assert_array_equal(feed[5][0].ravel(), feed[5][1].ravel())
     np.testing.assert_array_equal(feed[5][1], feed[5][1])
+
+
+def test_sgd_learns_digits_too() -> None:
+    source, graph = _source(), trace_model(_network())
+    trained = train(graph, source, _plan(optimizer="sgd", learning_rate=0.05))
+    data = load_dataset("digits")
+    outputs = predict(build_model(trained.graph), data.x_test, source.scaling)
+    assert accuracy(outputs, data.y_test) > 0.9
+
+
+@pytest.mark.parametrize("cycles", [1, 3])
+def test_the_learning_rate_goes_up_again_with_every_cycle(
+    cycles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    begin = fit._Schedule.on_train_batch_begin
+
+    def noted(self: fit._Schedule, batch: int, logs: object = None) -> None:
+        begin(self, batch, logs)
+        rates.append(float(self.model.optimizer.learning_rate))
+
+    monkeypatch.setattr(fit._Schedule, "on_train_batch_begin", noted)
+    train(trace_model(_network()), _source(), _plan(num_images=32 * 90, cycles=cycles))
+    restarts = sum(later > 2 * before for before, later in itertools.pairwise(rates[10:]))
+    assert restarts == cycles - 1
+    assert max(rates) == pytest.approx(5e-3, rel=0.01)
+    assert min(rates[10:]) < 5e-4
