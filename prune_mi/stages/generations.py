@@ -21,7 +21,7 @@ from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.journal import Journal
 from prune_mi.search.racing import Rung, plan_rungs
-from prune_mi.search.termination import SearchState, StoppingRules
+from prune_mi.search.termination import SearchState, StoppingRules, structure_age
 from prune_mi.stages.evaluation import Evaluator, Failure, child_record
 from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
@@ -107,16 +107,20 @@ class Search:
         """Makes generations until a stopping rule holds."""
         rules = StoppingRules(self._settings.generations, self._settings.patience)
         records: list[GenerationRecord] = []
+        digests = [self._climber.elite.graph.structural_hash()]
         reason = None
         while reason is None:
             record = self._generation()
             if record.children:
                 records.append(record)
+            digests.append(self._climber.elite.graph.structural_hash())
             state = SearchState(
                 self._climber.generation,
                 self._climber.flat_generations,
                 len(record.children),
                 room_for_generation(self._remaining(), overhead=self._overhead),
+                self._climber.elite.accuracy or 0.0,
+                structure_age(digests),
             )
             reason = rules.reason(state)
         return SearchOutcome(
