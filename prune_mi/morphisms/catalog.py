@@ -1,15 +1,13 @@
-"""All morphisms by name, and mixes: how often each is drawn."""
+"""All morphisms by name, and drawing from them."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 
-from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.insert_identity import InsertBatchNorm, InsertConv, InsertDropout
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
-from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
+from prune_mi.morphisms.remove_unit import RemoveAny, RemoveAtRandom, RemoveByRank, RemoveDropout
 from prune_mi.records import MorphRecord
 
 CATALOG: Mapping[str, Morphism] = {
@@ -18,47 +16,12 @@ CATALOG: Mapping[str, Morphism] = {
         RemoveByRank(),
         RemoveAtRandom(),
         RemoveDropout(),
+        RemoveAny(),
         InsertConv(),
         InsertBatchNorm(),
         InsertDropout(),
     )
 }
-
-MIXES: Mapping[str, Mapping[str, float]] = {
-    "deletion-heavy": {
-        "remove-by-rank": 0.8,
-        "remove-at-random": 0.12,
-        "remove-dropout": 0.03,
-        "insert-batch-norm": 0.02,
-        "insert-dropout": 0.02,
-        "insert-conv": 0.01,
-    },
-    "deletion-by-rank": {"remove-by-rank": 1.0},
-    "deletion-at-random": {"remove-at-random": 1.0},
-    "uniform": dict.fromkeys(CATALOG, 1.0),
-}
-
-
-def resolve_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
-    """Probabilities by morphism name, summing to 1.
-
-    Raises:
-        ConfigError: If the mix or a morphism is unknown, or no weight is positive.
-    """
-    if isinstance(mix, str):
-        if mix not in MIXES:
-            raise ConfigError(f"unknown mix {mix!r}; expected one of {', '.join(MIXES)}")
-        mix = MIXES[mix]
-    unknown = [name for name in mix if name not in CATALOG]
-    if unknown:
-        raise ConfigError(f"unknown morphism {unknown[0]!r}; expected one of {', '.join(CATALOG)}")
-    total = sum(mix.values())
-    if not all(math.isfinite(weight) and weight >= 0 for weight in mix.values()) or total <= 0:
-        raise ConfigError(
-            f"the mix {dict(mix)} cannot be drawn from; expected weights of at least 0, one of "
-            "them positive"
-        )
-    return {name: weight / total for name, weight in mix.items()}
 
 
 def morph(
@@ -71,7 +34,9 @@ def morph(
 ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
     """Applies up to `num_morphs` morphisms drawn from a mix.
 
-    A morphism that has nowhere to go is drawn again without it, until none is left.
+    One that has nowhere to go is drawn again without it: an addition from among the additions, a
+    removal from among the removals, so that the mix keeps its share of both. Where none of these
+    is left, the others take their place.
 
     Returns:
         The changed graph and what was done; no records where nothing could be.
@@ -79,16 +44,23 @@ def morph(
     records: list[MorphRecord] = []
     for _ in range(num_morphs):
         left = {name: weight for name, weight in mix.items() if weight > 0}
+        drawn_from = left
         while left:
-            names = list(left)
-            weights = np.array(list(left.values()))
+            names = list(drawn_from)
+            weights = np.array(list(drawn_from.values()))
             name = str(rng.choice(names, p=weights / weights.sum()))
             outcome = CATALOG[name].apply(graph, context, rng)
             if isinstance(outcome, Morphed):
                 graph = outcome.graph
                 records.append(outcome.record)
                 break
-            del left[name]
+            left = {each: weight for each, weight in left.items() if each != name}
+            alike = {each: left[each] for each in left if _removes(each) == _removes(name)}
+            drawn_from = alike or left
         else:
             break
     return graph, tuple(records)
+
+
+def _removes(name: str) -> bool:
+    return name.startswith("remove")

@@ -2,7 +2,8 @@
 
 All weights that stay are kept as they are. By rank, the unit that adds least information for what
 its removal saves is drawn most often: the k-th with probability (1 - p)^k p, p being the greed,
-usually a half. At random, all units alike (the control that the paper compares with).
+usually a half. At random, all units alike (the control that the paper compares with); with dropouts
+among them, as the paper's random deletion has it, that is the removal of any.
 """
 
 import numpy as np
@@ -73,10 +74,7 @@ class RemoveDropout:
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = [
-            unit for unit in removable_units(graph)
-            if unit.kind == "layer" and _class_of(graph, unit) in DROPOUTS
-        ]  # fmt: skip
+        sites = [unit for unit in removable_units(graph) if _is_dropout(graph, unit)]
         if not sites:
             return NoSite("the graph has no dropout layer")
         chosen = draw_site(
@@ -86,6 +84,27 @@ class RemoveDropout:
         layers = tuple(graph.node_by_name[name].layer for name in chosen.nodes)
         reason, place = f"drawn from {len(sites)} dropouts", place_of(graph, chosen.after)
         return Morphed(slimmed, MorphRecord(self.name, chosen.name, layers, reason, place))
+
+
+class RemoveAny:
+    """Removes any unit that can go, or any dropout layer."""
+
+    name = "remove-any"
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        dropouts = [unit for unit in removable_units(graph) if _is_dropout(graph, unit)]
+        candidates = [*_saving_units(graph, context.objective), *dropouts]
+        if not candidates:
+            return NoSite(
+                "no unit is left whose removal saves any of the objective, and no dropout"
+            )
+        chosen = draw_site(
+            graph, candidates, context, rng, kind=self.name, tensor=lambda unit: unit.after
+        )
+        return _remove(graph, chosen, self.name, f"drawn from {len(candidates)} units")
 
 
 def saves(unit: Unit, objective: str) -> int:
@@ -112,6 +131,10 @@ def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:
         for unit in removable_units(graph)
         if saves(unit, objective) > 0 and _class_of(graph, unit) not in DROPOUTS
     ]
+
+
+def _is_dropout(graph: LayerGraph, unit: Unit) -> bool:
+    return unit.kind == "layer" and _class_of(graph, unit) in DROPOUTS
 
 
 def _class_of(graph: LayerGraph, unit: Unit) -> str:

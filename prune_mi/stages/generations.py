@@ -12,7 +12,7 @@ from prune_mi.graph.units import outermost, removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.question import Question
 from prune_mi.information.ranking import RankedUnit, rank_units
-from prune_mi.morphisms.catalog import resolve_mix
+from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
 from prune_mi.morphisms.remove_unit import saves
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict

@@ -12,13 +12,12 @@ from graph_builder import (
     snapshot,
 )
 
-from prune_mi.errors import ConfigError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
-from prune_mi.morphisms.catalog import CATALOG, MIXES, morph, resolve_mix
+from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
 from prune_mi.morphisms.remove_unit import saves
 
@@ -41,53 +40,6 @@ def _stub() -> LayerGraph:
     return net.graph(net.head(net.input))
 
 
-@pytest.mark.parametrize("name", MIXES)
-def test_every_mix_sums_to_one(name: str) -> None:
-    mix = resolve_mix(name)
-    assert sum(mix.values()) == pytest.approx(1)
-    assert set(mix) <= set(CATALOG)
-    assert mix == pytest.approx(
-        {each: weight / sum(MIXES[name].values()) for each, weight in MIXES[name].items()}
-    )
-
-
-def test_weights_are_brought_to_one() -> None:
-    mix = resolve_mix({"remove-by-rank": 3, "insert-dropout": 1, "insert-conv": 0})
-    assert mix == {"remove-by-rank": 0.75, "insert-dropout": 0.25, "insert-conv": 0.0}
-    assert resolve_mix("uniform") == pytest.approx(dict.fromkeys(CATALOG, 1 / 6))
-
-
-def test_an_unknown_mix() -> None:
-    with pytest.raises(ConfigError, match=r"unknown mix 'heavy'; expected one of deletion-heavy, "):
-        resolve_mix("heavy")
-
-
-def test_an_unknown_morphism() -> None:
-    match = r"unknown morphism 'remove-all'; expected one of remove-by-rank, "
-    with pytest.raises(ConfigError, match=match):
-        resolve_mix({"remove-by-rank": 1.0, "remove-all": 1.0})
-
-
-@pytest.mark.parametrize(
-    "mix",
-    [
-        {},
-        {"remove-by-rank": 0.0},
-        {"remove-by-rank": -1.0},
-        {"remove-by-rank": 2.0, "insert-conv": -1.0},
-    ],
-)
-def test_no_positive_weights(mix: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="cannot be drawn from; expected weights of at least 0"):
-        resolve_mix(mix)
-
-
-@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers(weight: float) -> None:
-    with pytest.raises(ConfigError, match="the mix"):
-        resolve_mix({"remove-by-rank": weight, "insert-conv": 1.0})
-
-
 @pytest.mark.parametrize("kind", CATALOG)
 def test_the_catalog_knows_morphisms_by_their_names(kind: str) -> None:
     assert CATALOG[kind].name == kind
@@ -99,6 +51,7 @@ def test_the_catalog_knows_morphisms_by_their_names(kind: str) -> None:
         ("remove-by-rank", NOTHING_RANKED),
         ("remove-at-random", NOTHING_SAVES),
         ("remove-dropout", "the graph has no dropout layer"),
+        ("remove-any", f"{NOTHING_SAVES}, and no dropout"),
         (
             "insert-conv",
             "no rectified channels-last image tensor to stay non-negative behind",
@@ -296,6 +249,16 @@ def test_at_random_only_what_saves_goes() -> None:
     assert set(found) == {"bn_1", "relu_1", "conv_2", "bn_2", "relu_2"}
 
 
+def test_any_goes_alike_dropouts_too() -> None:
+    net = GraphBuilder()
+    x = net.dropout(net.relu(net.conv(net.input, 4)))
+    graph = net.graph(net.head(net.dropout(net.conv_block(x, 4))))
+    found = _targets("remove-any", graph, _context(objective="accuracy"), 300)
+    expected = {"relu_1", "dropout_1", "conv_2", "bn_1", "relu_2", "dropout_2"}
+    assert set(found) == expected
+    assert all(count == pytest.approx(50, abs=22) for count in found.values())
+
+
 def _morph(
     graph: LayerGraph,
     mix: dict[str, float],
@@ -325,6 +288,13 @@ def test_a_kind_without_a_site_is_drawn_again_without_it() -> None:
     assert _morph(graph, mix, num_morphs=2)[1] == ["insert-dropout", "remove-dropout"]
 
 
+def test_a_mix_keeps_its_share_of_removals_where_one_of_them_has_no_site() -> None:
+    mix = {"remove-dropout": 0.4, "remove-at-random": 0.1, "insert-dropout": 0.5}
+    kinds = Counter(_morph(chain(), mix, seed=seed)[1][0] for seed in range(400))
+    assert set(kinds) == {"remove-at-random", "insert-dropout"}
+    assert kinds["insert-dropout"] == pytest.approx(200, abs=40)
+
+
 def test_where_nothing_has_a_site_nothing_is_done() -> None:
     graph = _stub()
     changed, kinds = _morph(graph, {"remove-dropout": 0.5, "insert-conv": 0.5}, num_morphs=3)
@@ -347,7 +317,7 @@ def test_morphs_stop_when_all_sites_are_used_up() -> None:
 
 def test_the_generator_decides() -> None:
     graph = residual_tower(3)
-    mix = resolve_mix("uniform")
+    mix = dict.fromkeys(CATALOG, 1.0)
     ranking = [unit.name for unit in removable_units(graph)]
 
     def names(seed: int) -> tuple[list[str], str]:

@@ -12,7 +12,7 @@ from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.morphisms.catalog import morph, resolve_mix
+from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def test_random_morphs_give_models_that_run(
     changed, records = morph(
         graph,
         num_morphs=num_morphs,
-        mix=resolve_mix("uniform"),
+        mix=dict.fromkeys(CATALOG, 1.0),
         context=MorphContext(ranking, objective),
         rng=np.random.default_rng(seed),
     )
