@@ -72,7 +72,7 @@ def human_place_weight(kind: str, place: Place) -> float:
 def _shares(counts: LayerCounts) -> list[float]:
     """What each of `_ADDED` adds, as a share of an architecture's layers."""
     found = {name: counts.frequencies.get(kind, 0) for name, kind in _ADDED.items()}
-    normed = min(counts.successions["kernel"].get("batch-norm", 0), found["insert-conv"])
+    normed = min(counts.successions.get("kernel", {}).get("batch-norm", 0), found["insert-conv"])
     found["insert-conv"] = normed
     found["insert-conv-relu"] -= normed
     found["insert-batch-norm"] -= normed
