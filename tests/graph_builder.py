@@ -215,7 +215,8 @@ def concatenated(*, seed: int = 0, prefix: str = "") -> LayerGraph:
 def shared_layer(*, seed: int = 0, prefix: str = "") -> LayerGraph:
     """One convolution called twice."""
     net = GraphBuilder((8, 8, 4), seed=seed, prefix=prefix)
-    conv = net.layer("Conv2D", "shared", weights={"kernel": (3, 3, 4, 4), "bias": (4,)})
+    weights = {"kernel": (3, 3, 4, 4), "bias": (4,)}
+    conv = net.layer("Conv2D", "shared", weights=weights, filters=4)
     x = net.relu(net.call(conv, (net.input,), (None, 8, 8, 4)))
     return net.graph(net.head(net.call(conv, (x,), (None, 8, 8, 4))))
 

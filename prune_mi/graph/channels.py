@@ -52,7 +52,7 @@ class Cut:
 
     def objection(self, graph: LayerGraph, layer: LayerDef, channels: ChannelMap) -> str | None:
         """See `Resize`."""
-        return None
+        return "is protected" if layer.name in graph.protected else None
 
 
 def taken(weight: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
@@ -116,8 +116,6 @@ def find_slices(
             if isinstance(passed, Unsliceable):
                 return passed
             layer, found = passed
-            if layer is not None and layer.name in graph.protected:
-                return Unsliceable(f"{layer.name!r}, which reads it, is protected")
             if layer is not None:
                 if graph.calls_of(node.layer) > 1:
                     return Unsliceable(f"{node.layer!r}, which reads it, is called more than once")

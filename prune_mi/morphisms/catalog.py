@@ -10,6 +10,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.insert_identity import InsertBatchNorm, InsertConv, InsertDropout
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
+from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
 CATALOG: Mapping[str, Morphism] = {
@@ -21,6 +22,8 @@ CATALOG: Mapping[str, Morphism] = {
         InsertConv(),
         InsertBatchNorm(),
         InsertDropout(),
+        WidenConv(),
+        WidenDense(),
     )
 }
 

@@ -54,7 +54,7 @@ def test_every_mix_sums_to_one(name: str) -> None:
 def test_weights_are_brought_to_one() -> None:
     mix = resolve_mix({"remove-by-rank": 3, "insert-dropout": 1, "insert-conv": 0})
     assert mix == {"remove-by-rank": 0.75, "insert-dropout": 0.25, "insert-conv": 0.0}
-    assert resolve_mix("uniform") == pytest.approx(dict.fromkeys(CATALOG, 1 / 6))
+    assert resolve_mix("uniform") == pytest.approx(dict.fromkeys(CATALOG, 1 / len(CATALOG)))
 
 
 def test_an_unknown_mix() -> None:
@@ -155,7 +155,13 @@ def test_what_a_morphism_records_is_what_it_did(kind: str, name: str) -> None:
         validate_graph(outcome.graph)
         assert outcome.record.kind == kind
         assert outcome.record.reason
-        if kind.startswith("insert"):
+        if kind.startswith("widen"):
+            assert set(graph.layers) == set(outcome.graph.layers)
+            changed = {
+                name for name in graph.layers if _width(graph, name) != _width(outcome.graph, name)
+            }
+            assert changed == set(outcome.record.layers)
+        elif kind.startswith("insert"):
             assert set(outcome.graph.layers) - set(graph.layers) == set(outcome.record.layers)
             assert set(graph.layers) <= set(outcome.graph.layers)
         else:
@@ -163,6 +169,12 @@ def test_what_a_morphism_records_is_what_it_did(kind: str, name: str) -> None:
             assert set(outcome.graph.layers) <= set(graph.layers)
         if kind in ("remove-by-rank", "remove-at-random"):
             assert graph_cost(outcome.graph).macs < graph_cost(graph).macs
+
+
+def _width(graph: LayerGraph, name: str) -> object:
+    """What a layer with a kernel says of its width."""
+    config = graph.layers[name].config
+    return config.get("filters", config.get("units"))
 
 
 def test_what_an_inserted_convolution_is_made_of() -> None:
