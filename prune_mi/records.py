@@ -182,7 +182,7 @@ class MorphRecord:
     @property
     def is_insertion(self) -> bool:
         """Whether layers came."""
-        return self.kind.startswith("insert")
+        return self.kind.startswith(("insert", "skip"))
 
 
 @dataclass(frozen=True, slots=True)

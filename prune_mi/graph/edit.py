@@ -1,6 +1,6 @@
 """Edits: each returns a new graph; the one given is never touched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,19 @@ def insert_after(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...]
         new_nodes.append(Node(layer.name, layer.name, (tensor,), {}, (spec,)))
         tensor = TensorRef(layer.name)
 
+    return insert_calls(graph, ref, layers, new_nodes)
+
+
+def insert_calls(
+    graph: LayerGraph, ref: TensorRef, layers: Sequence[LayerDef], calls: Sequence[Node]
+) -> LayerGraph:
+    """Puts calls of new layers behind a tensor; what read the tensor reads the last of them.
+
+    Raises:
+        GraphError: If a call reads what does not exist at that place.
+    """
+    tensor = TensorRef(calls[-1].name)
+
     def change(read: TensorRef) -> TensorRef:
         return tensor if read == ref else read
 
@@ -62,7 +75,7 @@ def insert_after(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...]
         replace(
             graph,
             layers={**graph.layers, **{layer.name: layer for layer in layers}},
-            nodes=(*graph.nodes[:cut], *new_nodes, *later),
+            nodes=(*graph.nodes[:cut], *calls, *later),
             outputs=tuple(change(read) for read in graph.outputs),
         )
     )

@@ -9,7 +9,10 @@ from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.insert_identity import InsertBatchNorm, InsertConv, InsertDropout
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
+from prune_mi.morphisms.remove_skip import RemoveSkip
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
+from prune_mi.morphisms.skip_add import SkipAdd
+from prune_mi.morphisms.skip_concat import SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
@@ -24,6 +27,9 @@ CATALOG: Mapping[str, Morphism] = {
         InsertDropout(),
         WidenConv(),
         WidenDense(),
+        SkipAdd(),
+        SkipConcat(),
+        RemoveSkip(),
     )
 }
 

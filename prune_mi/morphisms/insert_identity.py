@@ -18,7 +18,7 @@ from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
 from prune_mi.graph.removal import is_rectified
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.site import draw_site, has_channels_last, inner_tensors
 from prune_mi.records import MorphRecord
 
 _EPSILON = 1e-3
@@ -35,8 +35,8 @@ class InsertConv:
     ) -> Morphed | NoSite:
         """See `Morphism`."""
         sites = [
-            ref for ref in _sites(graph, rank=4)
-            if is_rectified(graph, ref) and _channels_last(graph)
+            ref for ref in inner_tensors(graph, rank=4)
+            if is_rectified(graph, ref) and has_channels_last(graph)
         ]  # fmt: skip
         if not sites:
             return NoSite("no rectified channels-last image tensor to stay non-negative behind")
@@ -75,7 +75,7 @@ class InsertBatchNorm:
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = [ref for ref in _sites(graph, rank=None) if _channels_last(graph)]
+        sites = [ref for ref in inner_tensors(graph, rank=None) if has_channels_last(graph)]
         if not sites:
             return NoSite("no channels-last tensor inside the graph")
         ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
@@ -92,7 +92,7 @@ class InsertDropout:
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = _sites(graph, rank=None)
+        sites = inner_tensors(graph, rank=None)
         if not sites:
             return NoSite("no tensor inside the graph")
         ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
@@ -108,26 +108,6 @@ def _insert(
     names = tuple(layer.name for layer in layers)
     record = MorphRecord(kind, ref.node, names, reason, place_of(graph, ref))
     return Morphed(insert_after(graph, ref, layers), record)
-
-
-def _sites(graph: LayerGraph, *, rank: int | None) -> list[TensorRef]:
-    """Floating-point tensors inside the graph that are read, with known channels."""
-    found = []
-    for node in graph.nodes:
-        if node.layer in graph.kept:
-            continue  # an end, or what feeds an output that is not judged
-        for index, spec in enumerate(node.outputs):
-            ref = TensorRef(node.name, index)
-            inside = ref in graph.consumers and ref not in graph.inputs and ref not in graph.outputs
-            fits = rank is None or len(spec.shape) == rank
-            if inside and fits and spec.dtype == "float32" and spec.shape[-1] is not None:
-                found.append(ref)
-    return found
-
-
-def _channels_last(graph: LayerGraph) -> bool:
-    formats = (layer.config.get("data_format") for layer in graph.layers.values())
-    return "channels_first" not in formats
 
 
 def _batch_norm(graph: LayerGraph, channels: int) -> LayerDef:

@@ -85,7 +85,7 @@ def _widen_one(
             if isinstance(wider, Unsliceable):
                 reasons.append(wider.reason)
                 break
-            if _is_too_large(wider, graph):
+            if is_too_large(wider, graph):
                 reasons.append(f"{group.producers[0]!r} would make the network too large")
                 continue
             reason = f"{width} to {each * width} channels"
@@ -104,6 +104,7 @@ def _first(graph: LayerGraph, group: WidthGroup) -> TensorRef:
     return next(TensorRef(node.name) for node in graph.nodes if node.layer == group.producers[0])
 
 
-def _is_too_large(wider: LayerGraph, graph: LayerGraph) -> bool:
+def is_too_large(wider: LayerGraph, graph: LayerGraph) -> bool:
+    """Whether an edit makes a network more than `MAX_PARAMS_RATIO` times as large."""
     before, after = (graph_cost(each).num_params for each in (graph, wider))
     return after > MAX_PARAMS_RATIO * before
