@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from prune_mi.graph.channel_flow import Resize, Unsliceable, through
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.graph.resizing import Resize, Unsliceable, through
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ left.
 
 from dataclasses import replace
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channels import OUTLINE, Slices, find_slices, sliced
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.macs import node_macs
 from prune_mi.graph.removal import part_mask
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.traits import CONCATENATIONS
 from prune_mi.graph.unit import Unit, UnitKind, make_unit, show_shape
 

@@ -1,12 +1,12 @@
 """Removing a unit: edits that leave a sound graph with all other weights as they were."""
 
 from prune_mi.errors import GraphError
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.channels import drop_channels
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.passing import concatenation_axis
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE
 from prune_mi.graph.unit import Unit
 

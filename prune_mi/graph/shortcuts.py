@@ -7,11 +7,11 @@ it; f goes through a layer with a kernel. Where several inputs are shortcuts, on
 
 from dataclasses import dataclass
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import only_feeding
 from prune_mi.graph.removal import without_part
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import (
     CONCATENATIONS,

@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.errors import GraphError
+from prune_mi.graph.channel_flow import Unsliceable, with_resized
 from prune_mi.graph.channel_map import NEW, ChannelMap
 from prune_mi.graph.channels import find_slices, sliced
 from prune_mi.graph.edit import read_only
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.passing import INPUT_AXIS
-from prune_mi.graph.resizing import Unsliceable, with_resized
 from prune_mi.graph.traits import (
     DEPTHWISE,
     NARROWABLE,

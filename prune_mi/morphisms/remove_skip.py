@@ -11,9 +11,9 @@ Lamarckian Evolution (LEMONADE), whose approximate morphisms remove skip connect
 
 import numpy as np
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site

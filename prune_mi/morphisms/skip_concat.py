@@ -12,12 +12,12 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 
 import numpy as np
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.widening import grow_readers
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site

@@ -65,12 +65,11 @@ def skip_sites(graph: LayerGraph) -> list[SkipSite]:
         return []
     spanned = spanned_tensors(graph)
     inner = [ref for ref in inner_tensors(graph, rank=None) if None not in _sizes(graph, ref)]
-    starts = set(inner)
     return [
         SkipSite(start, end)
         for end in inner
         for start in inner
-        if start in spanned[end] & starts
+        if start in spanned[end]
         and not _are_joined(graph, start, end)
         and _can_shrink(graph.spec(start).shape, graph.spec(end).shape)
     ]

@@ -10,10 +10,10 @@ Source: Chen, Goodfellow, Shlens (2016), Net2Net; the factors are those of Elske
 
 import numpy as np
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
 from prune_mi.graph.widths import WidthGroup, width_groups
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite

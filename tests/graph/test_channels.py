@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, dense_block, inception, snapshot
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.channels import drop_channels
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit, without_part
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.units import find_units
 
 

@@ -14,8 +14,8 @@ from graph_builder import (
     snapshot,
 )
 
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.validate import validate_graph

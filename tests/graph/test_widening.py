@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.errors import GraphError
+from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.passing import INPUT_AXIS
-from prune_mi.graph.resizing import Unsliceable
 from prune_mi.graph.validate import validate_graph
 from prune_mi.graph.widening import WIDENABLE, Growth, widen
 from prune_mi.graph.widths import width_groups
