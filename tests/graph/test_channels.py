@@ -4,6 +4,7 @@ from graph_builder import GraphBuilder, dense_block, inception, snapshot
 
 from prune_mi.graph.channels import ChannelMask, Unsliceable, drop_channels
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.passing import Opaque, Passing, passing
 from prune_mi.graph.removal import remove_unit, without_part
 from prune_mi.graph.units import find_units
 
@@ -45,6 +46,20 @@ def test_depthwise_and_flatten_hand_the_gap_on() -> None:
     rows = graph.layers["dense_1"].weights[0].reshape(4, 4, 9, 3)
     expected = rows[:, :, kept].reshape(-1, 3)
     np.testing.assert_array_equal(slim.layers["dense_1"].weights[0], expected)
+
+
+@pytest.mark.parametrize(("scale", "opaque"), [(0.5, False), ([0.5, 2.0, 1.0], True)])
+def test_a_rescaling_hands_channels_on_unless_it_tells_them_apart(
+    scale: object, opaque: bool
+) -> None:
+    net = GraphBuilder()
+    x = net.conv(net.input, 3)
+    scaled = net.call(
+        net.layer("Rescaling", "scaled", scale=scale, offset=0.0), (x,), (None, 8, 8, 3)
+    )
+    graph = net.graph(net.head(scaled))
+    outcome = passing(graph, graph.node_by_name["scaled_1"], 3)
+    assert outcome == (Opaque("has a constant for each channel") if opaque else Passing("keep", 3))
 
 
 def test_two_parts_can_go_one_after_the_other() -> None:
