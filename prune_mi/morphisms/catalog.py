@@ -7,7 +7,11 @@ import numpy as np
 
 from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.morphisms.insert_identity import InsertBatchNorm, InsertConv, InsertDropout
+from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
+from prune_mi.morphisms.insert_conv import InsertConv
+from prune_mi.morphisms.insert_conv_relu import InsertConvRelu
+from prune_mi.morphisms.insert_dense import InsertDense
+from prune_mi.morphisms.insert_dropout import InsertDropout
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
 from prune_mi.records import MorphRecord
@@ -19,8 +23,10 @@ CATALOG: Mapping[str, Morphism] = {
         RemoveAtRandom(),
         RemoveDropout(),
         InsertConv(),
+        InsertConvRelu(),
         InsertBatchNorm(),
         InsertDropout(),
+        InsertDense(),
     )
 }
 
