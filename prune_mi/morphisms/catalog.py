@@ -12,7 +12,9 @@ from prune_mi.morphisms.insert_conv import InsertConv
 from prune_mi.morphisms.insert_conv_relu import InsertConvRelu
 from prune_mi.morphisms.insert_dense import InsertDense
 from prune_mi.morphisms.insert_dropout import InsertDropout
+from prune_mi.morphisms.insert_pool import InsertPool
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
+from prune_mi.morphisms.remove_pool import RemovePool
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
 from prune_mi.records import MorphRecord
 
@@ -22,11 +24,13 @@ CATALOG: Mapping[str, Morphism] = {
         RemoveByRank(),
         RemoveAtRandom(),
         RemoveDropout(),
+        RemovePool(),
         InsertConv(),
         InsertConvRelu(),
         InsertBatchNorm(),
         InsertDropout(),
         InsertDense(),
+        InsertPool(),
     )
 }
 

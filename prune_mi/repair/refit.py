@@ -68,7 +68,8 @@ def changed_consumers(old: LayerGraph, new: LayerGraph) -> tuple[str, ...]:
     """Calls of refittable layers in both graphs that read a changed tensor, nearest to the edit.
 
     A tensor is changed if an edited call yields it or it is computed from a changed one; the walk
-    ends at every layer with a kernel. Layers called more than once are left alone.
+    ends at every layer with a kernel. Layers called more than once, and those that have other
+    positions than before, are left alone.
     """
     changed: set[TensorRef] = set()
     found = []
@@ -78,11 +79,16 @@ def changed_consumers(old: LayerGraph, new: LayerGraph) -> tuple[str, ...]:
         if not touched:
             continue
         if any(name.endswith("kernel") for name in new.layer_of(node).weight_names):
-            if before is not None and _is_refittable(new, node):
+            if before is not None and _same_positions(before, node) and _is_refittable(new, node):
                 found.append(node.name)
             continue
         changed.update(TensorRef(node.name, index) for index in range(len(node.outputs)))
     return tuple(found)
+
+
+def _same_positions(before: Node, after: Node) -> bool:
+    """Whether each row of the old output has its like in the new one."""
+    return before.outputs[0].shape[:-1] == after.outputs[0].shape[:-1]
 
 
 def _is_refittable(graph: LayerGraph, node: Node) -> bool:
