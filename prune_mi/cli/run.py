@@ -1,0 +1,42 @@
+"""A run with its progress display, its closing report and its exit code."""
+
+import json
+import sys
+from collections.abc import Callable
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import guarded
+from prune_mi.config import Objective
+from prune_mi.errors import ExitCode
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Observer, RunReport
+from prune_mi.report import open_observer, print_summary, report_to_dict
+
+
+def run_and_report(
+    action: Callable[[Observer], RunReport], objective: Objective, quiet: bool, json_output: bool
+) -> None:
+    """Carries a run out, and ends the command with its report and its exit code.
+
+    Args:
+        action: The run, which is handed the observer to tell its progress to.
+        objective: What it makes small, for the progress display.
+        quiet: Whether to show no progress.
+        json_output: Whether standard output is for the report as JSON alone.
+    """
+    console = Console(stderr=json_output)
+
+    def observed() -> RunReport:
+        start_backend()
+        with open_observer(console, quiet=quiet, objective=objective) as observer:
+            return action(observer)
+
+    report = guarded(observed)
+    if json_output:
+        sys.stdout.write(json.dumps(report_to_dict(report), indent=2) + "\n")
+    else:
+        print_summary(report, console)
+    changed = report.smaller or bool(report.removals)
+    raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
