@@ -11,7 +11,7 @@ from prune_mi import __version__
 from prune_mi.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("optimize", "demo", "convert", "inspect", "rank")
+COMMANDS = ("optimize", "demo", "convert", "inspect", "rank", "predict")
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:

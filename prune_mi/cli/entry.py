@@ -11,6 +11,7 @@ from prune_mi.cli.convert import convert
 from prune_mi.cli.demo import demo
 from prune_mi.cli.inspect import inspect
 from prune_mi.cli.optimize import optimize
+from prune_mi.cli.predict import predict
 from prune_mi.cli.rank import rank
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (optimize, demo, convert, inspect, rank):
+for command in (optimize, demo, convert, inspect, rank, predict):
     app.command()(command)
 
 

@@ -4,6 +4,7 @@ from prune_mi.report.console import LiveConsole, open_observer
 from prune_mi.report.conversion import print_conversion
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
 from prune_mi.report.json_report import read_report, report_to_dict, write_report
+from prune_mi.report.prediction import predictions_to_dict, print_predictions
 from prune_mi.report.ranking import (
     plot_ranking,
     print_ranking,
@@ -17,8 +18,10 @@ __all__ = [
     "inspection_to_dict",
     "open_observer",
     "plot_ranking",
+    "predictions_to_dict",
     "print_conversion",
     "print_inspection",
+    "print_predictions",
     "print_ranking",
     "print_summary",
     "ranking_to_dict",
