@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     NOTHING_SMALLER = 3
     RUN_FAILED = 4
+    PARTLY_DONE = 5
     INTERRUPTED = 130
 
 

@@ -17,7 +17,7 @@ from prune_mi.execution.pool import WorkerPool, shut_down
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
-from prune_mi.morphisms.catalog import resolve_mix
+from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver
 from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
@@ -112,7 +112,12 @@ def run_optimize(
         shared = shared_data(folder.scratch, understanding, settings)
         pool = WorkerPool(shared, workers=workers, observer=notes, trust=loaded.trust)
         subject = measure_original(
-            understanding, data, pool=pool, settings=settings, observer=notes
+            understanding,
+            data,
+            pool=pool,
+            settings=settings,
+            allowed_drop=settings.max_accuracy_drop,
+            observer=notes,
         )
         reference = reference_candidate(subject)
         notes.reference(reference.cost, subject.val_accuracy)

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 Verdict = Literal[
-    "pending", "accepted", "over the allowed drop", "not smaller", "not trained", "failed"
+    "pending",
+    "accepted",
+    "over the allowed drop",
+    "not smaller",
+    "not better",
+    "not trained",
+    "failed",
 ]
 
 
@@ -123,6 +129,41 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagePrediction:
+    """What a model sees in one image; probabilities are in [0, 1].
+
+    Attributes:
+        image: The file.
+        class_name, probability: The likeliest class.
+        next_class, next_probability: The one behind it.
+    """
+
+    image: str
+    class_name: str
+    probability: float
+    next_class: str
+    next_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What `prune-mi predict` found out.
+
+    Attributes:
+        scaling: What was done to the pixels, in words.
+        images: Those that could be read, in the order given.
+        broken: Files that could not.
+        notes: What the user should know.
+    """
+
+    model: str
+    scaling: str
+    images: tuple[ImagePrediction, ...]
+    broken: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """One model as the report shows it. Accuracies are fractions in [0, 1].
 
@@ -182,7 +223,7 @@ class MorphRecord:
     @property
     def is_insertion(self) -> bool:
         """Whether layers came."""
-        return self.kind.startswith("insert")
+        return self.kind.startswith(("insert", "skip"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +301,61 @@ class RunReport:
     generations: tuple[GenerationRecord, ...]
     stop_reason: str
     seed: int
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+    folder: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReport:
+    """Everything that a search for an architecture found out; `report.json` is this record.
+
+    Attributes:
+        start: What it started from: `seed`, or the model file.
+        reference: The start: the seed, trained as long as a child of the first generation, or the
+            model as it was given.
+        result: The best model after its final training.
+        ensemble: The average of several models, or None where none was asked for.
+        members: Names of these models.
+        layers: Layers of the result as DEIM 2019 counts them; see `graph.paper_layers`.
+        lineage: Everything that was done to the start, in order.
+        trials, adoptions: Trained children that a deletion was tried on, and those whose slimmer
+            version was better.
+        validation: Where the images stem from that selection saw: `val`, `train` or `test`.
+        images_trained: Images that the result's lineage was trained on.
+        total_images: Images that all trainings of the run saw together.
+        training_s: Seconds that the steps of all trainings took, the workers' times added up.
+        workers: Child processes.
+        classes: Names of the classes, in the order of the model's outputs.
+        notes: What the run decided on its own and the user should know.
+        folder: The run folder.
+        files: Written files, relative to the run folder.
+    """
+
+    start: str
+    data: str
+    method: str
+    reference: ModelFacts
+    result: ModelFacts
+    ensemble: ModelFacts | None
+    members: tuple[str, ...]
+    layers: int
+    lineage: tuple[MorphRecord, ...]
+    trials: int
+    adoptions: int
+    augmentation: str
+    validation: str
+    images_trained: int
+    total_images: int
+    training_s: float
+    workers: int
+    elapsed_s: float
+    budget_s: float | None
+    generations: tuple[GenerationRecord, ...]
+    stop_reason: str
+    seed: int
+    classes: tuple[str, ...]
     versions: dict[str, str]
     notes: tuple[str, ...]
     folder: str

@@ -89,6 +89,7 @@ class GraphBuilder:
             filters=filters,
             kernel_size=[size, size],
             strides=[strides, strides],
+            padding="same",
             activation=activation,
             data_format="channels_last",
         )
@@ -101,6 +102,8 @@ class GraphBuilder:
             (x,),
             self.shape(x),
             weights={"kernel": (3, 3, channels, 1)},
+            kernel_size=[3, 3],
+            padding="same",
         )
 
     def norm(self, x: TensorRef) -> TensorRef:
@@ -118,6 +121,15 @@ class GraphBuilder:
     def pool(self, x: TensorRef) -> TensorRef:
         shape = (None, self.shape(x)[-1])
         return self._add("GlobalAveragePooling2D", "pool", (x,), shape)
+
+    def max_pool(self, x: TensorRef, size: int = 2) -> TensorRef:
+        """Max pooling over windows side by side."""
+        batch, *sizes, channels = self.shape(x)
+        shape = (batch, *(-(-int(each or 0) // size) for each in sizes), channels)
+        pool_size = [size] * len(sizes)
+        return self._add(
+            "MaxPooling2D", "max_pool", (x,), shape, pool_size=pool_size, padding="same"
+        )
 
     def squeeze(self, x: TensorRef) -> TensorRef:
         """Pooling that keeps the image's axes."""
@@ -215,7 +227,14 @@ def concatenated(*, seed: int = 0, prefix: str = "") -> LayerGraph:
 def shared_layer(*, seed: int = 0, prefix: str = "") -> LayerGraph:
     """One convolution called twice."""
     net = GraphBuilder((8, 8, 4), seed=seed, prefix=prefix)
-    conv = net.layer("Conv2D", "shared", weights={"kernel": (3, 3, 4, 4), "bias": (4,)})
+    conv = net.layer(
+        "Conv2D",
+        "shared",
+        weights={"kernel": (3, 3, 4, 4), "bias": (4,)},
+        filters=4,
+        kernel_size=[3, 3],
+        padding="same",
+    )
     x = net.relu(net.call(conv, (net.input,), (None, 8, 8, 4)))
     return net.graph(net.head(net.call(conv, (x,), (None, 8, 8, 4))))
 

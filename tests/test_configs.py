@@ -12,6 +12,7 @@ from prune_mi.config import (
     OptimizeSettings,
     dump_settings,
     load_settings,
+    make_search_settings,
     make_settings,
     parse_duration,
     read_yaml,
@@ -185,3 +186,49 @@ class TestFrozen:
         settings = OptimizeSettings(data="digits")
         with pytest.raises(ValidationError, match="frozen"):
             settings.training.batch_size = 1  # type: ignore[misc]
+
+
+class TestSearchSettings:
+    def test_a_method_says_what_was_left_open(self) -> None:
+        nash, mi = (make_search_settings({"data": "digits", "method": m}) for m in ("nash", "mi"))
+        assert (nash.mix, nash.weights, nash.head) == ("nash", "inherit", "flatten")
+        assert (mi.mix, mi.weights, mi.ranking.criterion) == ("uniform", "scratch", "paper")
+        assert make_search_settings({"data": "digits"}).ranking.criterion == "bypass"
+
+    def test_what_is_said_wins_over_the_method(self) -> None:
+        said = make_search_settings(
+            {
+                "data": "digits",
+                "method": "mi",
+                "mix": "nash",
+                "weights": "inherit",
+                "ranking": {"criterion": "probe"},
+            }
+        )
+        assert (said.mix, said.weights, said.ranking.criterion) == ("nash", "inherit", "probe")
+
+    @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 3e-3), ("sgd", 0.05)])
+    def test_the_learning_rate_goes_by_the_optimizer(self, optimizer: str, rate: float) -> None:
+        found = make_search_settings({"data": "digits", "training": {"optimizer": optimizer}})
+        assert found.training.learning_rate == rate
+        assert found.training.distillation == 0
+
+    def test_they_are_written_and_read_back(self, tmp_path: Path) -> None:
+        settings = make_search_settings({"data": "d", "method": "random", "image_size": "32x48"})
+        assert settings.image_size == (32, 48)
+        path = write(tmp_path, dump_settings(settings))
+        assert make_search_settings(read_yaml(path)) == settings
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ({"method": "best"}, "`method` is 'best': input should be 'default', 'nash'"),
+            ({"morfs": 3}, r"unknown setting `morfs` \(did you mean `morphs`"),
+            ({"image_size": "big"}, "`image_size` is 'big': .*expected for instance 224x224"),
+            ({"training": {"rate": 1}}, "unknown setting `training.rate`"),
+            ({"max_accuracy_drop": 0.1}, "unknown setting `max_accuracy_drop`"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, values: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigError, match=message):
+            make_search_settings({"data": "digits", **values})

@@ -43,6 +43,16 @@ def test_optimize_from_python_prints_before_and_after(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.json").exists()
 
 
+def test_the_layers_that_people_use_are_counted_as_shipped(tmp_path: Path) -> None:
+    names = ["VGG16", "MobileNetV2", "ResNet50V2"]
+    out = tmp_path / "counts.json"
+    _run_example("count_human_layers.py", "--architectures", *names, "--out", str(out))
+    written = json.loads(out.read_text())
+    assert written["keras"] == keras.__version__
+    shipped = json.loads((ROOT / "prune_mi" / "morphisms" / "human_counts.json").read_text())
+    assert written["architectures"] == {name: shipped["architectures"][name] for name in names}
+
+
 @pytest.mark.parametrize("name", ["optimize_default.yaml", "optimize_fast.yaml"])
 def test_settings_files_run(digits_model: Path, tmp_path: Path, name: str) -> None:
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]

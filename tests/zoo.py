@@ -84,7 +84,11 @@ def nested() -> keras.Model:
     y = layers.ReLU()(layers.BatchNormalization(name="norm")(y))
     backbone = keras.Model(inner_in, layers.Add()([inner_in, y]), name="backbone")
     head = keras.Sequential(
-        [keras.Input((4,)), layers.Dense(5, activation="relu", name="dense"), layers.Dense(3)],
+        [
+            keras.Input((4,)),
+            layers.Dense(5, activation="relu", name="dense"),
+            layers.Dense(3, name="logits"),
+        ],
         name="head",
     )
     inputs = keras.Input((8, 8, 2))

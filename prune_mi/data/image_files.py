@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,35 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 
 
-def image_size(path: Path) -> tuple[int, int] | None:
-    """Height and width from an image's header, or None where there is no readable one."""
+# Pillow's names of pixel formats, by their number of channels.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What an image file says of itself.
+
+    Attributes:
+        height, width: In pixels.
+        grey: Whether it is stored without colours; one with a palette may have some.
+    """
+
+    height: int
+    width: int
+    grey: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+
+def read_header(path: Path) -> ImageHeader | None:
+    """An image's header, or None where there is no readable one."""
     try:
         with _opened(path) as image:
-            return image.height, image.width
+            return ImageHeader(image.height, image.width, image.mode in _GREY_MODES)
     # Decoders of broken files raise nearly anything.
     except Exception:
         return None
@@ -56,7 +81,7 @@ def decode_images(
     for index, path in enumerate(files):
         try:
             images[count] = _decode(path, size, mode)
-        except Exception:  # As in `image_size`.
+        except Exception:  # As in `read_header`.
             continue
         readable[index] = True
         count += 1

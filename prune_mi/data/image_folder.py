@@ -1,28 +1,30 @@
 """A folder of class folders of images."""
 
 import os
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.image_files import SUFFIXES, decode_images, image_size
+from prune_mi.data.image_files import MODES, SUFFIXES, ImageHeader, decode_images, read_header
+from prune_mi.data.image_shape import ShapeChoice
 from prune_mi.data.splits import stratified_split
 from prune_mi.errors import DataError
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _TEST_FRACTION = 0.2
+_MOST_BROKEN = 0.1  # of all images
+_FEW_BROKEN = 3  # are never too many
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Image files of one split, sorted, with their classes and their sizes `(H, W)`."""
+    """Image files of one split, sorted, with their classes and their headers."""
 
     files: tuple[Path, ...]
     labels: np.ndarray
-    sizes: tuple[tuple[int, int], ...]
+    headers: tuple[ImageHeader, ...]
 
 
 @dataclass(slots=True)
@@ -31,29 +33,23 @@ class _Tally:
 
     num_images: int = 0
     num_resized: int = 0
-    num_broken: int = 0
-    first_broken: str = ""
-
-    def broken(self, file: Path, root: Path) -> None:
-        self.num_broken += 1
-        self.first_broken = self.first_broken or str(file.relative_to(root))
+    broken: list[str] = field(default_factory=list)
 
 
 def load_image_folder(
     folder: Path,
     *,
-    image_shape: tuple[int | None, int | None, int | None] | None,
+    choose_shape: ShapeChoice,
     seed: int,
 ) -> Dataset:
     """Loads `train/CLASS/*.png`, `test/...` and perhaps `val/...`, or `CLASS/*.png`, split here.
 
     Links that lead out of the folder are not followed. Files that are no readable image are
-    skipped and counted in the notes.
+    skipped and named in the notes, unless they are more than a tenth of all.
 
     Args:
         folder: Whose class folders, sorted, number the classes.
-        image_shape: Height, width and channels (1, 3 or 4) to convert to; None, whole or in part,
-            takes the commonest height or width and 3 channels.
+        choose_shape: Says which shape all images are converted to.
         seed: Of the split, where there is no test/.
 
     Returns:
@@ -61,14 +57,9 @@ def load_image_folder(
 
     Raises:
         DataError: If there are no class folders, one of train/ and test/ is missing, splits differ
-            in their classes, a class has no readable image, or memory does not suffice.
+            in their classes, a class has no readable image, many images are broken, or memory does
+            not suffice.
     """
-    height, width, channels = image_shape or (None, None, None)
-    if channels is not None and channels not in _MODES:
-        raise DataError(
-            f"the model takes images of {channels} channels; an image folder gives 1 (grey), 3 "
-            "(colour) or 4 (with opacity): pass an .npz instead"
-        )
     folder = folder.resolve()
     roots = {name: folder / name for name in ("train", "test", "val") if (folder / name).is_dir()}
     if ("train" in roots) != ("test" in roots):
@@ -82,10 +73,17 @@ def load_image_folder(
     tally = _Tally()
     class_names = _agreed_class_names(roots, folder)
     splits = {name: _scan(root, class_names, folder, tally) for name, root in roots.items()}
-    size = _size(tuple(splits.values()), height, width, folder)
-    mode = _MODES[channels or 3]
+    headers = [header for split in splits.values() for header in split.headers]
+    if not headers:
+        raise DataError(
+            f"{folder} has class folders but no readable image in them; expected "
+            f"{', '.join(SUFFIXES)} files: add some, or convert yours"
+        )
+    height, width, channels = choose_shape(headers)
+    size, mode = (height, width), MODES[channels]
     loaded = {name: _decode(split, size, mode, folder, tally) for name, split in splits.items()}
-    notes = [*_notes(tally, size)]
+    _require_few_broken(tally, folder)
+    notes = _notes(tally, size)
     if not given:
         images, labels = loaded.pop("all")
         _check_classes(labels, class_names, folder)
@@ -96,8 +94,8 @@ def load_image_folder(
         loaded["test"] = images[held_out], labels[held_out]
         notes.append(
             f"{folder} has no train/ and test/: split for you, {len(rest)} images to train and "
-            f"{len(held_out)} to test, each class alike (seed {seed}). If the model was trained on "
-            "some of the test images, its figures here are flattered: give train/ and test/"
+            f"{len(held_out)} to test, each class alike (seed {seed}). A model that has been "
+            "trained on some of these test images is flattered by them: give train/ and test/ then"
         )
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))
@@ -143,7 +141,7 @@ def _inside(path: Path, folder: Path) -> bool:
 def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally) -> _Split:
     files: list[Path] = []
     labels: list[int] = []
-    sizes: list[tuple[int, int]] = []
+    headers: list[ImageHeader] = []
     for label, name in enumerate(class_names):
         found = [
             Path(parent, file)
@@ -152,28 +150,14 @@ def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally)
             if Path(file).suffix.lower() in SUFFIXES and _inside(Path(parent, file), folder)
         ]
         for file in sorted(found):
-            size = image_size(file)
-            if size is None:
-                tally.broken(file, folder)
+            header = read_header(file)
+            if header is None:
+                tally.broken.append(str(file.relative_to(folder)))
                 continue
             files.append(file)
             labels.append(label)
-            sizes.append(size)
-    return _Split(tuple(files), np.asarray(labels, dtype=np.int64), tuple(sizes))
-
-
-def _size(
-    splits: tuple[_Split, ...], height: int | None, width: int | None, folder: Path
-) -> tuple[int, int]:
-    counts = Counter(size for split in splits for size in split.sizes)
-    if not counts:
-        raise DataError(
-            f"{folder} has class folders but no readable image in them; expected "
-            f"{', '.join(SUFFIXES)} files: add some, or convert yours"
-        )
-    # The largest of equally common sizes, so that the choice does not hang on the files' order.
-    common = max(counts, key=lambda size: (counts[size], size))
-    return height or common[0], width or common[1]
+            headers.append(header)
+    return _Split(tuple(files), np.asarray(labels, dtype=np.int64), tuple(headers))
 
 
 def _decode(
@@ -181,10 +165,10 @@ def _decode(
 ) -> tuple[np.ndarray, np.ndarray]:
     images, readable = decode_images(split.files, size=size, mode=mode)
     for index in np.flatnonzero(~readable):
-        tally.broken(split.files[index], folder)
+        tally.broken.append(str(split.files[index].relative_to(folder)))
     kept = np.flatnonzero(readable)
     tally.num_images += len(kept)
-    tally.num_resized += sum(split.sizes[index] != size for index in kept)
+    tally.num_resized += sum(split.headers[index].size != size for index in kept)
     return images, split.labels[kept]
 
 
@@ -205,8 +189,24 @@ def _notes(tally: _Tally, size: tuple[int, int]) -> list[str]:
             f"{tally.num_resized} of {tally.num_images} images were resized to "
             f"{size[0]} x {size[1]} pixels (height x width)"
         )
-    if tally.num_broken:
+    if tally.broken:
+        one = len(tally.broken) == 1
         notes.append(
-            f"{tally.num_broken} broken images were skipped, the first {tally.first_broken}"
+            f"{len(tally.broken)} broken {'image was' if one else 'images were'} skipped: "
+            f"{_first_names(tally.broken)}"
         )
     return notes
+
+
+def _require_few_broken(tally: _Tally, folder: Path) -> None:
+    total = tally.num_images + len(tally.broken)
+    if len(tally.broken) > max(_FEW_BROKEN, _MOST_BROKEN * total):
+        raise DataError(
+            f"{len(tally.broken)} of the {total} images of {folder} are broken: "
+            f"{_first_names(tally.broken)}; expected a tenth at most: repair or remove them"
+        )
+
+
+def _first_names(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -8,6 +8,7 @@ from pathlib import Path
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
 from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.image_folder import load_image_folder
+from prune_mi.data.image_shape import ShapeChoice, shape_for_model
 from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.named import load_cifar10, load_digits, load_keras
 from prune_mi.data.npz_file import load_npz
@@ -28,6 +29,7 @@ def load_dataset(
     spec: str,
     *,
     image_shape: tuple[int | None, int | None, int | None] | None = None,
+    choose_shape: ShapeChoice | None = None,
     inputs: Sequence[ModelInput] = (),
     seed: int = 0,
 ) -> Dataset:
@@ -38,6 +40,8 @@ def load_dataset(
             folder of class folders of images, or of a cifar-10-batches-py folder.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
+        choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
+            sizes are known.
         inputs: The model's. Where there are several, only an `.npz` has an array for each.
         seed: Of the split of an image folder that has none. Every other test set is fixed.
 
@@ -47,14 +51,14 @@ def load_dataset(
     Raises:
         DataError: If there is no such data, or it cannot be used.
     """
-    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, image_shape, seed)
+    if choose_shape is None:
+        choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
+    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape, seed)
     validate_dataset(dataset)
     return dataset
 
 
-def _load(
-    spec: str, image_shape: tuple[int | None, int | None, int | None] | None, seed: int
-) -> Dataset:
+def _load(spec: str, choose_shape: ShapeChoice, seed: int) -> Dataset:
     if spec in _NAMED:
         return _NAMED[spec]()
     path = Path(spec).expanduser()
@@ -62,7 +66,7 @@ def _load(
         if path.is_dir():
             if is_cifar_batches(path):
                 return load_cifar_batches(path)
-            return load_image_folder(path, image_shape=image_shape, seed=seed)
+            return load_image_folder(path, choose_shape=choose_shape, seed=seed)
         if path.suffix.lower() == ".npz" and path.is_file():
             return load_npz(path)
         exists = path.exists()

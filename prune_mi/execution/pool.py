@@ -19,7 +19,16 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from prune_mi.errors import RunError
 from prune_mi.execution.shared_data import SharedData
-from prune_mi.execution.tasks import Outcome, Task, evaluate, predict_slice
+from prune_mi.execution.tasks import (
+    FailedEvaluation,
+    Outcome,
+    Ranked,
+    RankTask,
+    Task,
+    evaluate,
+    predict_slice,
+    rank,
+)
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.runtime import prepare_backend, start_backend
 from prune_mi.keras_io.trust import Trust, apply_trust
@@ -55,6 +64,17 @@ class WorkerPool:
         calls = (joblib.delayed(evaluate)(task, self._data, path) for task, path in jobs)
         with _watching([path for _, path in jobs], self._observer), self._alive():
             yield from self._parallel("generator_unordered")(calls)
+
+    def rank(self, tasks: Sequence[RankTask]) -> list[Ranked | FailedEvaluation]:
+        """Ranks units of several models, in their order.
+
+        Raises:
+            RunError: If a worker process was killed.
+        """
+        with self._alive():
+            return list(
+                self._parallel("list")(joblib.delayed(rank)(task, self._data) for task in tasks)
+            )
 
     def predict(self, graph: LayerGraph, name: str, *, count: int | None = None) -> np.ndarray:
         """A model's outputs on the first `count` rows of a shared array, or on all of them.

@@ -16,7 +16,8 @@ class SharedData:
 
     Attributes:
         folder: Holds arrays as `.npy`: `train_images` and `train_targets`, `val_images` and
-            `val_labels`, and what a model is to be asked about.
+            `val_labels`, `ranking_images` and `ranking_labels`, and what a model is to be asked
+            about.
         scaling: The model's input scaling.
         screening_images: The first validation images, which untrained children are scored on.
         calibration_images: The first training images, for batch-norm statistics.

@@ -5,14 +5,20 @@ Importing this module does not import Keras: a worker sets its threads first.
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from prune_mi.config import RankingSettings
 from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.shared_data import SharedData
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.unit import Unit
+
+_T = TypeVar("_T")
 
 _CALIBRATION_BATCH = 128
 _REFIT_IMAGES = 256
@@ -40,6 +46,7 @@ class TrainTask:
 
     Attributes:
         augmentation: Of its images.
+        fresh: Whether it forgets its weights first.
         num_images, seconds, learning_rate, ...: See `training.fit.TrainingPlan`.
     """
 
@@ -57,6 +64,24 @@ class TrainTask:
     other_outputs: tuple[int, ...] = ()
     optimizer: str = "adam"
     cycles: int = 1
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankTask:
+    """Rank units of a child by what their layers add.
+
+    Attributes:
+        units: Of the graph.
+        settings: The criterion and its sizes.
+    """
+
+    name: str
+    graph: LayerGraph
+    units: tuple[Unit, ...]
+    settings: RankingSettings
+    from_logits: bool
+    seed: int
 
 
 Task = ScreenTask | TrainTask
@@ -92,27 +117,54 @@ class FailedEvaluation:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A child's units.
+
+    Attributes:
+        gains: Of each unit that was asked about, in the order of the question.
+    """
+
+    name: str
+    gains: tuple[float, ...]
+
+
 Outcome = Evaluated | FailedEvaluation
 
 
 def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
     """Carries a task out; a failure is a value."""
+    started = time.monotonic()
+
+    def carried_out() -> Evaluated:
+        if isinstance(task, ScreenTask):
+            return _screen(task, data, started)
+        return _train(task, data, progress, started)
+
+    try:
+        return _guarded(task.name, task.seed, carried_out)
+    finally:
+        if progress is not None:
+            progress.unlink(missing_ok=True)
+
+
+def rank(task: RankTask, data: SharedData) -> Ranked | FailedEvaluation:
+    """Ranks units of a child on the shared ranking images; a failure is a value."""
+    return _guarded(task.name, task.seed, lambda: _rank(task, data))
+
+
+def _guarded(name: str, seed: int, action: Callable[[], _T]) -> _T | FailedEvaluation:
     import keras
 
     started = time.monotonic()
     try:
-        keras.utils.set_random_seed(task.seed)  # dropout draws from Keras's global generator
-        if isinstance(task, ScreenTask):
-            return _screen(task, data, started)
-        return _train(task, data, progress, started)
+        keras.utils.set_random_seed(seed)  # dropout draws from Keras's global generator
+        return action()
     except MemoryError:
         raise
     except Exception as error:  # a child may fail in any way; the run must not
         message = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        return FailedEvaluation(task.name, message, time.monotonic() - started)
-    finally:
-        if progress is not None:
-            progress.unlink(missing_ok=True)
+        return FailedEvaluation(name, message, time.monotonic() - started)
 
 
 def predict_slice(
@@ -132,7 +184,27 @@ def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
     return Evaluated(task.name, graph, accuracy, 0, seconds, 0.0, seconds)
 
 
+def _rank(task: RankTask, data: SharedData) -> Ranked:
+    from prune_mi.information.criteria.catalog import CRITERIA
+    from prune_mi.information.question import Question
+
+    question = Question(
+        graph=task.graph,
+        units=task.units,
+        images=data.load("ranking_images"),
+        labels=data.load("ranking_labels"),
+        scaling=data.scaling,
+        num_classes=data.num_classes,
+        from_logits=task.from_logits,
+        settings=task.settings,
+        seed=task.seed,
+    )
+    gains = CRITERIA[task.settings.criterion](question).gains
+    return Ranked(task.name, tuple(float(gain) for gain in gains))
+
+
 def _train(task: TrainTask, data: SharedData, progress: Path | None, started: float) -> Evaluated:
+    from prune_mi.keras_io.fresh_weights import with_fresh_weights
     from prune_mi.training.feed import TrainingImages
     from prune_mi.training.fit import TrainingPlan, train
 
@@ -161,7 +233,10 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         optimizer=task.optimizer,
         cycles=task.cycles,
     )
-    trained = train(task.graph, source, plan, on_progress=report)
+    graph = task.graph
+    if task.fresh:
+        graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
+    trained = train(graph, source, plan, on_progress=report)
     if trained.diverged:
         raise FloatingPointError(f"the loss was not finite after {trained.images_trained} images")
     accuracy = _validate(trained.graph, data, None)

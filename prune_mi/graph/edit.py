@@ -1,13 +1,13 @@
 """Edits: each returns a new graph; the one given is never touched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
 from prune_mi.graph.traits import AUGMENTATIONS, NOISES
 from prune_mi.graph.validate import validate_graph
 
@@ -36,20 +36,45 @@ def bypass(graph: LayerGraph, old: TensorRef, new: TensorRef) -> LayerGraph:
     return without_dead_nodes(replace(graph, nodes=nodes, outputs=outputs))
 
 
-def insert_after(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...]) -> LayerGraph:
-    """Puts shape-keeping layers, in order, between a tensor and everything that reads it.
+def insert_after(
+    graph: LayerGraph,
+    ref: TensorRef,
+    layers: tuple[LayerDef, ...],
+    specs: Sequence[TensorSpec] | None = None,
+) -> LayerGraph:
+    """Puts layers, in order, between a tensor and everything that reads it.
+
+    Args:
+        graph: The graph of the tensor.
+        ref: The tensor.
+        layers: New layers, each called once on what the one before it yields.
+        specs: What each of them yields; None where all keep shape and dtype. What reads the tensor
+            is described as before: where the last of the specs is another one, the caller has to
+            make that follow.
 
     Raises:
         GraphError: If a layer's name is taken.
     """
-    spec = graph.spec(ref)
     new_nodes: list[Node] = []
     tensor = ref
-    for layer in layers:
+    for layer, spec in zip(layers, specs or [graph.spec(ref)] * len(layers), strict=True):
         if layer.name in graph.layers or layer.name in graph.node_by_name:
             raise GraphError(f"the name {layer.name!r} is taken")
         new_nodes.append(Node(layer.name, layer.name, (tensor,), {}, (spec,)))
         tensor = TensorRef(layer.name)
+
+    return insert_calls(graph, ref, layers, new_nodes)
+
+
+def insert_calls(
+    graph: LayerGraph, ref: TensorRef, layers: Sequence[LayerDef], calls: Sequence[Node]
+) -> LayerGraph:
+    """Puts calls of new layers behind a tensor; what read the tensor reads the last of them.
+
+    Raises:
+        GraphError: If a call reads what does not exist at that place.
+    """
+    tensor = TensorRef(calls[-1].name)
 
     def change(read: TensorRef) -> TensorRef:
         return tensor if read == ref else read
@@ -62,7 +87,7 @@ def insert_after(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...]
         replace(
             graph,
             layers={**graph.layers, **{layer.name: layer for layer in layers}},
-            nodes=(*graph.nodes[:cut], *new_nodes, *later),
+            nodes=(*graph.nodes[:cut], *calls, *later),
             outputs=tuple(change(read) for read in graph.outputs),
         )
     )

@@ -1,6 +1,7 @@
 """The layers that pack ends together, and what they need to know of these."""
 
 import math
+import re
 from typing import Any
 
 from prune_mi.errors import ModelError
@@ -34,14 +35,33 @@ def float_spec(*shape: int | None) -> TensorSpec:
 
 
 def stock_layer(class_name: str, name: str, **config: Any) -> LayerDef:
-    """A float32 layer of Keras without weights."""
+    """A float32 layer of Keras without weights; what is not said of it is Keras's default.
+
+    What edits read of kernels and batch norms is spelled out, as Keras itself does in a model's
+    configuration.
+    """
     serialized = {
         "module": "keras.layers",
         "class_name": class_name,
-        "config": {"name": name, "dtype": FLOAT, **config},
+        "config": {"name": name, "dtype": FLOAT, **_defaults(class_name), **config},
         "registered_name": None,
     }
     return LayerDef(name, class_name, serialized)
+
+
+def _defaults(class_name: str) -> dict[str, Any]:
+    if class_name == "BatchNormalization":
+        return {"axis": -1, "momentum": 0.99, "epsilon": 1e-3, "center": True, "scale": True}
+    if class_name == "Dense":
+        return {"activation": "linear", "use_bias": True}
+    convolution = re.fullmatch(r"Conv([123])D", class_name)
+    if convolution is None:
+        return {}
+    ones = [1] * int(convolution[1])
+    return {
+        **{"strides": ones, "dilation_rate": ones, "groups": 1, "padding": "valid"},
+        **{"data_format": "channels_last", "activation": "linear", "use_bias": True},
+    }
 
 
 def cast_layer(name: str, dtype: str) -> LayerDef:

@@ -7,7 +7,8 @@ left.
 
 from dataclasses import replace
 
-from prune_mi.graph.channels import Slices, Unsliceable, find_slices, outline, sliced
+from prune_mi.graph.channel_flow import Unsliceable
+from prune_mi.graph.channels import OUTLINE, Slices, find_slices, sliced
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.macs import node_macs
 from prune_mi.graph.removal import part_mask
@@ -70,7 +71,7 @@ def _parts(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> l
         if not names:
             continue
         mask = part_mask(graph, join, index)
-        slices = mask if isinstance(mask, Unsliceable) else find_slices(graph, mask, cut=outline)
+        slices = mask if isinstance(mask, Unsliceable) else find_slices(graph, mask, resize=OUTLINE)
         reason = slices.reason if isinstance(slices, Unsliceable) else None
         going = (*names, join.name) if len(join.inputs) == 2 else names
         name = f"{join.name}/part_{index + 1}"

@@ -140,7 +140,7 @@ def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | Opaque:
 def _constant(node: Node, layer: LayerDef) -> Opaque | None:
     """Calls with a constant of more than one value, which may be one for each channel."""
     settings = ("scale", "offset", "mean", "variance", "noise_shape")
-    values = [node.args, node.kwargs, [layer.config.get(name) for name in settings]]
+    values = [node.args, node.kwargs, *(layer.config.get(name) for name in settings)]
     if any(_has_array(value) for value in values):
         return Opaque("has a constant for each channel")
     return None

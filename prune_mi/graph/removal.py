@@ -1,7 +1,9 @@
 """Removing a unit: edits that leave a sound graph with all other weights as they were."""
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channels import ChannelMask, Unsliceable, drop_channels
+from prune_mi.graph.channel_flow import Unsliceable
+from prune_mi.graph.channel_map import ChannelMap
+from prune_mi.graph.channels import drop_channels
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.passing import concatenation_axis
@@ -65,7 +67,7 @@ def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | Unsl
 
 def part_mask(
     graph: LayerGraph, join: Node, index: int
-) -> dict[TensorRef, ChannelMask] | Unsliceable:
+) -> dict[TensorRef, ChannelMap] | Unsliceable:
     """What is left of a concatenation without one of its inputs."""
     if not isinstance(join.args[0], list | tuple) or len(join.args[0]) != len(join.inputs):
         return Unsliceable(f"{join.name!r} does not read a list of tensors")
@@ -81,7 +83,7 @@ def part_mask(
         if alone != whole:
             return Unsliceable(f"{join.name!r} joins tensors of unknown size")
     keep = [place != index for place, size in enumerate(sizes) for _ in range(size or 0)]
-    return {TensorRef(join.name): ChannelMask.of(axis, keep)}
+    return {TensorRef(join.name): ChannelMap.keeping(axis, keep)}
 
 
 def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:

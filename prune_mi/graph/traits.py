@@ -41,6 +41,7 @@ POOLINGS = frozenset(
     for kind in ("Max", "Average", "GlobalMax", "GlobalAverage", "AdaptiveMax", "AdaptiveAverage")
     for rank in (1, 2, 3)
 )
+LOCAL_POOLINGS = frozenset(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in "123")
 RESIZINGS = frozenset(
     {
         *(f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for rank in "123"),

@@ -207,7 +207,8 @@ class _Numbering:
         return frozenset(self._root(int(number)) for number in np.unique(numbers))
 
     def _place(self, layer: str) -> int:
-        return self._graph.position[layer]
+        """Of its first call, which need not bear its name where an edit took an earlier one."""
+        return next(place for place, node in enumerate(self._graph.nodes) if node.layer == layer)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

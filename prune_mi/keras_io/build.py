@@ -17,10 +17,7 @@ def build_model(graph: LayerGraph) -> keras.Model:
         GraphError: If Keras refuses the graph, or a built weight has another shape than the
             graph's.
     """
-    try:
-        model = keras.Model.from_config(_to_config(graph))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise GraphError(f"Keras cannot build the graph {graph.name!r}: {error}") from error
+    model = build_untrained(graph)
     built = {operation.name: operation for operation in model.operations}
     for name, layer in graph.layers.items():
         if layer.weights:
@@ -31,6 +28,18 @@ def build_model(graph: LayerGraph) -> keras.Model:
             except ValueError as error:
                 raise GraphError(f"the weights of layer {name!r} do not fit: {error}") from error
     return model
+
+
+def build_untrained(graph: LayerGraph) -> keras.Model:
+    """Builds a model whose weights are drawn by the layers' own initializers.
+
+    Raises:
+        GraphError: If Keras refuses the graph.
+    """
+    try:
+        return keras.Model.from_config(_to_config(graph))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise GraphError(f"Keras cannot build the graph {graph.name!r}: {error}") from error
 
 
 def _to_config(graph: LayerGraph) -> dict[str, Any]:

@@ -6,15 +6,21 @@ import numpy as np
 from prune_mi.data import InputScaling
 from prune_mi.keras_io.callable import needs_xla
 
+_MOST_EAGER = 64
+
 
 def predict(
     model: keras.Model, images: np.ndarray, scaling: InputScaling, *, batch_size: int = 128
 ) -> np.ndarray:
     """A model's outputs, float32 `(n, columns)`, its input scaled batch by batch.
 
-    Short runs are evaluated eagerly: tracing a deep model costs more than a few batches do.
+    Short runs are evaluated eagerly: tracing a deep model costs more than a few batches do. All
+    tensors of a batch are held then, so it is no larger than 64 images.
     """
-    step = _forward(model, eager=len(images) <= 20 * batch_size)
+    eager = len(images) <= 20 * batch_size
+    step = _forward(model, eager=eager)
+    if eager:
+        batch_size = min(batch_size, _MOST_EAGER)
     outputs = [
         step(scaling.apply(np.asarray(images[start : start + batch_size])))
         for start in range(0, len(images), batch_size)

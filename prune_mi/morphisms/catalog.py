@@ -1,15 +1,24 @@
-"""All morphisms by name, and mixes: how often each is drawn."""
+"""All morphisms by name, and drawing from them."""
 
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.morphisms.insert_identity import InsertBatchNorm, InsertConv, InsertDropout
+from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
+from prune_mi.morphisms.insert_conv import InsertConv
+from prune_mi.morphisms.insert_conv_relu import InsertConvRelu
+from prune_mi.morphisms.insert_dense import InsertDense
+from prune_mi.morphisms.insert_dropout import InsertDropout
+from prune_mi.morphisms.insert_pool import InsertPool
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
+from prune_mi.morphisms.remove_layer import RemoveLayer
+from prune_mi.morphisms.remove_pool import RemovePool
+from prune_mi.morphisms.remove_skip import RemoveSkip
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
+from prune_mi.morphisms.skip_add import SkipAdd
+from prune_mi.morphisms.skip_concat import SkipConcat
+from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
 CATALOG: Mapping[str, Morphism] = {
@@ -18,47 +27,21 @@ CATALOG: Mapping[str, Morphism] = {
         RemoveByRank(),
         RemoveAtRandom(),
         RemoveDropout(),
+        RemoveLayer(),
+        RemovePool(),
         InsertConv(),
+        InsertConvRelu(),
         InsertBatchNorm(),
         InsertDropout(),
+        InsertDense(),
+        InsertPool(),
+        WidenConv(),
+        WidenDense(),
+        SkipAdd(),
+        SkipConcat(),
+        RemoveSkip(),
     )
 }
-
-MIXES: Mapping[str, Mapping[str, float]] = {
-    "deletion-heavy": {
-        "remove-by-rank": 0.8,
-        "remove-at-random": 0.12,
-        "remove-dropout": 0.03,
-        "insert-batch-norm": 0.02,
-        "insert-dropout": 0.02,
-        "insert-conv": 0.01,
-    },
-    "deletion-by-rank": {"remove-by-rank": 1.0},
-    "deletion-at-random": {"remove-at-random": 1.0},
-    "uniform": dict.fromkeys(CATALOG, 1.0),
-}
-
-
-def resolve_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
-    """Probabilities by morphism name, summing to 1.
-
-    Raises:
-        ConfigError: If the mix or a morphism is unknown, or no weight is positive.
-    """
-    if isinstance(mix, str):
-        if mix not in MIXES:
-            raise ConfigError(f"unknown mix {mix!r}; expected one of {', '.join(MIXES)}")
-        mix = MIXES[mix]
-    unknown = [name for name in mix if name not in CATALOG]
-    if unknown:
-        raise ConfigError(f"unknown morphism {unknown[0]!r}; expected one of {', '.join(CATALOG)}")
-    total = sum(mix.values())
-    if not all(math.isfinite(weight) and weight >= 0 for weight in mix.values()) or total <= 0:
-        raise ConfigError(
-            f"the mix {dict(mix)} cannot be drawn from; expected weights of at least 0, one of "
-            "them positive"
-        )
-    return {name: weight / total for name, weight in mix.items()}
 
 
 def morph(
@@ -72,8 +55,9 @@ def morph(
 ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
     """Applies up to `num_morphs` morphisms drawn from a mix.
 
-    Where a morphism has nowhere to go, or leads to a graph that is not allowed, another one is
-    drawn without it, until none is left.
+    One that has nowhere to go, or leads to a graph that is not allowed, is drawn again without it:
+    an addition from among the additions, a removal from among the removals, so that the mix keeps
+    its share of both. Where none of these is left, the others take their place.
 
     Returns:
         The changed graph and what was done; no records where nothing could be.
@@ -81,16 +65,23 @@ def morph(
     records: list[MorphRecord] = []
     for _ in range(num_morphs):
         left = {name: weight for name, weight in mix.items() if weight > 0}
+        drawn_from = left
         while left:
-            names = list(left)
-            weights = np.array(list(left.values()))
+            names = list(drawn_from)
+            weights = np.array(list(drawn_from.values()))
             name = str(rng.choice(names, p=weights / weights.sum()))
             outcome = CATALOG[name].apply(graph, context, rng)
             if isinstance(outcome, Morphed) and allows(outcome.graph):
                 graph = outcome.graph
                 records.append(outcome.record)
                 break
-            del left[name]
+            left = {each: weight for each, weight in left.items() if each != name}
+            alike = {each: left[each] for each in left if _removes(each) == _removes(name)}
+            drawn_from = alike or left
         else:
             break
     return graph, tuple(records)
+
+
+def _removes(name: str) -> bool:
+    return name.startswith("remove")

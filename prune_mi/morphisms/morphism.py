@@ -68,9 +68,16 @@ class NoSite:
 
 
 class Morphism(Protocol):
-    """One kind of change."""
+    """One kind of change.
+
+    Attributes:
+        name: In the catalog.
+        keeps_function: Whether the network answers as before, in inference: then nothing is to be
+            repaired.
+    """
 
     name: str
+    keeps_function: bool
 
     def apply(
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator

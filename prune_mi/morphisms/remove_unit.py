@@ -2,7 +2,8 @@
 
 All weights that stay are kept as they are. By rank, the unit that adds least information for what
 its removal saves is drawn most often: the k-th with probability (1 - p)^k p, p being the greed,
-usually a half. At random, all units alike (the control that the paper compares with).
+usually a half. At random, all units alike (the control that the paper compares with); with dropouts
+among them, as the paper's random deletion has it, that is the removal of any.
 """
 
 import numpy as np
@@ -25,6 +26,7 @@ class RemoveByRank:
     """Removes a unit of small information gain."""
 
     name = "remove-by-rank"
+    keeps_function = False
 
     def apply(
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
@@ -50,6 +52,7 @@ class RemoveAtRandom:
     """Removes any unit that can go."""
 
     name = "remove-at-random"
+    keeps_function = False
 
     def apply(
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
@@ -68,15 +71,13 @@ class RemoveDropout:
     """Removes a dropout layer; in inference nothing changes."""
 
     name = "remove-dropout"
+    keeps_function = True
 
     def apply(
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = [
-            unit for unit in removable_units(graph)
-            if unit.kind == "layer" and _class_of(graph, unit) in DROPOUTS
-        ]  # fmt: skip
+        sites = [unit for unit in removable_units(graph) if _is_dropout(graph, unit)]
         if not sites:
             return NoSite("the graph has no dropout layer")
         chosen = draw_site(
@@ -112,6 +113,10 @@ def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:
         for unit in removable_units(graph)
         if saves(unit, objective) > 0 and _class_of(graph, unit) not in DROPOUTS
     ]
+
+
+def _is_dropout(graph: LayerGraph, unit: Unit) -> bool:
+    return unit.kind == "layer" and _class_of(graph, unit) in DROPOUTS
 
 
 def _class_of(graph: LayerGraph, unit: Unit) -> str:

@@ -1,4 +1,7 @@
-"""Drawing one site of several: evenly, or as a policy that has learned of places weighs them."""
+"""Tensors where something may be put, and drawing one site of several.
+
+A draw is even, or goes as a policy that has learned of places weighs them.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,6 +13,32 @@ from prune_mi.graph.place import place_of
 from prune_mi.morphisms.morphism import MorphContext
 
 _Site = TypeVar("_Site")
+
+
+def inner_tensors(graph: LayerGraph, *, rank: int | None = None) -> list[TensorRef]:
+    """Tensors of single precision inside the graph that are read, with known channels.
+
+    Args:
+        graph: The graph; its ends, and what feeds outputs that are not judged, are left out.
+        rank: Axes that they must have, the batch included; None for any number.
+    """
+    found = []
+    for node in graph.nodes:
+        if node.layer in graph.kept:
+            continue  # an end, or what feeds an output that is not judged
+        for index, spec in enumerate(node.outputs):
+            ref = TensorRef(node.name, index)
+            inside = ref in graph.consumers and ref not in graph.inputs and ref not in graph.outputs
+            fits = len(spec.shape) > 1 if rank is None else len(spec.shape) == rank
+            if inside and fits and spec.dtype == "float32" and spec.shape[-1] is not None:
+                found.append(ref)
+    return found
+
+
+def has_channels_last(graph: LayerGraph) -> bool:
+    """Whether no layer has channels first."""
+    formats = (layer.config.get("data_format") for layer in graph.layers.values())
+    return "channels_first" not in formats
 
 
 def draw_site(

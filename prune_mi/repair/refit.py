@@ -68,7 +68,8 @@ def changed_consumers(old: LayerGraph, new: LayerGraph) -> tuple[str, ...]:
     """Calls of refittable layers in both graphs that read a changed tensor, nearest to the edit.
 
     A tensor is changed if an edited call yields it or it is computed from a changed one; the walk
-    ends at every layer with a kernel. Layers called more than once are left alone.
+    ends at every layer with a kernel. Layers called more than once are left alone, and so are those
+    that yield another shape than before: what they yielded is no aim for them.
     """
     changed: set[TensorRef] = set()
     found = []
@@ -78,7 +79,7 @@ def changed_consumers(old: LayerGraph, new: LayerGraph) -> tuple[str, ...]:
         if not touched:
             continue
         if any(name.endswith("kernel") for name in new.layer_of(node).weight_names):
-            if before is not None and _is_refittable(new, node):
+            if before is not None and before.outputs == node.outputs and _is_refittable(new, node):
                 found.append(node.name)
             continue
         changed.update(TensorRef(node.name, index) for index in range(len(node.outputs)))

@@ -3,13 +3,20 @@
 from prune_mi.report.console import LiveConsole, open_observer
 from prune_mi.report.conversion import print_conversion
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
-from prune_mi.report.json_report import read_report, report_to_dict, write_report
+from prune_mi.report.json_report import (
+    read_report,
+    read_search_report,
+    report_to_dict,
+    write_report,
+)
+from prune_mi.report.prediction import predictions_to_dict, print_predictions
 from prune_mi.report.ranking import (
     plot_ranking,
     print_ranking,
     ranking_to_dict,
     require_plottable,
 )
+from prune_mi.report.search_summary import print_search_summary
 from prune_mi.report.summary import print_summary
 
 __all__ = [
@@ -17,12 +24,16 @@ __all__ = [
     "inspection_to_dict",
     "open_observer",
     "plot_ranking",
+    "predictions_to_dict",
     "print_conversion",
     "print_inspection",
+    "print_predictions",
     "print_ranking",
+    "print_search_summary",
     "print_summary",
     "ranking_to_dict",
     "read_report",
+    "read_search_report",
     "report_to_dict",
     "require_plottable",
     "write_report",

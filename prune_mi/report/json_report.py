@@ -1,4 +1,4 @@
-"""report.json: a RunReport as plain JSON, written atomically and read back to an equal record."""
+"""report.json: a run's report as plain JSON, written atomically, read back to an equal record."""
 
 import contextlib
 import dataclasses
@@ -9,17 +9,18 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from prune_mi.errors import RunFolderError
-from prune_mi.records import RunReport
+from prune_mi.records import RunReport, SearchReport
 
-_REPORT: TypeAdapter[RunReport] = TypeAdapter(RunReport)
+Report = RunReport | SearchReport
+_R = TypeVar("_R", RunReport, SearchReport)
 
 
-def report_to_dict(report: RunReport) -> dict[str, Any]:
+def report_to_dict(report: Report) -> dict[str, Any]:
     r"""Turns a report into plain JSON values under the names of its fields.
 
     Tuples become lists, and numbers of NumPy's types become Python's. Bytes of a file name that
@@ -33,7 +34,7 @@ def report_to_dict(report: RunReport) -> dict[str, Any]:
     return plain
 
 
-def write_report(report: RunReport, path: Path) -> None:
+def write_report(report: Report, path: Path) -> None:
     """Writes `path` whole or not at all; an older file stays until the new one is complete.
 
     Raises:
@@ -62,13 +63,23 @@ def write_report(report: RunReport, path: Path) -> None:
 
 
 def read_report(path: Path) -> RunReport:
+    """Reads what a run of `optimize` wrote; see `_read`."""
+    return _read(path, RunReport)
+
+
+def read_search_report(path: Path) -> SearchReport:
+    """Reads what a search wrote; see `_read`."""
+    return _read(path, SearchReport)
+
+
+def _read(path: Path, kind: type[_R]) -> _R:
     """Reads what `write_report` wrote; keys of a later version are passed over.
 
     Raises:
-        RunFolderError: If the file is missing, is not JSON, or is not a report.
+        RunFolderError: If the file is missing, is not JSON, or is not such a report.
     """
     try:
-        report = _REPORT.validate_json(path.read_bytes(), strict=True)
+        report: _R = TypeAdapter(kind).validate_json(path.read_bytes(), strict=True)
         report_to_dict(report)
     except OSError as error:
         raise RunFolderError(f"cannot read the report {path}: {error.strerror}") from error

@@ -80,15 +80,25 @@ def print_summary(report: RunReport, console: Console) -> None:
     if report.control is not None:
         console.print(_against_control(report, report.control), highlight=False)
         console.print()
-    console.print(_changes(report.removals), highlight=False)
-    for index, morph in enumerate(report.removals, start=1):
+    print_changes(report.removals, console)
+    print_notes(report.notes, console)
+    console.print()
+    console.print(pairs_table(_closing(report)), highlight=False)
+
+
+def print_changes(morphs: Sequence[MorphRecord], console: Console) -> None:
+    """Prints every change and its reason, in order."""
+    console.print(_changes(morphs), highlight=False)
+    for index, morph in enumerate(morphs, start=1):
         console.print(_change(index, morph), highlight=False)
-    if report.notes:
+
+
+def print_notes(notes: Sequence[str], console: Console) -> None:
+    """Prints what a run decided on its own, where there is anything."""
+    if notes:
         console.print()
         console.print(Text("Notes", style="bold"))
-        console.print(_pairs([("-", note) for note in report.notes]), highlight=False)
-    console.print()
-    console.print(_pairs(_closing(report)), highlight=False)
+        console.print(pairs_table([("-", note) for note in notes]), highlight=False)
 
 
 def _verdict(report: RunReport) -> Text:
@@ -113,18 +123,31 @@ def _verdict(report: RunReport) -> Text:
 
 
 def _figures(report: RunReport) -> Table:
+    models = [("reference", report.reference)]
+    if report.control is not None:
+        models.append(("control", report.control))
+    return figures_table([*models, ("result", report.result)])
+
+
+def figures_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = True) -> Table:
+    """The figures of some models side by side, the last of them in bold.
+
+    Args:
+        models: Titles and figures.
+        change: Whether a last column tells how the last model differs from the first.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     table.add_column("")
-    models = [("reference", report.reference, "")]
-    if report.control is not None:
-        models.append(("control", report.control, ""))
-    models.append(("result", report.result, "bold"))
-    for title, _, style in models:
-        table.add_column(title, justify="right", no_wrap=True, style=style)
-    table.add_column("change", justify="right", no_wrap=True)
-    for label, figure, change in _ROWS:
-        cells = [figure(model) for _, model, _ in models]
-        table.add_row(label, *cells, change(report.reference, report.result))
+    for title, _ in models[:-1]:
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column(models[-1][0], justify="right", no_wrap=True, style="bold")
+    if change:
+        table.add_column("change", justify="right", no_wrap=True)
+    for label, figure, difference in _ROWS:
+        cells = [figure(model) for _, model in models]
+        if change:
+            cells.append(difference(models[0][1], models[-1][1]))
+        table.add_row(label, *cells)
     return table
 
 
@@ -143,7 +166,7 @@ def _changes(morphs: Sequence[MorphRecord]) -> Text:
         ("removal", sum(morph.is_removal for morph in morphs)),
         ("insertion", sum(morph.is_insertion for morph in morphs)),
     )
-    told = ", ".join(_counted(count, word) for word, count in counts if count)
+    told = ", ".join(counted(count, word) for word, count in counts if count)
     if not morphs:
         return Text("Nothing was removed or inserted.", style="bold")
     return Text.assemble(("What changed, in order", "bold"), f" ({told or len(morphs)})")
@@ -178,7 +201,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
         ("data", f"{report.data}, scaling {report.input_scaling}"),
         ("validation", report.validation),
         ("objective", f"{aim}, seed {report.seed}"),
-        ("searched", f"{_counted(generations, 'generation')}, {children} children"),
+        ("searched", f"{counted(generations, 'generation')}, {children} children"),
         ("stopped", report.stop_reason),
         (
             "trained",
@@ -189,11 +212,13 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
     ]
 
 
-def _counted(count: int, word: str) -> str:
+def counted(count: int, word: str) -> str:
+    """A number and its word, in the plural where that is right."""
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def _pairs(pairs: Sequence[tuple[str, str]]) -> Table:
+def pairs_table(pairs: Sequence[tuple[str, str]]) -> Table:
+    """Labels and texts, one below the other; texts wrap."""
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")

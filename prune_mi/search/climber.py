@@ -40,6 +40,9 @@ _INFORMED_GREED = 0.9
 class HillClimber:
     """Elitist hill climbing over graphs.
 
+    `elite` is the best accepted model, `generation` counts from 1. For `flat_generations` no child
+    has been accepted, for `structure_age` generations the elite's structure has stayed the same.
+
     Args:
         reference: The original, with its validation accuracy.
         allowed_drop: Accuracy that may be lost, a fraction.
@@ -49,6 +52,8 @@ class HillClimber:
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
         allows: Which graphs a child may have on its way.
+        tolerance: With the objective `accuracy`, a difference that counts as none: of the accepted
+            children that are so close to the best one, the one with the fewest weights is taken.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class HillClimber:
         rng: np.random.Generator,
         horizon: Callable[[Candidate], int],
         allows: Callable[[LayerGraph], bool] = lambda graph: True,
+        tolerance: float = 0.0,
     ) -> None:
         self._objective = objective
         self._mix = mix
@@ -69,6 +75,7 @@ class HillClimber:
         self._rng = rng
         self._horizon = horizon
         self._allows = allows
+        self._tolerance = tolerance
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
         self._seen = {_identity(reference.graph)}
@@ -77,6 +84,7 @@ class HillClimber:
         self.promising: Candidate | None = None
         self.generation = 0
         self.flat_generations = 0
+        self.structure_age = 0
         self._asked = 0
 
     def ask(
@@ -208,11 +216,14 @@ class HillClimber:
             The new elite, or None where the old one stays.
         """
         fit = [each for each in trained if self.accepts(each)]
+        before = self.elite.graph.structural_hash()
         if fit:
-            self.elite = best_of(fit, self._objective)
+            self.elite = best_of(fit, self._objective, tolerance=self._tolerance)
             self.flat_generations = 0
         else:
             self.flat_generations += 1
+        same = self.elite.graph.structural_hash() == before
+        self.structure_age = self.structure_age + 1 if same else 0
         self.promising = self._most_promising(trained)
         return self.elite if fit else None
 

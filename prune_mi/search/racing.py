@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 _MAX_COMPILE_SHARE = 0.25
 _LADDERS = ((3, 6.0), (2, 4.0))
+_MAX_RACE_COMPILE_SHARE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,66 @@ def plan_rungs(
             )
     waves = math.ceil(last / workers)
     return (Rung(last, 1.0, None if seconds is None else max(0.0, seconds) / waves),)
+
+
+def halving_rungs(
+    *,
+    children: int,
+    finalists: int,
+    workers: int,
+    compile_seconds: float,
+    child_seconds: float | None,
+    seconds: float | None,
+) -> tuple[Rung, ...]:
+    """Successive halving: few images for many children, more for the better ones of these.
+
+    All rungs share the images evenly, and together have as many as `children` whole trainings.
+    Twice as many children are begun, in three rungs or two; where compiling would then take too
+    much of the time, all of `children` are trained in one go, or fewer if even that is too much.
+
+    Args:
+        children: Whole trainings there are to give away.
+        finalists: How many reach the last rung at least.
+        workers: Trainings at once.
+        compile_seconds: What a training spends beside its steps.
+        child_seconds: What the steps of a whole training take; None where that is unknown.
+        seconds: Wall clock for all rungs together, or None.
+    """
+    whole = _ladder(children, finalists, 1)
+    for num_rungs in (3, 2, 1):
+        counts = _ladder(children, finalists, num_rungs)
+        shares = [min(1.0, children / (len(counts) * count)) for count in counts]
+        waves = [math.ceil(count / workers) for count in counts]
+        weights = [wave * share for wave, share in zip(waves, shares, strict=True)]
+        compiling = sum(waves) * compile_seconds
+        if seconds is not None:
+            stepping = seconds - compiling
+        else:
+            stepping = sum(weights) * (compile_seconds if child_seconds is None else child_seconds)
+        if compiling <= _MAX_RACE_COMPILE_SHARE * (compiling + stepping):
+            break
+    else:
+        counts, shares, weights = whole, [1.0], [math.ceil(whole[0] / workers)]
+        if seconds is not None:
+            most = max(1, math.floor(_MAX_RACE_COMPILE_SHARE * seconds / compile_seconds))
+            counts = [max(2, min(whole[0], most * workers))]
+            weights = [math.ceil(counts[0] / workers)]
+            stepping = max(0.0, seconds - weights[0] * compile_seconds)
+    if seconds is None:
+        return tuple(Rung(*each, None) for each in zip(counts, shares, strict=True))
+    unit = stepping / sum(weights)
+    return tuple(
+        Rung(count, share, compile_seconds + share * unit)
+        for count, share in zip(counts, shares, strict=True)
+    )
+
+
+def _ladder(children: int, finalists: int, num_rungs: int) -> list[int]:
+    """How many children each of at most so many rungs has."""
+    if num_rungs == 1:
+        return [children]
+    counts = [2 * children]
+    kept = (finalists / counts[0]) ** (1 / (num_rungs - 1))
+    while len(counts) < num_rungs and counts[-1] > finalists:
+        counts.append(max(finalists, round(counts[-1] * kept)))
+    return counts

@@ -124,10 +124,20 @@ def acceptable(candidate: Candidate, *, elite: Candidate, floor: float, objectiv
     return candidate.accuracy >= floor - _ROUNDING and improves(candidate, elite, objective)
 
 
-def best_of(candidates: Sequence[Candidate], objective: str) -> Candidate:
-    """The cheapest, the more accurate of equals; for `accuracy`, the most accurate."""
+def best_of(
+    candidates: Sequence[Candidate], objective: str, *, tolerance: float = 0.0
+) -> Candidate:
+    """The cheapest, the more accurate of equals.
+
+    For `accuracy` the most accurate; or, of those less than `tolerance` below it, the one with the
+    fewest weights.
+    """
     if objective == "accuracy":
-        return max(candidates, key=_accuracy)
+        best = max(candidates, key=_accuracy)
+        if not tolerance:
+            return best
+        close = [each for each in candidates if _accuracy(each) > _accuracy(best) - tolerance]
+        return min(close, key=lambda each: (each.cost.num_params, -_accuracy(each)))
     return min(
         candidates, key=lambda each: (objective_cost(each.cost, objective), -_accuracy(each))
     )

@@ -56,7 +56,7 @@ def conclude(
     best = build_model(unpack(finalists.result.graph, packing)) if changed else original.model
     files = write_models(best, original, folder.path, subject, data)
     size = (folder.path / files[0]).stat().st_size
-    original_size = _saved_size(original.model, folder.scratch) if changed else size
+    original_size = saved_size(original.model, folder.scratch) if changed else size
     if not changed and original.as_it_is:
         own = "best.h5" if original.is_h5 else "best.keras"
         if own in files:
@@ -112,7 +112,7 @@ def conclude(
         generations=outcome.generations,
         stop_reason=outcome.stop_reason,
         seed=settings.seed,
-        versions=_versions(),
+        versions=installed_versions(),
         notes=(*notes, *moved),
         folder=str(folder.path),
         files=files,
@@ -188,13 +188,15 @@ def _moved_outputs(outputs: np.ndarray, subject: Subject) -> list[str]:
     ]
 
 
-def _saved_size(model: keras.Model, scratch: Path) -> int:
+def saved_size(model: keras.Model, scratch: Path) -> int:
+    """Bytes of a model's `.keras` file."""
     path = scratch / "original.keras"
     model.save(path)
     return path.stat().st_size
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
+    """Versions of what a run's figures depend on, and Keras's backend."""
     found = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for package in ("prune-mi", "keras", "tensorflow", "numpy", "scikit-learn"):
         with suppress(PackageNotFoundError):  # run from a checkout, or tensorflow-cpu

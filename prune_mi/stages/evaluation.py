@@ -26,6 +26,10 @@ class Failure:
 class Evaluator:
     """Evaluates the candidates of one run.
 
+    `speed`, `images` and `training_seconds` are of all trainings so far: how fast, how many images
+    they saw, and how long their steps took, the workers' times added up. `subject` says how images
+    are varied; a search learns that as it goes on.
+
     Args:
         subject: The original, measured.
         data: What the search works on.
@@ -43,12 +47,14 @@ class Evaluator:
         settings: RunSettings,
         observer: Observer,
     ) -> None:
-        self._subject = subject
+        self.subject = subject
         self._data = data
         self._pool = pool
         self._settings = settings
         self._observer = observer
         self.speed: TrainingSpeed | None = None
+        self.images = 0
+        self.training_seconds = 0.0
 
     def screen(
         self, children: Sequence[Candidate], parent: LayerGraph, *, generation: int
@@ -59,7 +65,7 @@ class Evaluator:
         as much as the original's is off on that sample.
         """
         by_name = {child.name: child for child in children}
-        shift = self._subject.val_accuracy - self._data.screening_reference
+        shift = self.subject.val_accuracy - self._data.screening_reference
         screened, failures = [], []
         tasks = [
             ScreenTask(each.name, each.graph, parent, self._settings.seed) for each in children
@@ -82,19 +88,29 @@ class Evaluator:
         return sorted(screened, key=lambda each: order[each.name]), failures
 
     def train(
-        self, chosen: Sequence[Candidate], rung: Rung, *, floor: float, generation: int
+        self,
+        chosen: Sequence[Candidate],
+        rung: Rung,
+        *,
+        floor: float,
+        generation: int,
+        fresh: frozenset[str] = frozenset(),
     ) -> tuple[list[Candidate], list[Failure]]:
-        """Trains candidates for one rung; one that training made worse keeps its weights."""
+        """Trains candidates for one rung; one that training made worse keeps its weights.
+
+        Those named in `fresh` forget their weights first.
+        """
         by_name = {child.name: child for child in chosen}
         wanted = rung.share * self._settings.child_epochs * self._data.num_train_images
         tasks = [
             training_task(
                 child,
-                self._subject,
+                self.subject,
                 self._settings,
                 num_images=max(1, round(wanted)),
                 num_train_images=self._data.num_train_images,
                 seconds=rung.seconds,
+                fresh=child.name in fresh,
             )
             for child in chosen
         ]
@@ -105,6 +121,8 @@ class Evaluator:
                 failures.append(Failure(child, outcome))
                 continue
             self.speed = measured_speed(child, outcome, self.speed)
+            self.images += outcome.images_trained
+            self.training_seconds += outcome.seconds - outcome.overhead_seconds
             worse = child.own_images > 0 and outcome.accuracy < (child.accuracy or 0.0)
             child = (
                 replace(child, seconds=child.seconds + outcome.seconds)

@@ -113,10 +113,10 @@ def _train_beside_control(
         if isinstance(done, FailedEvaluation):
             observer.note(f"The training of {done.name} failed: {done.message}")
         elif done.name == _CONTROL:
-            control = _better(replace(reference, name=_CONTROL), done, observer)
+            control = better_of(replace(reference, name=_CONTROL), done, observer)
             control_images = done.images_trained
         else:
-            result = _better(finalist, done, observer)
+            result = better_of(finalist, done, observer)
     return Finalists(result, control, control_images)
 
 
@@ -156,7 +156,7 @@ def _trainings(
     return tasks
 
 
-def _better(before: Candidate, done: Evaluated, observer: Observer) -> Candidate:
+def better_of(before: Candidate, done: Evaluated, observer: Observer) -> Candidate:
     """The candidate with its new weights, or with its old ones where training lowered accuracy."""
     trained = after_training(before, done)
     if (trained.accuracy or 0.0) >= (before.accuracy or 0.0):

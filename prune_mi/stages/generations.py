@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import OptimizeSettings, RunSettings
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.units import outermost, removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.question import Question
-from prune_mi.information.ranking import RankedUnit, rank_units
-from prune_mi.morphisms.catalog import resolve_mix
+from prune_mi.information.ranking import rank_units
+from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
 from prune_mi.morphisms.remove_unit import saves
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
@@ -20,6 +20,7 @@ from prune_mi.search.budget import final_images, generation_seconds, room_for_ge
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.journal import Journal
+from prune_mi.search.loop import run_generations
 from prune_mi.search.racing import Rung, plan_rungs
 from prune_mi.search.termination import SearchState, StoppingRules
 from prune_mi.stages.evaluation import Evaluator, Failure, child_record
@@ -105,22 +106,23 @@ class Search:
 
     def run(self) -> SearchOutcome:
         """Makes generations until a stopping rule holds."""
-        rules = StoppingRules(self._settings.generations, self._settings.patience)
-        records: list[GenerationRecord] = []
-        reason = None
-        while reason is None:
-            record = self._generation()
-            if record.children:
-                records.append(record)
-            state = SearchState(
-                self._climber.generation,
-                self._climber.flat_generations,
-                len(record.children),
-                room_for_generation(self._remaining(), overhead=self._overhead),
-            )
-            reason = rules.reason(state)
+        records, reason = run_generations(
+            self._generation,
+            self._state,
+            StoppingRules(self._settings.generations, self._settings.patience),
+        )
         return SearchOutcome(
-            self._climber.elite, self._hopeful(), tuple(records), reason, self._evaluator.speed
+            self._climber.elite, self._hopeful(), records, reason, self._evaluator.speed
+        )
+
+    def _state(self, record: GenerationRecord) -> SearchState:
+        return SearchState(
+            self._climber.generation,
+            self._climber.flat_generations,
+            len(record.children),
+            room_for_generation(self._remaining(), overhead=self._overhead),
+            self._climber.elite.accuracy or 0.0,
+            self._climber.structure_age,
         )
 
     def _remaining(self) -> float | None:
@@ -157,13 +159,10 @@ class Search:
         seconds = generation_seconds(self._remaining(), overhead=self._overhead)
         self._observer.time_left(self._time.run_left())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
-        ranking = self._rank(parent)
-        measure = MEASURES[settings.ranking.criterion]
         screened, failures = self._propose(
-            [
-                RankedName(each.unit.name, each.gain_bits, each.gain_spread, measure=measure)
-                for each in ranking
-            ]
+            rank_candidate(
+                parent, self._subject, self._data, settings, objective=settings.objective
+            )
         )
         preparing = time.monotonic() - started
         self._overhead = preparing + self._compile_seconds
@@ -248,25 +247,6 @@ class Search:
             records.append(record)
         return records
 
-    def _rank(self, parent: Candidate) -> tuple[RankedUnit, ...]:
-        units = [
-            unit
-            for unit in removable_units(parent.graph)
-            if saves(unit, self._settings.objective) > 0
-        ]
-        question = Question(
-            graph=parent.graph,
-            units=units,
-            images=self._data.ranking_images,
-            labels=self._data.ranking_labels,
-            scaling=self._subject.scaling,
-            num_classes=self._subject.num_classes,
-            from_logits=self._subject.from_logits,
-            settings=self._settings.ranking,
-            seed=self._settings.seed,
-        )
-        return rank_units(question)
-
     def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
         """Why a trained child was accepted or not."""
         elite, floor = self._climber.elite, self._climber.floor
@@ -287,6 +267,34 @@ class Search:
         record = child_record(child, self._climber.generation, verdict, detail)
         self._journal.append(record)
         return record
+
+
+def rank_candidate(
+    candidate: Candidate,
+    subject: Subject,
+    data: SearchData,
+    settings: RunSettings,
+    *,
+    objective: str,
+) -> tuple[RankedName, ...]:
+    """The units of a candidate whose removal saves any of the objective, the least first."""
+    units = [unit for unit in removable_units(candidate.graph) if saves(unit, objective) > 0]
+    question = Question(
+        graph=candidate.graph,
+        units=units,
+        images=data.ranking_images,
+        labels=data.ranking_labels,
+        scaling=subject.scaling,
+        num_classes=subject.num_classes,
+        from_logits=subject.from_logits,
+        settings=settings.ranking,
+        seed=settings.seed,
+    )
+    measure = MEASURES[settings.ranking.criterion]
+    return tuple(
+        RankedName(each.unit.name, each.gain_bits, each.gain_spread, measure=measure)
+        for each in rank_units(question)
+    )
 
 
 def _morphs_for(reference: Candidate) -> int:

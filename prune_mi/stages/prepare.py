@@ -26,10 +26,11 @@ from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.sizes import with_input_shapes
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.measure.quality import is_probabilities, predict
+from prune_mi.measure.quality import predict
 from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
 from prune_mi.stages.interface import read_interface
+from prune_mi.stages.logits import yields_logits
 
 _PROBE_IMAGES = 512
 _CLOSE_IMAGES = 4000
@@ -112,7 +113,7 @@ def understand(
         packing=packing,
         num_classes=num_classes,
         others=interface.others,
-        from_logits=_yields_logits(packing, outputs[:, :num_classes]),
+        from_logits=yields_logits(packing.original, packing.judged, outputs[:, :num_classes]),
         scaling=scaling,
         augmentation=augmentation,
         calibration=calibration,
@@ -188,21 +189,6 @@ def _close_to_best(right: Mapping[str, np.ndarray]) -> list[str]:
         return bool(difference.mean() <= 2 * difference.std() / np.sqrt(len(difference)))
 
     return [kind for kind, each in right.items() if is_close(each)]
-
-
-def _yields_logits(packing: Packing, outputs: np.ndarray) -> bool:
-    """Whether the classifier yields logits, by its last activation or else by its outputs."""
-    graph = packing.original
-    layer = graph.layer_of(graph.node_by_name[graph.outputs[packing.judged].node])
-    activation = layer.config.get("activation")
-    if activation == "sigmoid":
-        raise ModelError(
-            f"the model's output layer {layer.name!r} ends in a sigmoid, one yes or no a class; "
-            "expected a softmax over the classes, or logits"
-        )
-    if activation == "softmax" or layer.class_name == "Softmax":
-        return False
-    return not is_probabilities(outputs)
 
 
 def _answers(

@@ -55,6 +55,7 @@ def training_task(
     num_train_images: int,
     seconds: float | None,
     damage: float | None = None,
+    fresh: bool = False,
 ) -> TrainTask:
     """The training of a child, the winner or the control: one recipe for all.
 
@@ -87,6 +88,7 @@ def training_task(
         other_outputs=subject.understanding.packing.other_sizes,
         optimizer=recipe.optimizer,
         cycles=recipe.cycles,
+        fresh=fresh,
     )
 
 

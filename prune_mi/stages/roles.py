@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import RunSettings
 from prune_mi.data import (
     AugmentationPolicy,
     Dataset,
@@ -106,10 +106,19 @@ def measure_original(
     data: Dataset,
     *,
     pool: WorkerPool,
-    settings: OptimizeSettings,
+    settings: RunSettings,
+    allowed_drop: float,
     observer: Observer,
 ) -> Subject:
     """Evaluates the original, and decides who may see which images.
+
+    Args:
+        understanding: The original.
+        data: All images.
+        pool: Where it is evaluated.
+        settings: The run's settings.
+        allowed_drop: Validation accuracy that the user allows to be lost.
+        observer: Hears of the decision.
 
     Raises:
         DataError: If a split is too small for its role.
@@ -133,7 +142,7 @@ def measure_original(
         val_correct = classes[rows].argmax(axis=1) == data.y_test[rows]
     else:
         val_correct = correct(*validation_images(data, roles))
-    val_accuracy, allowed = float(val_correct.mean()), settings.max_accuracy_drop
+    val_accuracy, allowed = float(val_correct.mean()), allowed_drop
     margin = kept_back(allowed, val_accuracy, len(val_correct))
     if margin:
         observer.note(
@@ -149,6 +158,18 @@ def measure_original(
         images_per_second=speed,
         allowed_drop=allowed - margin,
     )
+
+
+def search_roles(data: Dataset, settings: RunSettings) -> Roles:
+    """Who sees which images where there is no trained model yet that could remember any.
+
+    Raises:
+        DataError: If a split is too small for its role.
+    """
+    if data.y_val is not None:
+        return _given_validation(data)
+    rng = np.random.default_rng((settings.seed, 1))
+    return _from_training(data, rng, "so that the choice among models is an honest one")
 
 
 def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
@@ -168,14 +189,11 @@ def _correct(
 def _assign_roles(
     data: Dataset,
     test_outputs: np.ndarray,
-    settings: OptimizeSettings,
+    settings: RunSettings,
     train_correct: Callable[[np.ndarray], np.ndarray],
 ) -> Roles:
-    everything = np.arange(len(data.y_train))
-    whole_test = np.arange(len(data.y_test))
     if data.y_val is not None:
-        text = f"Validation: the {len(data.y_val)} validation images given."
-        return Roles(everything, np.arange(len(data.y_val)), whole_test, "val", text)
+        return _given_validation(data)
     rng = np.random.default_rng((settings.seed, 1))
     source, why = settings.validation, "as asked"
     if source == "auto":
@@ -195,14 +213,24 @@ def _assign_roles(
             f"Validation: half of the test set, stratified ({len(held)} images); the other half "
             f"({len(unseen)}) stays untouched until the end, because {why}."
         )
-        return Roles(everything, held, unseen, "test", text)
-    fraction = min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / len(everything))
+        return Roles(np.arange(len(data.y_train)), held, unseen, "test", text)
+    return _from_training(data, rng, f"because {why}")
+
+
+def _given_validation(data: Dataset) -> Roles:
+    num = len(data.y_val) if data.y_val is not None else 0
+    text = f"Validation: the {num} validation images given."
+    everything, whole_test = np.arange(len(data.y_train)), np.arange(len(data.y_test))
+    return Roles(everything, np.arange(num), whole_test, "val", text)
+
+
+def _from_training(data: Dataset, rng: np.random.Generator, why: str) -> Roles:
+    num = len(data.y_train)
+    fraction = min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / num)
     rest, held = stratified_split(data.y_train, fraction=fraction, rng=rng)
-    _require(len(held) and len(rest), "training", len(data.y_train))
-    text = (
-        f"Validation: {len(held)} training images held out of training, stratified, because {why}."
-    )
-    return Roles(rest, held, whole_test, "train", text)
+    _require(len(held) and len(rest), "training", num)
+    text = f"Validation: {len(held)} training images held out of training, stratified, {why}."
+    return Roles(rest, held, np.arange(len(data.y_test)), "train", text)
 
 
 def _require(enough: int, split: str, size: int) -> None:

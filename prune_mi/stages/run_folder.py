@@ -9,7 +9,10 @@ from pathlib import Path
 from prune_mi.config import RunSettings, dump_settings
 from prune_mi.errors import RunFolderError
 
-_OWN_FILES = ("best.keras", "best.h5", "config.yaml", "journal.jsonl", "report.json")
+_OWN_FILES = (
+    *("best.keras", "best.h5", "ensemble.keras", "classes.json"),
+    *("config.yaml", "journal.jsonl", "report.json"),
+)
 _SCRATCH = ".scratch-"
 
 

@@ -24,12 +24,15 @@ class SearchData:
         num_train_images: Images that children train on.
         screening_reference: The original's accuracy on the screening images.
         ranking_images, ranking_labels: Raw training images, stratified, for information gains.
+        validation_images, validation_labels: The screening images, raw.
     """
 
     num_train_images: int
     screening_reference: float
     ranking_images: np.ndarray
     ranking_labels: np.ndarray
+    validation_images: np.ndarray
+    validation_labels: np.ndarray
 
 
 def shared_data(folder: Path, understanding: Understanding, settings: RunSettings) -> SharedData:
@@ -72,21 +75,25 @@ def share_data(
     targets = distillation_targets(labels, teacher, num_classes=num_classes, others=others)
     val_images, val_labels = validation_images(data, subject.roles)
     shuffled = rng.permutation(len(val_labels))
+    sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
     write_shared(
         pool.folder,
         {
             "train_targets": targets,
             "val_images": np.asarray(val_images[shuffled]),
             "val_labels": val_labels[shuffled],
+            "ranking_images": images[sample],
+            "ranking_labels": labels[sample],
         },
     )
     screening = subject.val_correct[shuffled[: settings.screening_images]]
-    sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
     return SearchData(
         num_train_images=len(train),
         screening_reference=float(screening.mean()),
         ranking_images=images[sample],
         ranking_labels=labels[sample],
+        validation_images=np.asarray(val_images[shuffled[: settings.screening_images]]),
+        validation_labels=val_labels[shuffled[: settings.screening_images]],
     )
 
 

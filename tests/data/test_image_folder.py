@@ -84,7 +84,8 @@ def test_unequal_sizes_become_the_commonest_and_broken_images_are_skipped(tmp_pa
     assert dataset.y_test.tolist() == [0, 0, 1, 1, 1, 2, 2]
     assert dataset.notes == (
         "2 of 17 images were resized to 6 x 8 pixels (height x width)",
-        f"2 broken images were skipped, the first {Path('train', 'cat', 'empty.png')}",
+        f"2 broken images were skipped: {Path('train', 'cat', 'empty.png')}, "
+        f"{Path('test', 'owl', 'cut.png')}",
     )
 
 
@@ -147,8 +148,7 @@ def test_decompression_bombs_are_skipped(tmp_path: Path, side: int) -> None:
     write_classes(tmp_path, 5)
     (tmp_path / "cat" / "bomb.png").write_bytes(huge_png(side))
     dataset = load_dataset(str(tmp_path))
-    expected = f"1 broken images were skipped, the first {Path('cat', 'bomb.png')}"
-    assert expected in dataset.notes
+    assert f"1 broken image was skipped: {Path('cat', 'bomb.png')}" in dataset.notes
     assert dataset.image_shape == (6, 8, 3)
 
 
@@ -157,6 +157,18 @@ def test_only_the_six_formats_are_decoded_whatever_the_name(tmp_path: Path) -> N
     with Image.open(tmp_path / "cat" / "0.png") as image:
         image.save(tmp_path / "cat" / "disguised.png", format="TIFF")
     assert any("1 broken" in note for note in load_dataset(str(tmp_path)).notes)
+
+
+def test_a_tenth_may_be_broken_and_no_more(tmp_path: Path) -> None:
+    write_classes(tmp_path, 20)
+    for index in range(6):
+        (tmp_path / "owl" / f"{index}.png").write_bytes(b"broken")
+    names = ", ".join(str(Path("owl", f"{index}.png")) for index in range(5))
+    notes = load_dataset(str(tmp_path)).notes
+    assert f"6 broken images were skipped: {names} and 1 more" in notes
+    (tmp_path / "cat" / "0.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"7 of the 60 images of .* are broken: .*at most: repair"):
+        load_dataset(str(tmp_path))
 
 
 def test_classes_must_agree(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, dense_block, inception, snapshot
 
-from prune_mi.graph.channels import ChannelMask, Unsliceable, drop_channels
+from prune_mi.graph.channel_flow import Unsliceable
+from prune_mi.graph.channel_map import ChannelMap
+from prune_mi.graph.channels import drop_channels
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.passing import Opaque, Passing, passing
 from prune_mi.graph.removal import remove_unit, without_part
 from prune_mi.graph.units import find_units
 
@@ -47,6 +50,20 @@ def test_depthwise_and_flatten_hand_the_gap_on() -> None:
     np.testing.assert_array_equal(slim.layers["dense_1"].weights[0], expected)
 
 
+@pytest.mark.parametrize(("scale", "opaque"), [(0.5, False), ([0.5, 2.0, 1.0], True)])
+def test_a_rescaling_hands_channels_on_unless_it_tells_them_apart(
+    scale: object, opaque: bool
+) -> None:
+    net = GraphBuilder()
+    x = net.conv(net.input, 3)
+    scaled = net.call(
+        net.layer("Rescaling", "scaled", scale=scale, offset=0.0), (x,), (None, 8, 8, 3)
+    )
+    graph = net.graph(net.head(scaled))
+    outcome = passing(graph, graph.node_by_name["scaled_1"], 3)
+    assert outcome == (Opaque("has a constant for each channel") if opaque else Passing("keep", 3))
+
+
 def test_two_parts_can_go_one_after_the_other() -> None:
     slim = _without(_without(inception(), "concat_1/part_1"), "concat_1/part_1")
     assert "concat_1" not in slim.layers
@@ -87,13 +104,14 @@ def test_equal_gaps_may_be_added_and_a_broadcast_gate_stays() -> None:
     x = net.conv(net.input, 4)
     gate = net.dense(net.squeeze(x), 1)
     graph = net.graph(net.head(net.multiply(net.add(net.relu(x), net.norm(x)), gate)))
-    mask = ChannelMask(3, np.array([True, False, True, True]))
+    keep = np.array([True, False, True, True])
+    mask = ChannelMap.keeping(3, keep)
     slim = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): mask})
     assert isinstance(slim, LayerGraph)
     assert slim.spec(TensorRef("multiply_1")).shape == (None, 4, 4, 3)
-    kept = graph.layers["dense_2"].weights[0][mask.keep]
+    kept = graph.layers["dense_2"].weights[0][keep]
     np.testing.assert_array_equal(slim.layers["dense_2"].weights[0], kept)
-    other = ChannelMask(3, np.array([False, True, True, True]))
+    other = ChannelMap.keeping(3, [False, True, True, True])
     refused = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): other})
     assert isinstance(refused, Unsliceable)
     assert refused.reason == "'add_1' joins it with a tensor of other channels"

@@ -24,7 +24,7 @@ from prune_mi.graph.edit import (
     with_weights,
     without_dead_nodes,
 )
-from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef, TensorSpec
 
 
 def _names(graph: LayerGraph) -> list[str]:
@@ -97,6 +97,13 @@ def test_insert_after_an_output_becomes_the_output() -> None:
     grown = insert_after(chain(), TensorRef("dense_1"), (_layer("softmax"),))
     assert grown.outputs == (TensorRef("softmax"),)
     assert _names(grown)[-2:] == ["dense_1", "softmax"]
+
+
+def test_insert_after_yields_what_it_is_told() -> None:
+    specs = (TensorSpec((None, 4, 4, 4), "float32"), TensorSpec((None, 2, 2, 4), "float16"))
+    grown = insert_after(chain(), TensorRef("relu_1"), (_layer("a"), _layer("b")), specs)
+    assert (grown.spec(TensorRef("a")), grown.spec(TensorRef("b"))) == specs
+    assert grown.spec(TensorRef("conv_2")) == chain().spec(TensorRef("conv_2"))
 
 
 @pytest.mark.parametrize("name", ["bn_1", "shared_1:1"])

@@ -5,10 +5,12 @@ from graph_builder import (
     identity_residual,
     inception,
     projected_residual,
+    shared_layer,
     squeeze_excite,
 )
 
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.edit import bypass
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.widths import WidthGroup, width_groups
 
 
@@ -81,3 +83,10 @@ def test_a_shared_layer_makes_the_same_channels_at_each_call() -> None:
     groups = _groups(graph)
     # Its weights fit what each call is fed: conv_1 once, itself the other time.
     assert groups["conv_1", "shared_1"].consumers == ("shared_1", "dense_1")
+
+
+def test_a_shared_layer_whose_first_call_has_gone() -> None:
+    graph = shared_layer()
+    left = bypass(graph, TensorRef("shared_1"), graph.inputs[0])
+    assert [node.name for node in left.nodes if node.layer == "shared_1"] == ["shared_1:1"]
+    assert list(_groups(left)) == [("shared_1",), ("dense_1",)]

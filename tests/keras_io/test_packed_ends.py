@@ -23,7 +23,7 @@ from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.run import GraphRunner
 from prune_mi.keras_io.trace import named_ends, trace_model
 from prune_mi.measure.quality import predict
-from prune_mi.morphisms.catalog import morph, resolve_mix
+from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.stages.interface import read_interface
 
@@ -104,7 +104,7 @@ def test_random_morphs_leave_every_end_in_its_place(name: str, seed: int, num_mo
     changed, _ = morph(
         packing.graph,
         num_morphs=num_morphs,
-        mix=resolve_mix("uniform"),
+        mix=dict.fromkeys(CATALOG, 1.0),
         context=MorphContext(ranking, "macs"),
         rng=np.random.default_rng(seed),
     )

@@ -12,13 +12,12 @@ from graph_builder import (
     snapshot,
 )
 
-from prune_mi.errors import ConfigError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
-from prune_mi.morphisms.catalog import CATALOG, MIXES, morph, resolve_mix
+from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
 from prune_mi.morphisms.remove_unit import saves
 
@@ -41,53 +40,6 @@ def _stub() -> LayerGraph:
     return net.graph(net.head(net.input))
 
 
-@pytest.mark.parametrize("name", MIXES)
-def test_every_mix_sums_to_one(name: str) -> None:
-    mix = resolve_mix(name)
-    assert sum(mix.values()) == pytest.approx(1)
-    assert set(mix) <= set(CATALOG)
-    assert mix == pytest.approx(
-        {each: weight / sum(MIXES[name].values()) for each, weight in MIXES[name].items()}
-    )
-
-
-def test_weights_are_brought_to_one() -> None:
-    mix = resolve_mix({"remove-by-rank": 3, "insert-dropout": 1, "insert-conv": 0})
-    assert mix == {"remove-by-rank": 0.75, "insert-dropout": 0.25, "insert-conv": 0.0}
-    assert resolve_mix("uniform") == pytest.approx(dict.fromkeys(CATALOG, 1 / 6))
-
-
-def test_an_unknown_mix() -> None:
-    with pytest.raises(ConfigError, match=r"unknown mix 'heavy'; expected one of deletion-heavy, "):
-        resolve_mix("heavy")
-
-
-def test_an_unknown_morphism() -> None:
-    match = r"unknown morphism 'remove-all'; expected one of remove-by-rank, "
-    with pytest.raises(ConfigError, match=match):
-        resolve_mix({"remove-by-rank": 1.0, "remove-all": 1.0})
-
-
-@pytest.mark.parametrize(
-    "mix",
-    [
-        {},
-        {"remove-by-rank": 0.0},
-        {"remove-by-rank": -1.0},
-        {"remove-by-rank": 2.0, "insert-conv": -1.0},
-    ],
-)
-def test_no_positive_weights(mix: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="cannot be drawn from; expected weights of at least 0"):
-        resolve_mix(mix)
-
-
-@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers(weight: float) -> None:
-    with pytest.raises(ConfigError, match="the mix"):
-        resolve_mix({"remove-by-rank": weight, "insert-conv": 1.0})
-
-
 @pytest.mark.parametrize("kind", CATALOG)
 def test_the_catalog_knows_morphisms_by_their_names(kind: str) -> None:
     assert CATALOG[kind].name == kind
@@ -99,6 +51,7 @@ def test_the_catalog_knows_morphisms_by_their_names(kind: str) -> None:
         ("remove-by-rank", NOTHING_RANKED),
         ("remove-at-random", NOTHING_SAVES),
         ("remove-dropout", "the graph has no dropout layer"),
+        ("remove-layer", "no convolution, pooling, activation, dropout or batch norm can go"),
         (
             "insert-conv",
             "no rectified channels-last image tensor to stay non-negative behind",
@@ -155,7 +108,13 @@ def test_what_a_morphism_records_is_what_it_did(kind: str, name: str) -> None:
         validate_graph(outcome.graph)
         assert outcome.record.kind == kind
         assert outcome.record.reason
-        if kind.startswith("insert"):
+        if kind.startswith("widen"):
+            assert set(graph.layers) == set(outcome.graph.layers)
+            changed = {
+                name for name in graph.layers if _width(graph, name) != _width(outcome.graph, name)
+            }
+            assert changed == set(outcome.record.layers)
+        elif kind.startswith(("insert", "skip")):
             assert set(outcome.graph.layers) - set(graph.layers) == set(outcome.record.layers)
             assert set(graph.layers) <= set(outcome.graph.layers)
         else:
@@ -163,6 +122,12 @@ def test_what_a_morphism_records_is_what_it_did(kind: str, name: str) -> None:
             assert set(outcome.graph.layers) <= set(graph.layers)
         if kind in ("remove-by-rank", "remove-at-random"):
             assert graph_cost(outcome.graph).macs < graph_cost(graph).macs
+
+
+def _width(graph: LayerGraph, name: str) -> object:
+    """What a layer with a kernel says of its width."""
+    config = graph.layers[name].config
+    return config.get("filters", config.get("units"))
 
 
 def test_what_an_inserted_convolution_is_made_of() -> None:
@@ -175,7 +140,7 @@ def test_what_an_inserted_convolution_is_made_of() -> None:
     size = kernel.shape[0]
     assert kernel.shape == (size, size, 4, 4)
     assert outcome.record.reason == f"{size}x{size} identity"
-    centre = size // 2
+    centre = (size - 1) // 2  # Where 'same' padding has the output's own position
     np.testing.assert_array_equal(kernel[centre, centre], np.eye(4))
     assert kernel.sum() == 4
     again = _apply("insert-conv", outcome.graph, _context())
@@ -325,6 +290,13 @@ def test_a_kind_without_a_site_is_drawn_again_without_it() -> None:
     assert _morph(graph, mix, num_morphs=2)[1] == ["insert-dropout", "remove-dropout"]
 
 
+def test_a_mix_keeps_its_share_of_removals_where_one_of_them_has_no_site() -> None:
+    mix = {"remove-dropout": 0.4, "remove-at-random": 0.1, "insert-dropout": 0.5}
+    kinds = Counter(_morph(chain(), mix, seed=seed)[1][0] for seed in range(400))
+    assert set(kinds) == {"remove-at-random", "insert-dropout"}
+    assert kinds["insert-dropout"] == pytest.approx(200, abs=40)
+
+
 def test_where_nothing_has_a_site_nothing_is_done() -> None:
     graph = _stub()
     changed, kinds = _morph(graph, {"remove-dropout": 0.5, "insert-conv": 0.5}, num_morphs=3)
@@ -347,7 +319,7 @@ def test_morphs_stop_when_all_sites_are_used_up() -> None:
 
 def test_the_generator_decides() -> None:
     graph = residual_tower(3)
-    mix = resolve_mix("uniform")
+    mix = dict.fromkeys(CATALOG, 1.0)
     ranking = [unit.name for unit in removable_units(graph)]
 
     def names(seed: int) -> tuple[list[str], str]:

@@ -12,8 +12,10 @@ from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.morphisms.catalog import morph, resolve_mix
+from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.repair.recalibrate import recalibrate
+from prune_mi.repair.refit import refit_consumers
 
 pytestmark = pytest.mark.slow
 _GRAPHS: dict[str, LayerGraph] = {}
@@ -41,7 +43,7 @@ def test_random_morphs_give_models_that_run(
     changed, records = morph(
         graph,
         num_morphs=num_morphs,
-        mix=resolve_mix("uniform"),
+        mix=dict.fromkeys(CATALOG, 1.0),
         context=MorphContext(ranking, objective),
         rng=np.random.default_rng(seed),
     )
@@ -55,3 +57,32 @@ def test_random_morphs_give_models_that_run(
     last = changed.layer_of(changed.node_by_name[changed.outputs[0].node])
     if last.config.get("activation") == "softmax":
         np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-5)
+
+
+_REMOVING = ("remove-at-random", "remove-skip")
+_GROWING = ("widen-conv", "widen-dense", "skip-add", "skip-concat")
+
+
+@settings(max_examples=30)
+@given(
+    name=st.sampled_from(["residual", "concatenated", "densely_connected", "parallel", "chain"]),
+    kinds=st.lists(st.sampled_from(_REMOVING + _GROWING), min_size=2, max_size=5),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_what_loses_and_gains_channels_in_one_child_is_repaired(
+    name: str, kinds: list[str], seed: int
+) -> None:
+    graph, changed, rng = _graph(name), _graph(name), np.random.default_rng(seed)
+    context = MorphContext((), "accuracy")
+    for kind in kinds:
+        changed, _ = morph(changed, num_morphs=1, mix={kind: 1.0}, context=context, rng=rng)
+    images = rng.normal(size=(16, *graph.spec(graph.inputs[0]).shape[1:])).astype("float32")
+    repaired = recalibrate(refit_consumers(graph, changed, images, rng=rng), [images])
+    validate_graph(repaired)
+    assert repaired.structural_hash() == changed.structural_hash()
+    assert np.isfinite(np.asarray(direct(build_model(repaired))(images, training=False))).all()
+    if not set(kinds) & set(_REMOVING):  # nothing was lost, so nothing is to be made good
+        fitted = refit_consumers(graph, changed, images, rng=rng)
+        for layer in changed.layers.values():
+            for old, new in zip(layer.weights, fitted.layers[layer.name].weights, strict=True):
+                np.testing.assert_allclose(new, old, atol=1e-4)

@@ -9,6 +9,7 @@ from prune_mi.graph.edit import bypass, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import find_units
+from prune_mi.graph.widening import widen
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.repair.refit import changed_consumers, refit_consumers
@@ -48,15 +49,20 @@ def _without_bias(graph: LayerGraph) -> LayerGraph:
     return with_weights(graph, {"gone": (kernel, np.zeros_like(bias))})
 
 
-def test_a_network_that_lost_a_branch_comes_nearer_to_its_former_outputs(
-    rng: np.random.Generator,
-) -> None:
+def _with_a_branch() -> LayerGraph:
+    """A residual block whose sum the layer `reader` reads."""
     inputs = keras.Input((8, 8, 2))
-    x = layers.ReLU()(layers.Conv2D(6, 3, padding="same")(inputs))
+    x = layers.ReLU()(layers.Conv2D(6, 3, padding="same", name="stem")(inputs))
     y = layers.Conv2D(6, 3, padding="same")(x)
     x = layers.ReLU()(layers.Add(name="sum")([x, y]))
     x = layers.Conv2D(8, 3, padding="same", activation="relu", name="reader")(x)
-    graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    return trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+
+
+def test_a_network_that_lost_a_branch_comes_nearer_to_its_former_outputs(
+    rng: np.random.Generator,
+) -> None:
+    graph = _with_a_branch()
     images = rng.normal(size=(200, 8, 8, 2)).astype("float32")
     cut = _without(graph, "sum/branch")
     assert changed_consumers(graph, cut) == ("reader",)
@@ -68,6 +74,34 @@ def test_a_network_that_lost_a_branch_comes_nearer_to_its_former_outputs(
     for name in graph.layers.keys() & fitted.layers.keys() - {"reader"}:
         for old, new in zip(graph.layers[name].weights, fitted.layers[name].weights, strict=True):
             np.testing.assert_array_equal(old, new)
+
+
+def _widened(graph: LayerGraph, layer: str) -> LayerGraph:
+    outcome = widen(graph, [layer], times=2, rng=np.random.default_rng(0))
+    assert isinstance(outcome, LayerGraph)
+    return outcome
+
+
+def test_a_reader_of_a_branch_that_went_and_of_channels_that_came_is_refitted(
+    rng: np.random.Generator,
+) -> None:
+    graph = _with_a_branch()
+    images = rng.normal(size=(200, 8, 8, 2)).astype("float32")
+    cut = _widened(_without(graph, "sum/branch"), "stem")
+    assert cut.layers["reader"].weights[0].shape == (3, 3, 12, 8)
+    assert changed_consumers(graph, cut) == ("reader",)
+    fitted = refit_consumers(graph, cut, images[:100], rng=rng)
+    unseen, truth = images[100:], _outputs(graph, images[100:])
+    error_before = np.square(_outputs(cut, unseen) - truth).mean()
+    error_after = np.square(_outputs(fitted, unseen) - truth).mean()
+    assert error_after < error_before / 2
+
+
+def test_a_reader_that_became_wider_itself_is_left_alone(rng: np.random.Generator) -> None:
+    graph = _with_a_branch()
+    cut = _widened(_without(graph, "sum/branch"), "reader")
+    assert changed_consumers(graph, cut) == ()
+    assert refit_consumers(graph, cut, np.zeros((4, 8, 8, 2), "float32"), rng=rng) is cut
 
 
 def test_an_edit_that_changes_nothing_changes_no_weight(rng: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ from graph_builder import chain, residual_tower
 from prune_mi.graph.cost import graph_cost, objective_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units import removable_units
-from prune_mi.morphisms.morphism import RankedName
+from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.selection import chance_of_success
@@ -348,3 +348,49 @@ def test_a_second_wave_goes_by_what_the_first_has_shown() -> None:
         each.graph.structural_hash() for each in first
     }
     assert max(len(each.morphs) for each in second) == 3
+
+
+class TestAskingAlike:
+    def test_every_child_has_as_many_morphs(self) -> None:
+        climber = _climber()
+        context = MorphContext(ranking=(), objective="accuracy")
+        children = climber.ask_alike(4, 3, lambda: ({"insert-dropout": 1.0}, context))
+        assert [each.name for each in children] == ["g1c1", "g1c2", "g1c3", "g1c4"]
+        assert {len(each.morphs) for each in children} == {3}
+        assert climber.generation == 1
+
+    def test_each_child_may_be_drawn_from_another_mix(self) -> None:
+        mixes = iter([{"insert-dropout": 1.0}, {"insert-batch-norm": 1.0}] * 50)
+        context = MorphContext(ranking=(), objective="accuracy")
+        children = _climber().ask_alike(2, 1, lambda: (next(mixes), context))
+        assert [each.morphs[0].kind for each in children] == ["insert-dropout", "insert-batch-norm"]
+
+    def test_what_is_not_allowed_is_drawn_again(self) -> None:
+        reference = Candidate("reference", TOWER, graph_cost(TOWER), "", (), (), accuracy=0.5)
+        climber = HillClimber(
+            reference,
+            allowed_drop=0.0,
+            objective="accuracy",
+            mix={},
+            max_morphs=1,
+            rng=np.random.default_rng(0),
+            horizon=lambda _: 0,
+            allows=lambda graph: len(graph.nodes) >= len(TOWER.nodes),
+        )
+        context = MorphContext(ranking=(), objective="accuracy")
+        mix = {"remove-at-random": 0.9, "insert-dropout": 0.1}
+        children = climber.ask_alike(5, 2, lambda: (mix, context))
+        assert len(children) == 5
+        assert all(len(each.graph.nodes) >= len(TOWER.nodes) for each in children)
+        assert all(each.morphs[0].is_insertion for each in children)
+
+
+def test_the_age_of_the_best_structure_is_counted() -> None:
+    climber = _climber(objective="accuracy", allowed_drop=0.0)
+    assert climber.structure_age == 0
+    same = replace(climber.elite, name="again", accuracy=0.95)
+    climber.tell([same])
+    assert (climber.elite.name, climber.flat_generations, climber.structure_age) == ("again", 0, 1)
+    other = replace(same, name="other", graph=chain(), accuracy=0.97)
+    climber.tell([other])
+    assert climber.structure_age == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_mi.search.racing import Rung, plan_rungs
+from prune_mi.search.racing import Rung, halving_rungs, plan_rungs
 
 
 def _plan(seconds: float | None, compile_seconds: float = 0.0, **changes: int) -> tuple[Rung, ...]:
@@ -62,3 +62,73 @@ def test_the_rungs_fill_the_time_and_no_more(
     assert counts == sorted(counts, reverse=True)
     assert counts[0] <= num_children
     assert counts[-1] == min(finalists, num_children)
+
+
+def _halve(**changes: float | None) -> tuple[Rung, ...]:
+    values: dict[str, float | None] = {
+        **{"children": 6, "finalists": 2, "workers": 2},
+        **{"compile_seconds": 1.0, "child_seconds": 100.0, "seconds": None},
+    }
+    return halving_rungs(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_halving_gives_each_rung_the_same_images() -> None:
+    assert _halve() == (
+        Rung(12, pytest.approx(1 / 6), None),
+        Rung(5, pytest.approx(2 / 5), None),
+        Rung(2, 1.0, None),
+    )
+
+
+def test_with_a_clock_every_training_has_its_compilation_on_top() -> None:
+    rungs = _halve(seconds=210.0)  # 10 waves of 1 s each, and 200 s for 6/6 + 3 * 2/5 + 1 trainings
+    assert [rung.seconds for rung in rungs] == [
+        pytest.approx(1 + 200 / 3.2 * share) for share in (1 / 6, 2 / 5, 1)
+    ]
+
+
+def test_fewer_rungs_where_compiling_would_take_too_long() -> None:
+    assert [rung.count for rung in _halve(child_seconds=8.0)] == [12, 5, 2]
+    assert [rung.count for rung in _halve(child_seconds=5.2)] == [12, 2]
+    assert [rung.count for rung in _halve(child_seconds=3.0)] == [6]
+    assert _halve(child_seconds=0.1) == (Rung(6, 1.0, None),)
+
+
+def test_fewer_children_where_not_even_these_can_be_compiled() -> None:
+    assert _halve(seconds=6.0) == (Rung(4, 1.0, 3.0),)
+    assert _halve(seconds=0.5) == (Rung(2, 1.0, 1.0),)
+
+
+@given(
+    st.integers(2, 40),
+    st.integers(1, 8),
+    st.integers(1, 8),
+    st.floats(0.01, 100),
+    st.none() | st.floats(0.01, 1e4),
+    st.none() | st.floats(1, 1e5),
+)
+def test_halving_stays_within_its_images_and_its_time(
+    children: int,
+    finalists: int,
+    workers: int,
+    compile_seconds: float,
+    child_seconds: float | None,
+    seconds: float | None,
+) -> None:
+    rungs = halving_rungs(
+        children=children,
+        finalists=finalists,
+        workers=workers,
+        compile_seconds=compile_seconds,
+        child_seconds=child_seconds,
+        seconds=seconds,
+    )
+    counts = [rung.count for rung in rungs]
+    assert 2 <= counts[0] <= 2 * children
+    assert counts == sorted(set(counts), reverse=True)
+    assert sum(rung.count * rung.share for rung in rungs) <= children + 1e-9
+    if seconds is None:
+        assert all(rung.seconds is None for rung in rungs)
+    else:
+        taken = sum(math.ceil(rung.count / workers) * (rung.seconds or 0.0) for rung in rungs)
+        assert taken <= max(seconds, math.ceil(2 / workers) * compile_seconds) + 1e-6

@@ -180,3 +180,14 @@ def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
         assert _merit(chosen[0], objective) == best
     if len(chosen) > 1 and any(each.accuracy > chosen[0].accuracy for each in fit):
         assert chosen[1].accuracy > chosen[0].accuracy
+
+
+def test_of_equally_accurate_ones_the_smallest_is_best_where_that_is_asked_for() -> None:
+    found = [
+        _candidate("big", 0.900, 900),
+        _candidate("small", 0.897, 200),
+        _candidate("tiny", 0.880, 10),
+    ]
+    assert best_of(found, "accuracy").name == "big"
+    assert best_of(found, "accuracy", tolerance=0.005).name == "small"
+    assert best_of(found, "accuracy", tolerance=0.05).name == "tiny"

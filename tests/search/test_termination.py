@@ -1,12 +1,36 @@
-import pytest
+from dataclasses import replace
 
-from prune_mi.search.termination import SearchState, StoppingRules
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prune_mi.search.termination import (
+    AllOf,
+    AnyOf,
+    MostGenerations,
+    NoBetterModel,
+    NothingToPropose,
+    NoTimeLeft,
+    SameStructure,
+    SearchState,
+    StoppingRule,
+    StoppingRules,
+    TargetReached,
+)
 
 RULES = StoppingRules(generations=5, patience=3)
 NOTHING_LEFT = "no unit is left whose removal would be new and would save anything"
 ALL_MADE = "all 5 generations were made"
 FLAT = "3 generations in a row accepted no child"
 NO_TIME = "the rest of the budget is kept for the final training"
+UNDER_WAY = SearchState(
+    generation=2,
+    flat_generations=1,
+    proposals=8,
+    has_time=True,
+    elite_accuracy=0.8,
+    structure_age=1,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,4 +53,74 @@ NO_TIME = "the rest of the budget is kept for the final training"
 def test_every_rule_says_why(
     generation: int, flat: int, proposals: int, has_time: bool, reason: str | None
 ) -> None:
-    assert RULES.reason(SearchState(generation, flat, proposals, has_time)) == reason
+    state = SearchState(
+        generation, flat, proposals, has_time, elite_accuracy=1.0, structure_age=generation
+    )
+    assert RULES.reason(state) == reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds", "reason"),
+    [
+        (
+            NothingToPropose(),
+            replace(UNDER_WAY, proposals=0),
+            "no change is left that would give a new network",
+        ),
+        (NothingToPropose("none is left"), replace(UNDER_WAY, proposals=0), "none is left"),
+        (MostGenerations(3), replace(UNDER_WAY, generation=3), "all 3 generations were made"),
+        (
+            NoBetterModel(2),
+            replace(UNDER_WAY, flat_generations=2),
+            "2 generations in a row accepted no child",
+        ),
+        (NoTimeLeft(), replace(UNDER_WAY, has_time=False), NO_TIME),
+        (
+            TargetReached(0.85),
+            replace(UNDER_WAY, elite_accuracy=0.85),
+            "the accuracy 0.8500 has reached the target 0.8500",
+        ),
+        (
+            SameStructure(2),
+            replace(UNDER_WAY, structure_age=2),
+            "the best structure stayed the same for 2 generations",
+        ),
+    ],
+)
+def test_a_rule_alone(rule: StoppingRule, holds: SearchState, reason: str) -> None:
+    assert rule.reason(UNDER_WAY) is None
+    assert rule.reason(holds) == reason
+
+
+def test_reasons_of_one_generation() -> None:
+    assert MostGenerations(1).reason(UNDER_WAY) == "the one generation was made"
+    expected = "the best structure stayed the same for a generation"
+    assert SameStructure(1).reason(UNDER_WAY) == expected
+
+
+class _Saying:
+    def __init__(self, text: str | None) -> None:
+        self._text = text
+
+    def reason(self, state: SearchState) -> str | None:
+        return self._text
+
+
+@given(st.lists(st.none() | st.sampled_from(["a", "b", "c"]), max_size=4))
+def test_compositions_hold_as_any_and_all_do(texts: list[str | None]) -> None:
+    rules = tuple(_Saying(text) for text in texts)
+    held = [text for text in texts if text is not None]
+    assert AnyOf(rules).reason(UNDER_WAY) == (held[0] if held else None)
+    everything = " and ".join(held) if held and len(held) == len(texts) else None
+    assert AllOf(rules).reason(UNDER_WAY) == everything
+
+
+def test_compositions_compose() -> None:
+    settled = AllOf((TargetReached(0.7), SameStructure(2)))
+    rules = AnyOf((MostGenerations(9), settled))
+    assert rules.reason(UNDER_WAY) is None
+    assert rules.reason(replace(UNDER_WAY, structure_age=3)) == (
+        "the accuracy 0.8000 has reached the target 0.7000 and "
+        "the best structure stayed the same for 2 generations"
+    )
+    assert rules.reason(replace(UNDER_WAY, generation=9)) == "all 9 generations were made"

@@ -1,0 +1,40 @@
+"""`prune-mi convert`: a model of Keras 2 written again as one of Keras 3."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Conversion, ModelSource
+from prune_mi.report import print_conversion
+
+
+def convert(
+    old: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    new: Annotated[Path, typer.Argument(help="What to write: a name that ends in .keras or .h5.")],
+    architecture: Architecture = None,
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace NEW where it is there already.")
+    ] = False,
+) -> None:
+    """Write a model of Keras 2 again as one of Keras 3, with equal outputs; nothing is pruned.
+
+    Exit codes: 0 done; 2 bad input; 4 what was written is not equal; 130 interrupted.
+    """
+
+    def converted() -> Conversion:
+        start_backend()
+        from prune_mi.conversion import convert_model
+
+        source = ModelSource(old, architecture, allow_unsafe, custom_objects)
+        return convert_model(source, new, overwrite=overwrite)
+
+    print_conversion(
+        guarded(converted, "interrupted; nothing was written", MODEL_TOO_LARGE), Console()
+    )

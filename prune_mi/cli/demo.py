@@ -1,0 +1,33 @@
+"""`prune-mi demo`: the main job on a network trained on the spot."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prune_mi.cli.options import Json, Overwrite, Quiet
+from prune_mi.cli.run import run_and_report
+from prune_mi.records import Observer, RunReport
+
+
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.  [default: a new one in prune-mi-runs]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every draw.")] = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    json_output: Json = False,
+) -> None:
+    """Train a small network on scikit-learn's digits, then optimize it: a minute or two.
+
+    Exit codes: 0 done and smaller; 3 done, nothing smaller was as accurate; 2 bad run folder; 4 the
+    run failed on the way; 130 interrupted.
+    """
+
+    def run(observer: Observer) -> RunReport:
+        from prune_mi.demo import run_demo
+
+        return run_demo(out, seed=seed, overwrite=overwrite, observer=observer)
+
+    run_and_report(run, "params", quiet, json_output)

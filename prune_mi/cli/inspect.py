@@ -1,0 +1,64 @@
+"""`prune-mi inspect`: every layer and unit of a model."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.options import (
+    AllowUnsafe,
+    Architecture,
+    CustomObjects,
+    Freeze,
+    Output,
+    Protect,
+)
+from prune_mi.config import parse_size
+from prune_mi.graph.inspection import Inspection
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import ModelSource
+from prune_mi.report import inspection_to_dict, print_inspection
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    input_size: Annotated[
+        str | None,
+        typer.Option(help="Size to count for, where the model takes any: 224x224."),
+    ] = None,
+    output: Output = None,
+    freeze: Freeze = None,
+    protect: Protect = None,
+    architecture: Architecture = None,
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, width groups included.")
+    ] = False,
+) -> None:
+    """Show every layer and unit of a model: what it costs, whether it can go, and why not.
+
+    Nothing is trained and no data is needed. Exit codes: 0 done; 2 bad input; 130 interrupted.
+    """
+
+    def inspected() -> Inspection:
+        start_backend()
+        from prune_mi.inspection import inspect_model
+
+        return inspect_model(
+            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            input_size=None if input_size is None else parse_size(input_size),
+            freeze=freeze or (),
+            protect=protect or (),
+            output=output,
+        )
+
+    inspection = guarded(inspected, "interrupted", MODEL_TOO_LARGE)
+    if json_output:
+        sys.stdout.write(json.dumps(inspection_to_dict(inspection), indent=2) + "\n")
+    else:
+        print_inspection(inspection, Console())

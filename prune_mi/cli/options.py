@@ -1,0 +1,51 @@
+"""Options that several commands have, each worded once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result alone.")]
+Json = Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier run's files in the run folder.")
+]
+Architecture = Annotated[
+    Path | None,
+    typer.Option(help="JSON of model.to_json(), where the model file holds weights alone."),
+]
+AllowUnsafe = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unsafe",
+        help="Let Python code in the model file run, such as a Lambda layer's: for files whose "
+        "source you trust.",
+    ),
+]
+CustomObjects = Annotated[
+    str | None,
+    typer.Option(help="Module, or path of a .py file, that defines the model's own layers."),
+]
+Output = Annotated[
+    str | None, typer.Option(help="Of several outputs, the name of the one to keep accurate.")
+]
+Criterion = Annotated[
+    str | None,
+    typer.Option(
+        help="How units are ranked: bypass, kmeans, soft, probe, paper, or a control: "
+        "leave-one-out, gate, cka, magnitude, random.  [default: bypass]"
+    ),
+]
+Freeze = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REGEX", help="Whole names of layers not to be trained; may be given repeatedly."
+    ),
+]
+Protect = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REGEX", help="Whole names of layers not to be touched; may be given repeatedly."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]

@@ -1,0 +1,85 @@
+"""`prune-mi predict`: a model asked what is in some images."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.config import parse_size
+from prune_mi.data.image_arguments import list_image_files
+from prune_mi.errors import ExitCode
+from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import ModelSource, Predictions
+from prune_mi.report import predictions_to_dict, print_predictions
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Images (PNG, JPEG, BMP, GIF, WebP), or folders of them.",
+        ),
+    ],
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model was trained on: none (0..255), unit (0..1) or signed (-1..1).  "
+            "[default: as in classes.json, else none]"
+        ),
+    ] = None,
+    image_size: Annotated[
+        str | None, typer.Option(help="Height and width, where the model takes any: 64x64.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(help="Of several outputs, the name of the classes' one.")
+    ] = None,
+    architecture: Architecture = None,
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the predictions as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Say what a model sees in images.
+
+    Names of the classes come from classes.json beside the model, which a search writes.
+
+    Exit codes: 0 done; 2 bad input; 5 done, but some images are broken: they are named; 130
+    interrupted.
+    """
+
+    def predicted() -> Predictions:
+        size = None if image_size is None else parse_size(image_size)
+        files = list_image_files(images)
+        read_model_file(model, architecture)  # seconds before Keras is imported
+        start_backend()
+        from prune_mi.prediction import predict_images
+
+        return predict_images(
+            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            files,
+            scaling=scaling,
+            output=output,
+            image_size=size,
+        )
+
+    predictions = guarded(predicted, "interrupted", MODEL_TOO_LARGE)
+    if json_output:
+        sys.stdout.write(json.dumps(predictions_to_dict(predictions), indent=2) + "\n")
+    else:
+        print_predictions(predictions, Console())
+    if predictions.broken:
+        count = len(predictions.broken)
+        fail(
+            f"{count} of {count + len(predictions.images)} images cannot be read: "
+            f"{', '.join(predictions.broken)}",
+            ExitCode.PARTLY_DONE,
+        )

@@ -1,0 +1,96 @@
+"""`prune-mi rank`: what each unit of a model adds."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.options import (
+    AllowUnsafe,
+    Architecture,
+    Criterion,
+    CustomObjects,
+    Output,
+    Protect,
+    Quiet,
+    Seed,
+)
+from prune_mi.cli.settings import resolve
+from prune_mi.config import OptimizeSettings
+from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import ModelSource, Ranking
+from prune_mi.report import (
+    open_observer,
+    plot_ranking,
+    print_ranking,
+    ranking_to_dict,
+    require_plottable,
+)
+
+
+def rank(
+    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    data: Annotated[str, typer.Option(help="As for optimize.")],
+    criterion: Criterion = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=20, help="Training images.  [default: 100 a class, 1000 at least]"),
+    ] = None,
+    least: Annotated[
+        int, typer.Option(min=1, help="The k for the probability of being among the k least.")
+    ] = 5,
+    scaling: Annotated[str | None, typer.Option(help="As for optimize.  [default: auto]")] = None,
+    output: Output = None,
+    protect: Protect = None,
+    seed: Seed = None,
+    architecture: Architecture = None,
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the gains too: a name that ends in .svg or .png.")
+    ] = None,
+    quiet: Quiet = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the ranking as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Show what each unit of a model adds to the information about the classes.
+
+    Nothing is trained. Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
+    interrupted.
+    """
+    given = {
+        "data": data,
+        "scaling": scaling,
+        "output": output,
+        "protect": protect,
+        "seed": seed,
+        "ranking": None if criterion is None else {"criterion": criterion},
+    }
+    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
+    console = Console(stderr=json_output)
+
+    def ranked() -> Ranking:
+        settings = resolve(OptimizeSettings, given, None)
+        if plot is not None:
+            require_plottable(plot)
+        read_model_file(model, architecture)
+        start_backend()
+        from prune_mi.ranking import rank_model
+
+        with open_observer(console, quiet=quiet, objective=settings.objective) as observer:
+            found = rank_model(source, settings, samples=samples, least=least, observer=observer)
+        if plot is not None:
+            plot_ranking(found, plot)
+        return found
+
+    ranking = guarded(ranked, "interrupted", MODEL_TOO_LARGE)
+    if json_output:
+        sys.stdout.write(json.dumps(ranking_to_dict(ranking), indent=2) + "\n")
+    else:
+        print_ranking(ranking, console)

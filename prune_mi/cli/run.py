@@ -1,0 +1,69 @@
+"""A run with its progress display, its closing report and its exit code."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import guarded
+from prune_mi.config import Objective
+from prune_mi.errors import ExitCode
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Observer, RunReport, SearchReport
+from prune_mi.report import (
+    open_observer,
+    print_search_summary,
+    print_summary,
+    report_to_dict,
+)
+
+_R = TypeVar("_R", RunReport, SearchReport)
+
+
+def run_and_report(
+    action: Callable[[Observer], RunReport], objective: Objective, quiet: bool, json_output: bool
+) -> None:
+    """Carries a run of `optimize` out, and ends the command with its report and its exit code.
+
+    Args:
+        action: The run, which is handed the observer to tell its progress to.
+        objective: What it makes small, for the progress display.
+        quiet: Whether to show no progress.
+        json_output: Whether standard output is for the report as JSON alone.
+    """
+    report = _reported(action, objective, quiet, json_output, print_summary)
+    changed = report.smaller or bool(report.removals)
+    raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
+
+
+def search_and_report(
+    action: Callable[[Observer], SearchReport], quiet: bool, json_output: bool
+) -> None:
+    """The same of a search; see `run_and_report`."""
+    report = _reported(action, "accuracy", quiet, json_output, print_search_summary)
+    raise typer.Exit(ExitCode.DONE if report.lineage else ExitCode.NOTHING_SMALLER)
+
+
+def _reported(
+    action: Callable[[Observer], _R],
+    objective: Objective,
+    quiet: bool,
+    json_output: bool,
+    show: Callable[[_R, Console], None],
+) -> _R:
+    console = Console(stderr=json_output)
+
+    def observed() -> _R:
+        start_backend()
+        with open_observer(console, quiet=quiet, objective=objective) as observer:
+            return action(observer)
+
+    report = guarded(observed)
+    if json_output:
+        sys.stdout.write(json.dumps(report_to_dict(report), indent=2) + "\n")
+    else:
+        show(report, console)
+    return report

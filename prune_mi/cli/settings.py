@@ -1,0 +1,35 @@
+"""Settings from the options given, over those of a settings file."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prune_mi.config import RunSettings, read_yaml, validated
+from prune_mi.errors import ConfigError
+
+_S = TypeVar("_S", bound=RunSettings)
+
+
+def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
+    """The settings that a command goes by.
+
+    Args:
+        kind: Of which command.
+        given: Options by the names of settings; those that are None were not given.
+        config: A settings file, or None; options win over it, within a group setting by setting.
+
+    Raises:
+        ConfigError: If the file cannot be read, a setting is wrong, or no data was named.
+    """
+    values = read_yaml(config) if config is not None else {}
+    for key, value in given.items():
+        group = values.get(key)
+        if isinstance(group, dict) and isinstance(value, dict):
+            values[key] = {**group, **value}  # what else the file says of the group stays
+        elif value is not None:
+            values[key] = value
+    if "data" not in values:
+        raise ConfigError(
+            "no data was given; expected --data with a data set's name, an .npz, an image folder "
+            "or a cifar-10-batches-py folder"
+        )
+    return validated(kind, values)

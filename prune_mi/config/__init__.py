@@ -1,0 +1,49 @@
+"""Validated settings: frozen, unknown keys refused with the nearest known one, YAML in and out."""
+
+from prune_mi.config.files import (
+    dump_settings,
+    load_settings,
+    make_search_settings,
+    make_settings,
+    read_yaml,
+    validated,
+)
+from prune_mi.config.search import SearchSettings
+from prune_mi.config.settings import (
+    OptimizeSettings,
+    RankingSettings,
+    RunSettings,
+    TrainingSettings,
+)
+from prune_mi.config.values import (
+    Augmentation,
+    Criterion,
+    Duration,
+    Objective,
+    Scaling,
+    Validation,
+    parse_duration,
+    parse_size,
+)
+
+__all__ = [
+    "Augmentation",
+    "Criterion",
+    "Duration",
+    "Objective",
+    "OptimizeSettings",
+    "RankingSettings",
+    "RunSettings",
+    "Scaling",
+    "SearchSettings",
+    "TrainingSettings",
+    "Validation",
+    "dump_settings",
+    "load_settings",
+    "make_search_settings",
+    "make_settings",
+    "parse_duration",
+    "parse_size",
+    "read_yaml",
+    "validated",
+]

@@ -1,0 +1,83 @@
+"""What settings may be: words, durations, sizes."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from prune_mi.errors import ConfigError
+
+Objective = Literal["macs", "params", "accuracy"]
+Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image"]
+Validation = Literal["auto", "test", "train"]
+Criterion = Literal[
+    "bypass",
+    "kmeans",
+    "soft",
+    "probe",
+    "paper",
+    "leave-one-out",
+    "gate",
+    "cka",
+    "magnitude",
+    "random",
+]
+Augmentation = Literal["auto", "none", "flip", "shift", "flip+shift"]
+Optimizer = Literal["adam", "sgd"]
+Method = Literal["default", "nash", "random", "mi"]
+Weights = Literal["inherit", "scratch"]
+MorphDecay = Literal["none", "linear", "exponential"]
+SeedHead = Literal["gap", "flatten"]
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def parse_duration(value: object) -> object:
+    """Reads a duration such as `90`, `"90s"`, `"25m"` or `"1h30m"` into seconds.
+
+    Args:
+        value: A number of seconds, or a string with units h, m, s.
+
+    Returns:
+        Seconds as a float; a value of another type unchanged, for pydantic to judge.
+
+    Raises:
+        ValueError: If a string is not a duration.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip().lower())
+    if match is None or not any(match.groups()):
+        raise ValueError(f"{value!r} is not a duration; write for instance 90s, 25m or 1h30m")
+    hours, minutes, seconds = (float(group or 0) for group in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_size(text: str) -> tuple[int, ...]:
+    """Reads a size such as `224x224`.
+
+    Raises:
+        ConfigError: If it is not one.
+    """
+    match = re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8})*", text.strip().lower())
+    if match is None:
+        raise ConfigError(f"the size is {text!r}; expected for instance 224x224")
+    return tuple(int(part) for part in match[0].split("x"))
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
+
+
+def _image_size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        size = parse_size(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    if len(size) != 2:
+        raise ValueError("expected a height and a width, for instance 64x64")
+    return size
+
+
+ImageSize = Annotated[tuple[int, int], BeforeValidator(_image_size)]

@@ -1,0 +1,201 @@
+"""What becomes of one call whose input has lost or gained channels.
+
+How weights are cut or grown is a `Resize`; where they have to be, and which channels the call then
+yields, is the same for all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from prune_mi.graph.channel_map import ChannelMap, concatenated
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.passing import INPUT_AXIS, Opaque, Passing, passing
+
+
+@dataclass(frozen=True, slots=True)
+class Unsliceable:
+    """Why channels cannot go or come."""
+
+    reason: str
+
+
+class Resize(Protocol):
+    """How weights follow channels."""
+
+    def hand(
+        self, name: str, weight: np.ndarray, channels: ChannelMap, axis: int
+    ) -> np.ndarray:  # fmt: skip
+        """A weight of which each channel has its own part, along `axis`; `name` is its name."""
+
+    def read(self, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
+        """A kernel that sums over channels, which lie along `axis`."""
+
+    def objection(self, graph: LayerGraph, layer: LayerDef, channels: ChannelMap) -> str | None:
+        """Why a layer with weights may not be resized, as the end of a sentence on it."""
+
+
+Passed = tuple[LayerDef | None, ChannelMap | None]
+
+
+def through(
+    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], resize: Resize
+) -> Passed | Unsliceable:
+    """A call's resized layer, where it has weights to resize, and what its output's channels are.
+
+    Args:
+        graph: The graph of the call, shapes as they were.
+        node: A call that reads one of the tensors of `known`.
+        known: The maps of the tensors that have changed so far.
+        resize: How weights change.
+    """
+    layer = graph.layer_of(node)
+    channels = next(known[ref] for ref in node.inputs if ref in known)
+    way = passing(graph, node, channels.axis)
+    if isinstance(way, Opaque):
+        kind = "" if layer.class_name in INPUT_AXIS else f", a {layer.class_name} that reads it,"
+        return Unsliceable(f"{node.name!r}{kind or ', which reads it,'} {way.reason}")
+    objection = resize.objection(graph, layer, channels) if way.has_weights else None
+    if objection is not None:
+        return Unsliceable(f"{layer.name!r}, which reads it, {objection}")
+    passed: Passed | Unsliceable
+    match way.way:
+        case "concatenate":
+            passed = _concatenated(graph, node, known, way.axis)
+        case "join":
+            passed = _joined(graph, node, known)
+        case "flatten":
+            first = layer.config.get("data_format") == "channels_first"
+            shape = graph.spec(node.inputs[0]).shape
+            passed = None, channels.flattened(shape, channels_first=first)
+        case "keep":
+            resized = _per_channel(layer, channels, resize) if way.has_weights else None
+            passed = resized, channels.on(way.axis)
+        case "group":
+            passed = _grouped(layer, channels, resize)
+        case _:
+            passed = _kernel(layer, channels, way, resize)
+    if isinstance(passed, Unsliceable):
+        return passed
+    left = passed[1]
+    if left is not None and node.outputs[0].shape[left.axis] != left.size:
+        return Unsliceable(f"{node.name!r}, which reads it, changes the number of its channels")
+    return passed
+
+
+def with_resized(layer: LayerDef, weights: Sequence[np.ndarray]) -> LayerDef:
+    """A layer with other weights; Keras sizes it anew by what it is called on."""
+    serialized = {key: value for key, value in layer.serialized.items() if key != "build_config"}
+    return replace(layer, serialized=serialized, weights=tuple(weights))
+
+
+def _kernel(
+    layer: LayerDef, channels: ChannelMap, way: Passing, resize: Resize
+) -> Passed | Unsliceable:
+    """Kernels sum over channels; depthwise ones hand them on."""
+    handed = channels.repeated(way.times)
+    # A separable convolution's second kernel reads what its first makes of each channel.
+    multiplied = channels.repeated(int(layer.config.get("depth_multiplier") or 1))
+    weights = []
+    for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+        read, axis = channels, INPUT_AXIS[layer.class_name]
+        if name == "pointwise_kernel":
+            read, axis = multiplied, -2
+        elif not name.endswith("kernel"):
+            weights.append(resize.hand(name, weight, handed, 0) if way.way == "repeat" else weight)
+            continue
+        if weight.shape[axis] != read.size:
+            return Unsliceable(f"{layer.name!r}, which reads it, has weights in another form")
+        if way.way == "repeat" or name == "depthwise_kernel":
+            weights.append(resize.hand(name, weight, read, axis))
+        else:
+            weights.append(resize.read(weight, read, axis))
+    left = handed.on(way.axis) if way.way == "repeat" else None
+    return with_resized(layer, weights), left
+
+
+def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Passed | Unsliceable:
+    """A convolution in groups changes by whole groups, with what they yield, or alike in each."""
+    groups, filters = int(layer.config["groups"]), int(layer.config["filters"])
+    alike = _alike_in_each(channels, groups)
+    if alike is not None:
+        weights = [
+            resize.read(weight, alike, -2) if name == "kernel" else weight
+            for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+        ]
+        return with_resized(layer, weights), None
+    whole = _whole(channels, groups)
+    if whole is None:
+        return Unsliceable(f"{layer.name!r}, which reads it, convolves in groups that it would cut")
+    handed = whole.repeated(filters // groups)
+    weights = [
+        resize.hand(name, weight, handed, -1)
+        for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+    ]
+    config = {**layer.config, "groups": len(whole.source), "filters": len(handed.source)}
+    resized = replace(layer, serialized={**layer.serialized, "config": config})
+    return with_resized(resized, weights), handed.on(channels.axis)
+
+
+def _alike_in_each(channels: ChannelMap, groups: int) -> ChannelMap | None:
+    """The map of one group's channels where that of all groups is the same."""
+    size = channels.size // groups
+    if len(channels.source) % groups or (channels.source < 0).any():
+        return None
+    within = channels.source.reshape(groups, -1) - size * np.arange(groups)[:, None]
+    if (within != within[0]).any() or (within < 0).any() or (within >= size).any():
+        return None
+    return ChannelMap(channels.axis, within[0], size)
+
+
+def _whole(channels: ChannelMap, groups: int) -> ChannelMap | None:
+    """The map of groups where none is cut."""
+    size = channels.size // groups
+    if len(channels.source) % size or (channels.source < 0).any():
+        return None
+    places = channels.source.reshape(-1, size)
+    found = ChannelMap(channels.axis, places[:, 0] // size, groups)
+    return found if np.array_equal(found.repeated(size).source, channels.source) else None
+
+
+def _per_channel(layer: LayerDef, channels: ChannelMap, resize: Resize) -> LayerDef:
+    """A layer that has weights for each channel."""
+    weights = []
+    for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+        axis = channels.axis - 1 if weight.ndim > 1 else 0  # PReLU's have all but the batch's
+        weights.append(resize.hand(name, weight, channels, axis) if weight.ndim else weight)
+    return with_resized(layer, weights)
+
+
+def _joined(
+    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap]
+) -> Passed | Unsliceable:
+    """Elementwise joins: the channels of all inputs must have changed alike."""
+    maps = [known.get(ref) for ref in node.inputs]
+    first = next(each for each in maps if each is not None)
+    rank = len(node.outputs[0].shape)
+    for ref, each in zip(node.inputs, maps, strict=True):
+        shape = graph.spec(ref).shape
+        same_rank = len(shape) == rank
+        if each is None and same_rank and shape[first.axis] == 1:
+            continue  # broadcast over channels
+        if each is None or not same_rank or each.axis != first.axis:
+            return Unsliceable(f"{node.name!r} joins it with a tensor of full width")
+        if not each.same_channels(first):
+            return Unsliceable(f"{node.name!r} joins it with a tensor of other channels")
+    return None, first
+
+
+def _concatenated(
+    graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], axis: int
+) -> Passed | Unsliceable:
+    """A concatenation along channels joins maps; along another axis it may not."""
+    maps = []
+    for ref in node.inputs:
+        each = known.get(ref)
+        if each is not None and each.axis != axis:
+            return Unsliceable(f"{node.name!r} joins it along another axis than its channels")
+        maps.append(each or ChannelMap.unchanged(axis, graph.spec(ref).shape[axis] or 1))
+    return None, concatenated(axis, maps)

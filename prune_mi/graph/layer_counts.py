@@ -1,0 +1,88 @@
+"""How often each kind of layer stands in a network, and behind what.
+
+Networks that people made are counted so, to learn from them what to add and where: layer
+frequencies and successions are what the DEIM paper (Namekawa & Tezuka 2019) wishes for as morph
+probabilities. A kind is what stands behind; what stands in front is told in the words of
+`graph.place`, so that it can be looked up for any tensor of any network.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prune_mi.graph.ir import LayerGraph, Node
+from prune_mi.graph.place import place_of
+from prune_mi.graph.traits import ACTIVATIONS, CONCATENATIONS, DROPOUTS, POOLINGS, has_kernel
+
+KINDS = (
+    *("conv", "batch-norm", "activation", "pooling", "global-pooling", "dropout", "dense"),
+    *("add", "concatenate", "other"),
+)
+_BEHIND_KERNEL = "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCounts:
+    """Counts of one network.
+
+    Attributes:
+        frequencies: By kind, the calls of such layers.
+        successions: By what yields a tensor (`Place.behind`) and by kind, how often such a layer
+            reads such a tensor.
+    """
+
+    frequencies: Mapping[str, int]
+    successions: Mapping[str, Mapping[str, int]]
+
+
+def count_layers(graph: LayerGraph) -> LayerCounts:
+    """Counts the calls of a network by kind, and what they read.
+
+    An activation fused into a layer with a kernel counts as one behind that kernel. A dense layer
+    on an image is a convolution of size one and counts as such. Input layers are not counted.
+    """
+    frequencies: Counter[str] = Counter()
+    successions: dict[str, Counter[str]] = {}
+    for behind, kind in _successions(graph):
+        successions.setdefault(behind, Counter())[kind] += 1
+    for node in graph.nodes:
+        if node.inputs:
+            frequencies[_kind(graph, node)] += 1
+            frequencies["activation"] += _has_fused_activation(graph, node)
+    return LayerCounts(
+        {kind: frequencies[kind] for kind in KINDS if frequencies[kind]},
+        {behind: dict(counts) for behind, counts in successions.items()},
+    )
+
+
+def _successions(graph: LayerGraph) -> Iterator[tuple[str, str]]:
+    for node in graph.nodes:
+        kind = _kind(graph, node)
+        for ref in dict.fromkeys(node.inputs):
+            yield place_of(graph, ref).behind, kind
+        if _has_fused_activation(graph, node):
+            yield _BEHIND_KERNEL, "activation"
+
+
+def _kind(graph: LayerGraph, node: Node) -> str:
+    layer = graph.layer_of(node)
+    name = layer.class_name
+    if has_kernel(layer):
+        return "dense" if len(node.outputs[0].shape) == 2 else "conv"
+    if name in POOLINGS:
+        return "global-pooling" if name.startswith("Global") else "pooling"
+    if name in DROPOUTS:
+        return "dropout"
+    if name in ACTIVATIONS:
+        return "activation"
+    if name == "BatchNormalization":
+        return "batch-norm"
+    if name in CONCATENATIONS:
+        return "concatenate"
+    # A constant that is added is no join.
+    return "add" if name == "Add" and len(node.inputs) > 1 else "other"
+
+
+def _has_fused_activation(graph: LayerGraph, node: Node) -> bool:
+    layer = graph.layer_of(node)
+    return has_kernel(layer) and layer.config.get("activation") not in (None, "linear")

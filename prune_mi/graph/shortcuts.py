@@ -1,0 +1,105 @@
+"""Shortcuts: inputs of a sum or a concatenation that lead round what another input goes through.
+
+y = s(a) + f(a) becomes y = f(a), and [s(a), f(a)] becomes f(a), whose readers are sliced. A
+shortcut s is a itself, or poolings, paddings, normalisations, noise and linear 1x1 convolutions of
+it; f goes through a layer with a kernel. Where several inputs are shortcuts, one always stays.
+"""
+
+from dataclasses import dataclass
+
+from prune_mi.graph.channel_flow import Unsliceable
+from prune_mi.graph.edit import bypass, drop_argument
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.joins import only_feeding
+from prune_mi.graph.removal import without_part
+from prune_mi.graph.spans import spanned_tensors
+from prune_mi.graph.traits import (
+    CONCATENATIONS,
+    NOISES,
+    NORMALIZATIONS,
+    POOLINGS,
+    RESIZINGS,
+    has_kernel,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """One input of a join that can be told to be a shortcut.
+
+    Attributes:
+        join: Name of the call that joins.
+        position: Its place among the join's inputs.
+        start: The tensor that it leads from.
+        calls: What only it goes through, in order.
+    """
+
+    join: str
+    position: int
+    start: TensorRef
+    calls: tuple[str, ...]
+
+
+def find_shortcuts(graph: LayerGraph) -> tuple[Shortcut, ...]:
+    """All shortcuts, in graph order, those that cannot go included."""
+    spanned = spanned_tensors(graph)
+    found = []
+    for node in graph.nodes:
+        kind = graph.layer_of(node).class_name
+        if kind != "Add" and kind not in CONCATENATIONS:
+            continue
+        for position in range(len(node.inputs)):
+            calls = only_feeding(graph, node, position)
+            start = _start(graph, node.inputs[position], calls)
+            others = [ref for place, ref in enumerate(node.inputs) if place != position]
+            if start is not None and any(start in spanned[ref] for ref in others):
+                found.append(Shortcut(node.name, position, start, calls))
+    return tuple(found)
+
+
+def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | Unsliceable:
+    """The graph without a shortcut of it; or why it must stay."""
+    join = graph.node_by_name[shortcut.join]
+    for name in (*shortcut.calls, join.name):
+        layer = graph.node_by_name[name].layer
+        if layer in graph.protected:
+            return Unsliceable(f"{layer!r} {graph.kept.get(layer, 'is protected')}")
+    if graph.layer_of(join).class_name in CONCATENATIONS:
+        return without_part(graph, join, shortcut.position)
+    return _without_term(graph, join, shortcut.position)
+
+
+def _without_term(graph: LayerGraph, join: Node, position: int) -> LayerGraph | Unsliceable:
+    whole = join.outputs[0]
+    others = [ref for place, ref in enumerate(join.inputs) if place != position]
+    if any(graph.spec(ref) != whole for ref in others):
+        return Unsliceable(f"what {join.name!r} joins it with has not the shape of their sum")
+    if len(others) > 1:
+        if not isinstance(join.args[0], list | tuple):
+            return Unsliceable(f"{join.name!r} does not read a list of tensors")
+        return drop_argument(graph, join.name, position)
+    for reader in graph.consumers.get(TensorRef(join.name), ()):
+        if others[0] in reader.inputs:
+            return Unsliceable(f"{reader.name!r} would be left with a tensor and itself")
+    return bypass(graph, TensorRef(join.name), others[0])
+
+
+def _start(graph: LayerGraph, end: TensorRef, calls: tuple[str, ...]) -> TensorRef | None:
+    """The one tensor that calls only adapt, or None where they do more or read several."""
+    if not all(_adapts(graph.layer_of(graph.node_by_name[name])) for name in calls):
+        return None
+    read = {ref for name in calls for ref in graph.node_by_name[name].inputs}
+    starts = {ref for ref in read if ref.node not in calls} if calls else {end}
+    return starts.pop() if len(starts) == 1 else None
+
+
+def _adapts(layer: LayerDef) -> bool:
+    """Whether a layer makes a tensor fit another without computing features of it."""
+    if not has_kernel(layer):
+        kinds = POOLINGS | RESIZINGS | NORMALIZATIONS | NOISES | {"Identity"}
+        return layer.class_name in kinds
+    size = layer.config.get("kernel_size") or 1
+    is_point = all(each == 1 for each in (size if isinstance(size, list | tuple) else [size]))
+    linear = layer.config.get("activation") in (None, "linear")
+    mixes = layer.class_name == "Dense" or layer.class_name.startswith("Conv")
+    return is_point and linear and mixes

@@ -1,0 +1,44 @@
+"""Conv + BN + ReLU behind a tensor x that is never negative: relu(bn(conv(x))) = x.
+
+The convolution is the identity (`identity_conv`), so is a batch norm of mean 0, variance
+1 - epsilon, gamma 1 and beta 0, and relu(x) = x for x >= 0. This is exact in inference. In training
+the batch norm takes the batch's own mean and variance, and it is the identity only where beta and
+gamma are these; recalibration behind the insertion refits its moving ones.
+
+Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH).
+"""
+
+import numpy as np
+
+from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
+from prune_mi.morphisms.identity_conv import dirac_kernel, draw_size
+from prune_mi.morphisms.insertion import inserted, num_channels, rectified_tensors
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.site import draw_site, has_channels_last
+
+NOWHERE = "no rectified channels-last image tensor to stay non-negative behind"
+
+
+class InsertConv:
+    """Puts conv + BN + ReLU behind a channels-last image tensor that is never negative."""
+
+    name = "insert-conv"
+    keeps_function = True
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        sites = rectified_tensors(graph, rank=4) if has_channels_last(graph) else []
+        if not sites:
+            return NoSite(NOWHERE)
+        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
+        size, channels = draw_size(rng), num_channels(graph, ref)
+        layers = (
+            new_conv(fresh_name(graph, "inserted_conv"), dirac_kernel(size, channels)),
+            new_batch_norm(fresh_name(graph, "inserted_bn"), channels),
+            new_relu(fresh_name(graph, "inserted_relu")),
+        )
+        return inserted(graph, ref, layers, self.name, f"{size}x{size} identity")

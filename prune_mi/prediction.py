@@ -1,0 +1,227 @@
+"""`prune-mi predict`: a model asked what is in some images."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from prune_mi.data import InputScaling, shape_text
+from prune_mi.data.class_file import (
+    CLASS_FILE,
+    FILE_SCALINGS,
+    ClassFile,
+    FileScaling,
+    file_scaling,
+    read_class_file,
+)
+from prune_mi.data.image_arguments import list_image_files
+from prune_mi.data.image_files import MODES, decode_images, read_header
+from prune_mi.data.model_input import shape_matches
+from prune_mi.errors import ConfigError, DataError, ModelError
+from prune_mi.keras_io.trace import model_ends, trace_model
+from prune_mi.measure.quality import predict
+from prune_mi.records import ImagePrediction, ModelSource, Predictions
+from prune_mi.stages.interface import Interface, read_interface
+from prune_mi.stages.loading import open_source
+from prune_mi.stages.logits import yields_logits
+
+_BATCH = 128
+
+
+def predict_images(
+    source: ModelSource,
+    images: Sequence[Path],
+    *,
+    scaling: str | None = None,
+    output: str | None = None,
+    image_size: Sequence[int] | None = None,
+) -> Predictions:
+    """Classifies image files.
+
+    Class names, and what the model wants its pixels to be, come from `classes.json` beside it.
+
+    Args:
+        source: The model file, of Keras 2 or 3: a classifier of images.
+        images: Files, or folders of them.
+        scaling: What the model takes: `none`, `unit` or `signed`; None takes what `classes.json`
+            says, else `none`.
+        output: Of a model with several outputs, the classes' one.
+        image_size: Height and width, where the model takes images of any size.
+
+    Raises:
+        DataError: If there are no such images, none of them can be read, or `classes.json` is
+            broken or another model's.
+        ModelError: If the model file cannot be used, or is no classifier of images.
+        ConfigError: If an argument is unknown or does not suit the model.
+    """
+    files = list_image_files(images)
+    beside = source.path.parent / CLASS_FILE
+    class_file = read_class_file(beside) if beside.is_file() else None
+    notes: list[str] = []
+    pixels = _scaling(scaling, class_file, notes)
+    loaded = open_source(source)
+    notes.extend(loaded.notes)
+    interface = read_interface(loaded.model, output)
+    names = _class_names(interface, class_file, beside, notes)
+    shape = _image_shape(interface, image_size, class_file)
+    outputs, read = _answers(_judged(loaded.model, interface), files, shape, pixels)
+    if not read.readable:
+        raise DataError(
+            f"none of the {len(files)} images can be read, the first is {files[0]}; expected whole "
+            "PNG, JPEG, BMP, GIF or WebP files"
+        )
+    if not np.isfinite(outputs).all():
+        raise ModelError(
+            f"the model {source.path} yields NaN or infinity for these images; expected a trained "
+            "model, and pixels scaled as it was trained on (--scaling)"
+        )
+    if yields_logits(trace_model(loaded.model), interface.judged, outputs):
+        outputs = _softmax(outputs)
+    notes.extend(read.notes(shape))
+    return Predictions(
+        model=str(source.path),
+        scaling=pixels.describe(),
+        images=tuple(
+            _prediction(file, row, names) for file, row in zip(read.readable, outputs, strict=True)
+        ),
+        broken=tuple(map(str, read.broken)),
+        notes=tuple(notes),
+    )
+
+
+def _scaling(asked: str | None, class_file: ClassFile | None, notes: list[str]) -> InputScaling:
+    if asked is not None and asked not in FILE_SCALINGS:
+        raise ConfigError(f"--scaling is {asked!r}; expected one of {', '.join(FILE_SCALINGS)}")
+    kind: FileScaling = next((each for each in FILE_SCALINGS if each == asked), "none")
+    if class_file is not None:
+        return file_scaling(
+            class_file.scaling if asked is None else kind, pixel_range=class_file.pixel_range
+        )
+    if asked is None:
+        notes.append(
+            f"There is no {CLASS_FILE} beside the model, so pixels go in as they are, 0 to 255; if "
+            "it was trained on 0..1 or -1..1, pass --scaling unit or signed."
+        )
+    return file_scaling(kind)
+
+
+def _image_shape(
+    interface: Interface, image_size: Sequence[int] | None, class_file: ClassFile | None
+) -> tuple[int, ...]:
+    """Height, width and perhaps channels of what the model takes."""
+    if len(interface.inputs) > 1:
+        named = ", ".join(each.name for each in interface.inputs)
+        raise ModelError(
+            f"the model has {len(interface.inputs)} inputs: {named}; expected a single one for "
+            "images"
+        )
+    wanted = interface.inputs[0].shape
+    if len(wanted) not in (2, 3) or (len(wanted) == 3 and wanted[2] not in MODES):
+        raise ModelError(
+            f"the model takes samples of the shape {shape_text(wanted)}; expected images: (height, "
+            "width), or (height, width, channels) with 1, 3 or 4 channels"
+        )
+    known = tuple(side for side in wanted if side is not None)
+    if image_size is None:
+        if len(known) == len(wanted):
+            return known
+        if class_file is not None:
+            return class_file.input
+        raise ConfigError(
+            f"the model takes images of any size, {shape_text(wanted)}; say one with --image-size, "
+            "such as 64x64: that which it was trained on"
+        )
+    channels = (side for side in wanted[2:] if side is not None)
+    shape = (*image_size, *channels)
+    if len(image_size) != 2 or not shape_matches(shape, wanted):
+        raise ConfigError(
+            f"the image size is {'x'.join(map(str, image_size))}, but the model takes "
+            f"{shape_text(wanted)}; expected a height and a width that it takes, such as 64x64"
+        )
+    return shape
+
+
+def _class_names(
+    interface: Interface, class_file: ClassFile | None, beside: Path, notes: list[str]
+) -> tuple[str, ...]:
+    num_classes = interface.num_classes
+    if class_file is None:
+        notes.append(f"There is no {CLASS_FILE} beside the model: its classes are numbered.")
+        return tuple(map(str, range(num_classes)))
+    wanted = interface.inputs[0].shape
+    if len(class_file.classes) != num_classes or not shape_matches(class_file.input, wanted):
+        raise DataError(
+            f"{beside} belongs to another model: it has {len(class_file.classes)} classes and "
+            f"inputs {shape_text(class_file.input)}, the model {num_classes} and "
+            f"{shape_text(wanted)}; move the one or the other to a folder of its own"
+        )
+    return class_file.classes
+
+
+def _judged(model: keras.Model, interface: Interface) -> keras.Model:
+    """The model as far as its classes' output."""
+    inputs, outputs = model_ends(model)
+    return keras.Model(inputs, outputs[interface.judged])
+
+
+@dataclass(slots=True)
+class _Read:
+    """What became of the files on the way."""
+
+    readable: list[Path] = field(default_factory=list)
+    broken: list[Path] = field(default_factory=list)
+    changed: Counter[str] = field(default_factory=Counter)
+
+    def notes(self, shape: tuple[int, ...]) -> list[str]:
+        """How many images were changed to fit the model."""
+        size = f"{shape[0]} x {shape[1]} pixels (height x width)"
+        told = {"size": f"resized to {size}", "grey": "turned grey", "colour": "taken as coloured"}
+        return [
+            f"{self.changed[what]} of {len(self.readable)} images were {how}."
+            for what, how in told.items()
+            if self.changed[what]
+        ]
+
+
+def _answers(
+    model: keras.Model, files: Sequence[Path], shape: tuple[int, ...], scaling: InputScaling
+) -> tuple[np.ndarray, _Read]:
+    """A row of outputs for each image that can be read, in order."""
+    channels = shape[2] if len(shape) == 3 else 1
+    read, rows = _Read(), []
+    for start in range(0, len(files), _BATCH):
+        headers = {file: read_header(file) for file in files[start : start + _BATCH]}
+        pixels, readable = decode_images(
+            list(headers), size=(shape[0], shape[1]), mode=MODES[channels]
+        )
+        for (file, header), is_readable in zip(headers.items(), readable, strict=True):
+            if not is_readable:
+                read.broken.append(file)
+                continue
+            read.readable.append(file)
+            if header is not None:
+                read.changed["size"] += header.size != shape[:2]
+                read.changed["grey"] += channels == 1 and not header.grey
+                read.changed["colour"] += channels > 1 and header.grey
+        if len(pixels):
+            rows.append(predict(model, pixels.reshape(len(pixels), *shape), scaling))
+    return (np.concatenate(rows) if rows else np.empty((0, 0), np.float32)), read
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _prediction(file: Path, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:
+    best, second = np.argsort(-row, kind="stable")[:2]
+    return ImagePrediction(
+        image=str(file),
+        class_name=names[best],
+        probability=float(row[best]),
+        next_class=names[second],
+        next_probability=float(row[second]),
+    )

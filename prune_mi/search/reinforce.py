@@ -1,0 +1,132 @@
+"""A policy over morphisms and places, learned by REINFORCE from what children are worth.
+
+As in neural architecture search with reinforcement learning (Zoph & Le 2017), but in place of a
+recurrent controller that writes whole networks there is one softmax over the kinds of morphisms,
+and for each kind one over places: hill climbing asks only for the next change. A child's reward r,
+its accuracy less its parent's, is compared with a moving average b of the rewards before,
+
+    A = (r - b) / s,    s^2 the moving average of (r - b)^2,
+
+so that the step does not depend on how far accuracies are apart (Williams 1992 on baselines; the
+scale is ours). A is bounded, because now and then a training fails altogether. The log-probability
+of a child is the sum over its morphisms, so each of them takes the whole step.
+
+Which places a network has is not looked at: the softmax is over all there may be. The gradient of
+the places that it has is right up to a term that the baseline keeps small.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from prune_mi.errors import RunError
+from prune_mi.graph.place import BEHIND, THIRDS
+from prune_mi.records import MorphRecord, Place
+from prune_mi.search.policy import Choice, require_finite
+from prune_mi.search.preferences import Preferences
+
+_MOST_ADVANTAGE = 3.0
+_PLACES = {
+    Place(third, behind): third * len(BEHIND) + index
+    for third in THIRDS
+    for index, behind in enumerate(BEHIND)
+}
+
+
+class Reinforce:
+    """See `Policy`; draws nothing itself, so equal rewards give equal choices.
+
+    Args:
+        mix: Probabilities of morphisms to begin with; those of nought are never drawn.
+        learning_rate: Of the kinds and of the places.
+        decay: Share of the moving averages that a new reward leaves, 0 to below 1.
+        entropy_share: See `Preferences`.
+    """
+
+    def __init__(
+        self,
+        mix: Mapping[str, float],
+        *,
+        learning_rate: float = 0.2,
+        decay: float = 0.9,
+        entropy_share: float = 0.5,
+    ) -> None:
+        begin = {kind: math.log(weight) for kind, weight in mix.items() if weight > 0}
+        self._kinds = tuple(begin)
+        self._rate = learning_rate
+        self._decay = decay
+        self._share = entropy_share
+        self._kind = Preferences(np.array(list(begin.values())), entropy_share=entropy_share)
+        self._places = {kind: self._place_preferences(np.zeros(len(_PLACES))) for kind in begin}
+        self._baseline: float | None = None
+        self._variance = 0.0
+
+    def choose(self) -> Choice:
+        """See `Policy`."""
+        mix = dict(zip(self._kinds, self._kind.probabilities().tolist(), strict=True))
+        weights = {
+            kind: len(_PLACES) * preferences.probabilities()
+            for kind, preferences in self._places.items()
+        }
+
+        def place_weight(kind: str, place: Place) -> float:
+            return float(weights[kind][_PLACES[place]]) if kind in weights else 1.0
+
+        return Choice(mix, place_weight)
+
+    def tell(self, morphs: Sequence[MorphRecord], reward: float) -> None:
+        """See `Policy`."""
+        require_finite(reward)
+        step = self._rate * self._advantage(reward)
+        made = [each for each in morphs if each.kind in self._places]
+        drawn = np.array([sum(each.kind == kind for each in made) for kind in self._kinds])
+        self._kind.reinforce(drawn, step)
+        for kind, preferences in self._places.items():
+            counts = np.zeros(len(_PLACES))
+            for each in made:
+                if each.kind == kind and each.place is not None:
+                    counts[_PLACES[each.place]] += 1
+            preferences.reinforce(counts, step)
+
+    def memory(self) -> dict[str, Any]:
+        """See `Policy`."""
+        return {
+            "kinds": dict(zip(self._kinds, self._kind.values.tolist(), strict=True)),
+            "places": {kind: each.values.tolist() for kind, each in self._places.items()},
+            "baseline": self._baseline,
+            "variance": self._variance,
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """See `Policy`."""
+        kinds, places = memory.get("kinds", {}), memory.get("places", {})
+        fits = tuple(kinds) == tuple(places) == self._kinds and {"baseline", "variance"} <= {
+            *memory
+        }
+        if not fits or any(len(each) != len(_PLACES) for each in places.values()):
+            raise RunError(
+                f"what was to be recalled is of {', '.join(kinds) or 'nothing'}; expected "
+                f"{', '.join(self._kinds)} and {len(_PLACES)} places for each. Resume with the mix "
+                "and the version that the run began with"
+            )
+        self._kind = Preferences(np.array(list(kinds.values())), entropy_share=self._share)
+        self._places = {kind: self._place_preferences(each) for kind, each in places.items()}
+        self._baseline, self._variance = memory["baseline"], memory["variance"]
+
+    def _place_preferences(self, values: Any) -> Preferences:
+        return Preferences(np.asarray(values), entropy_share=self._share)
+
+    def _advantage(self, reward: float) -> float:
+        """How much better than usual, in usual deviations; 0 for the first child."""
+        if self._baseline is None:
+            self._baseline = reward
+            return 0.0
+        difference = reward - self._baseline
+        square = difference**2
+        self._variance = self._variance or square
+        scaled = difference / math.sqrt(self._variance) if self._variance else 0.0
+        self._baseline += (1 - self._decay) * difference
+        self._variance += (1 - self._decay) * (square - self._variance)
+        return min(max(scaled, -_MOST_ADVANTAGE), _MOST_ADVANTAGE)

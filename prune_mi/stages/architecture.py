@@ -1,0 +1,380 @@
+"""The generations of `prune-mi search`: draw children, train them beside their parent, select.
+
+DEIM 2019 A3-4, after Elsken, Metzen, Hutter (2017): children of the best model by random morphisms,
+all of them trained and the best model with them, the most accurate becomes the next best. Of method
+`mi` each trained child is then tried without the layer that adds least; see `stages.trial`. Method
+`default` trains twice as many children for the same number of images by successive halving, and of
+models that are equally good within the error of the validation accuracy takes the smallest.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prune_mi.config import SearchSettings
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.paper_layers import num_paper_layers
+from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
+from prune_mi.search.candidate import Candidate
+from prune_mi.search.climber import Draw, HillClimber
+from prune_mi.search.journal import Journal
+from prune_mi.search.loop import run_generations
+from prune_mi.search.policy import Policy
+from prune_mi.search.racing import Rung, halving_rungs
+from prune_mi.search.runners_up import RunnersUp
+from prune_mi.search.schedule import MorphSchedule
+from prune_mi.search.termination import SearchState
+from prune_mi.search.weight_bank import WeightBank
+from prune_mi.stages.augmentation import recognised_augmentation
+from prune_mi.stages.evaluation import Evaluator, Failure, child_record
+from prune_mi.stages.generations import rank_candidate
+from prune_mi.stages.policies import make_policy, stopping_rules
+from prune_mi.stages.recipe import TrainingSpeed
+from prune_mi.stages.roles import Subject
+from prune_mi.stages.share import SearchData
+from prune_mi.stages.trial import Trials
+
+_COMPILE_SECONDS_A_NODE = 0.12
+_COST = "params"  # what removals by rank are to save
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureOutcome:
+    """Where a search ended.
+
+    Attributes:
+        subject: The start, with the augmentation that has been found.
+        elite: The best model.
+        runners_up: The most accurate models of different structure, the best first.
+        generations: What was tried.
+        stop_reason: Why it ended.
+        trials, adoptions: Children that a deletion was tried on, and those whose slimmer version
+            was better.
+        total_images: Images that all trainings saw.
+        training_s: Seconds that the steps of all trainings took.
+        speed: Of the trainings, or None where none was made.
+    """
+
+    subject: Subject
+    elite: Candidate
+    runners_up: tuple[Candidate, ...]
+    generations: tuple[GenerationRecord, ...]
+    stop_reason: str
+    trials: int
+    adoptions: int
+    total_images: int
+    training_s: float
+    speed: TrainingSpeed | None
+
+
+class ArchitectureSearch:
+    """One run's search for an architecture.
+
+    Args:
+        subject: The start, measured.
+        reference: The start as a candidate, with weights.
+        data: What it works on.
+        pool: Where children are trained.
+        settings: The run's settings.
+        speed: Of trainings so far, or None where there were none.
+        search_end: When the final training is to begin, on the monotonic clock; None without a
+            budget.
+        journal: Gets a line a child.
+        observer: Hears of everything.
+        on_elite: Called with each newly accepted model, to be kept safe.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        reference: Candidate,
+        data: SearchData,
+        *,
+        pool: WorkerPool,
+        settings: SearchSettings,
+        speed: TrainingSpeed | None,
+        search_end: float | None,
+        journal: Journal,
+        observer: Observer,
+        on_elite: Callable[[Candidate], None],
+    ) -> None:
+        self._subject = subject
+        self._data = data
+        self._workers = pool.workers
+        self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
+        self._trials = (
+            Trials(subject, self._evaluator, pool, settings) if _tries(settings) else None
+        )
+        self._settings = settings
+        self._speed = speed
+        self._search_end = search_end
+        self._journal = journal
+        self._observer = observer
+        self._on_elite = on_elite
+        self._policy: Policy = make_policy(settings)
+        self._schedule = MorphSchedule(
+            settings.morphs,
+            settings.morphs_final or (1 if settings.morph_decay != "none" else settings.morphs),
+            settings.morph_decay,
+            settings.generations,
+        )
+        self._bank = WeightBank() if settings.share_weights else None
+        self._runners_up = RunnersUp(settings.ensemble + 1)  # the best one may be among them
+        self._least_layers = num_paper_layers(reference.graph) if _has_floor(settings) else 0
+        self._climber = HillClimber(
+            reference,
+            allowed_drop=0.0,
+            objective="accuracy",
+            mix={},
+            max_morphs=settings.morphs,
+            rng=np.random.default_rng((settings.seed, 2)),
+            horizon=lambda candidate: candidate.own_images,
+            allows=self._allows,
+            tolerance=self._tolerance(reference) if settings.method == "default" else 0.0,
+        )
+        self._runners_up.add(reference)
+
+    def run(self) -> ArchitectureOutcome:
+        """Makes generations until a stopping rule holds."""
+        records, reason = run_generations(
+            self._generation, self._state, stopping_rules(self._settings)
+        )
+        return ArchitectureOutcome(
+            subject=self._evaluator.subject,
+            elite=self._climber.elite,
+            runners_up=self._runners_up.best(),
+            generations=records,
+            stop_reason=reason,
+            trials=self._trials.tried if self._trials else 0,
+            adoptions=self._trials.adopted if self._trials else 0,
+            total_images=self._evaluator.images,
+            training_s=self._evaluator.training_seconds,
+            speed=self._evaluator.speed,
+        )
+
+    def _state(self, record: GenerationRecord) -> SearchState:
+        seconds = self._generation_seconds()
+        return SearchState(
+            generation=self._climber.generation,
+            flat_generations=self._climber.flat_generations,
+            proposals=len(record.children),
+            has_time=seconds is None or seconds > self._least_seconds(),
+            elite_accuracy=self._climber.elite.accuracy or 0.0,
+            structure_age=self._climber.structure_age,
+        )
+
+    def _least_seconds(self) -> float:
+        """What a generation takes that trains two networks for as long as it compiles them."""
+        speed = self._evaluator.speed or self._speed
+        return 2 * math.ceil(2 / self._workers) * (speed.overhead_seconds if speed else 0.0)
+
+    def _generation_seconds(self) -> float | None:
+        """An even share of what the search has left."""
+        if self._search_end is None:
+            return None
+        left = self._settings.generations - self._climber.generation
+        return max(0.0, self._search_end - time.monotonic()) / max(1, left)
+
+    def _generation(self) -> GenerationRecord:
+        climber, settings = self._climber, self._settings
+        parent, seconds = climber.elite, self._generation_seconds()
+        started = time.monotonic()
+        if self._search_end is not None:
+            self._observer.time_left(max(0.0, self._search_end - started))
+        self._observer.generation(climber.generation + 1, settings.generations, parent.name)
+        rungs = self._rungs(parent, seconds)
+        children = climber.ask_alike(
+            rungs[0].count - 1, self._schedule.morphs(climber.generation + 1), self._draw(parent)
+        )
+        base = replace(parent, name=f"g{climber.generation}base", parent=parent.name, morphs=())
+        field, fresh, failures = self._prepared([replace(base, own_images=0), *children], parent)
+        records = [self._failed(each) for each in failures]
+        if seconds is not None:
+            rungs = self._rungs(parent, seconds - (time.monotonic() - started))
+        trained, out, lost = self._raced(field, fresh, rungs)
+        records += [self._failed(each) for each in lost]
+        if self._trials:
+            trained, slimmed, lost = self._trials.offered(
+                trained,
+                allows=self._allows,
+                generation=climber.generation,
+                seconds=rungs[0].seconds,
+            )
+            records += [self._failed(each) for each in lost]
+            out += slimmed
+        accepted = climber.tell(trained)
+        if accepted is not None:
+            self._on_elite(accepted)
+            self._vary(accepted)
+        self._learn(parent, [*trained, *out])
+        for each in (*trained, *out):
+            record = self._record(each, *self._verdict(each))
+            self._observer.child(record)
+            records.append(record)
+        return GenerationRecord(climber.generation, parent.name, tuple(records), climber.elite.name)
+
+    def _draw(self, parent: Candidate) -> Draw:
+        """How each child of a parent is drawn; its units are ranked where that may be asked for."""
+        ranking: tuple[RankedName, ...] | None = None
+
+        def draw() -> tuple[dict[str, float], MorphContext]:
+            nonlocal ranking
+            choice = self._policy.choose()
+            if ranking is None:
+                wanted = choice.mix.get("remove-by-rank", 0.0) > 0
+                ranking = self._ranking(parent) if wanted else ()
+            context = MorphContext(
+                ranking=ranking, objective=_COST, place_weight=choice.place_weight
+            )
+            return dict(choice.mix), context
+
+        return draw
+
+    def _ranking(self, parent: Candidate) -> tuple[RankedName, ...]:
+        return rank_candidate(parent, self._subject, self._data, self._settings, objective=_COST)
+
+    def _prepared(
+        self, children: Sequence[Candidate], parent: Candidate
+    ) -> tuple[list[Candidate], frozenset[str], list[Failure]]:
+        """Children with the weights that their training begins with, and who forgets them.
+
+        What no morphism has hurt is ready as it is. What one has, is repaired; or, with
+        `weights: scratch` and where layers have gone, trained from fresh weights.
+        """
+        if self._bank is not None:
+            children = [
+                replace(each, graph=self._bank.inherit(each, parent)[0]) for each in children
+            ]
+        hurt = [each for each in children if not all(_keeps(morph.kind) for morph in each.morphs)]
+        fresh = frozenset(
+            each.name
+            for each in hurt
+            if self._settings.weights == "scratch" and any(m.is_removal for m in each.morphs)
+        )
+        to_repair = [each for each in hurt if each.name not in fresh]
+        repaired, failures = self._evaluator.screen(
+            to_repair, parent.graph, generation=self._climber.generation
+        )
+        by_name = {each.name: each for each in (*children, *repaired)}
+        failed = {each.candidate.name for each in failures}
+        return [by_name[each.name] for each in children if each.name not in failed], fresh, failures
+
+    def _raced(
+        self, field: list[Candidate], fresh: frozenset[str], rungs: Sequence[Rung]
+    ) -> tuple[list[Candidate], list[Candidate], list[Failure]]:
+        """Trains candidates in rungs: those that came through, those that fell behind."""
+        left, behind, failures = field, [], []
+        for rung in rungs:
+            ordered = sorted(left, key=lambda each: each.accuracy or 0.0, reverse=True)
+            going, staying = ordered[: rung.count], ordered[rung.count :]
+            behind += staying
+            left, lost = self._evaluator.train(
+                going, rung, floor=0.0, generation=self._climber.generation, fresh=fresh
+            )
+            failures += lost
+        # Trainings end in any order; what is learned from them must not depend on it.
+        order = {each.name: place for place, each in enumerate(field)}
+        return sorted(left, key=lambda each: order[each.name]), behind, failures
+
+    def _rungs(self, parent: Candidate, seconds: float | None) -> tuple[Rung, ...]:
+        """How the children of a generation, and their parent beside them, are trained."""
+        settings, speed = self._settings, self._evaluator.speed or self._speed
+        compiling = len(parent.graph.nodes) * _COMPILE_SECONDS_A_NODE
+        child_seconds = None
+        if speed is not None:
+            compiling = speed.overhead_seconds
+            images = settings.child_epochs * self._data.num_train_images
+            child_seconds = images / speed.images_per_second(parent.cost.macs)
+        if settings.method == "default":
+            return halving_rungs(
+                children=settings.children + 1,
+                finalists=settings.trained_children or self._workers,
+                workers=self._workers,
+                compile_seconds=compiling,
+                child_seconds=child_seconds,
+                seconds=None if seconds is None else max(0.0, seconds),
+            )
+        waves = math.ceil((settings.children + 1) / self._workers)
+        waves += math.ceil(settings.children / self._workers) if self._trials else 0
+        each = None if seconds is None else max(compiling, seconds / waves)
+        return (Rung(settings.children + 1, 1.0, each),)
+
+    def _vary(self, elite: Candidate) -> None:
+        """Trains from now on with the flips and shifts that the best network sees through."""
+        if self._settings.training.augmentation != "auto":
+            return
+        subject = self._evaluator.subject
+        found = recognised_augmentation(
+            elite.graph,
+            self._data.validation_images,
+            self._data.validation_labels,
+            subject.scaling,
+            num_classes=subject.num_classes,
+        )
+        if found != subject.augmentation:
+            self._observer.note(
+                f"Augmentation from generation {self._climber.generation + 1} on: {found.name}, "
+                f"which {elite.name} sees through."
+            )
+            understanding = replace(subject.understanding, augmentation=found)
+            self._evaluator.subject = replace(subject, understanding=understanding)
+
+    def _learn(self, parent: Candidate, trained: Sequence[Candidate]) -> None:
+        """Lets the policy, the bank and the runners-up know what the trainings have shown.
+
+        A child that fell behind in the race was trained less: that counts against it, as it should.
+        """
+        before = parent.accuracy or 0.0
+        for each in trained:
+            if each.morphs:
+                self._policy.tell(each.morphs, (each.accuracy or 0.0) - before)
+            if self._bank is not None and each.own_images:
+                self._bank.remember(each)
+            self._runners_up.add(each)
+
+    def _allows(self, graph: LayerGraph) -> bool:
+        """Whether a child may be so: no smaller than the seed, as the paper has it, nor too big."""
+        most = self._settings.max_params
+        if most is not None and sum(each.num_params for each in graph.layers.values()) > most:
+            return False
+        return num_paper_layers(graph) >= self._least_layers
+
+    def _tolerance(self, reference: Candidate) -> float:
+        """A standard error of the validation accuracy, where it is best known."""
+        num = len(self._subject.roles.validation)
+        accuracy = max(reference.accuracy or 0.0, 0.5)
+        return math.sqrt(accuracy * (1 - accuracy) / num)
+
+    def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
+        elite = self._climber.elite
+        if child.name == elite.name:
+            return "accepted", f"validation accuracy {child.accuracy:.4f}"
+        return "not better", f"{child.accuracy:.4f}, {elite.name} has {elite.accuracy:.4f}"
+
+    def _failed(self, failure: Failure) -> ChildRecord:
+        name, message = failure.candidate.name, failure.outcome.message
+        self._observer.note(f"{name} failed and is passed over: {message}")
+        return self._record(failure.candidate, "failed", message)
+
+    def _record(self, child: Candidate, verdict: Verdict, detail: str) -> ChildRecord:
+        record = child_record(child, self._climber.generation, verdict, detail)
+        self._journal.append(record)
+        return record
+
+
+def _keeps(kind: str) -> bool:
+    return CATALOG[kind].keeps_function
+
+
+def _tries(settings: SearchSettings) -> bool:
+    return settings.method == "mi"
+
+
+def _has_floor(settings: SearchSettings) -> bool:
+    return settings.method in ("random", "mi")

@@ -1,0 +1,51 @@
+"""Who draws the children of a search, and when it stops: from the settings."""
+
+from prune_mi.config import SearchSettings
+from prune_mi.morphisms.human import human_place_weight
+from prune_mi.morphisms.mixes import resolve_mix
+from prune_mi.search.bandit import Exp3
+from prune_mi.search.policy import Choice, FixedPolicy, Policy
+from prune_mi.search.reinforce import Reinforce
+from prune_mi.search.termination import (
+    AnyOf,
+    MostGenerations,
+    NoBetterModel,
+    NothingToPropose,
+    NoTimeLeft,
+    SameStructure,
+    StoppingRule,
+    TargetReached,
+)
+
+_LEARNED_FROM = "growth"  # the mix that a learning policy begins with
+
+
+def make_policy(settings: SearchSettings) -> Policy:
+    """The policy that the settings name.
+
+    Raises:
+        ConfigError: If a mix or a morphism is unknown.
+    """
+    mix = settings.mix
+    if mix == "adaptive":
+        return Reinforce(resolve_mix(_LEARNED_FROM))
+    if mix == "bandit":
+        return Exp3(resolve_mix(_LEARNED_FROM))
+    if mix == "human":
+        return FixedPolicy(Choice(resolve_mix(mix), human_place_weight))
+    return FixedPolicy(Choice(resolve_mix(mix)))
+
+
+def stopping_rules(settings: SearchSettings) -> StoppingRule:
+    """The rules of a search; the first that holds names the reason."""
+    rules: list[StoppingRule] = [
+        NothingToPropose(),
+        MostGenerations(settings.generations),
+        NoBetterModel(settings.patience),
+        NoTimeLeft(),
+    ]
+    if settings.target_accuracy is not None:
+        rules.append(TargetReached(settings.target_accuracy))
+    if settings.same_structure is not None:
+        rules.append(SameStructure(settings.same_structure))
+    return AnyOf(tuple(rules))

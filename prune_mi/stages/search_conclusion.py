@@ -1,0 +1,139 @@
+"""The end of a search: the images that no selection saw, the files, the report."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from prune_mi.config import SearchSettings
+from prune_mi.data import Dataset
+from prune_mi.data.class_file import CLASS_FILE, describe_classes, write_class_file
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.shared_data import write_shared
+from prune_mi.graph.ends import Packing, unpack
+from prune_mi.graph.ensemble import ensemble_graph
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.paper_layers import num_paper_layers
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.files import save_verified
+from prune_mi.records import ModelFacts, SearchReport
+from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.architecture import ArchitectureOutcome
+from prune_mi.stages.conclude import installed_versions, measured_facts, saved_size
+from prune_mi.stages.roles import Subject, validation_images
+from prune_mi.stages.run_folder import RunFolder
+
+_PROBE_IMAGES = 16
+BEST, ENSEMBLE = "best.keras", "ensemble.keras"
+
+
+def conclude_search(
+    start: str,
+    members: Sequence[Candidate],
+    outcome: ArchitectureOutcome,
+    reference: Candidate,
+    *,
+    final_images: int,
+    subject: Subject,
+    data: Dataset,
+    pool: WorkerPool,
+    settings: SearchSettings,
+    folder: RunFolder,
+    budget: Budget,
+    notes: Sequence[str],
+) -> SearchReport:
+    """Measures start, result and ensemble on the test images, writes the models, sums up.
+
+    Args:
+        start: `seed`, or the model file.
+        members: The finally trained models, the result first.
+        outcome: Where the search ended.
+        reference: The start, with the weights that the search began with.
+        final_images: Images that the final trainings saw.
+        subject: The start, measured on validation images.
+        data: Its test images are read here for the first time.
+        pool: Asks the models.
+        settings: The run's settings.
+        folder: Where files go.
+        budget: The run's clock.
+        notes: What the run has said.
+    """
+    write_shared(pool.folder, {"test_images": data.x_test})
+    best = members[0]
+    write_best(best, folder, subject, data)
+    files = [BEST, CLASS_FILE]
+
+    def facts(graph: LayerGraph, val_accuracy: float, size_bytes: int) -> ModelFacts:
+        return measured_facts(
+            graph,
+            pool.predict(graph, "test_images"),
+            subject=subject,
+            data=data,
+            val_accuracy=val_accuracy,
+            size_bytes=size_bytes,
+        )
+
+    def size_of(graph: LayerGraph) -> int:
+        return saved_size(build_model(graph), folder.scratch)
+
+    ensemble = None
+    if len(members) > 1:
+        averaged = ensemble_graph([each.graph for each in members])
+        _write(averaged, None, folder, ENSEMBLE, subject, data)
+        files.insert(1, ENSEMBLE)
+        images, labels = validation_images(data, subject.roles)
+        write_shared(pool.folder, {"asked_images": images})
+        answers = pool.predict(averaged, "asked_images")
+        right = float(np.mean(answers.argmax(axis=1) == labels))
+        ensemble = facts(averaged, right, (folder.path / ENSEMBLE).stat().st_size)
+    return SearchReport(
+        start=start,
+        data=settings.data,
+        method=settings.method,
+        reference=facts(reference.graph, reference.accuracy or 0.0, size_of(reference.graph)),
+        result=facts(best.graph, best.accuracy or 0.0, (folder.path / BEST).stat().st_size),
+        ensemble=ensemble,
+        members=tuple(each.name for each in members) if ensemble else (),
+        layers=num_paper_layers(best.graph),
+        lineage=best.lineage,
+        trials=outcome.trials,
+        adoptions=outcome.adoptions,
+        augmentation=subject.augmentation.name,
+        validation=subject.roles.validation_source,
+        images_trained=best.images_trained,
+        total_images=outcome.total_images + final_images,
+        training_s=round(outcome.training_s, 1),
+        workers=pool.workers,
+        elapsed_s=round(budget.elapsed(), 1),
+        budget_s=settings.budget,
+        generations=outcome.generations,
+        stop_reason=outcome.stop_reason,
+        seed=settings.seed,
+        classes=data.class_names,
+        versions=installed_versions(),
+        notes=tuple(notes),
+        folder=str(folder.path),
+        files=tuple(files),
+    )
+
+
+def write_best(best: Candidate, folder: RunFolder, subject: Subject, data: Dataset) -> None:
+    """Writes a model as the best so far, and beside it what its classes are called."""
+    _write(best.graph, subject.understanding.packing, folder, BEST, subject, data)
+    described = describe_classes(data, subject.scaling)
+    if described is not None:
+        write_class_file(described, folder.path / CLASS_FILE)
+
+
+def _write(
+    graph: LayerGraph,
+    packing: Packing | None,
+    folder: RunFolder,
+    name: str,
+    subject: Subject,
+    data: Dataset,
+) -> None:
+    """Writes a model, loads it back and compares outputs; it has no loss nor optimizer."""
+    model = build_model(graph if packing is None else unpack(graph, packing))
+    probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
+    save_verified(model, folder.path / name, probe)

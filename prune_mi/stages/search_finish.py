@@ -1,0 +1,72 @@
+"""The final training of the best model of a search, and of the members of an ensemble beside it."""
+
+import math
+from collections.abc import Sequence
+
+from prune_mi.config import SearchSettings
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation
+from prune_mi.records import Observer
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.architecture import ArchitectureOutcome
+from prune_mi.stages.finish import better_of
+from prune_mi.stages.recipe import training_task
+from prune_mi.stages.roles import Subject
+
+
+def train_best(
+    outcome: ArchitectureOutcome,
+    subject: Subject,
+    *,
+    pool: WorkerPool,
+    settings: SearchSettings,
+    seconds: float | None,
+    num_train_images: int,
+    observer: Observer,
+) -> tuple[tuple[Candidate, ...], int]:
+    """Trains the best model, and the other members of an ensemble, to the end.
+
+    A model that the final training made worse on validation keeps its weights from before.
+
+    Args:
+        outcome: Where the search ended.
+        subject: The search's start.
+        pool: Where models are trained.
+        settings: The run's settings.
+        seconds: Wall clock for all of it, or None.
+        num_train_images: Images that there are.
+        observer: Hears of it.
+
+    Returns:
+        The models, the best first, and the images that the trainings saw.
+    """
+    members = ensemble_members(outcome, settings.ensemble)
+    by_name = {each.name: each for each in members}
+    waves = math.ceil(len(members) / pool.workers)
+    tasks = [
+        training_task(
+            each,
+            subject,
+            settings,
+            num_images=max(1, round(settings.final_epochs * num_train_images)),
+            num_train_images=num_train_images,
+            seconds=None if seconds is None else seconds / waves,
+        )
+        for each in members
+    ]
+    images = 0
+    for done in pool.run(tasks):
+        if isinstance(done, FailedEvaluation):
+            observer.note(f"The final training of {done.name} failed: {done.message}")
+            continue
+        images += done.images_trained
+        by_name[done.name] = better_of(by_name[done.name], done, observer)
+    return tuple(by_name[each.name] for each in members), images
+
+
+def ensemble_members(outcome: ArchitectureOutcome, count: int) -> Sequence[Candidate]:
+    """The best model, then the most accurate ones of other structures."""
+    elite = outcome.elite
+    own = elite.graph.structural_hash()
+    others = [each for each in outcome.runners_up if each.graph.structural_hash() != own]
+    return [elite, *others[: count - 1]]

@@ -1,0 +1,201 @@
+"""Where a search starts: a seed that is trained first, or a model that is trained already."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prune_mi.config import SearchSettings
+from prune_mi.data import AugmentationPolicy, fit_scaling
+from prune_mi.errors import ConfigError, RunError
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation
+from prune_mi.graph.choose import with_choices
+from prune_mi.graph.ends import pack
+from prune_mi.keras_io.trust import Trust
+from prune_mi.records import ModelSource, Observer
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.loading import load_fitting_data, open_source
+from prune_mi.stages.prepare import Understanding, understand
+from prune_mi.stages.recipe import (
+    TrainingSpeed,
+    after_training,
+    measured_speed,
+    training_task,
+)
+from prune_mi.stages.roles import (
+    Subject,
+    measure_original,
+    search_roles,
+    validation_images,
+)
+from prune_mi.stages.search_data import load_data_for_search
+from prune_mi.stages.search_seed import seed_for
+from prune_mi.stages.share import SearchData, reference_candidate, share_data
+
+_PLAIN = AugmentationPolicy(flip=False, max_shift=0)
+
+
+def _asked_augmentation(shape: tuple[int, ...], settings: SearchSettings) -> AugmentationPolicy:
+    """What the settings name outright; else none, until a network knows enough to tell."""
+    asked = settings.training.augmentation
+    if asked in ("auto", "none"):
+        return _PLAIN
+    if len(shape) != 3:
+        raise ConfigError(
+            f"`training.augmentation` is {asked!r}, but samples of the shape {shape} are no "
+            "images; expected auto or none"
+        )
+    return AugmentationPolicy.parse(asked, shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a search begins with.
+
+    Attributes:
+        subject: The start, measured.
+        reference: The same as a candidate, with weights.
+        data: What children are trained on.
+        speed: Of the seed's training; None where none was made.
+    """
+
+    subject: Subject
+    reference: Candidate
+    data: SearchData
+    speed: TrainingSpeed | None
+
+
+class SeedStart:
+    """The minimal seed, which takes raw samples: what scales them is part of it.
+
+    Args:
+        settings: The run's settings.
+        observer: Hears what is decided.
+
+    Raises:
+        DataError: If the data cannot be loaded or learned from.
+        ConfigError: If a setting speaks of what a seed does not have.
+    """
+
+    name = stem = "seed"
+    trust = Trust()
+
+    def __init__(self, settings: SearchSettings, observer: Observer) -> None:
+        if settings.training.distillation > 0:
+            raise ConfigError(
+                f"`training.distillation` is {settings.training.distillation}, but a search from "
+                "scratch has no trained model to learn from; expected 0"
+            )
+        self._settings = settings
+        self._observer = observer
+        self.data = load_data_for_search(
+            settings.data, observer, image_size=settings.image_size, seed=settings.seed
+        )
+        graph = seed_for(
+            self.data,
+            rng=np.random.default_rng((settings.seed, 4)),
+            width=settings.width,
+            head=settings.head,
+            hidden=settings.hidden or None,
+            batch_norm=settings.batch_norm,
+        )
+        graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
+        self.understanding = Understanding(
+            packing=pack(graph),
+            num_classes=self.data.num_classes,
+            others=(),
+            from_logits=False,
+            scaling=fit_scaling("none", self.data.x_train),
+            augmentation=_asked_augmentation(self.data.image_shape, settings),
+            calibration=_PLAIN,
+        )
+
+    def measured(self, pool: WorkerPool, seconds: float | None) -> Started:
+        """The seed after its first training, and what the search works on.
+
+        It is trained as long as a child is.
+
+        Args:
+            pool: Where it is trained.
+            seconds: Wall clock of that, or None.
+
+        Raises:
+            DataError: If a split is too small for its role.
+            RunError: If the training failed.
+        """
+        data, settings, understanding = self.data, self._settings, self.understanding
+        roles = search_roles(data, settings)
+        self._observer.note(roles.description)
+        subject = Subject(
+            understanding=understanding,
+            roles=roles,
+            test_outputs=np.zeros((0, data.num_classes), np.float32),
+            val_accuracy=0.0,
+            val_correct=np.zeros(len(validation_images(data, roles)[1]), dtype=bool),
+            images_per_second=0.0,
+            allowed_drop=0.0,
+        )
+        found = share_data(data, subject, settings, pool=pool, most_images=None)
+        seed = replace(reference_candidate(subject), accuracy=None)
+        task = training_task(
+            seed,
+            subject,
+            settings,
+            num_images=max(1, round(settings.child_epochs * found.num_train_images)),
+            num_train_images=found.num_train_images,
+            seconds=seconds,
+        )
+        outcome = next(iter(pool.run([task])))
+        if isinstance(outcome, FailedEvaluation):
+            raise RunError(
+                f"the seed could not be trained: {outcome.message}; look at the data's values, or "
+                "try a lower learning rate"
+            )
+        trained = after_training(seed, outcome)
+        self._observer.reference(trained.cost, outcome.accuracy)
+        understanding = replace(understanding, packing=pack(trained.graph))
+        subject = replace(subject, understanding=understanding, val_accuracy=outcome.accuracy)
+        # Screening images are a part of the validation images; of the seed, the whole is known.
+        found = replace(found, screening_reference=outcome.accuracy)
+        return Started(subject, trained, found, measured_speed(trained, outcome, None))
+
+
+class ModelStart:
+    """A model that is trained already.
+
+    Args:
+        source: Its file, and what the user says of it.
+        settings: The run's settings.
+        observer: Hears what is decided.
+
+    Raises:
+        PruneMIError: As loading and understanding a model for `optimize` do.
+    """
+
+    def __init__(self, source: ModelSource, settings: SearchSettings, observer: Observer) -> None:
+        self._settings = settings
+        self._observer = observer
+        loaded = open_source(source)
+        for note in loaded.notes:
+            observer.note(note)
+        self.name, self.stem, self.trust = str(source.path), source.path.stem, loaded.trust
+        data = load_fitting_data(loaded.model, settings, observer)
+        self.data = replace(
+            data, class_names=data.class_names or tuple(map(str, range(data.num_classes)))
+        )
+        self.understanding = understand(loaded.model, data, settings, observer)
+
+    def measured(self, pool: WorkerPool, seconds: float | None) -> Started:
+        """The model as it is, and what the search works on; `seconds` is of no account."""
+        subject = measure_original(
+            self.understanding,
+            self.data,
+            pool=pool,
+            settings=self._settings,
+            allowed_drop=0.0,
+            observer=self._observer,
+        )
+        reference = reference_candidate(subject)
+        self._observer.reference(reference.cost, subject.val_accuracy)
+        found = share_data(self.data, subject, self._settings, pool=pool, most_images=None)
+        return Started(subject, reference, found, None)

@@ -1,0 +1,162 @@
+"""Deletion by contribution, tried on each trained child: DEIM 2019 A3-4.
+
+    rank the child's layers -> delete the one after which information rises least
+        -> train the slimmer child for as long -> keep the better of the two
+
+Convolution, pooling, activation and batch norm may go; dropout, dense and input layers may not, and
+no child becomes smaller than the seed. How often the slimmer child was the better one is counted.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from prune_mi.config import SearchSettings
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation, RankTask
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.place import place_of
+from prune_mi.graph.single_layers import SingleLayer, single_layers
+from prune_mi.graph.traits import DROPOUTS
+from prune_mi.records import MorphRecord
+from prune_mi.search.candidate import Candidate
+from prune_mi.search.racing import Rung
+from prune_mi.stages.evaluation import Evaluator, Failure
+from prune_mi.stages.roles import Subject
+
+_KIND = "remove-layer"
+
+
+class Trials:
+    """Tries trained children without their least layer, and counts.
+
+    Args:
+        subject: The search's start.
+        evaluator: Trains the slimmer children.
+        pool: Where layers are ranked.
+        settings: The run's settings: the criterion, and whether weights are kept.
+    """
+
+    def __init__(
+        self, subject: Subject, evaluator: Evaluator, pool: WorkerPool, settings: SearchSettings
+    ) -> None:
+        self._subject = subject
+        self._evaluator = evaluator
+        self._pool = pool
+        self._settings = settings
+        self.tried = 0
+        self.adopted = 0
+
+    def offered(
+        self,
+        trained: Sequence[Candidate],
+        *,
+        allows: Callable[[LayerGraph], bool],
+        generation: int,
+        seconds: float | None,
+    ) -> tuple[list[Candidate], list[Candidate], list[Failure]]:
+        """For each trained child, the better of itself and its slimmer version.
+
+        Args:
+            trained: Children, and the base, which is left as it is.
+            allows: Which graphs a child may have.
+            generation: The generation under way.
+            seconds: Wall clock of each training, or None.
+
+        Returns:
+            The better ones; the others; slimmer children that could not be evaluated.
+        """
+        children = [each for each in trained if each.morphs]
+        slimmer, failures = self._slimmer(children, allows)
+        self.tried += len(slimmer)
+        fresh = frozenset[str]()
+        if self._settings.weights == "scratch":
+            fresh = frozenset(each.name for each in slimmer.values())
+            ready = list(slimmer.values())
+        else:
+            ready = []
+            for name, each in slimmer.items():
+                parent = next(child.graph for child in children if child.name == name)
+                repaired, lost = self._evaluator.screen([each], parent, generation=generation)
+                ready, failures = ready + repaired, failures + lost
+        retrained, lost = self._evaluator.train(
+            ready,
+            Rung(len(ready), 1.0, seconds),
+            floor=0.0,
+            generation=generation,
+            fresh=fresh,
+        )
+        by_parent = {each.parent: each for each in retrained}
+        better, others = [], []
+        for each in trained:
+            rival = by_parent.get(each.name)
+            if rival is not None and (rival.accuracy or 0.0) > (each.accuracy or 0.0):
+                self.adopted += 1
+                better.append(rival)
+                others.append(each)
+            else:
+                better.append(each)
+                others += [] if rival is None else [rival]
+        return better, others, failures + lost
+
+    def _slimmer(
+        self, children: Sequence[Candidate], allows: Callable[[LayerGraph], bool]
+    ) -> tuple[dict[str, Candidate], list[Failure]]:
+        """The slimmer version of each child that has one, by the child's name."""
+        choices = {each.name: _removable(each.graph, allows) for each in children}
+        asked = [each for each in children if choices[each.name]]
+        answers = self._pool.rank(
+            [
+                RankTask(
+                    name=each.name,
+                    graph=each.graph,
+                    units=tuple(layer.unit for layer in choices[each.name]),
+                    settings=self._settings.ranking,
+                    from_logits=self._subject.from_logits,
+                    seed=self._settings.seed,
+                )
+                for each in asked
+            ]
+        )
+        found, failures = {}, []
+        for child, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, FailedEvaluation):
+                failures.append(Failure(child, answer))
+                continue
+            layers = choices[child.name]
+            least = min(range(len(layers)), key=answer.gains.__getitem__)
+            found[child.name] = self._without(child, layers[least], answer.gains[least])
+        return found, failures
+
+    def _without(self, child: Candidate, layer: SingleLayer, gain: float) -> Candidate:
+        slimmed = layer.without
+        gone = tuple(name for name in child.graph.layers if name not in slimmed.layers)
+        record = MorphRecord(
+            kind=_KIND,
+            target=layer.unit.name,
+            layers=gone,
+            reason=f"adds {gain:+.3f} bit, the least of its layers",
+            place=place_of(child.graph, layer.unit.after),
+        )
+        return replace(
+            child,
+            name=f"{child.name}s",
+            graph=slimmed,
+            cost=graph_cost(slimmed),
+            parent=child.name,
+            morphs=(record,),
+            lineage=(*child.lineage, record),
+            accuracy=None,
+            screened_accuracy=None,
+            own_images=0,
+            seconds=0.0,
+        )
+
+
+def _removable(graph: LayerGraph, allows: Callable[[LayerGraph], bool]) -> tuple[SingleLayer, ...]:
+    """The layers that rank may take, where the rest is still allowed."""
+    return tuple(
+        layer
+        for layer in single_layers(graph)
+        if layer.class_name not in DROPOUTS and allows(layer.without)
+    )

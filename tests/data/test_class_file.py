@@ -1,0 +1,104 @@
+"""`classes.json`: written and read back; what is wrong in it is named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prune_mi.data.class_file import (
+    FILE_SCALINGS,
+    ClassFile,
+    FileScaling,
+    file_scaling,
+    read_class_file,
+    write_class_file,
+)
+from prune_mi.errors import DataError, RunError
+
+CONTENT = ClassFile(("Katze", "höhle\n", "犬"), "none", 16.0, (8, 6, 1))
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    write_class_file(CONTENT, path)
+    assert read_class_file(path) == CONTENT
+    assert json.loads(path.read_text(encoding="utf-8"))["classes"] == list(CONTENT.classes)
+
+
+def test_other_keys_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    write_class_file(CONTENT, path)
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "more": 1}))
+    assert read_class_file(path) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"classes": ["one"]},
+            r"`classes` is \"\['one'\]\"; expected a list of at least two names",
+        ),
+        ({"classes": ["a", "a"]}, "all different"),
+        ({"classes": ["a", 2]}, "`classes` is"),
+        ({"classes": None}, "`classes` is 'None'"),
+        ({"scaling": "standardize"}, "`scaling` is 'standardize'; expected one of none, unit, sig"),
+        ({"scaling": []}, "`scaling` is"),
+        ({"pixel_range": 0}, "`pixel_range` is '0'; expected a number above 0"),
+        ({"pixel_range": True}, "`pixel_range` is 'True'"),
+        ({"pixel_range": float("nan")}, "`pixel_range` is 'nan'"),
+        ({"input": [8, -1]}, "`input` is .*; expected a list of positive whole numbers"),
+        ({"input": [8, True]}, "`input` is"),
+    ],
+)
+def test_wrong_values_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    path = tmp_path / "classes.json"
+    right = {"classes": ["a", "b"], "scaling": "unit", "pixel_range": 255, "input": [8, 8, 3]}
+    path.write_text(json.dumps({**right, **changes}))
+    with pytest.raises(DataError, match=message):
+        read_class_file(path)
+    for key in changes:
+        path.write_text(json.dumps({name: right[name] for name in right if name != key}))
+        with pytest.raises(DataError, match=f"has no `{key}`; .*to have the classes numbered"):
+            read_class_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "is no JSON"), ("[" * 100_000, "is no JSON"), ("[]", "holds a list")],
+)
+def test_no_json_object(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "classes.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_class_file(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="is no JSON"):
+        read_class_file(path)
+
+
+def test_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot read .*none"):
+        read_class_file(tmp_path / "none")
+    with pytest.raises(RunError, match=r"cannot write .*classes\.json"):
+        write_class_file(CONTENT, tmp_path / "none" / "classes.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "pixel_range", "expected"),
+    [
+        ("none", 255.0, [0, 51, 255]),
+        ("none", 16.0, [0, 3.2, 16]),
+        ("unit", 16.0, [0, 0.2, 1]),
+        ("signed", 255.0, [-1, -0.6, 1]),
+    ],
+)
+def test_pixels_of_files_become_what_the_model_takes(
+    kind: FileScaling, pixel_range: float, expected: list[float]
+) -> None:
+    assert kind in FILE_SCALINGS
+    scaling = file_scaling(kind, pixel_range=pixel_range)
+    pixels = np.array([0, 51, 255], np.uint8)
+    np.testing.assert_allclose(scaling.apply(pixels), expected, rtol=1e-6)
+    assert scaling.kind == kind

@@ -1,0 +1,47 @@
+"""The command line as a whole: its commands, its start, what a process returns."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from prune_mi import __version__
+from prune_mi.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = ("optimize", "demo", "convert", "inspect", "rank", "predict")
+
+
+def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_command_is_listed() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.exit_code == 0
+    for command in COMMANDS:
+        assert f" {command} " in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_names_its_exit_codes(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Exit codes: 0" in " ".join(result.output.split())
+
+
+def test_the_module_runs_as_the_console_script_does() -> None:
+    done = _python("-m", "prune_mi", "--version")
+    assert (done.returncode, done.stdout.strip()) == (0, f"prune-mi {__version__}")
+    done = _python("-m", "prune_mi", "convert", "none.h5")
+    assert (done.returncode, "Missing argument" in done.stderr) == (2, True)
+
+
+def test_the_command_line_starts_without_keras() -> None:
+    heavy = "{'keras', 'tensorflow', 'sklearn', 'matplotlib'}"
+    done = _python("-c", f"import sys, prune_mi.cli; print(sorted({heavy} & set(sys.modules)))")
+    assert done.stdout.strip() == "[]", done.stderr

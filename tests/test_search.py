@@ -1,0 +1,212 @@
+"""Whole searches on digits: what is written and reported, and that they can be repeated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+from typer.testing import CliRunner
+
+from prune_mi.architecture import search_architecture
+from prune_mi.cli import app
+from prune_mi.config import read_yaml
+from prune_mi.data.class_file import read_class_file
+from prune_mi.errors import BudgetError, ConfigError
+from prune_mi.graph.cost import graph_cost
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.records import SearchReport
+from prune_mi.report import read_search_report
+
+pytestmark = pytest.mark.slow
+CONFIGS = Path(__file__).parent.parent / "configs"
+SHORT = {"generations": 1, "children": 2, "morphs": 2, "child_epochs": 1.0, "final_epochs": 1.0}
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few handwritten digits, as bytes."""
+    images, labels = load_digits(return_X_y=True)
+    images = (images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    arrays = {"x_train": images[:600], "y_train": labels[:600]}
+    np.savez(path, **arrays, x_test=images[1500:], y_test=labels[1500:])
+    return path
+
+
+def _search(data: Path, out: Path, **settings: Any) -> SearchReport:
+    return search_architecture(data=str(data), out=out, **{**SHORT, "workers": 1, **settings})
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
+    """The folder of a search of several generations with an ensemble."""
+    folder = tmp_path_factory.mktemp("runs") / "found"
+    arguments = ["search", "--from-scratch", "--data", str(digits), "--out", str(folder)]
+    arguments += ["--generations", "2", "--children", "3", "--child-epochs", "6", "--morphs", "3"]
+    arguments += ["--morph-decay", "linear", "--final-epochs", "6", "--ensemble", "2"]
+    arguments += ["--share-weights", "--mix", "adaptive", "--quiet"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert f"prune-mi predict {folder}/best.keras IMAGE.png" in result.output
+    assert "ensemble of 2" in result.output
+    return folder
+
+
+def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
+    report = read_search_report(found / "report.json")
+    model = keras.models.load_model(found / "best.keras")
+    data = np.load(digits)
+    answers = model.predict(data["x_test"], verbose=0).argmax(axis=1)
+    right = float(np.mean(answers == data["y_test"]))
+    assert report.result.test_accuracy == pytest.approx(right, abs=1e-6)
+    cost = graph_cost(trace_model(model))
+    assert (report.result.num_params, report.result.macs) == (cost.num_params, cost.macs)
+    assert report.result.test_accuracy > report.reference.test_accuracy + 0.1
+    assert report.validation == "train"
+    assert report.total_images > report.images_trained > 0
+    assert report.training_s > 0
+    assert report.lineage and report.stop_reason == "all 2 generations were made"
+
+
+def test_the_best_never_worsens_on_validation(found: Path) -> None:
+    rows = [json.loads(line) for line in (found / "journal.jsonl").read_text().splitlines()]
+    accepted = [row["trained_accuracy"] for row in rows if row["verdict"] == "accepted"]
+    assert accepted == sorted(accepted) and accepted
+    report = read_search_report(found / "report.json")
+    assert report.result.val_accuracy >= accepted[-1]
+    first, second = report.generations
+    sizes = [
+        {len(each.morphs) for each in generation.children if each.morphs}
+        for generation in (first, second)
+    ]
+    assert sizes == [{3}, {1}]
+
+
+def test_the_ensemble_is_the_mean_of_its_members(found: Path, digits: Path) -> None:
+    report = read_search_report(found / "report.json")
+    data = np.load(digits)
+    ensemble = keras.models.load_model(found / "ensemble.keras")
+    best = keras.models.load_model(found / "best.keras")
+    answers = ensemble.predict(data["x_test"], verbose=0)
+    own = best.predict(data["x_test"], verbose=0)
+    other = 2 * answers - own  # the second member's, if the first is the best
+    np.testing.assert_allclose(other.sum(axis=1), 1, atol=1e-4)
+    assert other.min() > -1e-4
+    assert report.ensemble is not None and len(report.members) == 2
+    right = float(np.mean(answers.argmax(axis=1) == data["y_test"]))
+    assert report.ensemble.test_accuracy == pytest.approx(right, abs=1e-6)
+    assert report.ensemble.num_params > report.result.num_params
+
+
+def test_the_result_can_be_asked_about_a_file(found: Path, digits: Path, tmp_path: Path) -> None:
+    described = read_class_file(found / "classes.json")
+    assert described.classes == tuple(map(str, range(10)))
+    assert (described.scaling, described.input) == ("none", (8, 8, 1))
+    data = np.load(digits)
+    Image.fromarray(data["x_test"][0, ..., 0]).save(tmp_path / "digit.png")
+    arguments = ["predict", str(found / "best.keras"), str(tmp_path / "digit.png"), "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)["images"][0]
+    model = keras.models.load_model(found / "best.keras")
+    expected = model.predict(data["x_test"][:1], verbose=0)[0]
+    assert answer["class_name"] == str(expected.argmax())
+    assert answer["probability"] == pytest.approx(float(expected.max()), abs=1e-3)
+
+
+def test_deletion_by_mi_counts_its_trials_and_can_be_repeated(digits: Path, tmp_path: Path) -> None:
+    settings = {"method": "mi", "mix": "nash", "seed": 3, "ranking": {"num_samples": 100}}
+    first, again = (_search(digits, tmp_path / name, **settings) for name in ("a", "b"))
+    assert first.trials == 2
+    assert 0 <= first.adoptions <= first.trials
+    slimmed = [
+        child
+        for generation in first.generations
+        for child in generation.children
+        if child.name.endswith("s")
+    ]
+    assert len(slimmed) == first.trials
+    assert {child.morphs[0].kind for child in slimmed} == {"remove-layer"}
+    assert first.lineage == again.lineage
+    assert first.result.val_accuracy == again.result.val_accuracy
+    assert [each.children[0].morphs for each in first.generations] == [
+        each.children[0].morphs for each in again.generations
+    ]
+    other = _search(digits, tmp_path / "c", **{**settings, "seed": 4})
+    assert [each.morphs for each in other.generations[0].children] != [
+        each.morphs for each in first.generations[0].children
+    ]
+
+
+def test_a_trained_model_may_be_the_start(digits_model: Path, tmp_path: Path) -> None:
+    report = search_architecture(
+        data="digits",
+        model=digits_model,
+        out=tmp_path / "run",
+        **{**SHORT, "workers": 1, "children": 1, "mix": "deletion-heavy"},
+    )
+    assert report.start == str(digits_model)
+    assert report.result.val_accuracy >= report.reference.val_accuracy
+    assert (tmp_path / "run" / "best.keras").is_file()
+    assert read_class_file(tmp_path / "run" / "classes.json").scaling == "unit"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_settings_file_runs_shortened(path: Path, digits: Path, tmp_path: Path) -> None:
+    if path.stem.startswith("optimize"):
+        return  # run by test_examples
+    settings = read_yaml(path) | SHORT | {"children": 1, "workers": 1, "width": 8, "budget": None}
+    settings["ranking"] = {**settings["ranking"], "num_samples": 60}
+    report = search_architecture(**settings, data=str(digits), out=tmp_path / "run")
+    assert report.method == settings["method"]
+    assert report.generations and report.result.num_params > 0
+    written = read_yaml(tmp_path / "run" / "config.yaml")
+    assert written["mix"] == {"mi": "uniform", "random": "uniform", "default": "growth"}.get(
+        report.method, settings["mix"] or "nash"
+    )
+
+
+def test_vectors_are_classified_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=300)
+    values = rng.normal(size=(300, 6)).astype(np.float32) + 2 * np.eye(3, 6)[labels]
+    path = tmp_path / "vectors.npz"
+    arrays = {"x_train": values[:200], "y_train": labels[:200]}
+    np.savez(path, **arrays, x_test=values[200:], y_test=labels[200:])
+    report = _search(path, tmp_path / "run", child_epochs=20.0, children=1)
+    assert report.result.test_accuracy > 0.6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "received neither of --from-scratch and --from"),
+        (["--from-scratch", "--from", "model.keras"], "received both --from-scratch and --from"),
+        (["--from", "nowhere.keras"], "nowhere.keras"),
+        (["--from-scratch", "--mix", "best"], "unknown mix 'best'; expected one of"),
+        (["--from-scratch", "--method", "best"], "`method` is 'best'"),
+        (["--from-scratch", "--morph-decay", "sudden"], "`morph_decay` is 'sudden'"),
+        (["--from-scratch", "--image-size", "9"], "`image_size` is '9'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_runs(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    given = ["search", *arguments, "--data", "digits", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_search_cannot_do_is_refused(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no trained model to learn from; expected 0"):
+        _search(digits, tmp_path / "a", training={"distillation": 0.5})
+    with pytest.raises(BudgetError, match=r"the budget of 2 s is too short: .* expected --budget"):
+        _search(digits, tmp_path / "b", budget=2)
+    with pytest.raises(ConfigError, match="cannot decay from 2 to 4"):
+        _search(digits, tmp_path / "c", morphs=2, morphs_final=4, morph_decay="linear")
