@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prune_mi.data import Dataset, fit_scaling
 from prune_mi.data.class_file import (
     FILE_SCALINGS,
     ClassFile,
     FileScaling,
+    describe_classes,
     file_scaling,
     read_class_file,
     write_class_file,
@@ -102,3 +104,23 @@ def test_pixels_of_files_become_what_the_model_takes(
     pixels = np.array([0, 51, 255], np.uint8)
     np.testing.assert_allclose(scaling.apply(pixels), expected, rtol=1e-6)
     assert scaling.kind == kind
+
+
+def _dataset(images: np.ndarray, names: tuple[str, ...] = ("a", "b")) -> Dataset:
+    labels = np.arange(len(images)) % 2
+    return Dataset(images, labels, images, labels, None, None, names, "made up", ())
+
+
+@pytest.mark.parametrize(("highest", "pixel_range"), [(255, 255.0), (16, 16.0), (1, 1.0)])
+def test_a_model_of_raw_pixels_is_described(highest: int, pixel_range: float) -> None:
+    images = np.full((4, 6, 5, 3), highest, np.float32)
+    images[0] = 0
+    described = describe_classes(_dataset(images), fit_scaling("none", images))
+    assert described == ClassFile(("a", "b"), "none", pixel_range, (6, 5, 3))
+
+
+def test_what_cannot_be_fed_from_files_is_not_described() -> None:
+    images, vectors = np.ones((4, 6, 5, 3), np.float32), np.ones((4, 7), np.float32)
+    assert describe_classes(_dataset(images), fit_scaling("standardize", images)) is None
+    assert describe_classes(_dataset(vectors), fit_scaling("none", vectors)) is None
+    assert describe_classes(_dataset(images, ()), fit_scaling("none", images)) is None

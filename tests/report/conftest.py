@@ -11,6 +11,7 @@ from prune_mi.records import (
     ModelFacts,
     MorphRecord,
     RunReport,
+    SearchReport,
 )
 
 BRANCH = MorphRecord(
@@ -98,4 +99,39 @@ def report() -> RunReport:
 def unchanged_report(report: RunReport) -> RunReport:
     return dataclasses.replace(
         report, smaller=False, result=REFERENCE, control=None, removals=(), budget_s=None
+    )
+
+
+@pytest.fixture
+def search_report() -> SearchReport:
+    """A search's report, made up: an ensemble of two, deletions tried."""
+    seed = ModelFacts(0.41, 0.40, 0.40, 1_200, 480_000, 7, 30_000)
+    return SearchReport(
+        start="seed",
+        data="cifar10",
+        method="mi",
+        reference=seed,
+        result=dataclasses.replace(RESULT, test_accuracy=0.8123, num_params=61_002),
+        ensemble=dataclasses.replace(RESULT, test_accuracy=0.8311, num_params=120_000),
+        members=("g2c1", "g1c3"),
+        layers=14,
+        lineage=(INSERTION, BRANCH),
+        trials=25,
+        adoptions=14,
+        augmentation="flip",
+        validation="train",
+        images_trained=90_000,
+        total_images=1_234_000,
+        training_s=812.5,
+        workers=2,
+        elapsed_s=751.0,
+        budget_s=None,
+        generations=(GenerationRecord(1, "reference", (_make_child(),), "g1c3"),),
+        stop_reason="the one generation was made",
+        seed=0,
+        classes=("cat", "dog"),
+        versions={"keras": "3.15.1"},
+        notes=("Augmentation from generation 2 on: flip, which g1c3 sees through.",),
+        folder="runs/pets",
+        files=("best.keras", "ensemble.keras", "classes.json"),
     )

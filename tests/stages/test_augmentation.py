@@ -11,7 +11,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.records import SilentObserver
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance
-from prune_mi.stages.augmentation import find_augmentation
+from prune_mi.stages.augmentation import find_augmentation, recognised_augmentation
 
 pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).uniform(0.5, 1, (512, 16, 16, 1)).astype(np.float32)
@@ -56,3 +56,52 @@ def test_the_distance_of_statistics() -> None:
     shifted = _network(AugmentationPolicy(flip=False, max_shift=2, fill="zero"))
     assert statistics_distance(plain, plain) == 0
     assert statistics_distance(plain, shifted) > 0.1
+
+
+class TestWhatAYoungNetworkSeesThrough:
+    """Bars at the left or at the right edge: a mirror makes one class of the other."""
+
+    @staticmethod
+    def _bars(columns: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(0)
+        labels = rng.integers(len(columns), size=300)
+        images = rng.uniform(0, 0.2, (300, 16, 16, 1)).astype(np.float32)
+        for image, label in zip(images, labels, strict=True):
+            image[:, columns[label]] = 1
+        return images, labels
+
+    @staticmethod
+    def _knows_columns(weights: np.ndarray) -> LayerGraph:
+        """A class for each row of `weights`, which weighs the columns' brightness."""
+        inputs = keras.Input((16, 16, 1))
+        x = layers.Flatten()(inputs)
+        dense = layers.Dense(len(weights), activation="softmax")
+        model = keras.Model(inputs, dense(x))
+        kernel = np.repeat(weights[None], 16, axis=0).transpose(0, 2, 1).reshape(256, -1)
+        dense.set_weights([kernel.astype(np.float32), np.zeros(len(weights), np.float32)])
+        return trace_model(model)
+
+    def _found(self, columns: tuple[int, ...], weights: np.ndarray) -> AugmentationPolicy:
+        images, labels = self._bars(columns)
+        return recognised_augmentation(
+            self._knows_columns(weights),
+            images,
+            labels,
+            fit_scaling("none", images),
+            num_classes=len(weights),
+        )
+
+    def test_a_mirror_that_swaps_classes_is_left_out(self) -> None:
+        left_or_right = np.where(np.arange(16) < 8, 1.0, -1.0)
+        found = self._found((3, 12), np.stack([left_or_right, -left_or_right]))
+        assert not found.flip
+        assert found.max_shift > 0
+
+    def test_a_mirror_that_keeps_classes_is_taken(self) -> None:
+        middle = np.where(np.abs(np.arange(16) - 7.5) < 4, 1.0, -1.0)
+        found = self._found((7, 1), np.stack([middle, -middle]))
+        assert found.flip
+
+    def test_a_network_that_knows_nothing_says_nothing(self) -> None:
+        found = self._found((3, 12), np.zeros((2, 16)))
+        assert found.name == "none"
