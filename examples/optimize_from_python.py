@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Trains a small ResNet on digits, shrinks it.")
     parser.add_argument("--epochs", type=int, default=10, help="of the original's training")
     parser.add_argument("--budget", default="90s", help="for the optimization, such as 90s or 5m")
+    parser.add_argument("--generations", type=int, default=5, help="of the optimization, at most")
+    parser.add_argument("--children", type=int, default=8, help="in each generation")
     parser.add_argument("--out", type=Path, help="folder to keep all files in")
     options = parser.parse_args(arguments)
 
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             data="digits",
             out=folder / "run",
             budget=options.budget,
+            generations=options.generations,
+            children=options.children,
             max_accuracy_drop=0.02,
         )
 

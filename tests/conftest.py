@@ -18,12 +18,16 @@ settings.register_profile("prune-mi", deadline=None, print_blob=True)
 settings.load_profile("prune-mi")
 
 
+# Files that Keras 2 writes, and a whole run: half a minute each.
+_COSTLY = {"old_folder", "whole_run"}
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests of files that Keras 2 wrote together: writing them takes half a minute."""
+    """Keeps tests that share a costly fixture in one process, so that it is made once."""
     for item in items:
-        if "old_folder" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("keras2"))
+        for fixture in _COSTLY.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ FACTS = (
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
+def whole_run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
     """The folder of a short run from h5 that ends smaller."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     model = folder.parent / "model.h5"
@@ -48,8 +48,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
     return folder
 
 
-def test_the_report_has_everything(run: Path) -> None:
-    report = json.loads((run / "report.json").read_text())
+def test_the_report_has_everything(whole_run: Path) -> None:
+    report = json.loads((whole_run / "report.json").read_text())
     for name in ("reference", "control", "result"):
         for fact in FACTS:
             assert report[name][fact] >= 0, (name, fact)
@@ -82,26 +82,26 @@ def test_a_criterion_named_on_the_command_line(tmp_path: Path, digits_model: Pat
     assert report.removals
 
 
-def test_the_result_stays_within_the_allowed_drop(run: Path) -> None:
-    report = read_report(run / "report.json")
+def test_the_result_stays_within_the_allowed_drop(whole_run: Path) -> None:
+    report = read_report(whole_run / "report.json")
     floor = report.reference.val_accuracy - report.max_accuracy_drop
     assert report.result.val_accuracy >= floor
 
 
-def test_every_child_is_reported_and_journalled(run: Path) -> None:
-    report = read_report(run / "report.json")
+def test_every_child_is_reported_and_journalled(whole_run: Path) -> None:
+    report = read_report(whole_run / "report.json")
     reported = [child.name for generation in report.generations for child in generation.children]
-    lines = (run / "journal.jsonl").read_text().splitlines()
+    lines = (whole_run / "journal.jsonl").read_text().splitlines()
     assert [json.loads(line)["name"] for line in lines] == reported
     assert any(child.verdict == "accepted" for g in report.generations for child in g.children)
 
 
-def test_the_written_models_are_the_reported_one(run: Path) -> None:
-    report = read_report(run / "report.json")
+def test_the_written_models_are_the_reported_one(whole_run: Path) -> None:
+    report = read_report(whole_run / "report.json")
     assert report.files == ("best.keras", "best.h5")
     data = load_dataset("digits")
     for name in report.files:
-        model = keras.models.load_model(run / name, compile=False)
+        model = keras.models.load_model(whole_run / name, compile=False)
         cost = graph_cost(trace_model(model))
         assert (cost.num_params, cost.macs, cost.num_layers) == (
             report.result.num_params,
@@ -113,14 +113,17 @@ def test_the_written_models_are_the_reported_one(run: Path) -> None:
         assert right == pytest.approx(report.result.full_test_accuracy, abs=1e-9)
 
 
-def test_only_the_documented_files_are_left(run: Path) -> None:
-    names = sorted(path.name for path in run.iterdir())
+def test_only_the_documented_files_are_left(whole_run: Path) -> None:
+    names = sorted(path.name for path in whole_run.iterdir())
     assert names == ["best.h5", "best.keras", "config.yaml", "journal.jsonl", "report.json"]
 
 
-def test_the_resolved_settings_run_again(run: Path, digits_model: Path, tmp_path: Path) -> None:
-    arguments = ["optimize", str(digits_model), "--config", str(run / "config.yaml")]
+def test_the_resolved_settings_run_again(
+    whole_run: Path, digits_model: Path, tmp_path: Path
+) -> None:
+    arguments = ["optimize", str(digits_model), "--config", str(whole_run / "config.yaml")]
     arguments += ["--out", str(tmp_path / "again"), "--generations", "1", "--children", "2"]
+    arguments += ["--child-epochs", "1", "--final-epochs", "1"]
     arguments += ["--no-control", "--json", "--workers", "1"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code in (0, 3), result.output
@@ -138,6 +141,7 @@ def test_python_does_what_the_command_does(digits_model: Path, tmp_path: Path) -
         child_epochs=2,
         final_epochs=1,
         control=False,
+        workers=1,
     )
     assert report == read_report(tmp_path / "run" / "report.json")
 
@@ -147,7 +151,7 @@ def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path)
     config = tmp_path / "settings.yaml"
     config.write_text("mix: {insert-batch-norm: 1.0}\n")
     arguments += ["--config", str(config), "--generations", "1", "--children", "2"]
-    arguments += ["--workers", "1"]
+    arguments += ["--child-epochs", "0.5", "--final-epochs", "0.5", "--workers", "1"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 3, result.output
     assert "original is written out unchanged" in " ".join(result.output.split())
@@ -166,7 +170,7 @@ def test_an_interrupted_run_says_so_and_keeps_its_journal(
 ) -> None:
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
-    arguments += ["--children", "3"]
+    arguments += ["--children", "3", "--child-epochs", "0.5"]
     # A shell's background jobs, and so perhaps these tests, are started with SIGINT ignored.
     start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     with (tmp_path / "log").open("w") as log:

@@ -37,7 +37,8 @@ def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
 
 
 def test_optimize_from_python_prints_before_and_after(tmp_path: Path) -> None:
-    arguments = ["--epochs", "4", "--budget", "3m", "--out", str(tmp_path)]
+    arguments = ["--epochs", "4", "--budget", "3m", "--generations", "1", "--children", "3"]
+    arguments += ["--out", str(tmp_path)]
     printed = _run_example("optimize_from_python.py", *arguments)
     assert "before" in printed and "after" in printed
     assert (tmp_path / "run" / "report.json").exists()
@@ -58,6 +59,6 @@ def test_settings_files_run(digits_model: Path, tmp_path: Path, name: str) -> No
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--config", str(ROOT / "configs" / name), "--generations", "1"]
     arguments += ["--children", "2", "--child-epochs", "0.2", "--final-epochs", "0.2", "--json"]
-    result = CliRunner().invoke(app, [*arguments, "--budget", "5m"])
+    result = CliRunner().invoke(app, [*arguments, "--budget", "5m", "--workers", "1"])
     assert result.exit_code in (0, 3), result.output
     assert json.loads(result.stdout)["generations"]

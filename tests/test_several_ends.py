@@ -14,7 +14,7 @@ from prune_mi.cli import app
 from prune_mi.data import Dataset, load_dataset
 from prune_mi.report import read_report
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("several_ends")]  # one model for all
 SHORT: dict[str, Any] = {
     "max_accuracy_drop": 0.1,
     "generations": 1,

@@ -19,7 +19,7 @@ from prune_mi.information.criteria.catalog import CRITERIA, MEASURES
 from prune_mi.information.question import Answer, Question
 from prune_mi.keras_io.trace import trace_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("criteria")]  # one network for all
 NUM_CLASSES = 4
 LABELS = np.arange(160) % NUM_CLASSES
 SETTINGS = RankingSettings(num_seeds=2)

@@ -3,6 +3,7 @@
 Of those that are another one's blocks, only more or wider ones, what is left is not built too.
 """
 
+import gc
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -51,7 +52,7 @@ ARCHITECTURES = sorted(
 
 
 @pytest.fixture(autouse=True)
-def _tiled_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _tiled_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """First weights from one small draw, begun anywhere: drawing each takes most of the time."""
     rng = np.random.default_rng(0)
     drawn = rng.standard_normal(_DRAWN).astype("float32").clip(-2, 2)
@@ -67,7 +68,14 @@ def _tiled_weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", scaled)
     monkeypatch.setattr(keras.initializers.TruncatedNormal, "__call__", truncated)
+
+
+@pytest.fixture(autouse=True)
+def _collected_once() -> Iterator[None]:
+    """Looks for garbage behind a test alone: a deep model is a million objects to look through."""
+    gc.disable()
     yield
+    gc.enable()
     keras.backend.clear_session()
 
 
