@@ -6,8 +6,9 @@ already is read from its run folder, so that an interrupted table goes on where 
     python examples/reproduce_deim2019.py --data cifar10 --out runs/deim2019
     python examples/reproduce_deim2019.py --data cifar10 --out runs/small --scale 0.012 --seeds 3
 
-At full size that is days on a CPU and hours on a GPU. --scale shrinks the work, epochs and training
-images each by its square root; the test images stay all of them.
+At full size that is days on a CPU and hours on a GPU (KERAS_BACKEND=jax, --workers 1). --scale
+shrinks the work, epochs and training images each by its square root; the test images stay all of
+them.
 
 Deletion by MI trains every child a second time, without a layer. So that all methods see as many
 images, both trainings are half as long; --as-published makes them whole, as in the paper.
@@ -58,11 +59,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="as for prune-mi search")
     parser.add_argument("--out", type=Path, required=True, help="folder of all run folders")
     parser.add_argument("--methods", nargs="+", choices=FILES, default=["nash", "random", "mi"])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the work, above 0 to 1")
+    parser.add_argument("--seeds", type=_count, default=1)
+    parser.add_argument("--scale", type=_share, default=1.0, help="of the work, above 0 to 1")
     parser.add_argument("--as-published", action="store_true", help="mi trains twice as much")
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--workers", type=_count, help="1 on a GPU; default: one a core")
     return parser.parse_args(arguments)
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too few; expected 1 or more")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    if not 0 < float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share; expected above 0, to 1")
+    return float(text)
 
 
 def _smaller(data: str, out: Path, scale: float) -> str:
@@ -90,7 +103,8 @@ def _smaller(data: str, out: Path, scale: float) -> str:
 def _run(
     method: str, seed: int, data: str, options: argparse.Namespace, console: Console
 ) -> SearchReport:
-    folder = options.out / f"{method}-{seed}"
+    work = f"{options.scale:g}" + ("-as-published" if options.as_published else "")
+    folder = options.out / f"{method}-{work}-{seed}"
     if (folder / "report.json").exists():
         return read_search_report(folder / "report.json")
     settings = read_yaml(CONFIGS / FILES[method])

@@ -19,7 +19,7 @@ from prune_mi.search.budget import Budget
 from prune_mi.search.journal import Journal
 from prune_mi.stages.architecture import ArchitectureSearch
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.policies import make_policy
+from prune_mi.stages.policies import make_policy, make_schedule
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.search_conclusion import conclude_search, write_best
 from prune_mi.stages.search_finish import train_best
@@ -88,7 +88,9 @@ def run_search(
     budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
     notes = NoteTaker(observer)
     notes.time_left(budget.remaining())
-    make_policy(settings)  # a wrong name must not cost the user the minutes before it is used
+    # What is wrong in the settings must not cost the user the minutes before it is used.
+    make_policy(settings)
+    make_schedule(settings)
 
     notes.phase("Loading the data" if source is None else "Loading the model and the data")
     start = SeedStart(settings, notes) if source is None else ModelStart(source, settings, notes)
@@ -127,7 +129,7 @@ def run_search(
 
         notes.phase("Final training")
         notes.time_left(budget.remaining())
-        members, final_images = train_best(
+        final = train_best(
             outcome,
             outcome.subject,
             pool=pool,
@@ -140,11 +142,9 @@ def run_search(
         notes.phase("Measuring on images that no selection saw")
         report = conclude_search(
             start.name,
-            members,
+            final,
             outcome,
-            begun.reference,
-            final_images=final_images,
-            subject=outcome.subject,
+            begun,
             data=start.data,
             pool=pool,
             settings=settings,

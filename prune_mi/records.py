@@ -318,6 +318,7 @@ class SearchReport:
         result: The best model after its final training.
         ensemble: The average of several models, or None where none was asked for.
         members: Names of these models.
+        better: Whether the result is more accurate than the start on validation.
         layers: Layers of the result as DEIM 2019 counts them; see `graph.paper_layers`.
         lineage: Everything that was done to the start, in order.
         trials, adoptions: Trained children that a deletion was tried on, and those whose slimmer
@@ -340,6 +341,7 @@ class SearchReport:
     result: ModelFacts
     ensemble: ModelFacts | None
     members: tuple[str, ...]
+    better: bool
     layers: int
     lineage: tuple[MorphRecord, ...]
     trials: int

@@ -207,11 +207,19 @@ class TestSearchSettings:
         )
         assert (said.mix, said.weights, said.ranking.criterion) == ("nash", "inherit", "probe")
 
-    @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 3e-3), ("sgd", 0.05)])
-    def test_the_learning_rate_goes_by_the_optimizer(self, optimizer: str, rate: float) -> None:
-        found = make_search_settings({"data": "digits", "training": {"optimizer": optimizer}})
+    @pytest.mark.parametrize(
+        ("method", "optimizer", "rate"),
+        [("default", "adam", 3e-3), ("default", "sgd", 0.05), ("mi", "adam", 1e-3)],
+    )
+    def test_the_learning_rate_goes_by_optimizer_and_method(
+        self, method: str, optimizer: str, rate: float
+    ) -> None:
+        found = make_search_settings(
+            {"data": "digits", "method": method, "training": {"optimizer": optimizer}}
+        )
         assert found.training.learning_rate == rate
         assert found.training.distillation == 0
+        assert found.training.augmentation == ("auto" if method == "default" else "none")
 
     def test_they_are_written_and_read_back(self, tmp_path: Path) -> None:
         settings = make_search_settings({"data": "d", "method": "random", "image_size": "32x48"})

@@ -177,8 +177,34 @@ def test_vectors_are_classified_too(tmp_path: Path) -> None:
     path = tmp_path / "vectors.npz"
     arrays = {"x_train": values[:200], "y_train": labels[:200]}
     np.savez(path, **arrays, x_test=values[200:], y_test=labels[200:])
-    report = _search(path, tmp_path / "run", child_epochs=20.0, children=1)
+    report = _search(path, tmp_path / "run", method="nash", child_epochs=20.0, children=1)
     assert report.result.test_accuracy > 0.6
+    assert report.files == ("best.keras",)
+    assert not (tmp_path / "run" / "classes.json").exists()
+
+
+def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) -> None:
+    settings = {"children": 30, "generations": 30, "child_epochs": 50.0, "final_epochs": 50.0}
+    report = _search(digits, tmp_path / "run", budget=60, method="nash", **settings)
+    assert report.elapsed_s < 80  # compiling a training cannot be interrupted
+    assert len(report.generations) > 1
+    assert report.stop_reason == "the rest of the budget is kept for the final training"
+
+
+def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> None:
+    settings = {"children": 1, "mix": "adaptive", "share_weights": True, "generations": 2}
+    first, again = (_search(digits, tmp_path / name, **settings) for name in ("a", "b"))
+    assert first.lineage == again.lineage
+    assert first.result == again.result
+    told = [
+        [
+            (child.name, child.morphs, child.trained_accuracy, child.verdict)
+            for child in each.children
+        ]
+        for each in (*first.generations, *again.generations)
+    ]
+    assert told[:2] == told[2:]
+    assert {len(each.children) for each in first.generations} == {4}  # begun; two would be finished
 
 
 @pytest.mark.parametrize(
@@ -208,5 +234,9 @@ def test_what_a_search_cannot_do_is_refused(digits: Path, tmp_path: Path) -> Non
         _search(digits, tmp_path / "a", training={"distillation": 0.5})
     with pytest.raises(BudgetError, match=r"the budget of 2 s is too short: .* expected --budget"):
         _search(digits, tmp_path / "b", budget=2)
+    with pytest.raises(ConfigError, match=r"`scaling` is 'unit' in a search from scratch"):
+        _search(digits, tmp_path / "d", scaling="unit")
+    with pytest.raises(ConfigError, match=r"`max_params` is 50, but .* has \d+ weights"):
+        _search(digits, tmp_path / "e", max_params=50)
     with pytest.raises(ConfigError, match="cannot decay from 2 to 4"):
         _search(digits, tmp_path / "c", morphs=2, morphs_final=4, morph_decay="linear")

@@ -44,7 +44,7 @@ def search_and_report(
 ) -> None:
     """The same of a search; see `run_and_report`."""
     report = _reported(action, "accuracy", quiet, json_output, print_search_summary)
-    raise typer.Exit(ExitCode.DONE if report.lineage else ExitCode.NOTHING_SMALLER)
+    raise typer.Exit(ExitCode.DONE if report.better else ExitCode.NOTHING_SMALLER)
 
 
 def _reported(

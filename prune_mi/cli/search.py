@@ -8,7 +8,6 @@ import typer
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
-    Criterion,
     CustomObjects,
     Freeze,
     Json,
@@ -119,7 +118,21 @@ def search(
         str | None,
         typer.Option(help="Size that images of a folder are brought to: 64x64.  [default: theirs]"),
     ] = None,
-    criterion: Criterion = None,
+    criterion: Annotated[
+        str | None,
+        typer.Option(help="How layers are ranked, as for optimize.  [default: paper for mi]"),
+    ] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(help="With --from: what the model was trained on, as for optimize."),
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(help="With --from: where selection's images come from, as for optimize."),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(help="With --from: of several outputs, the one to make accurate.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Child processes.  [default: one a core]")
     ] = None,
@@ -162,6 +175,9 @@ def search(
         "ensemble": ensemble,
         "max_params": max_params,
         "image_size": image_size,
+        "scaling": scaling,
+        "validation": validation,
+        "output": output,
         "ranking": None if criterion is None else {"criterion": criterion},
         "workers": workers,
         "freeze": freeze,

@@ -10,6 +10,7 @@ from prune_mi.config.values import ImageSize, Method, MorphDecay, SeedHead, Weig
 
 # What a method takes where nothing else is said.
 _PAPERS_SEED = {"head": "flatten", "hidden": 64, "batch_norm": False}
+_PAPERS_TRAINING = {"learning_rate": 1e-3, "augmentation": "none"}
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     "default": {"mix": "growth", "weights": "inherit", "head": "gap", "batch_norm": True},
     "nash": {"mix": "nash", "weights": "inherit", **_PAPERS_SEED},
@@ -83,6 +84,10 @@ class SearchSettings(RunSettings):
         if isinstance(given["ranking"], dict) and method in _CRITERIA:
             given["ranking"] = {"criterion": _CRITERIA[method], "num_seeds": 1, **given["ranking"]}
         if isinstance(given["training"], dict):
-            rate = _RATES.get(str(given["training"].get("optimizer", "adam")))
-            given["training"] = {"learning_rate": rate, "distillation": 0.0, **given["training"]}
+            optimizer = str(given["training"].get("optimizer", "adam"))
+            own = {} if method == "default" else dict(_PAPERS_TRAINING)
+            if optimizer != "adam":
+                own.pop("learning_rate", None)
+            rate = {"learning_rate": _RATES.get(optimizer), "distillation": 0.0}
+            given["training"] = {**rate, **own, **given["training"]}
         return {**(known or _METHODS["default"]), **given}

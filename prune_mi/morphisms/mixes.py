@@ -33,13 +33,15 @@ MIXES: Mapping[str, Mapping[str, float]] = {
         "insert-dropout": 0.5 / 4,
         "insert-batch-norm": 0.5 / 4,
     },
-    "nash": dict.fromkeys(
-        (
-            *("insert-conv-relu", "insert-pool", "insert-dropout", "insert-batch-norm"),
-            *("insert-dense", "skip-add", "skip-concat"),
-        ),
-        1 / 7,
-    ),
+    "nash": {
+        "insert-conv-relu": 1 / 6,
+        "insert-pool": 1 / 6,
+        "insert-dropout": 1 / 6,
+        "insert-batch-norm": 1 / 6,
+        "insert-dense": 1 / 6,
+        "skip-add": 1 / 12,
+        "skip-concat": 1 / 12,
+    },
     "nash2017": {
         "insert-conv": 1 / 3,
         "widen-conv": 1 / 3,

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.records import SearchReport
 from prune_mi.report.summary import (
     counted,
@@ -37,22 +38,23 @@ def print_search_summary(report: SearchReport, console: Console) -> None:
     console.print()
     console.print(pairs_table(_closing(report)), highlight=False)
     console.print()
-    console.print("Ask it what is on an image:", highlight=False)
-    console.print(
-        f"  prune-mi predict {Path(report.folder) / report.files[0]} IMAGE.png",
-        highlight=False,
-        soft_wrap=True,
-    )
+    if CLASS_FILE in report.files:
+        console.print("Ask it what is on an image:", highlight=False)
+        console.print(
+            f"  prune-mi predict {Path(report.folder) / report.files[0]} IMAGE.png",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _verdict(report: SearchReport) -> Text:
     accuracy = accuracy_text(report.result.test_accuracy)
     size = f"{report.layers} layers, {count_text(report.result.num_params)} params"
-    if not report.lineage:
+    if not report.better:
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
-            f"than the start was found: it is written out after its final training, with a test "
-            f"accuracy of {accuracy} ({size}).",
+            f"than the start was found; what is written out has a test accuracy of {accuracy} "
+            f"({size}).",
         )
     return Text.assemble(("Found: ", "bold green"), f"test accuracy {accuracy} with {size}.")
 
@@ -61,7 +63,11 @@ def _closing(report: SearchReport) -> list[tuple[str, str]]:
     elapsed = clock_text(report.elapsed_s)
     if report.budget_s is not None:
         elapsed += f" of {clock_text(report.budget_s)}"
-    children = sum(len(generation.children) for generation in report.generations)
+    children = sum(
+        bool(child.morphs) and not child.name.endswith("s")
+        for generation in report.generations
+        for child in generation.children
+    )
     searched = f"{counted(len(report.generations), 'generation')}, {children} children"
     if report.trials:
         searched += f"; of {counted(report.trials, 'deletion')} tried {report.adoptions} adopted"

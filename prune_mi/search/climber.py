@@ -52,8 +52,9 @@ class HillClimber:
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
         allows: Which graphs a child may have on its way.
-        tolerance: With the objective `accuracy`, a difference that counts as none: of the accepted
-            children that are so close to the best one, the one with the fewest weights is taken.
+        num_validation: With the objective `accuracy`, images that accuracies are measured on: of
+            the accepted children that are within half a standard error of the best one, the one
+            with the fewest weights is taken. None takes the best one.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class HillClimber:
         rng: np.random.Generator,
         horizon: Callable[[Candidate], int],
         allows: Callable[[LayerGraph], bool] = lambda graph: True,
-        tolerance: float = 0.0,
+        num_validation: int | None = None,
     ) -> None:
         self._objective = objective
         self._mix = mix
@@ -75,7 +76,7 @@ class HillClimber:
         self._rng = rng
         self._horizon = horizon
         self._allows = allows
-        self._tolerance = tolerance
+        self._num_validation = num_validation
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
         self._seen = {_identity(reference.graph)}
@@ -218,7 +219,7 @@ class HillClimber:
         fit = [each for each in trained if self.accepts(each)]
         before = self.elite.graph.structural_hash()
         if fit:
-            self.elite = best_of(fit, self._objective, tolerance=self._tolerance)
+            self.elite = best_of(fit, self._objective, num_validation=self._num_validation)
             self.flat_generations = 0
         else:
             self.flat_generations += 1

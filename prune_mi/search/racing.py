@@ -70,46 +70,38 @@ def halving_rungs(
     finalists: int,
     workers: int,
     compile_seconds: float,
-    child_seconds: float | None,
     seconds: float | None,
 ) -> tuple[Rung, ...]:
     """Successive halving: few images for many children, more for the better ones of these.
 
     All rungs share the images evenly, and together have as many as `children` whole trainings.
-    Twice as many children are begun, in three rungs or two; where compiling would then take too
-    much of the time, all of `children` are trained in one go, or fewer if even that is too much.
+    Twice as many children are begun, in three rungs. With a clock there are two, where compiling
+    would take too much of the time, or `children` are trained in one go, or fewer if even that is
+    too much; without one nothing depends on how fast the machine is.
 
     Args:
         children: Whole trainings there are to give away.
         finalists: How many reach the last rung at least.
         workers: Trainings at once.
         compile_seconds: What a training spends beside its steps.
-        child_seconds: What the steps of a whole training take; None where that is unknown.
         seconds: Wall clock for all rungs together, or None.
     """
-    whole = _ladder(children, finalists, 1)
+    if seconds is None:
+        counts = _ladder(children, finalists, 3)
+        shares = [min(1.0, children / (len(counts) * each)) for each in counts]
+        return tuple(Rung(*each, None) for each in zip(counts, shares, strict=True))
     for num_rungs in (3, 2, 1):
         counts = _ladder(children, finalists, num_rungs)
-        shares = [min(1.0, children / (len(counts) * count)) for count in counts]
         waves = [math.ceil(count / workers) for count in counts]
-        weights = [wave * share for wave, share in zip(waves, shares, strict=True)]
-        compiling = sum(waves) * compile_seconds
-        if seconds is not None:
-            stepping = seconds - compiling
-        else:
-            stepping = sum(weights) * (compile_seconds if child_seconds is None else child_seconds)
-        if compiling <= _MAX_RACE_COMPILE_SHARE * (compiling + stepping):
+        if sum(waves) * compile_seconds <= _MAX_RACE_COMPILE_SHARE * seconds:
             break
     else:
-        counts, shares, weights = whole, [1.0], [math.ceil(whole[0] / workers)]
-        if seconds is not None:
-            most = max(1, math.floor(_MAX_RACE_COMPILE_SHARE * seconds / compile_seconds))
-            counts = [max(2, min(whole[0], most * workers))]
-            weights = [math.ceil(counts[0] / workers)]
-            stepping = max(0.0, seconds - weights[0] * compile_seconds)
-    if seconds is None:
-        return tuple(Rung(*each, None) for each in zip(counts, shares, strict=True))
-    unit = stepping / sum(weights)
+        most = max(1, math.floor(_MAX_RACE_COMPILE_SHARE * seconds / compile_seconds))
+        counts = [max(2, min(children, most * workers))]
+        waves = [math.ceil(counts[0] / workers)]
+    shares = [min(1.0, children / (len(counts) * count)) for count in counts]
+    stepping = max(0.0, seconds - sum(waves) * compile_seconds)
+    unit = stepping / sum(wave * share for wave, share in zip(waves, shares, strict=True))
     return tuple(
         Rung(count, share, compile_seconds + share * unit)
         for count, share in zip(counts, shares, strict=True)

@@ -125,19 +125,20 @@ def acceptable(candidate: Candidate, *, elite: Candidate, floor: float, objectiv
 
 
 def best_of(
-    candidates: Sequence[Candidate], objective: str, *, tolerance: float = 0.0
+    candidates: Sequence[Candidate], objective: str, *, num_validation: int | None = None
 ) -> Candidate:
     """The cheapest, the more accurate of equals.
 
-    For `accuracy` the most accurate; or, of those less than `tolerance` below it, the one with the
-    fewest weights.
+    For `accuracy` the most accurate; or, where it is said on how many images accuracies are
+    measured, of those within half a standard error of it the one with the fewest weights.
     """
     if objective == "accuracy":
         best = max(candidates, key=_accuracy)
-        if not tolerance:
+        if num_validation is None:
             return best
-        close = [each for each in candidates if _accuracy(each) > _accuracy(best) - tolerance]
-        return min(close, key=lambda each: (each.cost.num_params, -_accuracy(each)))
+        close = _accuracy(best) - _standard_error(_accuracy(best), num_validation) / 2
+        equal = [each for each in candidates if each is best or _accuracy(each) > close]
+        return min(equal, key=lambda each: (each.cost.num_params, -_accuracy(each)))
     return min(
         candidates, key=lambda each: (objective_cost(each.cost, objective), -_accuracy(each))
     )
@@ -145,3 +146,7 @@ def best_of(
 
 def _accuracy(candidate: Candidate) -> float:
     return candidate.accuracy or 0.0
+
+
+def _standard_error(accuracy: float, num_images: int) -> float:
+    return math.sqrt(accuracy * (1 - accuracy) / num_images)

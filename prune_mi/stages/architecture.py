@@ -16,6 +16,7 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.morphisms.catalog import CATALOG
@@ -28,19 +29,20 @@ from prune_mi.search.loop import run_generations
 from prune_mi.search.policy import Policy
 from prune_mi.search.racing import Rung, halving_rungs
 from prune_mi.search.runners_up import RunnersUp
-from prune_mi.search.schedule import MorphSchedule
 from prune_mi.search.termination import SearchState
 from prune_mi.search.weight_bank import WeightBank
 from prune_mi.stages.augmentation import recognised_augmentation
 from prune_mi.stages.evaluation import Evaluator, Failure, child_record
 from prune_mi.stages.generations import rank_candidate
-from prune_mi.stages.policies import make_policy, stopping_rules
+from prune_mi.stages.policies import make_policy, make_schedule, stopping_rules
 from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.trial import Trials
 
 _COMPILE_SECONDS_A_NODE = 0.12
+_MOST_COMPILING = 0.5  # of a generation's time
+_MOST_GROWTH = 6.0  # of multiply-accumulates in one generation, of the default method
 _COST = "params"  # what removals by rank are to save
 
 
@@ -102,14 +104,14 @@ class ArchitectureSearch:
         search_end: float | None,
         journal: Journal,
         observer: Observer,
-        on_elite: Callable[[Candidate], None],
+        on_elite: Callable[[Candidate], object],
     ) -> None:
         self._subject = subject
         self._data = data
         self._workers = pool.workers
         self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
         self._trials = (
-            Trials(subject, self._evaluator, pool, settings) if _tries(settings) else None
+            Trials(subject, self._evaluator, pool, settings, observer) if _tries(settings) else None
         )
         self._settings = settings
         self._speed = speed
@@ -118,12 +120,7 @@ class ArchitectureSearch:
         self._observer = observer
         self._on_elite = on_elite
         self._policy: Policy = make_policy(settings)
-        self._schedule = MorphSchedule(
-            settings.morphs,
-            settings.morphs_final or (1 if settings.morph_decay != "none" else settings.morphs),
-            settings.morph_decay,
-            settings.generations,
-        )
+        self._schedule = make_schedule(settings)
         self._bank = WeightBank() if settings.share_weights else None
         self._runners_up = RunnersUp(settings.ensemble + 1)  # the best one may be among them
         self._least_layers = num_paper_layers(reference.graph) if _has_floor(settings) else 0
@@ -136,15 +133,18 @@ class ArchitectureSearch:
             rng=np.random.default_rng((settings.seed, 2)),
             horizon=lambda candidate: candidate.own_images,
             allows=self._allows,
-            tolerance=self._tolerance(reference) if settings.method == "default" else 0.0,
+            num_validation=self._equal_within(subject),
         )
         self._runners_up.add(reference)
+        self._proposals = 1
 
     def run(self) -> ArchitectureOutcome:
         """Makes generations until a stopping rule holds."""
-        records, reason = run_generations(
-            self._generation, self._state, stopping_rules(self._settings)
-        )
+        rule = stopping_rules(self._settings)
+        records: tuple[GenerationRecord, ...] = ()
+        reason = rule.reason(self._state())
+        if reason is None:
+            records, reason = run_generations(self._generation, lambda _: self._state(), rule)
         return ArchitectureOutcome(
             subject=self._evaluator.subject,
             elite=self._climber.elite,
@@ -158,45 +158,52 @@ class ArchitectureSearch:
             speed=self._evaluator.speed,
         )
 
-    def _state(self, record: GenerationRecord) -> SearchState:
-        seconds = self._generation_seconds()
+    def _state(self) -> SearchState:
+        remaining = self._remaining()
         return SearchState(
             generation=self._climber.generation,
             flat_generations=self._climber.flat_generations,
-            proposals=len(record.children),
-            has_time=seconds is None or seconds > self._least_seconds(),
+            proposals=self._proposals,
+            has_time=remaining is None or remaining > self._least_seconds(),
             elite_accuracy=self._climber.elite.accuracy or 0.0,
             structure_age=self._climber.structure_age,
         )
 
     def _least_seconds(self) -> float:
         """What a generation takes that trains two networks for as long as it compiles them."""
-        speed = self._evaluator.speed or self._speed
-        return 2 * math.ceil(2 / self._workers) * (speed.overhead_seconds if speed else 0.0)
+        trainings = 2 * (2 if self._trials else 1)
+        waves = math.ceil(trainings / self._workers)
+        return 2 * waves * self._compile_seconds(self._climber.elite)
+
+    def _remaining(self) -> float | None:
+        """Seconds that the search has left."""
+        return None if self._search_end is None else max(0.0, self._search_end - time.monotonic())
 
     def _generation_seconds(self) -> float | None:
-        """An even share of what the search has left."""
-        if self._search_end is None:
+        """An even share of what is left, or more where that would go on compiling."""
+        remaining = self._remaining()
+        if remaining is None:
             return None
         left = self._settings.generations - self._climber.generation
-        return max(0.0, self._search_end - time.monotonic()) / max(1, left)
+        return min(remaining, max(remaining / max(1, left), 2 * self._least_seconds()))
 
     def _generation(self) -> GenerationRecord:
         climber, settings = self._climber, self._settings
         parent, seconds = climber.elite, self._generation_seconds()
         started = time.monotonic()
-        if self._search_end is not None:
-            self._observer.time_left(max(0.0, self._search_end - started))
+        self._observer.time_left(self._remaining())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         rungs = self._rungs(parent, seconds)
         children = climber.ask_alike(
             rungs[0].count - 1, self._schedule.morphs(climber.generation + 1), self._draw(parent)
         )
         base = replace(parent, name=f"g{climber.generation}base", parent=parent.name, morphs=())
+        self._proposals = len(children)
         field, fresh, failures = self._prepared([replace(base, own_images=0), *children], parent)
         records = [self._failed(each) for each in failures]
         if seconds is not None:
             rungs = self._rungs(parent, seconds - (time.monotonic() - started))
+            field = field[: rungs[0].count]  # preparing may have taken the time of some
         trained, out, lost = self._raced(field, fresh, rungs)
         records += [self._failed(each) for each in lost]
         if self._trials:
@@ -244,14 +251,23 @@ class ArchitectureSearch:
     ) -> tuple[list[Candidate], frozenset[str], list[Failure]]:
         """Children with the weights that their training begins with, and who forgets them.
 
-        What no morphism has hurt is ready as it is. What one has, is repaired; or, with
-        `weights: scratch` and where layers have gone, trained from fresh weights.
+        What no morphism has hurt is ready as it is. What one has, or what has inherited weights
+        that others were trained beside, is repaired; or, with `weights: scratch` and where layers
+        have gone, trained from fresh weights.
         """
+        mixed = set[str]()
         if self._bank is not None:
+            shared = [(each, *self._bank.inherit(each, parent)) for each in children]
+            mixed = {each.name for each, _, names in shared if names and each.morphs}
             children = [
-                replace(each, graph=self._bank.inherit(each, parent)[0]) for each in children
+                replace(each, graph=graph) if each.name in mixed else each
+                for each, graph, _ in shared
             ]
-        hurt = [each for each in children if not all(_keeps(morph.kind) for morph in each.morphs)]
+        hurt = [
+            each
+            for each in children
+            if each.name in mixed or not all(_keeps(morph.kind) for morph in each.morphs)
+        ]
         fresh = frozenset(
             each.name
             for each in hurt
@@ -259,9 +275,10 @@ class ArchitectureSearch:
         )
         to_repair = [each for each in hurt if each.name not in fresh]
         repaired, failures = self._evaluator.screen(
-            to_repair, parent.graph, generation=self._climber.generation
+            to_repair, lambda _: parent.graph, generation=self._climber.generation
         )
-        by_name = {each.name: each for each in (*children, *repaired)}
+        ready = [replace(each, accuracy=parent.accuracy) for each in children]
+        by_name = {each.name: each for each in (*ready, *repaired)}
         failed = {each.candidate.name for each in failures}
         return [by_name[each.name] for each in children if each.name not in failed], fresh, failures
 
@@ -270,12 +287,16 @@ class ArchitectureSearch:
     ) -> tuple[list[Candidate], list[Candidate], list[Failure]]:
         """Trains candidates in rungs: those that came through, those that fell behind."""
         left, behind, failures = field, [], []
-        for rung in rungs:
+        for place, rung in enumerate(rungs):
             ordered = sorted(left, key=lambda each: each.accuracy or 0.0, reverse=True)
             going, staying = ordered[: rung.count], ordered[rung.count :]
             behind += staying
             left, lost = self._evaluator.train(
-                going, rung, floor=0.0, generation=self._climber.generation, fresh=fresh
+                going,
+                rung,
+                floor=0.0,
+                generation=self._climber.generation,
+                fresh=frozenset() if place else fresh,
             )
             failures += lost
         # Trainings end in any order; what is learned from them must not depend on it.
@@ -284,26 +305,29 @@ class ArchitectureSearch:
 
     def _rungs(self, parent: Candidate, seconds: float | None) -> tuple[Rung, ...]:
         """How the children of a generation, and their parent beside them, are trained."""
-        settings, speed = self._settings, self._evaluator.speed or self._speed
-        compiling = len(parent.graph.nodes) * _COMPILE_SECONDS_A_NODE
-        child_seconds = None
-        if speed is not None:
-            compiling = speed.overhead_seconds
-            images = settings.child_epochs * self._data.num_train_images
-            child_seconds = images / speed.images_per_second(parent.cost.macs)
+        settings, compiling = self._settings, self._compile_seconds(parent)
         if settings.method == "default":
             return halving_rungs(
                 children=settings.children + 1,
                 finalists=settings.trained_children or self._workers,
                 workers=self._workers,
                 compile_seconds=compiling,
-                child_seconds=child_seconds,
                 seconds=None if seconds is None else max(0.0, seconds),
             )
-        waves = math.ceil((settings.children + 1) / self._workers)
-        waves += math.ceil(settings.children / self._workers) if self._trials else 0
-        each = None if seconds is None else max(compiling, seconds / waves)
-        return (Rung(settings.children + 1, 1.0, each),)
+        count = settings.children + 1
+        if seconds is None:
+            return (Rung(count, 1.0, None),)
+        twice = 2 if self._trials else 1
+        most = max(1, math.floor(_MOST_COMPILING * seconds / (twice * compiling)))
+        count = max(2, min(count, most * self._workers))
+        each = seconds / (twice * math.ceil(count / self._workers))
+        return (Rung(count, 1.0, max(compiling, each)),)
+
+    def _compile_seconds(self, network: Candidate) -> float:
+        """What a training spends beside its steps."""
+        speed = self._evaluator.speed or self._speed
+        guess = len(network.graph.nodes) * _COMPILE_SECONDS_A_NODE
+        return guess if speed is None else speed.overhead_seconds
 
     def _vary(self, elite: Candidate) -> None:
         """Trains from now on with the flips and shifts that the best network sees through."""
@@ -332,7 +356,7 @@ class ArchitectureSearch:
         """
         before = parent.accuracy or 0.0
         for each in trained:
-            if each.morphs:
+            if each.morphs and each.parent == parent.name:
                 self._policy.tell(each.morphs, (each.accuracy or 0.0) - before)
             if self._bank is not None and each.own_images:
                 self._bank.remember(each)
@@ -343,19 +367,23 @@ class ArchitectureSearch:
         most = self._settings.max_params
         if most is not None and sum(each.num_params for each in graph.layers.values()) > most:
             return False
+        if self._settings.method == "default":
+            grown = graph_cost(graph).macs / max(self._climber.elite.cost.macs, 1)
+            return grown <= _MOST_GROWTH
         return num_paper_layers(graph) >= self._least_layers
 
-    def _tolerance(self, reference: Candidate) -> float:
-        """A standard error of the validation accuracy, where it is best known."""
-        num = len(self._subject.roles.validation)
-        accuracy = max(reference.accuracy or 0.0, 0.5)
-        return math.sqrt(accuracy * (1 - accuracy) / num)
+    def _equal_within(self, subject: Subject) -> int | None:
+        """Validation images whose sampling error makes networks equal; None where it does not."""
+        return len(subject.roles.validation) if self._settings.method == "default" else None
 
     def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
         elite = self._climber.elite
         if child.name == elite.name:
             return "accepted", f"validation accuracy {child.accuracy:.4f}"
-        return "not better", f"{child.accuracy:.4f}, {elite.name} has {elite.accuracy:.4f}"
+        detail = f"{child.accuracy:.4f}, {elite.name} has {elite.accuracy:.4f}"
+        if (child.accuracy or 0.0) > (elite.accuracy or 0.0):
+            detail += " and fewer weights, equal within the error"
+        return "not better", detail
 
     def _failed(self, failure: Failure) -> ChildRecord:
         name, message = failure.candidate.name, failure.outcome.message

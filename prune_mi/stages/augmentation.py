@@ -55,7 +55,7 @@ def find_augmentation(
     Raises:
         ConfigError: If the settings ask for flips or shifts of what is no image.
     """
-    height = images.shape[1]
+    side = min(images.shape[1:3])
     asked = settings.training.augmentation
     if input_kind(graph) != "image":
         if asked not in ("auto", "none"):
@@ -68,10 +68,10 @@ def find_augmentation(
     if asked == "auto":
         model = build_model(graph)
         policy = AugmentationPolicy.parse(
-            _tolerated(model, images, labels, scaling, num_classes), height
+            _tolerated(model, images, labels, scaling, num_classes), side
         )
     else:
-        policy = AugmentationPolicy.parse(asked, height)
+        policy = AugmentationPolicy.parse(asked, side)
     plain = AugmentationPolicy(flip=policy.flip, max_shift=0)
     calibration = _trained_with(graph, images, scaling, policy) if policy.max_shift else plain
     how = "which the original tolerates" if asked == "auto" else "as asked"
@@ -105,7 +105,7 @@ def recognised_augmentation(
     """
     if input_kind(graph) != "image" or images.ndim != 4:
         return AugmentationPolicy(False, 0)
-    model, height = build_model(graph), images.shape[1]
+    model, side = build_model(graph), min(images.shape[1:3])
 
     def above_chance(varied: np.ndarray) -> float:
         right = accuracy(predict(model, varied, scaling)[:, :num_classes], labels)
@@ -114,13 +114,13 @@ def recognised_augmentation(
     plain = above_chance(images)
     if plain < _FEWEST_ABOVE_CHANCE:
         return AugmentationPolicy(False, 0)
-    shift = AugmentationPolicy.parse("shift", height)
+    shift = AugmentationPolicy.parse("shift", side)
     varied = {
         "flip": images[:, :, ::-1],
         "shift": shift.apply(images, rng=np.random.default_rng(0)),
     }
     kept = [name for name, each in varied.items() if above_chance(each) >= _RECOGNISED * plain]
-    return AugmentationPolicy.parse("+".join(kept) or "none", height)
+    return AugmentationPolicy.parse("+".join(kept) or "none", side)
 
 
 _FILLS = {"edge": "their own edges", "zero": "zeros"}
@@ -141,7 +141,7 @@ def _tolerated(
     plain = right(images)
     kept = []
     for name in ("flip", "shift") if images.ndim == 4 else ():
-        policy = AugmentationPolicy.parse(name, images.shape[1])
+        policy = AugmentationPolicy.parse(name, min(images.shape[1:3]))
         if policy.name == "none":
             continue
         changed = policy.apply(images, rng=np.random.default_rng(0))

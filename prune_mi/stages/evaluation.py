@@ -1,6 +1,6 @@
 """Screening and training candidates in the pool, and their records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from prune_mi.config import RunSettings
@@ -57,9 +57,13 @@ class Evaluator:
         self.training_seconds = 0.0
 
     def screen(
-        self, children: Sequence[Candidate], parent: LayerGraph, *, generation: int
+        self,
+        children: Sequence[Candidate],
+        parent_of: Callable[[Candidate], LayerGraph],
+        *,
+        generation: int,
     ) -> tuple[list[Candidate], list[Failure]]:
-        """Repairs children of `parent` and scores them untrained, in their order.
+        """Repairs children of their parents and scores them untrained, in their order.
 
         The screening images are a sample of the validation images: a child's accuracy is shifted by
         as much as the original's is off on that sample.
@@ -68,7 +72,8 @@ class Evaluator:
         shift = self.subject.val_accuracy - self._data.screening_reference
         screened, failures = [], []
         tasks = [
-            ScreenTask(each.name, each.graph, parent, self._settings.seed) for each in children
+            ScreenTask(each.name, each.graph, parent_of(each), self._settings.seed)
+            for each in children
         ]
         for outcome in self._pool.run(tasks):
             child = by_name[outcome.name]

@@ -187,12 +187,12 @@ class Search:
         later = round(_SECOND_WAVE * self._settings.children)
         children = climber.ask(self._settings.children - later, ranking)
         screened, failures = self._evaluator.screen(
-            children, parent.graph, generation=climber.generation
+            children, lambda _: parent.graph, generation=climber.generation
         )
         if later and screened:
             more, failed = self._evaluator.screen(
                 climber.ask(later, ranking, seen=screened),
-                parent.graph,
+                lambda _: parent.graph,
                 generation=climber.generation,
             )
             screened, failures = screened + more, failures + failed

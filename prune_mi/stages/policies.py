@@ -6,6 +6,7 @@ from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.search.bandit import Exp3
 from prune_mi.search.policy import Choice, FixedPolicy, Policy
 from prune_mi.search.reinforce import Reinforce
+from prune_mi.search.schedule import MorphSchedule
 from prune_mi.search.termination import (
     AnyOf,
     MostGenerations,
@@ -34,6 +35,21 @@ def make_policy(settings: SearchSettings) -> Policy:
     if mix == "human":
         return FixedPolicy(Choice(resolve_mix(mix), human_place_weight))
     return FixedPolicy(Choice(resolve_mix(mix)))
+
+
+def make_schedule(settings: SearchSettings) -> MorphSchedule:
+    """How many morphisms the children of each generation take.
+
+    Raises:
+        ConfigError: If the settings contradict each other.
+    """
+    least = 1 if settings.morph_decay != "none" else settings.morphs
+    return MorphSchedule(
+        settings.morphs,
+        settings.morphs_final or least,
+        settings.morph_decay,
+        settings.generations,
+    )
 
 
 def stopping_rules(settings: SearchSettings) -> StoppingRule:

@@ -27,6 +27,7 @@ from prune_mi.stages.prepare import Understanding
 _MEMORY_IMAGES = 2000
 _SEARCH_SPLIT = 0.1
 _MAX_SEARCH_SPLIT = 5000
+_FEWEST_OF_A_CLASS = 2
 _WARM_UP_IMAGES = 64
 
 
@@ -169,7 +170,8 @@ def search_roles(data: Dataset, settings: RunSettings) -> Roles:
     if data.y_val is not None:
         return _given_validation(data)
     rng = np.random.default_rng((settings.seed, 1))
-    return _from_training(data, rng, "so that the choice among models is an honest one")
+    why = "so that the choice among models is an honest one"
+    return _from_training(data, rng, why, least=_FEWEST_OF_A_CLASS * data.num_classes)
 
 
 def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
@@ -224,9 +226,9 @@ def _given_validation(data: Dataset) -> Roles:
     return Roles(everything, np.arange(num), whole_test, "val", text)
 
 
-def _from_training(data: Dataset, rng: np.random.Generator, why: str) -> Roles:
+def _from_training(data: Dataset, rng: np.random.Generator, why: str, *, least: int = 0) -> Roles:
     num = len(data.y_train)
-    fraction = min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / num)
+    fraction = max(min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / num), min(least / num, 0.5))
     rest, held = stratified_split(data.y_train, fraction=fraction, rng=rng)
     _require(len(held) and len(rest), "training", num)
     text = f"Validation: {len(held)} training images held out of training, stratified, {why}."

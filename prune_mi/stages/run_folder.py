@@ -77,9 +77,9 @@ class RunFolder:
         if not there:
             return "interrupted; nothing was written"
         best = (
-            "best is the smallest model accepted so far"
+            "best is the best model accepted so far"
             if "best.keras" in there
-            else "no smaller model had been accepted"
+            else "no model had been accepted"
         )
         return f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed"
 

@@ -22,6 +22,8 @@ from prune_mi.stages.architecture import ArchitectureOutcome
 from prune_mi.stages.conclude import installed_versions, measured_facts, saved_size
 from prune_mi.stages.roles import Subject, validation_images
 from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.search_finish import FinallyTrained
+from prune_mi.stages.start import Started
 
 _PROBE_IMAGES = 16
 BEST, ENSEMBLE = "best.keras", "ensemble.keras"
@@ -29,12 +31,10 @@ BEST, ENSEMBLE = "best.keras", "ensemble.keras"
 
 def conclude_search(
     start: str,
-    members: Sequence[Candidate],
+    final: FinallyTrained,
     outcome: ArchitectureOutcome,
-    reference: Candidate,
+    begun: Started,
     *,
-    final_images: int,
-    subject: Subject,
     data: Dataset,
     pool: WorkerPool,
     settings: SearchSettings,
@@ -46,11 +46,9 @@ def conclude_search(
 
     Args:
         start: `seed`, or the model file.
-        members: The finally trained models, the result first.
+        final: The finally trained models.
         outcome: Where the search ended.
-        reference: The start, with the weights that the search began with.
-        final_images: Images that the final trainings saw.
-        subject: The start, measured on validation images.
+        begun: What it began with.
         data: Its test images are read here for the first time.
         pool: Asks the models.
         settings: The run's settings.
@@ -59,9 +57,9 @@ def conclude_search(
         notes: What the run has said.
     """
     write_shared(pool.folder, {"test_images": data.x_test})
+    subject, reference, members = outcome.subject, begun.reference, final.members
     best = members[0]
-    write_best(best, folder, subject, data)
-    files = [BEST, CLASS_FILE]
+    files = [BEST, *([CLASS_FILE] if write_best(best, folder, subject, data) else [])]
 
     def facts(graph: LayerGraph, val_accuracy: float, size_bytes: int) -> ModelFacts:
         return measured_facts(
@@ -78,7 +76,9 @@ def conclude_search(
 
     ensemble = None
     if len(members) > 1:
-        averaged = ensemble_graph([each.graph for each in members])
+        averaged = ensemble_graph(
+            [each.graph for each in members], from_logits=[subject.from_logits] * len(members)
+        )
         _write(averaged, None, folder, ENSEMBLE, subject, data)
         files.insert(1, ENSEMBLE)
         images, labels = validation_images(data, subject.roles)
@@ -95,14 +95,15 @@ def conclude_search(
         ensemble=ensemble,
         members=tuple(each.name for each in members) if ensemble else (),
         layers=num_paper_layers(best.graph),
+        better=(best.accuracy or 0.0) > (reference.accuracy or 0.0),
         lineage=best.lineage,
         trials=outcome.trials,
         adoptions=outcome.adoptions,
         augmentation=subject.augmentation.name,
         validation=subject.roles.validation_source,
         images_trained=best.images_trained,
-        total_images=outcome.total_images + final_images,
-        training_s=round(outcome.training_s, 1),
+        total_images=begun.images + outcome.total_images + final.images,
+        training_s=round(begun.training_s + outcome.training_s + final.training_s, 1),
         workers=pool.workers,
         elapsed_s=round(budget.elapsed(), 1),
         budget_s=settings.budget,
@@ -117,12 +118,18 @@ def conclude_search(
     )
 
 
-def write_best(best: Candidate, folder: RunFolder, subject: Subject, data: Dataset) -> None:
-    """Writes a model as the best so far, and beside it what its classes are called."""
+def write_best(best: Candidate, folder: RunFolder, subject: Subject, data: Dataset) -> bool:
+    """Writes a model as the best so far, and beside it what its classes are called.
+
+    Returns:
+        Whether there is something to say of the classes; see `describe_classes`.
+    """
     _write(best.graph, subject.understanding.packing, folder, BEST, subject, data)
     described = describe_classes(data, subject.scaling)
-    if described is not None:
-        write_class_file(described, folder.path / CLASS_FILE)
+    if described is None:
+        return False
+    write_class_file(described, folder.path / CLASS_FILE)
+    return True
 
 
 def _write(

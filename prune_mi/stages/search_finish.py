@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
@@ -14,6 +15,20 @@ from prune_mi.stages.recipe import training_task
 from prune_mi.stages.roles import Subject
 
 
+@dataclass(frozen=True, slots=True)
+class FinallyTrained:
+    """The models of a search after their final training.
+
+    Attributes:
+        members: The result first; behind it the other members of an ensemble.
+        images, training_s: What the final trainings saw, and what their steps took.
+    """
+
+    members: tuple[Candidate, ...]
+    images: int
+    training_s: float
+
+
 def train_best(
     outcome: ArchitectureOutcome,
     subject: Subject,
@@ -23,7 +38,7 @@ def train_best(
     seconds: float | None,
     num_train_images: int,
     observer: Observer,
-) -> tuple[tuple[Candidate, ...], int]:
+) -> FinallyTrained:
     """Trains the best model, and the other members of an ensemble, to the end.
 
     A model that the final training made worse on validation keeps its weights from before.
@@ -36,11 +51,13 @@ def train_best(
         seconds: Wall clock for all of it, or None.
         num_train_images: Images that there are.
         observer: Hears of it.
-
-    Returns:
-        The models, the best first, and the images that the trainings saw.
     """
     members = ensemble_members(outcome, settings.ensemble)
+    if len(members) < settings.ensemble:
+        observer.note(
+            f"The ensemble has {len(members)} of the {settings.ensemble} members asked for: no "
+            "more networks of different structure were found."
+        )
     by_name = {each.name: each for each in members}
     waves = math.ceil(len(members) / pool.workers)
     tasks = [
@@ -54,14 +71,15 @@ def train_best(
         )
         for each in members
     ]
-    images = 0
+    images, training_s = 0, 0.0
     for done in pool.run(tasks):
         if isinstance(done, FailedEvaluation):
             observer.note(f"The final training of {done.name} failed: {done.message}")
             continue
         images += done.images_trained
+        training_s += done.seconds - done.overhead_seconds
         by_name[done.name] = better_of(by_name[done.name], done, observer)
-    return tuple(by_name[each.name] for each in members), images
+    return FinallyTrained(tuple(by_name[each.name] for each in members), images, training_s)
 
 
 def ensemble_members(outcome: ArchitectureOutcome, count: int) -> Sequence[Candidate]:

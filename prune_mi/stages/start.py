@@ -10,9 +10,10 @@ from prune_mi.errors import ConfigError, RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.choose import with_choices
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ends import pack
 from prune_mi.keras_io.trust import Trust
-from prune_mi.records import ModelSource, Observer
+from prune_mi.records import Cost, ModelSource, Observer
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.prepare import Understanding, understand
@@ -35,6 +36,25 @@ from prune_mi.stages.share import SearchData, reference_candidate, share_data
 _PLAIN = AugmentationPolicy(flip=False, max_shift=0)
 
 
+def _refuse(settings: SearchSettings, where: str, **allowed: object) -> None:
+    """Refuses settings that a kind of start would pass over."""
+    for name, expected in allowed.items():
+        choices = expected if isinstance(expected, tuple) else (expected,)
+        value = getattr(settings, name)
+        if value not in choices:
+            told = " or ".join("null" if each is None else str(each) for each in choices)
+            raise ConfigError(f"`{name}` is {value!r} in {where}; expected {told}")
+
+
+def _require_size(settings: SearchSettings, *, seed_cost: Cost) -> None:
+    most = settings.max_params
+    if most is not None and seed_cost.num_params > most:
+        raise ConfigError(
+            f"`max_params` is {most}, but what the search starts from has {seed_cost.num_params} "
+            "weights; expected at least as many"
+        )
+
+
 def _asked_augmentation(shape: tuple[int, ...], settings: SearchSettings) -> AugmentationPolicy:
     """What the settings name outright; else none, until a network knows enough to tell."""
     asked = settings.training.augmentation
@@ -45,7 +65,7 @@ def _asked_augmentation(shape: tuple[int, ...], settings: SearchSettings) -> Aug
             f"`training.augmentation` is {asked!r}, but samples of the shape {shape} are no "
             "images; expected auto or none"
         )
-    return AugmentationPolicy.parse(asked, shape[0])
+    return AugmentationPolicy.parse(asked, min(shape[:2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +77,15 @@ class Started:
         reference: The same as a candidate, with weights.
         data: What children are trained on.
         speed: Of the seed's training; None where none was made.
+        images, training_s: What that training saw, and what its steps took.
     """
 
     subject: Subject
     reference: Candidate
     data: SearchData
     speed: TrainingSpeed | None
+    images: int = 0
+    training_s: float = 0.0
 
 
 class SeedStart:
@@ -86,6 +109,13 @@ class SeedStart:
                 f"`training.distillation` is {settings.training.distillation}, but a search from "
                 "scratch has no trained model to learn from; expected 0"
             )
+        _refuse(
+            settings,
+            "a search from scratch: it has no model that this could be said of",
+            scaling="auto",
+            output=None,
+            validation=("auto", "train"),
+        )
         self._settings = settings
         self._observer = observer
         self.data = load_data_for_search(
@@ -135,6 +165,7 @@ class SeedStart:
             images_per_second=0.0,
             allowed_drop=0.0,
         )
+        _require_size(settings, seed_cost=graph_cost(understanding.graph))
         found = share_data(data, subject, settings, pool=pool, most_images=None)
         seed = replace(reference_candidate(subject), accuracy=None)
         task = training_task(
@@ -157,7 +188,14 @@ class SeedStart:
         subject = replace(subject, understanding=understanding, val_accuracy=outcome.accuracy)
         # Screening images are a part of the validation images; of the seed, the whole is known.
         found = replace(found, screening_reference=outcome.accuracy)
-        return Started(subject, trained, found, measured_speed(trained, outcome, None))
+        return Started(
+            subject,
+            trained,
+            found,
+            measured_speed(trained, outcome, None),
+            outcome.images_trained,
+            outcome.seconds - outcome.overhead_seconds,
+        )
 
 
 class ModelStart:
@@ -183,7 +221,15 @@ class ModelStart:
         self.data = replace(
             data, class_names=data.class_names or tuple(map(str, range(data.num_classes)))
         )
+        _refuse(settings, "a search from a model, which has its size", image_size=None)
         self.understanding = understand(loaded.model, data, settings, observer)
+        original = self.understanding.packing.original
+        if settings.ensemble > 1 and self.understanding.packing.graph is not original:
+            raise ConfigError(
+                f"`ensemble` is {settings.ensemble}, but the model has several inputs or outputs, "
+                "which cannot be averaged; expected 1"
+            )
+        _require_size(settings, seed_cost=graph_cost(original))
 
     def measured(self, pool: WorkerPool, seconds: float | None) -> Started:
         """The model as it is, and what the search works on; `seconds` is of no account."""

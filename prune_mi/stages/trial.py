@@ -18,7 +18,8 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.place import place_of
 from prune_mi.graph.single_layers import SingleLayer, single_layers
 from prune_mi.graph.traits import DROPOUTS
-from prune_mi.records import MorphRecord
+from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
+from prune_mi.records import MorphRecord, Observer
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.racing import Rung
 from prune_mi.stages.evaluation import Evaluator, Failure
@@ -35,15 +36,22 @@ class Trials:
         evaluator: Trains the slimmer children.
         pool: Where layers are ranked.
         settings: The run's settings: the criterion, and whether weights are kept.
+        observer: Hears of children that could not be ranked.
     """
 
     def __init__(
-        self, subject: Subject, evaluator: Evaluator, pool: WorkerPool, settings: SearchSettings
+        self,
+        subject: Subject,
+        evaluator: Evaluator,
+        pool: WorkerPool,
+        settings: SearchSettings,
+        observer: Observer,
     ) -> None:
         self._subject = subject
         self._evaluator = evaluator
         self._pool = pool
         self._settings = settings
+        self._observer = observer
         self.tried = 0
         self.adopted = 0
 
@@ -67,18 +75,16 @@ class Trials:
             The better ones; the others; slimmer children that could not be evaluated.
         """
         children = [each for each in trained if each.morphs]
-        slimmer, failures = self._slimmer(children, allows)
-        self.tried += len(slimmer)
+        ready, failures = self._slimmer(children, allows), list[Failure]()
+        self.tried += len(ready)
         fresh = frozenset[str]()
         if self._settings.weights == "scratch":
-            fresh = frozenset(each.name for each in slimmer.values())
-            ready = list(slimmer.values())
+            fresh = frozenset(each.name for each in ready)
         else:
-            ready = []
-            for name, each in slimmer.items():
-                parent = next(child.graph for child in children if child.name == name)
-                repaired, lost = self._evaluator.screen([each], parent, generation=generation)
-                ready, failures = ready + repaired, failures + lost
+            graphs = {each.name: each.graph for each in children}
+            ready, failures = self._evaluator.screen(
+                ready, lambda each: graphs[each.parent], generation=generation
+            )
         retrained, lost = self._evaluator.train(
             ready,
             Rung(len(ready), 1.0, seconds),
@@ -101,9 +107,12 @@ class Trials:
 
     def _slimmer(
         self, children: Sequence[Candidate], allows: Callable[[LayerGraph], bool]
-    ) -> tuple[dict[str, Candidate], list[Failure]]:
-        """The slimmer version of each child that has one, by the child's name."""
-        choices = {each.name: _removable(each.graph, allows) for each in children}
+    ) -> list[Candidate]:
+        """The slimmer version of each child that has one."""
+        resizing = self._settings.ranking.criterion not in BY_REMOVAL
+        choices = {
+            each.name: _removable(each.graph, allows, resizing=resizing) for each in children
+        }
         asked = [each for each in children if choices[each.name]]
         answers = self._pool.rank(
             [
@@ -118,15 +127,15 @@ class Trials:
                 for each in asked
             ]
         )
-        found, failures = {}, []
+        found = []
         for child, answer in zip(asked, answers, strict=True):
             if isinstance(answer, FailedEvaluation):
-                failures.append(Failure(child, answer))
+                self._observer.note(f"{child.name} could not be ranked: {answer.message}")
                 continue
             layers = choices[child.name]
             least = min(range(len(layers)), key=answer.gains.__getitem__)
-            found[child.name] = self._without(child, layers[least], answer.gains[least])
-        return found, failures
+            found.append(self._without(child, layers[least], answer.gains[least]))
+        return found
 
     def _without(self, child: Candidate, layer: SingleLayer, gain: float) -> Candidate:
         slimmed = layer.without
@@ -135,7 +144,8 @@ class Trials:
             kind=_KIND,
             target=layer.unit.name,
             layers=gone,
-            reason=f"adds {gain:+.3f} bit, the least of its layers",
+            reason=f"adds {gain:+.3f} {MEASURES[self._settings.ranking.criterion]}, the least of "
+            "its layers",
             place=place_of(child.graph, layer.unit.after),
         )
         return replace(
@@ -153,10 +163,17 @@ class Trials:
         )
 
 
-def _removable(graph: LayerGraph, allows: Callable[[LayerGraph], bool]) -> tuple[SingleLayer, ...]:
-    """The layers that rank may take, where the rest is still allowed."""
+def _removable(
+    graph: LayerGraph, allows: Callable[[LayerGraph], bool], *, resizing: bool
+) -> tuple[SingleLayer, ...]:
+    """The layers that rank may take, where the rest is still allowed.
+
+    A criterion that takes units out by itself cannot take those that change an image's size.
+    """
     return tuple(
         layer
         for layer in single_layers(graph)
-        if layer.class_name not in DROPOUTS and allows(layer.without)
+        if layer.class_name not in DROPOUTS
+        and (resizing or graph.spec(layer.unit.before) == graph.spec(layer.unit.after))
+        and allows(layer.without)
     )

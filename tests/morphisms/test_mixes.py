@@ -133,7 +133,9 @@ def test_every_mix_can_be_drawn_from(name: str) -> None:
 def test_nash_only_adds() -> None:
     for name in ("nash", "nash2017", "human"):
         assert not any(kind.startswith("remove") for kind in MIXES[name])
-    assert set(MIXES["nash"].values()) == {1 / 7}
+    nash = MIXES["nash"]
+    assert nash["skip-add"] + nash["skip-concat"] == pytest.approx(nash["insert-dense"])
+    assert len({nash[kind] for kind in nash if kind.startswith("insert")}) == 1
     deeper, wider = MIXES["nash2017"]["insert-conv"], MIXES["nash2017"]["widen-conv"]
     skips = MIXES["nash2017"]["skip-add"] + MIXES["nash2017"]["skip-concat"]
     assert deeper == wider == pytest.approx(skips)

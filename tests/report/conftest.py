@@ -114,6 +114,7 @@ def search_report() -> SearchReport:
         result=dataclasses.replace(RESULT, test_accuracy=0.8123, num_params=61_002),
         ensemble=dataclasses.replace(RESULT, test_accuracy=0.8311, num_params=120_000),
         members=("g2c1", "g1c3"),
+        better=True,
         layers=14,
         lineage=(INSERTION, BRANCH),
         trials=25,

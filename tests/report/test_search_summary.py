@@ -35,12 +35,14 @@ def test_figures_changes_and_the_line_to_copy(search_report: SearchReport, width
     assert "90,000 images, 1,234,000 with all others; augmentation flip" in words
     assert "ensemble g2c1, g1c3" in words
     assert "  prune-mi predict runs/pets/best.keras IMAGE.png" in text
+    unnamed = dataclasses.replace(search_report, files=("best.keras",))
+    assert "prune-mi predict" not in _printed(unnamed, width)
     for told in (*search_report.notes, search_report.stop_reason, "1 removal, 1 insertion"):
         assert told in words
 
 
 def test_a_search_that_found_nothing_says_so(search_report: SearchReport) -> None:
-    nothing = dataclasses.replace(search_report, lineage=(), ensemble=None, members=(), trials=0)
+    nothing = dataclasses.replace(search_report, better=False, lineage=(), ensemble=None)
     words = " ".join(_printed(nothing, 100).split())
     assert "Nothing better than the start was found" in words
     assert "Nothing was removed or inserted." in words

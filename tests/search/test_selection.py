@@ -189,5 +189,11 @@ def test_of_equally_accurate_ones_the_smallest_is_best_where_that_is_asked_for()
         _candidate("tiny", 0.880, 10),
     ]
     assert best_of(found, "accuracy").name == "big"
-    assert best_of(found, "accuracy", tolerance=0.005).name == "small"
-    assert best_of(found, "accuracy", tolerance=0.05).name == "tiny"
+    assert best_of(found, "accuracy", num_validation=1000).name == "small"  # half an error: 0.0047
+    assert best_of(found, "accuracy", num_validation=30).name == "tiny"  # 0.027
+    assert best_of(found, "accuracy", num_validation=10**6).name == "big"
+
+
+def test_without_errors_nothing_is_equal() -> None:
+    found = [_candidate("all right", 1.0, 900), _candidate("nearly", 0.999, 10)]
+    assert best_of(found, "accuracy", num_validation=50).name == "all right"

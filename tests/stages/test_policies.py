@@ -1,5 +1,6 @@
 """Who draws a search's children, and when it stops, by the settings."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,7 +70,5 @@ def test_an_unknown_mix_is_named() -> None:
 def test_every_rule_is_taken_from_the_settings(
     settings: dict[str, Any], state: dict[str, Any], reason: str | None
 ) -> None:
-    from dataclasses import replace
-
     rule = stopping_rules(_settings(**settings))
     assert rule.reason(replace(UNDER_WAY, **state)) == reason

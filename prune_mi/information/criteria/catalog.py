@@ -42,6 +42,9 @@ CRITERIA: Mapping[str, Criterion] = {
     "random": at_random,
 }
 
+# These take units out, which only works where the tensors at both ends have one shape.
+BY_REMOVAL = frozenset({"bypass", "leave-one-out", "gate", "cka"})
+
 # In what a criterion's gains are measured: bits of information, a fraction of accuracy, a share in
 # [0, 1], or a score whose size means nothing beyond its order.
 Measure = Literal["bit", "accuracy", "share", "score"]
