@@ -10,6 +10,7 @@ from dataclasses import dataclass
 _MAX_COMPILE_SHARE = 0.25
 _LADDERS = ((3, 6.0), (2, 4.0))
 _MAX_RACE_COMPILE_SHARE = 0.35
+_TELLING_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def plan_rungs(
 def halving_rungs(
     *,
     children: int,
+    child_steps: float,
     finalists: int,
     workers: int,
     compile_seconds: float,
@@ -75,32 +77,35 @@ def halving_rungs(
     """Successive halving: few images for many children, more for the better ones of these.
 
     All rungs share the images evenly, and together have as many as `children` whole trainings.
-    Twice as many children are begun, in three rungs. With a clock there are two, where compiling
-    would take too much of the time, or `children` are trained in one go, or fewer if even that is
-    too much; without one nothing depends on how fast the machine is.
+    Twice as many children are begun, in three rungs or two; or just `children` in one, where the
+    first rung's trainings would be too short to tell one child from another, or compiling would
+    take too much of the time. With too little time for that, there are fewer. Without a clock
+    nothing depends on how fast the machine is.
 
     Args:
         children: Whole trainings there are to give away.
+        child_steps: Optimizer steps of a whole training.
         finalists: How many reach the last rung at least.
         workers: Trainings at once.
         compile_seconds: What a training spends beside its steps.
         seconds: Wall clock for all rungs together, or None.
     """
-    if seconds is None:
-        counts = _ladder(children, finalists, 3)
-        shares = [min(1.0, children / (len(counts) * each)) for each in counts]
-        return tuple(Rung(*each, None) for each in zip(counts, shares, strict=True))
     for num_rungs in (3, 2, 1):
         counts = _ladder(children, finalists, num_rungs)
+        shares = [min(1.0, children / (len(counts) * count)) for count in counts]
         waves = [math.ceil(count / workers) for count in counts]
-        if sum(waves) * compile_seconds <= _MAX_RACE_COMPILE_SHARE * seconds:
+        compiling = sum(waves) * compile_seconds
+        tells = num_rungs == 1 or shares[0] * child_steps >= _TELLING_STEPS
+        if tells and (seconds is None or compiling <= _MAX_RACE_COMPILE_SHARE * seconds):
             break
-    else:
+    if seconds is None:
+        return tuple(Rung(*each, None) for each in zip(counts, shares, strict=True))
+    if compiling > _MAX_RACE_COMPILE_SHARE * seconds:
         most = max(1, math.floor(_MAX_RACE_COMPILE_SHARE * seconds / compile_seconds))
         counts = [max(2, min(children, most * workers))]
         waves = [math.ceil(counts[0] / workers)]
-    shares = [min(1.0, children / (len(counts) * count)) for count in counts]
-    stepping = max(0.0, seconds - sum(waves) * compile_seconds)
+        compiling = waves[0] * compile_seconds
+    stepping = max(0.0, seconds - compiling)
     unit = stepping / sum(wave * share for wave, share in zip(waves, shares, strict=True))
     return tuple(
         Rung(count, share, compile_seconds + share * unit)

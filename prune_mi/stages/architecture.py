@@ -42,7 +42,7 @@ from prune_mi.stages.trial import Trials
 
 _COMPILE_SECONDS_A_NODE = 0.12
 _MOST_COMPILING = 0.5  # of a generation's time
-_MOST_GROWTH = 6.0  # of multiply-accumulates in one generation, of the default method
+_MOST_GROWTH = 12.0  # of multiply-accumulates in one generation, of the default method
 _COST = "params"  # what removals by rank are to save
 
 
@@ -309,6 +309,9 @@ class ArchitectureSearch:
         if settings.method == "default":
             return halving_rungs(
                 children=settings.children + 1,
+                child_steps=settings.child_epochs
+                * self._data.num_train_images
+                / settings.training.batch_size,
                 finalists=settings.trained_children or self._workers,
                 workers=self._workers,
                 compile_seconds=compiling,

@@ -67,7 +67,7 @@ def test_the_rungs_fill_the_time_and_no_more(
 def _halve(**changes: float | None) -> tuple[Rung, ...]:
     values: dict[str, float | None] = {
         **{"children": 6, "finalists": 2, "workers": 2},
-        **{"compile_seconds": 1.0, "seconds": None},
+        **{"child_steps": 1e4, "compile_seconds": 1.0, "seconds": None},
     }
     return halving_rungs(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -87,6 +87,12 @@ def test_with_a_clock_every_training_has_its_compilation_on_top() -> None:
     ]
 
 
+def test_fewer_rungs_where_the_first_would_tell_nothing() -> None:
+    assert [rung.count for rung in _halve(child_steps=600.0)] == [12, 5, 2]
+    assert [rung.count for rung in _halve(child_steps=599.0)] == [12, 2]
+    assert _halve(child_steps=300.0) == (Rung(6, 1.0, None),)
+
+
 def test_without_a_clock_nothing_depends_on_the_machine() -> None:
     assert _halve(compile_seconds=0.01) == _halve(compile_seconds=1e6)
 
@@ -104,6 +110,7 @@ def test_fewer_children_where_not_even_these_can_be_compiled() -> None:
 
 @given(
     st.integers(2, 40),
+    st.floats(1, 1e5),
     st.integers(1, 8),
     st.integers(1, 8),
     st.floats(0.01, 100),
@@ -111,6 +118,7 @@ def test_fewer_children_where_not_even_these_can_be_compiled() -> None:
 )
 def test_halving_stays_within_its_images_and_its_time(
     children: int,
+    child_steps: float,
     finalists: int,
     workers: int,
     compile_seconds: float,
@@ -118,6 +126,7 @@ def test_halving_stays_within_its_images_and_its_time(
 ) -> None:
     rungs = halving_rungs(
         children=children,
+        child_steps=child_steps,
         finalists=finalists,
         workers=workers,
         compile_seconds=compile_seconds,
