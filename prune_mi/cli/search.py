@@ -61,13 +61,14 @@ def search(
         int | None, typer.Option(help="Children a generation.  [default: 5]")
     ] = None,
     morphs: Annotated[
-        int | None, typer.Option(help="Changes a child, in the first generation.  [default: 5]")
+        int | None,
+        typer.Option(help="Changes a child, in the first generation.  [default: the method's]"),
     ] = None,
     morphs_final: Annotated[
-        int | None, typer.Option(help="Changes a child in the last.  [default: 1 with a decay]")
+        int | None, typer.Option(help="Changes a child in the last.  [default: the method's]")
     ] = None,
     morph_decay: Annotated[
-        str | None, typer.Option(help="none, linear or exponential.  [default: none]")
+        str | None, typer.Option(help="none, linear or exponential.  [default: the method's]")
     ] = None,
     mix: Annotated[
         str | None,

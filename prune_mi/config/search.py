@@ -12,7 +12,10 @@ from prune_mi.config.values import ImageSize, Method, MorphDecay, SeedHead, Weig
 _PAPERS_SEED = {"head": "flatten", "hidden": 64, "batch_norm": False}
 _PAPERS_TRAINING = {"learning_rate": 1e-3, "augmentation": "none"}
 _METHODS: Mapping[str, Mapping[str, Any]] = {
-    "default": {"mix": "growth", "weights": "inherit", "head": "gap", "batch_norm": True},
+    "default": {
+        **{"mix": "growth", "weights": "inherit", "head": "gap", "batch_norm": True, "width": 32},
+        **{"morphs": 6, "morphs_final": 2, "morph_decay": "linear"},
+    },
     "nash": {"mix": "nash", "weights": "inherit", **_PAPERS_SEED},
     "random": {"mix": "uniform", "weights": "scratch", **_PAPERS_SEED},
     "mi": {"mix": "uniform", "weights": "scratch", **_PAPERS_SEED},
@@ -90,4 +93,7 @@ class SearchSettings(RunSettings):
                 own.pop("learning_rate", None)
             rate = {"learning_rate": _RATES.get(optimizer), "distillation": 0.0}
             given["training"] = {**rate, **own, **given["training"]}
-        return {**(known or _METHODS["default"]), **given}
+        own = dict(known or _METHODS["default"])
+        if "morphs" in given:
+            own.pop("morphs_final", None)
+        return {**own, **given}
