@@ -58,6 +58,25 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True)
+class Averaged:
+    """One model of an average, or the average itself; the accuracy is a fraction."""
+
+    name: str
+    test_accuracy: float
+    num_params: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """What `prune-mi average` found out; `num_images` are the test images."""
+
+    members: tuple[Averaged, ...]
+    ensemble: Averaged
+    num_images: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a model costs, counted from its graph.
 

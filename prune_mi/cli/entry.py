@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from prune_mi import __version__
+from prune_mi.cli.average import average
 from prune_mi.cli.convert import convert
 from prune_mi.cli.demo import demo
 from prune_mi.cli.inspect import inspect
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (optimize, search, demo, convert, inspect, rank, predict):
+for command in (optimize, search, demo, convert, inspect, rank, predict, average):
     app.command()(command)
 
 

@@ -1,5 +1,6 @@
 """What a run shows and writes down: live progress, the closing summary, report.json."""
 
+from prune_mi.report.average import print_average
 from prune_mi.report.console import LiveConsole, open_observer
 from prune_mi.report.conversion import print_conversion
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
@@ -25,6 +26,7 @@ __all__ = [
     "open_observer",
     "plot_ranking",
     "predictions_to_dict",
+    "print_average",
     "print_conversion",
     "print_inspection",
     "print_predictions",

@@ -1,0 +1,94 @@
+"""`prune-mi average`: several models, of one search or of many, as one that averages them."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from prune_mi.config import make_settings
+from prune_mi.data import fit_scaling
+from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ensemble import ensemble_graph
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.measure.quality import accuracy, predict
+from prune_mi.records import Average, Averaged, ModelSource, SilentObserver
+from prune_mi.stages.loading import load_fitting_data, open_source
+from prune_mi.stages.logits import yields_logits
+
+_PROBE_IMAGES = 64
+
+
+def average_models(
+    sources: Sequence[ModelSource],
+    *,
+    data: str,
+    out: Path,
+    scaling: str = "none",
+    overwrite: bool = False,
+) -> Average:
+    """Averages the class probabilities of classifiers, and measures all on the test images.
+
+    Args:
+        sources: The models, two or more: one input of the same shape, the same classes.
+        data: As for `optimize`; its test images are asked about.
+        out: The `.keras` file to write; the first model's `classes.json`, if any, goes beside it.
+        scaling: What all models take: `none`, `unit` or `signed`.
+        overwrite: Whether `out` may be there already.
+
+    Raises:
+        ConfigError: If there are fewer than two models, or `out` or `scaling` does not do.
+        RunFolderError: If `out` is there already.
+        ModelError: If a model cannot be used, or does not fit the others.
+        DataError: If the data cannot be loaded, or do not fit the models.
+    """
+    _require(sources, out, scaling, overwrite=overwrite)
+    loaded = [open_source(source) for source in sources]
+    settings = make_settings({"data": data, "scaling": scaling})
+    images = load_fitting_data(loaded[0].model, settings, SilentObserver())
+    scaled = fit_scaling(settings.scaling, images.x_train)  # type: ignore[arg-type]
+    graphs = [trace_model(each.model) for each in loaded]
+    probe = images.x_test[:_PROBE_IMAGES]
+    try:
+        # In case they do not fit, before any is asked.
+        ensemble_graph(graphs)
+        logits = [
+            yields_logits(graph, 0, predict(build_model(graph), probe, scaled)) for graph in graphs
+        ]
+        averaged = ensemble_graph(graphs, from_logits=logits)
+    except GraphError as error:
+        raise ModelError(f"the models cannot be averaged: {error}") from error
+
+    def measured(name: str, graph: LayerGraph) -> Averaged:
+        cost = graph_cost(graph)
+        right = accuracy(predict(build_model(graph), images.x_test, scaled), images.y_test)
+        return Averaged(name, right, cost.num_params, cost.macs)
+
+    members = [
+        measured(str(source.path), graph) for source, graph in zip(sources, graphs, strict=True)
+    ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_verified(build_model(averaged), out, scaled.apply(np.asarray(probe)))
+    classes = sources[0].path.with_name(CLASS_FILE)
+    beside = out.with_name(CLASS_FILE)
+    if classes.is_file() and classes.resolve() != beside.resolve():
+        shutil.copyfile(classes, beside)
+    return Average(tuple(members), measured(str(out), averaged), len(images.y_test))
+
+
+def _require(sources: Sequence[ModelSource], out: Path, scaling: str, *, overwrite: bool) -> None:
+    if len(sources) < 2:
+        raise ConfigError(f"received {len(sources)} model; expected two or more to average")
+    if scaling not in ("none", "unit", "signed"):
+        raise ConfigError(f"`scaling` is {scaling!r}; expected none, unit or signed")
+    if out.suffix != ".keras":
+        raise ConfigError(f"cannot write {out}; choose a name that ends in .keras")
+    if out.resolve() in [source.path.resolve() for source in sources]:
+        raise ConfigError(f"{out} is one of the models; choose another name")
+    if out.exists() and not overwrite:
+        raise RunFolderError(f"{out} is there already; choose another name, or pass --overwrite")

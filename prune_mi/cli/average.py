@@ -1,0 +1,44 @@
+"""`prune-mi average`: several models as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.options import AllowUnsafe, CustomObjects
+from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Average, ModelSource
+from prune_mi.report import print_average
+
+
+def average(
+    models: Annotated[list[Path], typer.Argument(help="Two models or more, of the same classes.")],
+    data: Annotated[str, typer.Option(help="As for optimize; its test images are asked about.")],
+    out: Annotated[Path, typer.Option(help="What to write: a name that ends in .keras.")],
+    scaling: Annotated[
+        str, typer.Option(help="What all models take: none, unit (0..1) or signed (-1..1).")
+    ] = "none",
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace --out where it is there already.")
+    ] = False,
+) -> None:
+    """Average the class probabilities of several models, such as the best of several searches.
+
+    Exit codes: 0 done; 2 bad input; 4 what was written is not equal; 130 interrupted.
+    """
+
+    def averaged() -> Average:
+        for model in models:
+            read_model_file(model, None)  # seconds before Keras is imported
+        start_backend()
+        from prune_mi.averaging import average_models
+
+        sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in models]
+        return average_models(sources, data=data, out=out, scaling=scaling, overwrite=overwrite)
+
+    print_average(guarded(averaged, "interrupted; nothing was written", MODEL_TOO_LARGE), Console())

@@ -1,0 +1,95 @@
+"""`prune-mi average`: several models as one."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from typer.testing import CliRunner
+
+from prune_mi.cli import app
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    images = rng.integers(0, 256, (60, 6, 6, 1)).astype(np.uint8)
+    path = tmp_path / "data.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:30], y_test=labels[:30])
+    return path
+
+
+def _model(path: Path, *, classes: int = 3, logits: bool = False) -> keras.Model:
+    inputs = keras.Input((6, 6, 1))
+    x = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
+    x = layers.Dense(classes, activation=None if logits else "softmax")(x)
+    model = keras.Model(inputs, x)
+    model.save(path)
+    return model
+
+
+def _average(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["average", *map(str, arguments)])
+    return result.exit_code, result.stdout, " ".join(result.stderr.split())
+
+
+def test_the_average_answers_as_its_members_do_in_the_mean(data: Path, tmp_path: Path) -> None:
+    one = _model(tmp_path / "one.keras")
+    two = _model(tmp_path / "two.keras", logits=True)
+    (tmp_path / "classes.json").write_text("{}")
+    out = tmp_path / "all" / "both.keras"
+    code, told, _ = _average(
+        tmp_path / "one.keras", tmp_path / "two.keras", "--data", data, "--out", out
+    )
+    assert code == 0
+    images, labels = np.load(data)["x_test"], np.load(data)["y_test"]
+    softmax = keras.ops.softmax(two.predict(images, verbose=0))
+    expected = (one.predict(images, verbose=0) + np.asarray(softmax)) / 2
+    answers = keras.models.load_model(out).predict(images, verbose=0)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    assert (out.parent / "classes.json").read_text() == "{}"
+    right = np.mean(expected.argmax(axis=1) == labels)
+    assert f"{right:.4f}" in told
+    assert f"{one.count_params() + two.count_params()}" in told
+    assert "Accuracy on 30 test images." in told
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "message"),
+    [
+        (("one",), (), "received 1 model; expected two or more to average"),
+        (("one", "four"), (), "the models cannot be averaged: member 2"),
+        (("one", "nowhere"), (), "nowhere.keras"),
+        (("one", "one"), ("--scaling", "best"), "`scaling` is 'best'; expected none, unit or"),
+        (("one", "one"), ("--out", "all.h5"), "choose a name that ends in .keras"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    data: Path,
+    tmp_path: Path,
+    models: tuple[str, ...],
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    _model(tmp_path / "one.keras")
+    _model(tmp_path / "four.keras", classes=4)
+    paths = [tmp_path / f"{name}.keras" for name in models]
+    code, _, told = _average(*paths, "--data", data, "--out", tmp_path / "all.keras", *options)
+    assert code == 2
+    assert message in told
+    assert not (tmp_path / "all.keras").exists()
+
+
+def test_nothing_is_overwritten_unasked(data: Path, tmp_path: Path) -> None:
+    _model(tmp_path / "one.keras")
+    one = tmp_path / "one.keras"
+    code, _, told = _average(one, one, "--data", data, "--out", one)
+    assert code == 2 and "is one of the models" in told
+    (tmp_path / "all.keras").write_text("mine")
+    code, _, told = _average(one, one, "--data", data, "--out", tmp_path / "all.keras")
+    assert code == 2 and "is there already" in told
+    assert (tmp_path / "all.keras").read_text() == "mine"
