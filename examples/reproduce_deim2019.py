@@ -4,11 +4,16 @@ Every method is run with the same seeds on the same images, from its file in con
 already is read from its run folder, so that an interrupted table goes on where it was.
 
     python examples/reproduce_deim2019.py --data cifar10 --out runs/deim2019
-    python examples/reproduce_deim2019.py --data cifar10 --out runs/small --scale 0.012 --seeds 3
+    python examples/reproduce_deim2019.py --data cifar10 --out runs/small --scale 0.008 \
+        --weights inherit --seeds 3
 
 At full size that is days on a CPU and hours on a GPU (KERAS_BACKEND=jax, --workers 1). --scale
 shrinks the work, epochs and training images each by its square root; the test images stay all of
 them.
+
+In the paper a network that has lost layers is trained from fresh weights. In small trainings such a
+network cannot catch up with its parent, which has been trained ever since the first generation:
+--weights inherit repairs it in place of that.
 
 Deletion by MI trains every child a second time, without a layer. So that all methods see as many
 images, both trainings are half as long; --as-published makes them whole, as in the paper.
@@ -61,6 +66,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", choices=FILES, default=["nash", "random", "mi"])
     parser.add_argument("--seeds", type=_count, default=1)
     parser.add_argument("--scale", type=_share, default=1.0, help="of the work, above 0 to 1")
+    parser.add_argument("--weights", choices=["scratch", "inherit"], default="scratch")
     parser.add_argument("--as-published", action="store_true", help="mi trains twice as much")
     parser.add_argument("--workers", type=_count, help="1 on a GPU; default: one a core")
     return parser.parse_args(arguments)
@@ -103,7 +109,8 @@ def _smaller(data: str, out: Path, scale: float) -> str:
 def _run(
     method: str, seed: int, data: str, options: argparse.Namespace, console: Console
 ) -> SearchReport:
-    work = f"{options.scale:g}" + ("-as-published" if options.as_published else "")
+    work = f"{options.scale:g}-{options.weights}"
+    work += "-as-published" if options.as_published else ""
     folder = options.out / f"{method}-{work}-{seed}"
     if (folder / "report.json").exists():
         return read_search_report(folder / "report.json")
@@ -114,6 +121,8 @@ def _run(
         settings[epochs] *= math.sqrt(options.scale)
     if method == "mi" and not options.as_published:
         settings["child_epochs"] /= 2
+    if method in ("random", "mi"):
+        settings["weights"] = options.weights
     settings |= {"data": data, "seed": seed, "workers": options.workers}
     report = search_architecture(**settings, out=folder, overwrite=True)
     console.print(
