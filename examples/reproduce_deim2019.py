@@ -4,8 +4,7 @@ Every method is run with the same seeds on the same images, from its file in con
 already is read from its run folder, so that an interrupted table goes on where it was.
 
     python examples/reproduce_deim2019.py --data cifar10 --out runs/deim2019
-    python examples/reproduce_deim2019.py --data cifar10 --out runs/small --scale 0.008 \
-        --weights inherit --seeds 3
+    python examples/reproduce_deim2019.py --data cifar10 --out runs/small --scale 0.01 --seeds 3
 
 At full size that is days on a CPU and hours on a GPU (KERAS_BACKEND=jax, --workers 1). --scale
 shrinks the work, epochs and training images each by its square root; the test images stay all of
@@ -68,6 +67,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=_share, default=1.0, help="of the work, above 0 to 1")
     parser.add_argument("--weights", choices=["scratch", "inherit"], default="scratch")
     parser.add_argument("--as-published", action="store_true", help="mi trains twice as much")
+    parser.add_argument("--generations", type=_count, help="default: the paper's 5")
+    parser.add_argument("--children", type=_count, help="a generation; default: the paper's 5")
     parser.add_argument("--workers", type=_count, help="1 on a GPU; default: one a core")
     return parser.parse_args(arguments)
 
@@ -111,12 +112,17 @@ def _run(
 ) -> SearchReport:
     work = f"{options.scale:g}-{options.weights}"
     work += "-as-published" if options.as_published else ""
+    for name in ("generations", "children"):
+        asked = getattr(options, name)
+        work += "" if asked is None else f"-{asked}-{name}"
     folder = options.out / f"{method}-{work}-{seed}"
     if (folder / "report.json").exists():
         return read_search_report(folder / "report.json")
     settings = read_yaml(CONFIGS / FILES[method])
     paper = read_yaml(CONFIGS / FILES["nash"])
     settings |= {name: paper[name] for name in SAME_WORK}
+    fewer = {"generations": options.generations, "children": options.children}
+    settings |= {name: value for name, value in fewer.items() if value is not None}
     for epochs in ("child_epochs", "final_epochs"):
         settings[epochs] *= math.sqrt(options.scale)
     if method == "mi" and not options.as_published:

@@ -62,3 +62,30 @@ def test_settings_files_run(digits_model: Path, tmp_path: Path, name: str) -> No
     result = CliRunner().invoke(app, [*arguments, "--budget", "5m", "--workers", "1"])
     assert result.exit_code in (0, 3), result.output
     assert json.loads(result.stdout)["generations"]
+
+
+def test_the_papers_table_is_made_and_resumed(tmp_path: Path) -> None:
+    arguments = ["--data", "digits", "--out", str(tmp_path), "--scale", "0.02", "--workers", "1"]
+    arguments += ["--generations", "1", "--children", "1", "--methods", "nash", "mi"]
+    first = _run_example("reproduce_deim2019.py", *arguments)
+    assert "nash, seed 0: test accuracy" in first
+    assert "mi, seed 0: test accuracy" in first
+    again = _run_example("reproduce_deim2019.py", *arguments)
+    assert again and "seed 0" not in again  # nothing was run
+    assert first.endswith(again)
+    reports = sorted(tmp_path.glob("*/report.json"))
+    assert [path.parent.name.split("-")[0] for path in reports] == ["mi", "nash"]
+    images = {json.loads(path.read_text())["total_images"] for path in reports}
+    assert max(images) < 1.5 * min(images)
+
+
+def test_a_scale_that_is_none_is_refused(tmp_path: Path) -> None:
+    arguments = ["--data", "digits", "--out", str(tmp_path), "--scale", "0"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "reproduce_deim2019.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "0 is no share; expected above 0, to 1" in done.stderr
