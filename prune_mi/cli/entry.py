@@ -32,7 +32,7 @@ for command in (optimize, search, demo, convert, inspect, rank, predict, average
 def main_options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Take the layers out of a trained Keras model that add no information about the classes."""
+    """Make trained Keras models smaller, or find a network for your images."""
     if version:
         typer.echo(f"prune-mi {__version__}")
         raise typer.Exit

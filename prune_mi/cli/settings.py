@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prune_mi.config import RunSettings, read_yaml, validated
+from prune_mi.data.sources import require_named
 from prune_mi.errors import ConfigError
 
 _S = TypeVar("_S", bound=RunSettings)
@@ -19,6 +20,7 @@ def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
 
     Raises:
         ConfigError: If the file cannot be read, a setting is wrong, or no data was named.
+        DataError: If there is no such data.
     """
     values = read_yaml(config) if config is not None else {}
     for key, value in given.items():
@@ -32,4 +34,6 @@ def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
             "no data was given; expected --data with a data set's name, an .npz, an image folder "
             "or a cifar-10-batches-py folder"
         )
-    return validated(kind, values)
+    settings = validated(kind, values)
+    require_named(settings.data)  # seconds before Keras is imported
+    return settings

@@ -54,7 +54,7 @@ def read_header(path: Path) -> ImageHeader | None:
 def decode_images(
     files: Sequence[Path], *, size: tuple[int, int], mode: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decodes images, bilinearly resized where their size differs.
+    """Decodes images, resized where their size differs: averaged, or bilinearly if they grow.
 
     Args:
         files: Of images; of moving ones, the first frame is taken.
@@ -92,7 +92,10 @@ def _decode(path: Path, size: tuple[int, int], mode: str) -> np.ndarray:
     with _opened(path) as image:
         converted = image.convert(mode)
         if (converted.height, converted.width) != size:
-            converted = converted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+            # Pixels are averaged where there are fewer, not weighed with their neighbours'.
+            shrinks = size[1] <= converted.width and size[0] <= converted.height
+            filtering = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+            converted = converted.resize((size[1], size[0]), filtering)
         return np.asarray(converted, dtype=np.uint8).reshape(*size, len(mode))
 
 

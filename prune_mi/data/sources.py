@@ -58,6 +58,21 @@ def load_dataset(
     return dataset
 
 
+def require_named(spec: str) -> None:
+    """Refuses data that are not there, before anything that takes seconds.
+
+    Raises:
+        DataError: If there is neither a data set nor a file or folder of that name.
+    """
+    path = Path(spec).expanduser()
+    try:
+        there = spec in _NAMED or path.is_dir() or path.is_file()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
+    if not there:
+        raise _unusable(spec, "there is no such name, file or folder")
+
+
 def _load(spec: str, choose_shape: ShapeChoice, seed: int) -> Dataset:
     if spec in _NAMED:
         return _NAMED[spec]()
@@ -72,10 +87,15 @@ def _load(spec: str, choose_shape: ShapeChoice, seed: int) -> Dataset:
         exists = path.exists()
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
-    fault = "it is no .npz file" if exists else "there is no such name, file or folder"
+    raise _unusable(
+        spec, "it is no .npz file" if exists else "there is no such name, file or folder"
+    )
+
+
+def _unusable(spec: str, fault: str) -> DataError:
     near = difflib.get_close_matches(spec.lower(), DATASET_NAMES, n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
-    raise DataError(f"cannot use the data {spec!r}: {fault}; {guess}{_accepted()}")
+    return DataError(f"cannot use the data {spec!r}: {fault}; {guess}{_accepted()}")
 
 
 def _load_inputs(spec: str, inputs: Sequence[ModelInput]) -> Dataset:

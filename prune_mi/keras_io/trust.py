@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 from prune_mi.custom_code import import_code, own_classes
 
 
@@ -30,6 +28,8 @@ def apply_trust(trust: Trust) -> None:
     Raises:
         ConfigError: If the custom objects cannot be imported.
     """
+    import keras  # a worker unpickles this module before it has silenced Keras's backend
+
     if trust.custom_objects is not None:
         bases = (
             keras.layers.Layer,
@@ -51,5 +51,7 @@ def find_custom(*names: Any) -> Any:
     Args:
         names: Strings, or whatever else stands in a file in their place.
     """
+    import keras
+
     known = keras.saving.get_custom_objects()
     return next((known[name] for name in names if isinstance(name, str) and name in known), None)

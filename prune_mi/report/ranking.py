@@ -1,6 +1,7 @@
 """What `prune-mi rank` shows: a table, JSON, a plot."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +14,70 @@ from prune_mi.records import Ranking, RankingRow
 from prune_mi.report.wording import count_text, printable, quantity_text
 
 _FORMATS = (".svg", ".png")
+_WIDEST = 1000
+
+
+_Cell = Callable[[RankingRow, Ranking], str]
+# What goes first where the console is too narrow for all of it comes last.
+_COLUMNS: tuple[tuple[str, _Cell], ...] = (
+    ("rank", lambda row, _: str(row.rank)),
+    ("gain, {measure}", lambda row, _: f"{row.gain_bits:+.4f}"),
+    ("params", lambda row, _: count_text(row.num_params)),
+    ("MACs", lambda row, _: quantity_text(row.macs)),
+    ("P({least} least)", lambda row, _: f"{row.probability_least:.0%}"),
+    ("95 % interval", lambda row, _: f"{row.gain_low:+.4f} to {row.gain_high:+.4f}"),
+    ("kind", lambda row, _: row.kind),
+    ("share", lambda row, ranking: f"{row.macs / max(ranking.total.macs, 1):.1%}"),
+    ("bits behind it", lambda row, _: f"{row.information_bits:.2f}"),
+    (
+        "their interval",
+        lambda row, _: f"{row.information_low:.2f} to {row.information_high:.2f}",
+    ),
+)
 
 
 def print_ranking(ranking: Ranking, console: Console) -> None:
-    """Prints the units in graph order, and which go first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("unit", "kind"):
-        table.add_column(heading, overflow="fold")
-    gain = f"gain, {ranking.measure}"
-    headings = ("bits", "interval", gain, "95 % interval", "rank", f"P({ranking.least} least)")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("params", "MACs", "share"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in ranking.units:
-        style = "green" if row.rank < ranking.least else ""
-        table.add_row(
-            Text(printable(row.name), style=style),
-            row.kind,
-            f"{row.information_bits:.2f}",
-            f"{row.information_low:.2f} to {row.information_high:.2f}",
-            f"{row.gain_bits:+.4f}",
-            f"{row.gain_low:+.4f} to {row.gain_high:+.4f}",
-            str(row.rank),
-            f"{row.probability_least:.0%}",
-            count_text(row.num_params),
-            quantity_text(row.macs),
-            f"{row.macs / max(ranking.total.macs, 1):.1%}",
-        )
-    console.print(table)
+    """Prints the units in graph order, and which go first; JSON has what a narrow console has not.
+
+    Names are never cut: the narrower the console, the fewer columns there are.
+    """
+    columns = list(_COLUMNS)
+    while (
+        len(columns) > 1
+        and _table(ranking, columns)
+        .__rich_measure__(console, console.options.update(width=_WIDEST))
+        .maximum
+        > console.width
+    ):
+        columns.pop()
+    console.print(_table(ranking, columns))
     first = ", ".join(row.name for row in by_rank(ranking)[: ranking.least])
     console.print(
         Text(
-            f"{len(ranking.units)} units by {ranking.criterion} on {ranking.num_samples} training "
-            f"images, {ranking.seconds:.0f} s. Missed least: {printable(first)}."
+            f"{len(ranking.units)} units in the order of the network, by {ranking.criterion} on "
+            f"{ranking.num_samples} training images, {ranking.seconds:.0f} s. Missed least: "
+            f"{printable(first)}."
         )
     )
+    if len(columns) < len(_COLUMNS):
+        left = ", ".join(_heading(name, ranking) for name, _ in _COLUMNS[len(columns) :])
+        console.print(Text(f"Left out for want of room: {left}; --json has everything."))
+
+
+def _table(ranking: Ranking, columns: Sequence[tuple[str, _Cell]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("unit", no_wrap=True)
+    for name, _ in columns:
+        table.add_column(_heading(name, ranking), justify="right", no_wrap=True)
+    for row in ranking.units:
+        style = "green" if row.rank < ranking.least else ""
+        cells = [cell(row, ranking) for _, cell in columns]
+        table.add_row(Text(printable(row.name), style=style), *cells)
+    return table
+
+
+def _heading(name: str, ranking: Ranking) -> str:
+    return name.format(measure=ranking.measure, least=ranking.least)
 
 
 def by_rank(ranking: Ranking) -> list[RankingRow]:
@@ -65,10 +94,12 @@ def require_plottable(path: Path) -> None:
     """Refuses a plot's path before the work for it is done.
 
     Raises:
-        ConfigError: If it ends neither in .svg nor in .png.
+        ConfigError: If it ends neither in .svg nor in .png, or its folder is not there.
     """
     if path.suffix.lower() not in _FORMATS:
         raise ConfigError(f"--plot is {path}; expected a name that ends in .svg or .png")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--plot is {path}, but there is no folder {path.parent}; make it first")
 
 
 def plot_ranking(ranking: Ranking, path: Path) -> None:

@@ -49,12 +49,14 @@ def print_search_summary(report: SearchReport, console: Console) -> None:
 
 def _verdict(report: SearchReport) -> Text:
     accuracy = accuracy_text(report.result.test_accuracy)
-    size = f"{report.layers} layers, {count_text(report.result.num_params)} params"
+    size = f"{count_text(report.result.num_params)} params"
+    guess = 1 / max(len(report.classes), 1)
+    accuracy += f" (guessing: {accuracy_text(guess)})"
     if not report.better:
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
-            f"than the start was found; what is written out has a test accuracy of {accuracy} "
-            f"({size}).",
+            f"than the start was found; what is written out has a test accuracy of {accuracy}, "
+            f"{size}.",
         )
     return Text.assemble(("Found: ", "bold green"), f"test accuracy {accuracy} with {size}.")
 
@@ -68,11 +70,12 @@ def _closing(report: SearchReport) -> list[tuple[str, str]]:
         for generation in report.generations
         for child in generation.children
     )
-    searched = f"{counted(len(report.generations), 'generation')}, {children} children"
+    searched = f"{counted(len(report.generations), 'generation')}, {children} children trained"
     if report.trials:
         searched += f"; of {counted(report.trials, 'deletion')} tried {report.adoptions} adopted"
     rows = [
         ("start", report.start),
+        ("layers", f"{report.layers}, as DEIM 2019 counts them"),
         ("data", f"{report.data}, {len(report.classes)} classes"),
         ("validation", report.validation),
         ("method", f"{report.method}, seed {report.seed}"),

@@ -165,6 +165,7 @@ def _changes(morphs: Sequence[MorphRecord]) -> Text:
     counts = (
         ("removal", sum(morph.is_removal for morph in morphs)),
         ("insertion", sum(morph.is_insertion for morph in morphs)),
+        ("widening", sum(morph.kind.startswith("widen") for morph in morphs)),
     )
     told = ", ".join(counted(count, word) for word, count in counts if count)
     if not morphs:

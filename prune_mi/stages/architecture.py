@@ -328,9 +328,11 @@ class ArchitectureSearch:
 
     def _compile_seconds(self, network: Candidate) -> float:
         """What a training spends beside its steps."""
-        speed = self._evaluator.speed or self._speed
+        latest = self._evaluator.overheads[-2 * self._workers :]
+        if latest:
+            return float(np.mean(latest))
         guess = len(network.graph.nodes) * _COMPILE_SECONDS_A_NODE
-        return guess if speed is None else speed.overhead_seconds
+        return guess if self._speed is None else self._speed.overhead_seconds
 
     def _vary(self, elite: Candidate) -> None:
         """Trains from now on with the flips and shifts that the best network sees through."""

@@ -27,7 +27,8 @@ class Evaluator:
     """Evaluates the candidates of one run.
 
     `speed`, `images` and `training_seconds` are of all trainings so far: how fast, how many images
-    they saw, and how long their steps took, the workers' times added up. `subject` says how images
+    they saw, and how long their steps took, the workers' times added up; `overheads` what each took
+    beside its steps. `subject` says how images
     are varied; a search learns that as it goes on.
 
     Args:
@@ -55,6 +56,7 @@ class Evaluator:
         self.speed: TrainingSpeed | None = None
         self.images = 0
         self.training_seconds = 0.0
+        self.overheads: list[float] = []
 
     def screen(
         self,
@@ -127,6 +129,7 @@ class Evaluator:
                 continue
             self.speed = measured_speed(child, outcome, self.speed)
             self.images += outcome.images_trained
+            self.overheads.append(outcome.overhead_seconds)
             self.training_seconds += outcome.seconds - outcome.overhead_seconds
             worse = child.own_images > 0 and outcome.accuracy < (child.accuracy or 0.0)
             child = (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from prune_mi.data import load_dataset
+from prune_mi.data.sources import require_named
 from prune_mi.errors import DataError
 
 
@@ -119,3 +120,12 @@ def test_importing_the_package_imports_no_keras() -> None:
         [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_not_there_is_known_without_loading(tmp_path: Path) -> None:
+    require_named("digits")
+    require_named(str(tmp_path))
+    with pytest.raises(DataError, match="there is no such name, file or folder; did you mean"):
+        require_named("cifar")
+    with pytest.raises(DataError, match="there is no such name, file or folder"):
+        require_named(str(tmp_path / "nowhere"))

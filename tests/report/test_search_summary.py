@@ -28,9 +28,10 @@ def _printed(report: SearchReport, width: int) -> str:
 def test_figures_changes_and_the_line_to_copy(search_report: SearchReport, width: int) -> None:
     text = _printed(search_report, width)
     words = " ".join(text.split())
-    assert "Found: test accuracy 0.8123 with 14 layers, 61,002 params." in words
+    assert "Found: test accuracy 0.8123 (guessing: 0.5000) with 61,002 params." in words
     assert "seed result ensemble of 2" in words
     assert "0.4000 0.8123 0.8311" in words
+    assert "layers 14, as DEIM 2019 counts them" in words
     assert "of 25 deletions tried 14 adopted" in words
     assert "90,000 images, 1,234,000 with all others; augmentation flip" in words
     assert "ensemble g2c1, g1c3" in words
