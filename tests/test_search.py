@@ -187,7 +187,7 @@ def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) ->
     settings = {"children": 30, "generations": 30, "child_epochs": 50.0, "final_epochs": 50.0}
     report = _search(digits, tmp_path / "run", budget=60, method="nash", **settings)
     assert report.elapsed_s < 80  # compiling a training cannot be interrupted
-    assert len(report.generations) > 1
+    assert 1 <= len(report.generations) < 30
     assert report.stop_reason == "the rest of the budget is kept for the final training"
 
 
@@ -204,7 +204,8 @@ def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> Non
         for each in (*first.generations, *again.generations)
     ]
     assert told[:2] == told[2:]
-    assert {len(each.children) for each in first.generations} == {4}  # begun; two would be finished
+    # As many as are finished: so short a heat would not tell one child from another.
+    assert {len(each.children) for each in first.generations} == {2}
 
 
 @pytest.mark.parametrize(

@@ -141,12 +141,11 @@ class LiveConsole:
         self._print(Text.assemble(name, "  ", Text("\n" + " " * indent).join(wrapped)))
 
     def training(self, name: str, images_done: int, images_total: int) -> None:
-        """Moves a training's bar; in plain lines, prints it now and then."""
+        """Moves a training's bar; in plain lines, prints it now and then, not at once."""
         with self._lock:
             now = self._clock()
             self._state.hear_training(name, images_done, images_total, now)
-            logged = self._logged_s.get(name)
-            due = logged is None or now - logged >= LOG_INTERVAL_S
+            due = now - self._logged_s.setdefault(name, now) >= LOG_INTERVAL_S
             if self._live is not None or not due:
                 return
             self._logged_s[name] = now

@@ -7,7 +7,6 @@ all of them trained and the best model with them, the most accurate becomes the 
 models that are equally good within the error of the validation accuracy takes the smallest.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from prune_mi.search.climber import Draw, HillClimber
 from prune_mi.search.journal import Journal
 from prune_mi.search.loop import run_generations
 from prune_mi.search.policy import Policy
-from prune_mi.search.racing import Rung, halving_rungs
+from prune_mi.search.racing import Rung
 from prune_mi.search.runners_up import RunnersUp
 from prune_mi.search.termination import SearchState
 from prune_mi.search.weight_bank import WeightBank
@@ -35,13 +34,12 @@ from prune_mi.stages.augmentation import recognised_augmentation
 from prune_mi.stages.evaluation import Evaluator, Failure, child_record
 from prune_mi.stages.generations import rank_candidate
 from prune_mi.stages.policies import make_policy, make_schedule, stopping_rules
+from prune_mi.stages.race_plan import RacePlan
 from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.trial import Trials
 
-_COMPILE_SECONDS_A_NODE = 0.12
-_MOST_COMPILING = 0.5  # of a generation's time
 _MOST_GROWTH = 12.0  # of multiply-accumulates in one generation, of the default method
 _COST = "params"  # what removals by rank are to save
 
@@ -108,14 +106,20 @@ class ArchitectureSearch:
     ) -> None:
         self._subject = subject
         self._data = data
-        self._workers = pool.workers
         self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
         self._trials = (
             Trials(subject, self._evaluator, pool, settings, observer) if _tries(settings) else None
         )
+        self._plan = RacePlan(
+            settings,
+            self._evaluator,
+            workers=pool.workers,
+            num_train_images=data.num_train_images,
+            trials=_tries(settings),
+            speed=speed,
+            search_end=search_end,
+        )
         self._settings = settings
-        self._speed = speed
-        self._search_end = search_end
         self._journal = journal
         self._observer = observer
         self._on_elite = on_elite
@@ -159,41 +163,24 @@ class ArchitectureSearch:
         )
 
     def _state(self) -> SearchState:
-        remaining = self._remaining()
         return SearchState(
             generation=self._climber.generation,
             flat_generations=self._climber.flat_generations,
             proposals=self._proposals,
-            has_time=remaining is None or remaining > self._least_seconds(),
+            has_time=self._plan.has_time(self._climber.elite),
             elite_accuracy=self._climber.elite.accuracy or 0.0,
             structure_age=self._climber.structure_age,
         )
 
-    def _least_seconds(self) -> float:
-        """What a generation takes that trains two networks for as long as it compiles them."""
-        trainings = 2 * (2 if self._trials else 1)
-        waves = math.ceil(trainings / self._workers)
-        return 2 * waves * self._compile_seconds(self._climber.elite)
-
-    def _remaining(self) -> float | None:
-        """Seconds that the search has left."""
-        return None if self._search_end is None else max(0.0, self._search_end - time.monotonic())
-
-    def _generation_seconds(self) -> float | None:
-        """An even share of what is left, or more where that would go on compiling."""
-        remaining = self._remaining()
-        if remaining is None:
-            return None
-        left = self._settings.generations - self._climber.generation
-        return min(remaining, max(remaining / max(1, left), 2 * self._least_seconds()))
-
     def _generation(self) -> GenerationRecord:
         climber, settings = self._climber, self._settings
-        parent, seconds = climber.elite, self._generation_seconds()
-        started = time.monotonic()
-        self._observer.time_left(self._remaining())
+        parent, started = climber.elite, time.monotonic()
+        seconds = self._plan.generation_seconds(
+            parent, generations_left=settings.generations - climber.generation
+        )
+        self._observer.time_left(self._plan.remaining())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
-        rungs = self._rungs(parent, seconds)
+        rungs = self._plan.rungs(parent, seconds)
         children = climber.ask_alike(
             rungs[0].count - 1, self._schedule.morphs(climber.generation + 1), self._draw(parent)
         )
@@ -202,7 +189,7 @@ class ArchitectureSearch:
         field, fresh, failures = self._prepared([replace(base, own_images=0), *children], parent)
         records = [self._failed(each) for each in failures]
         if seconds is not None:
-            rungs = self._rungs(parent, seconds - (time.monotonic() - started))
+            rungs = self._plan.rungs(parent, seconds - (time.monotonic() - started))
             field = field[: rungs[0].count]  # preparing may have taken the time of some
         trained, out, lost = self._raced(field, fresh, rungs)
         records += [self._failed(each) for each in lost]
@@ -302,37 +289,6 @@ class ArchitectureSearch:
         # Trainings end in any order; what is learned from them must not depend on it.
         order = {each.name: place for place, each in enumerate(field)}
         return sorted(left, key=lambda each: order[each.name]), behind, failures
-
-    def _rungs(self, parent: Candidate, seconds: float | None) -> tuple[Rung, ...]:
-        """How the children of a generation, and their parent beside them, are trained."""
-        settings, compiling = self._settings, self._compile_seconds(parent)
-        if settings.method == "default":
-            return halving_rungs(
-                children=settings.children + 1,
-                child_steps=settings.child_epochs
-                * self._data.num_train_images
-                / settings.training.batch_size,
-                finalists=settings.trained_children or self._workers,
-                workers=self._workers,
-                compile_seconds=compiling,
-                seconds=None if seconds is None else max(0.0, seconds),
-            )
-        count = settings.children + 1
-        if seconds is None:
-            return (Rung(count, 1.0, None),)
-        twice = 2 if self._trials else 1
-        most = max(1, math.floor(_MOST_COMPILING * seconds / (twice * compiling)))
-        count = max(2, min(count, most * self._workers))
-        each = seconds / (twice * math.ceil(count / self._workers))
-        return (Rung(count, 1.0, max(compiling, each)),)
-
-    def _compile_seconds(self, network: Candidate) -> float:
-        """What a training spends beside its steps."""
-        latest = self._evaluator.overheads[-2 * self._workers :]
-        if latest:
-            return float(np.mean(latest))
-        guess = len(network.graph.nodes) * _COMPILE_SECONDS_A_NODE
-        return guess if self._speed is None else self._speed.overhead_seconds
 
     def _vary(self, elite: Candidate) -> None:
         """Trains from now on with the flips and shifts that the best network sees through."""
