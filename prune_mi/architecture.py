@@ -94,6 +94,7 @@ def run_search(
 
     notes.phase("Loading the data" if source is None else "Loading the model and the data")
     start = SeedStart(settings, notes) if source is None else ModelStart(source, settings, notes)
+    settings = start.settings
     folder = RunFolder(
         out or Path("prune-mi-runs") / f"search-{start.stem}",
         overwrite=overwrite,

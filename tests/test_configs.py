@@ -221,6 +221,14 @@ class TestSearchSettings:
         assert found.training.distillation == 0
         assert found.training.augmentation == ("auto" if method == "default" else "none")
 
+    def test_few_images_are_seen_more_often_unless_the_user_says_how_often(self) -> None:
+        settings = make_search_settings({"data": "digits"})
+        few, many = settings.for_data(1000), settings.for_data(50_000)
+        assert (few.child_epochs, few.final_epochs) == (20, 60)
+        assert (many.child_epochs, many.final_epochs) == (5, 15)
+        said = make_search_settings({"data": "digits", "child_epochs": 2}).for_data(1000)
+        assert (said.child_epochs, said.final_epochs) == (2, 60)
+
     def test_they_are_written_and_read_back(self, tmp_path: Path) -> None:
         settings = make_search_settings({"data": "d", "method": "random", "image_size": "32x48"})
         assert settings.image_size == (32, 48)

@@ -1,7 +1,7 @@
 """Settings of `prune-mi search`, and what each of its methods takes where nothing was said."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,7 @@ _METHODS: Mapping[str, Mapping[str, Any]] = {
     "mi": {"mix": "uniform", "weights": "scratch", **_PAPERS_SEED},
 }
 _CRITERIA = {"mi": "paper"}
+_CHILD_IMAGES, _FINAL_IMAGES = 20_000, 60_000  # that a training sees at least
 _RATES = {"adam": 3e-3, "sgd": 0.05}
 
 
@@ -34,6 +35,8 @@ class SearchSettings(RunSettings):
         morphs: Morphisms a child in the first generation.
         morphs_final: The same in the last generation.
         morph_decay: How the one becomes the other.
+        child_epochs, final_epochs: As for `optimize`; where nothing is said, more for few images:
+            see `for_data`.
         target_accuracy: Validation accuracy at which the search may stop.
         same_structure: Generations in which the best structure has stayed the same after which the
             search stops; None never does for that.
@@ -97,3 +100,19 @@ class SearchSettings(RunSettings):
         if "morphs" in given:
             own.pop("morphs_final", None)
         return {**own, **given}
+
+    def for_data(self, num_images: int) -> Self:
+        """The same with more epochs for few images, where the user named none.
+
+        A network learns by steps: an epoch of a thousand images has too few of them.
+
+        Args:
+            num_images: Training images.
+        """
+        least = {"child_epochs": _CHILD_IMAGES, "final_epochs": _FINAL_IMAGES}
+        update = {
+            name: max(getattr(self, name), images / max(num_images, 1))
+            for name, images in least.items()
+            if name not in self.model_fields_set
+        }
+        return self.model_copy(update=update)

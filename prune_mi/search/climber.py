@@ -53,8 +53,8 @@ class HillClimber:
         horizon: Images that a candidate can have been trained on when the run ends.
         allows: Which graphs a child may have on its way.
         num_validation: With the objective `accuracy`, images that accuracies are measured on: of
-            the accepted children that are within half a standard error of the best one, the one
-            with the fewest weights is taken. None takes the best one.
+            the accepted children that are within half a standard error of the best one, and half
+            a point, the one with the fewest weights is taken. None takes the best one.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from prune_mi.search.candidate import Candidate
 
 _RELATIVE_ERROR = 0.3
 _ABSOLUTE_ERROR = 0.003
+_MOST_EQUAL = 0.005  # of accuracy: few images do not make what is worse as good
 _ROUNDING = 1e-9  # 0.8 - 0.1 is a little over 0.7
 
 
@@ -130,13 +131,15 @@ def best_of(
     """The cheapest, the more accurate of equals.
 
     For `accuracy` the most accurate; or, where it is said on how many images accuracies are
-    measured, of those within half a standard error of it the one with the fewest weights.
+    measured, of those within half a standard error of it, and half a point, the one with the fewest
+    weights.
     """
     if objective == "accuracy":
         best = max(candidates, key=_accuracy)
         if num_validation is None:
             return best
-        close = _accuracy(best) - _standard_error(_accuracy(best), num_validation) / 2
+        error = _standard_error(_accuracy(best), num_validation)
+        close = _accuracy(best) - min(error / 2, _MOST_EQUAL)
         equal = [each for each in candidates if each is best or _accuracy(each) > close]
         return min(equal, key=lambda each: (each.cost.num_params, -_accuracy(each)))
     return min(

@@ -116,11 +116,11 @@ class SeedStart:
             output=None,
             validation=("auto", "train"),
         )
-        self._settings = settings
         self._observer = observer
         self.data = load_data_for_search(
             settings.data, observer, image_size=settings.image_size, seed=settings.seed
         )
+        self.settings = settings.for_data(len(self.data.y_train))
         graph = seed_for(
             self.data,
             rng=np.random.default_rng((settings.seed, 4)),
@@ -153,7 +153,7 @@ class SeedStart:
             DataError: If a split is too small for its role.
             RunError: If the training failed.
         """
-        data, settings, understanding = self.data, self._settings, self.understanding
+        data, settings, understanding = self.data, self.settings, self.understanding
         roles = search_roles(data, settings)
         self._observer.note(roles.description)
         subject = Subject(
@@ -211,7 +211,6 @@ class ModelStart:
     """
 
     def __init__(self, source: ModelSource, settings: SearchSettings, observer: Observer) -> None:
-        self._settings = settings
         self._observer = observer
         loaded = open_source(source)
         for note in loaded.notes:
@@ -222,6 +221,7 @@ class ModelStart:
             data, class_names=data.class_names or tuple(map(str, range(data.num_classes)))
         )
         _refuse(settings, "a search from a model, which has its size", image_size=None)
+        self.settings = settings.for_data(len(data.y_train))
         self.understanding = understand(loaded.model, data, settings, observer)
         original = self.understanding.packing.original
         if settings.ensemble > 1 and self.understanding.packing.graph is not original:
@@ -237,11 +237,11 @@ class ModelStart:
             self.understanding,
             self.data,
             pool=pool,
-            settings=self._settings,
+            settings=self.settings,
             allowed_drop=0.0,
             observer=self._observer,
         )
         reference = reference_candidate(subject)
         self._observer.reference(reference.cost, subject.val_accuracy)
-        found = share_data(self.data, subject, self._settings, pool=pool, most_images=None)
+        found = share_data(self.data, subject, self.settings, pool=pool, most_images=None)
         return Started(subject, reference, found, None)
