@@ -132,7 +132,6 @@ def run_search(
         notes.time_left(budget.remaining())
         final = train_best(
             outcome,
-            outcome.subject,
             pool=pool,
             settings=settings,
             seconds=_time_before_closing(budget),

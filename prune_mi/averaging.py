@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from prune_mi.config import make_settings
 from prune_mi.data import fit_scaling
-from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.data.class_file import CLASS_FILE, FILE_SCALINGS, FileScaling
 from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import ensemble_graph
@@ -47,44 +48,51 @@ def average_models(
         ModelError: If a model cannot be used, or does not fit the others.
         DataError: If the data cannot be loaded, or do not fit the models.
     """
-    _require(sources, out, scaling, overwrite=overwrite)
+    kind = _require(sources, out, scaling, overwrite=overwrite)
     loaded = [open_source(source) for source in sources]
-    settings = make_settings({"data": data, "scaling": scaling})
+    settings = make_settings({"data": data, "scaling": kind})
     images = load_fitting_data(loaded[0].model, settings, SilentObserver())
-    scaled = fit_scaling(settings.scaling, images.x_train)  # type: ignore[arg-type]
+    scaled = fit_scaling(kind, images.x_train)
     graphs = [trace_model(each.model) for each in loaded]
     probe = images.x_test[:_PROBE_IMAGES]
     try:
         # In case they do not fit, before any is asked.
         ensemble_graph(graphs)
         logits = [
-            yields_logits(graph, 0, predict(build_model(graph), probe, scaled)) for graph in graphs
+            yields_logits(graph, 0, predict(each.model, probe, scaled))
+            for each, graph in zip(loaded, graphs, strict=True)
         ]
         averaged = ensemble_graph(graphs, from_logits=logits)
     except GraphError as error:
         raise ModelError(f"the models cannot be averaged: {error}") from error
 
-    def measured(name: str, graph: LayerGraph) -> Averaged:
+    def measured(name: str, model: keras.Model, graph: LayerGraph) -> Averaged:
         cost = graph_cost(graph)
-        right = accuracy(predict(build_model(graph), images.x_test, scaled), images.y_test)
+        right = accuracy(predict(model, images.x_test, scaled), images.y_test)
         return Averaged(name, right, cost.num_params, cost.macs)
 
     members = [
-        measured(str(source.path), graph) for source, graph in zip(sources, graphs, strict=True)
+        measured(str(source.path), each.model, graph)
+        for source, each, graph in zip(sources, loaded, graphs, strict=True)
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_verified(build_model(averaged), out, scaled.apply(np.asarray(probe)))
+    whole = build_model(averaged)
+    save_verified(whole, out, scaled.apply(np.asarray(probe)))
     classes = sources[0].path.with_name(CLASS_FILE)
     beside = out.with_name(CLASS_FILE)
     if classes.is_file() and classes.resolve() != beside.resolve():
         shutil.copyfile(classes, beside)
-    return Average(tuple(members), measured(str(out), averaged), len(images.y_test))
+    return Average(tuple(members), measured(str(out), whole, averaged), len(images.y_test))
 
 
-def _require(sources: Sequence[ModelSource], out: Path, scaling: str, *, overwrite: bool) -> None:
+def _require(
+    sources: Sequence[ModelSource], out: Path, scaling: str, *, overwrite: bool
+) -> FileScaling:
+    """The scaling, where all of it will do."""
     if len(sources) < 2:
         raise ConfigError(f"received {len(sources)} model; expected two or more to average")
-    if scaling not in ("none", "unit", "signed"):
+    kind = next((each for each in FILE_SCALINGS if each == scaling), None)
+    if kind is None:
         raise ConfigError(f"`scaling` is {scaling!r}; expected none, unit or signed")
     if out.suffix != ".keras":
         raise ConfigError(f"cannot write {out}; choose a name that ends in .keras")
@@ -92,3 +100,4 @@ def _require(sources: Sequence[ModelSource], out: Path, scaling: str, *, overwri
         raise ConfigError(f"{out} is one of the models; choose another name")
     if out.exists() and not overwrite:
         raise RunFolderError(f"{out} is there already; choose another name, or pass --overwrite")
+    return kind

@@ -13,19 +13,21 @@ EPSILON = 1e-3
 
 
 def new_conv(name: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> LayerDef:
-    """A Conv2D of stride 1 and 'same' padding, without an activation.
+    """A convolution of stride 1 and 'same' padding, without an activation.
 
     Args:
         name: Borne by no other layer.
-        kernel: float32 `(height, width, channels, filters)`.
+        kernel: float32 `(*sizes, channels, filters)`, one size a spatial axis, of which there are 1
+            to 3.
         bias: float32 `(filters,)`, or None for a layer without one.
     """
+    sizes = list(kernel.shape[:-2])
     layer = stock_layer(
-        "Conv2D",
+        f"Conv{len(sizes)}D",
         name,
         filters=kernel.shape[-1],
-        kernel_size=list(kernel.shape[:2]),
-        strides=[1, 1],
+        kernel_size=sizes,
+        strides=[1] * len(sizes),
         padding="same",
         data_format="channels_last",
         use_bias=bias is not None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.place import place_of
-from prune_mi.graph.single_layers import single_layers
+from prune_mi.graph.single_layers import SingleLayer, single_layers
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
 from prune_mi.records import MorphRecord
@@ -30,12 +30,12 @@ class RemoveLayer:
         chosen = draw_site(
             graph, sites, context, rng, kind=self.name, tensor=lambda layer: layer.unit.after
         )
-        gone = tuple(name for name in graph.layers if name not in chosen.without.layers)
-        record = MorphRecord(
-            self.name,
-            chosen.unit.name,
-            gone,
-            f"drawn from {len(sites)} layers",
-            place_of(graph, chosen.unit.after),
-        )
-        return Morphed(chosen.without, record)
+        return removed(graph, chosen, f"drawn from {len(sites)} layers")
+
+
+def removed(graph: LayerGraph, layer: SingleLayer, reason: str) -> Morphed:
+    """A graph without one of its layers, and the record of it."""
+    gone = tuple(name for name in graph.layers if name not in layer.without.layers)
+    place = place_of(graph, layer.unit.after)
+    record = MorphRecord(RemoveLayer.name, layer.unit.name, gone, reason, place)
+    return Morphed(layer.without, record)

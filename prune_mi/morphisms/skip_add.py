@@ -17,6 +17,7 @@ import numpy as np
 from prune_mi.graph.edit import fresh_name, insert_calls, read_only
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph
+from prune_mi.graph.new_layers import new_conv, new_dense
 from prune_mi.graph.place import place_of
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
@@ -60,19 +61,7 @@ def _nought(graph: LayerGraph, channels: int, filters: int, rank: int) -> LayerD
         values = {"gamma": 0.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
         weights = [np.full(channels, value, np.float32) for value in values.values()]
         return replace(layer, weights=tuple(map(read_only, weights)), weight_names=tuple(values))
-    name, settings = fresh_name(graph, "skip_conv"), {"use_bias": False}
+    name = fresh_name(graph, "skip_conv")
     if rank == 2:
-        layer = stock_layer("Dense", name, units=filters, **settings)
-    else:
-        size = [1] * (rank - 2)
-        layer = stock_layer(
-            f"Conv{rank - 2}D",
-            name,
-            filters=filters,
-            kernel_size=size,
-            padding="same",
-            data_format="channels_last",
-            **settings,
-        )
-    kernel = np.zeros((*[1] * (rank - 2), channels, filters), np.float32)
-    return replace(layer, weights=(read_only(kernel),), weight_names=("kernel",))
+        return new_dense(name, np.zeros((channels, filters), np.float32))
+    return new_conv(name, np.zeros((*[1] * (rank - 2), channels, filters), np.float32))

@@ -58,7 +58,6 @@ class ArchitectureOutcome:
             was better.
         total_images: Images that all trainings saw.
         training_s: Seconds that the steps of all trainings took.
-        speed: Of the trainings, or None where none was made.
     """
 
     subject: Subject
@@ -70,7 +69,6 @@ class ArchitectureOutcome:
     adoptions: int
     total_images: int
     training_s: float
-    speed: TrainingSpeed | None
 
 
 class ArchitectureSearch:
@@ -159,7 +157,6 @@ class ArchitectureSearch:
             adoptions=self._trials.adopted if self._trials else 0,
             total_images=self._evaluator.images,
             training_s=self._evaluator.training_seconds,
-            speed=self._evaluator.speed,
         )
 
     def _state(self) -> SearchState:

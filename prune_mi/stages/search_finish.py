@@ -12,7 +12,6 @@ from prune_mi.search.candidate import Candidate
 from prune_mi.stages.architecture import ArchitectureOutcome
 from prune_mi.stages.finish import better_of
 from prune_mi.stages.recipe import training_task
-from prune_mi.stages.roles import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,6 @@ class FinallyTrained:
 
 def train_best(
     outcome: ArchitectureOutcome,
-    subject: Subject,
     *,
     pool: WorkerPool,
     settings: SearchSettings,
@@ -45,7 +43,6 @@ def train_best(
 
     Args:
         outcome: Where the search ended.
-        subject: The search's start.
         pool: Where models are trained.
         settings: The run's settings.
         seconds: Wall clock for all of it, or None.
@@ -63,7 +60,7 @@ def train_best(
     tasks = [
         training_task(
             each,
-            subject,
+            outcome.subject,
             settings,
             num_images=max(1, round(settings.final_epochs * num_train_images)),
             num_train_images=num_train_images,

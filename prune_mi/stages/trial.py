@@ -15,17 +15,15 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, RankTask
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.place import place_of
 from prune_mi.graph.single_layers import SingleLayer, single_layers
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
-from prune_mi.records import MorphRecord, Observer
+from prune_mi.morphisms.remove_layer import removed
+from prune_mi.records import Observer
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.racing import Rung
 from prune_mi.stages.evaluation import Evaluator, Failure
 from prune_mi.stages.roles import Subject
-
-_KIND = "remove-layer"
 
 
 class Trials:
@@ -138,24 +136,18 @@ class Trials:
         return found
 
     def _without(self, child: Candidate, layer: SingleLayer, gain: float) -> Candidate:
-        slimmed = layer.without
-        gone = tuple(name for name in child.graph.layers if name not in slimmed.layers)
-        record = MorphRecord(
-            kind=_KIND,
-            target=layer.unit.name,
-            layers=gone,
-            reason=f"adds {gain:+.3f} {MEASURES[self._settings.ranking.criterion]}, the least of "
-            "its layers",
-            place=place_of(child.graph, layer.unit.after),
+        measure = MEASURES[self._settings.ranking.criterion]
+        slimmed = removed(
+            child.graph, layer, f"adds {gain:+.3f} {measure}, the least of its layers"
         )
         return replace(
             child,
             name=f"{child.name}s",
-            graph=slimmed,
-            cost=graph_cost(slimmed),
+            graph=slimmed.graph,
+            cost=graph_cost(slimmed.graph),
             parent=child.name,
-            morphs=(record,),
-            lineage=(*child.lineage, record),
+            morphs=(slimmed.record,),
+            lineage=(*child.lineage, slimmed.record),
             accuracy=None,
             screened_accuracy=None,
             own_images=0,
