@@ -137,12 +137,25 @@ def _refit(
     design = new_rows.astype(np.float64)
     if biases:
         design = np.concatenate([design, np.ones((len(design), 1))], axis=1)
-    gram = design.T @ design
-    ridge = _RIDGE * float(np.mean(np.diag(gram))) + np.finfo(np.float32).tiny
-    weights = weights + np.linalg.solve(gram + ridge * np.eye(len(gram)), design.T @ change)
+    weights = weights + _ridge_solution(design, change)
     fitted = [weights[: new_rows.shape[1]].reshape(kernel.shape).astype(kernel.dtype)]
     fitted += [weights[-1].astype(bias.dtype) for bias in biases]
     return with_weights(graph, {layer.name: tuple(fitted)})
+
+
+def _ridge_solution(design: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """(P^T P + s I)^-1 P^T D, which is P^T (P P^T + s I)^-1 D: whichever system is the smaller.
+
+    A dense layer behind flattened maps reads thousands of values, of a few hundred images.
+    """
+    ridge = _RIDGE * float(np.square(design).sum()) / design.shape[1] + np.finfo(np.float32).tiny
+    if len(design) < design.shape[1]:
+        kernel = design @ design.T
+        solution = design.T @ np.linalg.solve(kernel + ridge * np.eye(len(kernel)), change)
+    else:
+        gram = design.T @ design
+        solution = np.linalg.solve(gram + ridge * np.eye(len(gram)), design.T @ change)
+    return np.asarray(solution)
 
 
 def _windows(config: Mapping[str, Any], kernel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
