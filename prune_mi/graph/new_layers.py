@@ -41,14 +41,14 @@ def new_dense(name: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> 
     return _with_kernel(layer, kernel, bias)
 
 
-def new_batch_norm(name: str, channels: int) -> LayerDef:
-    """A batch norm over the last axis that is the identity in inference.
+def new_batch_norm(name: str, channels: int, *, gamma: float = 1.0) -> LayerDef:
+    """A batch norm over the last axis that multiplies by gamma in inference: by 1, the identity.
 
-    Its gamma is 1, its beta and moving mean are 0, its moving variance is 1 - epsilon.
+    Its beta and moving mean are 0, its moving variance is 1 - epsilon.
     """
     ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
     weights = {
-        "gamma": ones,
+        "gamma": ones * np.float32(gamma),
         "beta": zeros,
         "moving_mean": zeros,
         "moving_variance": ones - np.float32(EPSILON),

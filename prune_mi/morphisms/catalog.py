@@ -6,11 +6,13 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
+from prune_mi.morphisms.insert_block import InsertBlock
 from prune_mi.morphisms.insert_conv import InsertConv
 from prune_mi.morphisms.insert_conv_relu import InsertConvRelu
 from prune_mi.morphisms.insert_dense import InsertDense
 from prune_mi.morphisms.insert_dropout import InsertDropout
 from prune_mi.morphisms.insert_pool import InsertPool
+from prune_mi.morphisms.insert_stage import InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
 from prune_mi.morphisms.remove_layer import RemoveLayer
 from prune_mi.morphisms.remove_pool import RemovePool
@@ -29,6 +31,8 @@ CATALOG: Mapping[str, Morphism] = {
         RemoveDropout(),
         RemoveLayer(),
         RemovePool(),
+        InsertBlock(),
+        InsertStage(),
         InsertConv(),
         InsertConvRelu(),
         InsertBatchNorm(),

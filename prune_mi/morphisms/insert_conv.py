@@ -14,11 +14,9 @@ from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
 from prune_mi.morphisms.identity_conv import dirac_kernel, draw_size
-from prune_mi.morphisms.insertion import inserted, num_channels, rectified_tensors
+from prune_mi.morphisms.insertion import inserted, num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site, has_channels_last
-
-NOWHERE = "no rectified channels-last image tensor to stay non-negative behind"
+from prune_mi.morphisms.site import draw_site
 
 
 class InsertConv:
@@ -31,9 +29,9 @@ class InsertConv:
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = rectified_tensors(graph, rank=4) if has_channels_last(graph) else []
-        if not sites:
-            return NoSite(NOWHERE)
+        sites = rectified_images(graph)
+        if isinstance(sites, NoSite):
+            return sites
         ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         size, channels = draw_size(rng), num_channels(graph, ref)
         layers = (

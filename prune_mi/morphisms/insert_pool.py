@@ -38,36 +38,39 @@ class InsertPool:
     ) -> Morphed | NoSite:
         """See `Morphism`."""
         images = inner_tensors(graph, rank=4) if has_channels_last(graph) else []
-        sites = [ref for ref in images if _can_shrink(graph, ref)]
+        sites = [ref for ref in images if can_shrink(graph, ref)]
         if not sites:
             return NoSite("no channels-last image tensor of known size and more than one pixel")
         reasons: dict[TensorRef, str] = {}
         left = list(sites)
         while left:
             ref = draw_site(graph, left, context, rng, kind=self.name, tensor=lambda each: each)
-            pooled = _pooled(graph, ref)
-            if isinstance(pooled, LayerGraph):
-                came = tuple(name for name in pooled.layers if name not in graph.layers)
+            smaller = pooled(graph, ref)
+            if not isinstance(smaller, Unsized):
+                came = tuple(name for name in smaller[0].layers if name not in graph.layers)
                 size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
                 record = MorphRecord(
                     self.name, ref.node, came, f"halves {size}", place_of(graph, ref)
                 )
-                return Morphed(pooled, record)
-            reasons[ref] = pooled.reason
+                return Morphed(smaller[0], record)
+            reasons[ref] = smaller.reason
             left.remove(ref)
         return NoSite(f"none of {len(sites)} images can be pooled: {reasons[sites[0]]}")
 
 
-def _can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
+def can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
+    """Whether an image is of known size and of more than one pixel."""
     sizes = graph.spec(ref).shape[1:-1]
     return None not in sizes and any(size != 1 for size in sizes)
 
 
-def _pooled(graph: LayerGraph, ref: TensorRef) -> LayerGraph | Unsized:
+def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | Unsized:
+    """The graph with a pooling behind a tensor, and what that yields; or why it cannot be."""
     spec = graph.spec(ref)
     batch, height, width, channels = spec.shape
     halves = (-(-(size or 1) // 2) for size in (height, width))
     pool = new_pooling(fresh_name(graph, "inserted_pool"), _STRIDES)
     small = replace(spec, shape=(batch, *halves, channels))
     grown = insert_after(graph, ref, (pool,), (small,))
-    return resized(grown, {TensorRef(pool.name): spec.shape})
+    followed = resized(grown, {TensorRef(pool.name): spec.shape})
+    return followed if isinstance(followed, Unsized) else (followed, TensorRef(pool.name))

@@ -10,14 +10,12 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 5.1, for the gamma of 0.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from prune_mi.graph.edit import fresh_name, insert_calls, read_only
+from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph
-from prune_mi.graph.new_layers import new_conv, new_dense
+from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense
 from prune_mi.graph.place import place_of
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
@@ -57,10 +55,7 @@ class SkipAdd:
 def _nought(graph: LayerGraph, channels: int, filters: int, rank: int) -> LayerDef:
     """A layer that yields 0 and can learn to yield something else."""
     if channels == filters:
-        layer = stock_layer("BatchNormalization", fresh_name(graph, "skip_scale"))
-        values = {"gamma": 0.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
-        weights = [np.full(channels, value, np.float32) for value in values.values()]
-        return replace(layer, weights=tuple(map(read_only, weights)), weight_names=tuple(values))
+        return new_batch_norm(fresh_name(graph, "skip_scale"), channels, gamma=0.0)
     name = fresh_name(graph, "skip_conv")
     if rank == 2:
         return new_dense(name, np.zeros((channels, filters), np.float32))

@@ -21,7 +21,7 @@ from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
-KEEPING = ("widen-conv", "widen-dense", "skip-add", "skip-concat")
+KEEPING = ("widen-conv", "widen-dense", "skip-add", "skip-concat", "insert-block")
 NAMES = [name for name in ZOO if name != "multi_output"]
 _GRAPHS: dict[str, LayerGraph] = {}
 

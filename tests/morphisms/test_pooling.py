@@ -74,7 +74,7 @@ def _require_keras_agrees(graph: LayerGraph) -> None:
     assert np.isfinite(_outputs(graph, _images(graph, 2))).all()
 
 
-@pytest.mark.parametrize("kind", ["insert-pool", "remove-pool"])
+@pytest.mark.parametrize("kind", ["insert-pool", "insert-stage", "remove-pool"])
 @pytest.mark.parametrize("name", [*ZOO, "seed", "tower"])
 def test_keras_finds_the_sizes_that_the_graph_says(kind: str, name: str) -> None:
     graph = _graph(name)
@@ -94,7 +94,7 @@ def test_keras_finds_the_sizes_that_the_graph_says(kind: str, name: str) -> None
         assert set(record.layers) == set(graph.layers) ^ set(outcome.graph.layers)
 
 
-@pytest.mark.parametrize("kind", ["insert-pool", "remove-pool"])
+@pytest.mark.parametrize("kind", ["insert-pool", "insert-stage", "remove-pool"])
 @pytest.mark.parametrize("name", ["chain", "tower"])
 def test_there_is_a_site(kind: str, name: str) -> None:
     assert isinstance(_apply(kind, _graph(name)), Morphed)

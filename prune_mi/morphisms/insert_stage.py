@@ -1,0 +1,81 @@
+"""A stage: half the size, twice the channels, behind a tensor that is never negative.
+
+Max pooling (`insert_pool`), then conv + BN + ReLU that is the identity (`insert_conv`), then that
+convolution, and what must have its width, made twice as wide (`widen`). A layer behind it costs as
+many multiply-accumulates as it did before the pooling halved the rows and columns: what a later
+stage loses in places it gains in features, as networks made by hand have it. Only the pooling
+changes the function.
+
+Source: the rule is that of Simonyan & Zisserman (2015), VGG, and He et al. (2016), ResNet; the
+parts are named in their own files.
+"""
+
+import numpy as np
+
+from prune_mi.graph.channel_flow import Unsliceable
+from prune_mi.graph.edit import fresh_name, insert_after
+from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
+from prune_mi.graph.place import place_of
+from prune_mi.graph.sizes import Unsized
+from prune_mi.graph.widening import widen
+from prune_mi.graph.widths import width_groups
+from prune_mi.morphisms.identity_conv import dirac_kernel
+from prune_mi.morphisms.insert_pool import can_shrink, pooled
+from prune_mi.morphisms.insertion import num_channels, rectified_images
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large
+from prune_mi.records import MorphRecord
+
+_SIZE, _TIMES = 3, 2
+
+
+class InsertStage:
+    """Begins a stage behind a channels-last image tensor that is never negative."""
+
+    name = "insert-stage"
+    keeps_function = False
+
+    def apply(
+        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
+    ) -> Morphed | NoSite:
+        """See `Morphism`."""
+        images = rectified_images(graph)
+        if isinstance(images, NoSite):
+            return images
+        left = [ref for ref in images if can_shrink(graph, ref)]
+        reason = "all of them are of one pixel"
+        while left:
+            ref = draw_site(graph, left, context, rng, kind=self.name, tensor=lambda each: each)
+            staged = _staged(graph, ref, rng)
+            if isinstance(staged, LayerGraph):
+                came = tuple(name for name in staged.layers if name not in graph.layers)
+                channels = num_channels(graph, ref)
+                detail = f"{channels} to {_TIMES * channels} channels at half the size"
+                record = MorphRecord(self.name, ref.node, came, detail, place_of(graph, ref))
+                return Morphed(staged, record)
+            reason = staged
+            left.remove(ref)
+        return NoSite(f"no stage can begin behind any of {len(images)} images: {reason}")
+
+
+def _staged(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> LayerGraph | str:
+    """The graph with a stage behind a tensor, or why there can be none."""
+    channels = num_channels(graph, ref)
+    if _TIMES * channels > MAX_WIDTH:
+        return f"it would be wider than {MAX_WIDTH} channels"
+    smaller = pooled(graph, ref)
+    if isinstance(smaller, Unsized):
+        return smaller.reason
+    small, pool = smaller
+    conv = new_conv(fresh_name(small, "stage_conv"), dirac_kernel(_SIZE, channels))
+    norm = new_batch_norm(fresh_name(small, "stage_bn"), channels)
+    deep = insert_after(small, pool, (conv, norm, new_relu(fresh_name(small, "stage_relu"))))
+    together = next((each for each in width_groups(deep) if conv.name in each.producers), None)
+    if together is None:
+        return "what reads it cannot become wider"
+    wide = widen(deep, together.producers, times=_TIMES, rng=rng)
+    if isinstance(wide, Unsliceable):
+        return wide.reason
+    return "it would make the network too large" if is_too_large(wide, graph) else wide
