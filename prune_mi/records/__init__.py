@@ -1,0 +1,30 @@
+"""The records that cross module boundaries: frozen, typed, plain data."""
+
+from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord, Place, Verdict
+from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFacts, ModelSource
+from prune_mi.records.observer import Observer, SilentObserver
+from prune_mi.records.predictions import ImagePrediction, Predictions
+from prune_mi.records.ranking import Ranking, RankingRow
+from prune_mi.records.reports import RunReport, SearchReport
+
+__all__ = [
+    "Average",
+    "Averaged",
+    "ChildRecord",
+    "Conversion",
+    "Cost",
+    "GenerationRecord",
+    "ImagePrediction",
+    "ModelFacts",
+    "ModelSource",
+    "MorphRecord",
+    "Observer",
+    "Place",
+    "Predictions",
+    "Ranking",
+    "RankingRow",
+    "RunReport",
+    "SearchReport",
+    "SilentObserver",
+    "Verdict",
+]

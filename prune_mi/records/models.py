@@ -1,0 +1,100 @@
+"""Models as records have them: files, costs, figures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model file, and what the user says of it.
+
+    Attributes:
+        path: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
+        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+    """
+
+    path: Path
+    architecture: Path | None = None
+    allow_unsafe: bool = False
+    custom_objects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A model file that was written again for Keras 3.
+
+    Attributes:
+        written_by: Version of the Keras that wrote the old file, or `unknown`.
+        num_layers: Layers and operations, those of models inside the model counted one by one.
+        num_params: Weights of every kind.
+        compiled: Whether the new file has a loss, metrics and an optimizer.
+        difference: From the outputs that Keras 2 gives on random inputs, as a fraction of them;
+            None where Keras 3 wrote the old file, too.
+        notes: What the user should know.
+    """
+
+    old: Path
+    new: Path
+    written_by: str
+    num_layers: int
+    num_params: int
+    size_bytes: int
+    compiled: bool
+    difference: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model costs, counted from its graph.
+
+    Attributes:
+        num_params: Weights of every kind, trainable or not.
+        macs: Multiply-accumulates of one forward pass of one sample.
+        num_layers: Layers and operations, input layers included, as Keras's summary counts them.
+    """
+
+    num_params: int
+    macs: int
+    num_layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """One model as the report shows it. Accuracies are fractions in [0, 1].
+
+    Attributes:
+        val_accuracy: Over the validation images, which selection saw.
+        test_accuracy: Over test images that no selection saw.
+        full_test_accuracy: Over the whole test set, for comparison with published figures.
+        size_bytes: Size of the model's `.keras` file.
+    """
+
+    val_accuracy: float
+    test_accuracy: float
+    full_test_accuracy: float
+    num_params: int
+    macs: int
+    num_layers: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Averaged:
+    """One model of an average, or the average itself; the accuracy is a fraction."""
+
+    name: str
+    test_accuracy: float
+    num_params: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """What `prune-mi average` found out; `num_images` are the test images."""
+
+    members: tuple[Averaged, ...]
+    ensemble: Averaged
+    num_images: int

@@ -1,0 +1,102 @@
+"""What a run has come to."""
+
+from dataclasses import dataclass
+
+from prune_mi.records.children import GenerationRecord, MorphRecord
+from prune_mi.records.models import ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything a run found out; `report.json` is this record.
+
+    Attributes:
+        smaller: Whether the result costs less than the reference by the objective.
+        removals: The winner's whole lineage of morphs, in order.
+        images_trained: Images that the result's lineage was trained on since the reference.
+        control_images: Images that the control was trained on; planned to be as many.
+        notes: What the run decided on its own and the user should know.
+        folder: The run folder.
+        files: Written model files, relative to the run folder.
+    """
+
+    model: str
+    data: str
+    objective: str
+    max_accuracy_drop: float
+    smaller: bool
+    reference: ModelFacts
+    control: ModelFacts | None
+    result: ModelFacts
+    removals: tuple[MorphRecord, ...]
+    input_scaling: str
+    augmentation: str
+    validation: str
+    images_trained: int
+    control_images: int
+    elapsed_s: float
+    budget_s: float | None
+    generations: tuple[GenerationRecord, ...]
+    stop_reason: str
+    seed: int
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+    folder: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReport:
+    """Everything that a search for an architecture found out; `report.json` is this record.
+
+    Attributes:
+        start: What it started from: `seed`, or the model file.
+        reference: The start: the seed, trained as long as a child of the first generation, or the
+            model as it was given.
+        result: The best model after its final training.
+        ensemble: The average of several models, or None where none was asked for.
+        members: Names of these models.
+        better: Whether the result is more accurate than the start on validation.
+        layers: Layers of the result as DEIM 2019 counts them; see `graph.paper_layers`.
+        lineage: Everything that was done to the start, in order.
+        trials, adoptions: Trained children that a deletion was tried on, and those whose slimmer
+            version was better.
+        validation: Where the images stem from that selection saw: `val`, `train` or `test`.
+        images_trained: Images that the result's lineage was trained on.
+        total_images: Images that all trainings of the run saw together.
+        training_s: Seconds that the steps of all trainings took, the workers' times added up.
+        workers: Child processes.
+        classes: Names of the classes, in the order of the model's outputs.
+        notes: What the run decided on its own and the user should know.
+        folder: The run folder.
+        files: Written files, relative to the run folder.
+    """
+
+    start: str
+    data: str
+    method: str
+    reference: ModelFacts
+    result: ModelFacts
+    ensemble: ModelFacts | None
+    members: tuple[str, ...]
+    better: bool
+    layers: int
+    lineage: tuple[MorphRecord, ...]
+    trials: int
+    adoptions: int
+    augmentation: str
+    validation: str
+    images_trained: int
+    total_images: int
+    training_s: float
+    workers: int
+    elapsed_s: float
+    budget_s: float | None
+    generations: tuple[GenerationRecord, ...]
+    stop_reason: str
+    seed: int
+    classes: tuple[str, ...]
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+    folder: str
+    files: tuple[str, ...]
