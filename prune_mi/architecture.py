@@ -122,6 +122,7 @@ def run_search(
             pool=pool,
             settings=settings,
             speed=begun.speed,
+            usual_macs=begun.usual_macs,
             search_end=None if left is None else time.monotonic() + (1 - _FINAL_SHARE) * left,
             journal=Journal(folder.journal),
             observer=notes,

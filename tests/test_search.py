@@ -208,6 +208,16 @@ def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> Non
     assert {len(each.children) for each in first.generations} == {2}
 
 
+def test_a_seed_may_get_a_second_convolution(digits: Path, tmp_path: Path) -> None:
+    """As wide as the first one, it costs many times as much: the first reads one channel."""
+    settings = {"mix": {"insert-conv": 1.0}, "morphs": 1, "children": 1}
+    report = _search(digits, tmp_path / "run", **settings)
+    (generation,) = report.generations
+    grown = [child for child in generation.children if child.morphs]
+    assert [morph.kind for morph in grown[0].morphs] == ["insert-conv"]
+    assert grown[0].macs > 10 * report.reference.macs
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -13,7 +13,7 @@ _PAPERS_SEED = {"head": "flatten", "hidden": 64, "batch_norm": False}
 _PAPERS_TRAINING = {"learning_rate": 1e-3, "augmentation": "none"}
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     "default": {
-        **{"mix": "growth", "weights": "inherit", "head": "gap", "batch_norm": True, "width": 32},
+        **{"mix": "growth", "weights": "inherit", "head": "gap", "batch_norm": True},
         **{"morphs": 6, "morphs_final": 2, "morph_decay": "linear"},
     },
     "nash": {"mix": "nash", "weights": "inherit", **_PAPERS_SEED},

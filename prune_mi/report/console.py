@@ -56,7 +56,7 @@ class LiveConsole:
 
         Args:
             console: Where to show it.
-            objective: Decides which accepted child counts as best, and which cost is shown.
+            objective: Decides which accepted child counts as best, and what is shown of children.
             live: Whether to redraw in place; None asks the console.
             clock: Seconds that never go back.
         """
@@ -126,6 +126,8 @@ class LiveConsole:
         with self._lock:
             self._state.hear_child(record)
             reference, objective = self._state.reference_cost, self._state.objective
+        if objective == "accuracy" and record.verdict == "pending":
+            return
         parts = child_parts(record, reference, objective)
         line = Text("  ").join(parts)
         if self._live is None or line.cell_len <= self._console.width:

@@ -1,5 +1,8 @@
 """What is known of a run under way, and how the live area and a line of text show it.
 
+A run whose objective is accuracy looks for a network; its user may know little of the subject, and
+is told of accuracies and sizes, once for each network, and nothing of what came before its verdict.
+
 No input or output happens here: `console.py` owns the terminal, the clock and the lock.
 """
 
@@ -101,10 +104,10 @@ class RunState:
 
 def child_parts(record: ChildRecord, reference: Cost | None, objective: Objective) -> list[Text]:
     """A child's line in three parts: its name, its morphisms, its figures and verdict."""
-    figures = Text()
+    figures, finds = Text(), objective == "accuracy"
     for label, accuracy in (
-        ("screened", record.screened_accuracy),
-        ("trained", record.trained_accuracy),
+        ("screened", None if finds else record.screened_accuracy),
+        ("accuracy" if finds else "trained", record.trained_accuracy),
     ):
         if accuracy is not None:
             figures.append(f"{label} {accuracy:.3f}  ")
@@ -115,7 +118,8 @@ def child_parts(record: ChildRecord, reference: Cost | None, objective: Objectiv
     elif record.verdict == "failed":
         verdict = f"failed: {printable(record.detail)}"
     figures.append(verdict, style=_VERDICT_STYLES.get(record.verdict, "yellow"))
-    morphs = " ".join(morph_text(morph) for morph in record.morphs) or "unchanged"
+    unchanged = "unchanged, trained on" if finds else "unchanged"
+    morphs = " ".join(morph_text(morph) for morph in record.morphs) or unchanged
     return [Text(printable(record.name), style="bold"), Text(morphs), figures]
 
 
@@ -143,6 +147,8 @@ def _generation_text(state: RunState) -> str:
         ("trained", sum(record.trained_accuracy is not None for record in heard)),
         ("accepted", sum(record.verdict == "accepted" for record in heard)),
     )
+    if state.objective == "accuracy":
+        counts = (("networks trained", counts[1][1]),)
     told = ", ".join(f"{number} {word}" for word, number in counts)
     last = "" if state.last is None else f", last {printable(state.last.name)}"
     return f"generation {index}/{total} from {printable(parent)}: {told}{last}"
@@ -150,17 +156,16 @@ def _generation_text(state: RunState) -> str:
 
 def _best_text(state: RunState) -> str:
     best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
+    start = "start" if state.objective == "accuracy" else "reference"
     told = "" if accuracy is None else f" {accuracy:.3f}"
     if best is None:
         if cost is None:
             return ""
-        return (
-            f"best so far: the reference, accuracy{told}, {_full_cost_text(cost, state.objective)}"
-        )
+        return f"best so far: the {start}, accuracy{told}, {_full_cost_text(cost, state.objective)}"
     parts = [f"best so far: {printable(best.name)}"]
     if best.trained_accuracy is not None:
         parts.append(
-            f"accuracy {best.trained_accuracy:.3f}" + (f" (reference{told})" if told else "")
+            f"accuracy {best.trained_accuracy:.3f}" + (f" ({start}{told})" if told else "")
         )
     parts.append(_cost_text(best, cost, state.objective))
     return ", ".join(parts)
@@ -168,6 +173,8 @@ def _best_text(state: RunState) -> str:
 
 def _cost_text(record: ChildRecord, reference: Cost | None, objective: Objective) -> str:
     own = Cost(record.num_params, record.macs, record.num_layers)
+    if objective == "accuracy":
+        return _full_cost_text(own, objective)
     if objective == "params" and reference is not None and reference.num_params > 0:
         return f"params {own.num_params / reference.num_params:.2f}x"
     if objective != "params" and reference is not None and reference.macs > 0:
@@ -176,6 +183,8 @@ def _cost_text(record: ChildRecord, reference: Cost | None, objective: Objective
 
 
 def _full_cost_text(cost: Cost, objective: Objective) -> str:
+    if objective == "accuracy":
+        return f"{count_text(cost.num_params)} params"
     if objective == "params":
         return f"params {count_text(cost.num_params)}"
     return f"macs {quantity_text(cost.macs)}"

@@ -40,7 +40,7 @@ from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.trial import Trials
 
-_MOST_GROWTH = 12.0  # of multiply-accumulates in one generation, of the default method
+_MOST_GROWTH = 6.0  # of multiply-accumulates in one generation, of the default method
 _COST = "params"  # what removals by rank are to save
 
 
@@ -81,6 +81,7 @@ class ArchitectureSearch:
         pool: Where children are trained.
         settings: The run's settings.
         speed: Of trainings so far, or None where there were none.
+        usual_macs: Multiply-accumulates that children of the default method may always have.
         search_end: When the final training is to begin, on the monotonic clock; None without a
             budget.
         journal: Gets a line a child.
@@ -97,6 +98,7 @@ class ArchitectureSearch:
         pool: WorkerPool,
         settings: SearchSettings,
         speed: TrainingSpeed | None,
+        usual_macs: int,
         search_end: float | None,
         journal: Journal,
         observer: Observer,
@@ -118,6 +120,7 @@ class ArchitectureSearch:
             search_end=search_end,
         )
         self._settings = settings
+        self._usual_macs = usual_macs
         self._journal = journal
         self._observer = observer
         self._on_elite = on_elite
@@ -326,8 +329,8 @@ class ArchitectureSearch:
         if most is not None and sum(each.num_params for each in graph.layers.values()) > most:
             return False
         if self._settings.method == "default":
-            grown = graph_cost(graph).macs / max(self._climber.elite.cost.macs, 1)
-            return grown <= _MOST_GROWTH
+            most_macs = max(_MOST_GROWTH * self._climber.elite.cost.macs, self._usual_macs)
+            return graph_cost(graph).macs <= most_macs
         return num_paper_layers(graph) >= self._least_layers
 
     def _equal_within(self, subject: Subject) -> int | None:

@@ -34,6 +34,8 @@ from prune_mi.stages.search_seed import seed_for
 from prune_mi.stages.share import SearchData, reference_candidate, share_data
 
 _PLAIN = AugmentationPolicy(flip=False, max_shift=0)
+# A seed's one convolution reads one channel or three; a second one, as wide, costs far more.
+_SEEDS = 40
 
 
 def _refuse(settings: SearchSettings, where: str, **allowed: object) -> None:
@@ -78,6 +80,7 @@ class Started:
         data: What children are trained on.
         speed: Of the seed's training; None where none was made.
         images, training_s: What that training saw, and what its steps took.
+        usual_macs: Multiply-accumulates that children may have however little the start has.
     """
 
     subject: Subject
@@ -86,6 +89,7 @@ class Started:
     speed: TrainingSpeed | None
     images: int = 0
     training_s: float = 0.0
+    usual_macs: int = 0
 
 
 class SeedStart:
@@ -195,6 +199,7 @@ class SeedStart:
             measured_speed(trained, outcome, None),
             outcome.images_trained,
             outcome.seconds - outcome.overhead_seconds,
+            usual_macs=_SEEDS * trained.cost.macs,
         )
 
 

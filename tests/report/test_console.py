@@ -134,6 +134,25 @@ def test_the_objective_decides_which_child_is_best(
     assert "best so far: g1c2," in area(display)
 
 
+def test_who_looks_for_a_network_hears_of_each_once(make_child: MakeChild) -> None:
+    stream = io.StringIO()
+    display = LiveConsole(Console(file=stream, width=80), live=False, objective="accuracy")
+    display.reference(Cost(178, 9_380, 7), 0.5134)
+    assert "best so far: the start, accuracy 0.513, 178 params" in area(display)
+    display.generation(1, 4, "reference")
+    stream.truncate(stream.seek(0))
+    display.child(make_child(trained_accuracy=None, verdict="pending"))
+    display.child(make_child(verdict="pending"))
+    assert "generation 1/4 from reference: 1 networks trained, last g1c3" in area(display)
+    display.child(make_child(num_params=3_562))
+    display.child(make_child("g1base", morphs=(), verdict="not better"))
+    assert [line[7:] for line in stream.getvalue().splitlines()] == [
+        "g1c3  -branch add_4 +dropout relu_3  accuracy 0.902  3,562 params  accepted",
+        "g1base  unchanged, trained on  accuracy 0.902  61,002 params  not better",
+    ]
+    assert "best so far: g1c3, accuracy 0.902 (start 0.513), 3,562 params" in area(display)
+
+
 def test_many_trainings_do_not_fill_the_screen() -> None:
     display, _, _ = make_display(live=True)
     for index in range(40):
