@@ -9,15 +9,19 @@ from prune_mi.cli.guarded import guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
     Architecture,
+    Budget,
+    Config,
     Criterion,
     CustomObjects,
     Freeze,
+    Generations,
     Json,
     Output,
     Overwrite,
     Protect,
     Quiet,
     Seed,
+    Workers,
 )
 from prune_mi.cli.run import run_and_report
 from prune_mi.cli.settings import resolve
@@ -41,9 +45,7 @@ def optimize(
     out: Annotated[
         Path | None, typer.Option(help="Run folder.  [default: prune-mi-runs/MODEL]")
     ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Wall clock for the whole run: 90s, 25m, 1h30m.")
-    ] = None,
+    budget: Budget = None,
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(help="Validation accuracy that may be lost, a fraction.  [default: 0.01]"),
@@ -51,9 +53,7 @@ def optimize(
     objective: Annotated[
         str | None, typer.Option(help="macs, params or accuracy.  [default: macs]")
     ] = None,
-    generations: Annotated[
-        int | None, typer.Option(help="Generations at most.  [default: 5]")
-    ] = None,
+    generations: Generations = None,
     children: Annotated[
         int | None, typer.Option(help="Children proposed a generation.  [default: 8]")
     ] = None,
@@ -90,18 +90,14 @@ def optimize(
         ),
     ] = None,
     criterion: Criterion = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Child processes.  [default: one a core]")
-    ] = None,
+    workers: Workers = None,
     freeze: Freeze = None,
     protect: Protect = None,
     no_control: Annotated[
         bool, typer.Option("--no-control", help="Do not train the unpruned model equally.")
     ] = False,
     seed: Seed = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; options given here win.")
-    ] = None,
+    config: Config = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,

@@ -8,13 +8,17 @@ import typer
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
+    Budget,
+    Config,
     CustomObjects,
     Freeze,
+    Generations,
     Json,
     Overwrite,
     Protect,
     Quiet,
     Seed,
+    Workers,
 )
 from prune_mi.cli.run import search_and_report
 from prune_mi.cli.settings import resolve
@@ -51,12 +55,8 @@ def search(
             "the layer that adds least).  [default: default]"
         ),
     ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Wall clock for the whole run: 5m, 1h30m.")
-    ] = None,
-    generations: Annotated[
-        int | None, typer.Option(help="Generations at most.  [default: 5]")
-    ] = None,
+    budget: Budget = None,
+    generations: Generations = None,
     children: Annotated[
         int | None, typer.Option(help="Children a generation.  [default: 5]")
     ] = None,
@@ -134,15 +134,11 @@ def search(
     output: Annotated[
         str | None, typer.Option(help="With --from: of several outputs, the one to make accurate.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Child processes.  [default: one a core]")
-    ] = None,
+    workers: Workers = None,
     freeze: Freeze = None,
     protect: Protect = None,
     seed: Seed = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; options given here win.")
-    ] = None,
+    config: Config = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Overwrite = False,

@@ -147,9 +147,9 @@ def _generation_text(state: RunState) -> str:
         ("trained", sum(record.trained_accuracy is not None for record in heard)),
         ("accepted", sum(record.verdict == "accepted" for record in heard)),
     )
-    if state.objective == "accuracy":
-        counts = (("networks trained", counts[1][1]),)
     told = ", ".join(f"{number} {word}" for word, number in counts)
+    if state.objective == "accuracy":
+        told = f"{counts[1][1]} networks trained"
     last = "" if state.last is None else f", last {printable(state.last.name)}"
     return f"generation {index}/{total} from {printable(parent)}: {told}{last}"
 
