@@ -122,7 +122,7 @@ def run_search(
             pool=pool,
             settings=settings,
             speed=begun.speed,
-            usual_macs=begun.usual_macs,
+            usual_work=begun.usual_work,
             search_end=None if left is None else time.monotonic() + (1 - _FINAL_SHARE) * left,
             journal=Journal(folder.journal),
             observer=notes,

@@ -38,7 +38,7 @@ class InsertPool:
     ) -> Morphed | NoSite:
         """See `Morphism`."""
         images = inner_tensors(graph, rank=4) if has_channels_last(graph) else []
-        sites = [ref for ref in images if can_shrink(graph, ref)]
+        sites = [ref for ref in images if _can_shrink(graph, ref)]
         if not sites:
             return NoSite("no channels-last image tensor of known size and more than one pixel")
         reasons: dict[TensorRef, str] = {}
@@ -58,8 +58,7 @@ class InsertPool:
         return NoSite(f"none of {len(sites)} images can be pooled: {reasons[sites[0]]}")
 
 
-def can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
-    """Whether an image is of known size and of more than one pixel."""
+def _can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
     sizes = graph.spec(ref).shape[1:-1]
     return None not in sizes and any(size != 1 for size in sizes)
 

@@ -21,7 +21,7 @@ from prune_mi.graph.sizes import Unsized
 from prune_mi.graph.widening import widen
 from prune_mi.graph.widths import width_groups
 from prune_mi.morphisms.identity_conv import dirac_kernel
-from prune_mi.morphisms.insert_pool import can_shrink, pooled
+from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.insertion import num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
@@ -29,6 +29,7 @@ from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large
 from prune_mi.records import MorphRecord
 
 _SIZE, _TIMES = 3, 2
+_LEAST_SIZE = 8  # of the larger image: on fewer pixels more features only cost weights
 
 
 class InsertStage:
@@ -44,8 +45,8 @@ class InsertStage:
         images = rectified_images(graph)
         if isinstance(images, NoSite):
             return images
-        left = [ref for ref in images if can_shrink(graph, ref)]
-        reason = "all of them are of one pixel"
+        left = [ref for ref in images if _is_large(graph, ref)]
+        reason = f"none has {_LEAST_SIZE} rows and columns"
         while left:
             ref = draw_site(graph, left, context, rng, kind=self.name, tensor=lambda each: each)
             staged = _staged(graph, ref, rng)
@@ -58,6 +59,10 @@ class InsertStage:
             reason = staged
             left.remove(ref)
         return NoSite(f"no stage can begin behind any of {len(images)} images: {reason}")
+
+
+def _is_large(graph: LayerGraph, ref: TensorRef) -> bool:
+    return all((size or 0) >= _LEAST_SIZE for size in graph.spec(ref).shape[1:-1])
 
 
 def _staged(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> LayerGraph | str:

@@ -15,9 +15,9 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
+from prune_mi.graph.work import training_work
 from prune_mi.morphisms.catalog import CATALOG
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
@@ -40,7 +40,7 @@ from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.trial import Trials
 
-_MOST_GROWTH = 6.0  # of multiply-accumulates in one generation, of the default method
+_MOST_GROWTH = 3.0  # of the work of a step in one generation, of the default method
 _COST = "params"  # what removals by rank are to save
 
 
@@ -81,7 +81,8 @@ class ArchitectureSearch:
         pool: Where children are trained.
         settings: The run's settings.
         speed: Of trainings so far, or None where there were none.
-        usual_macs: Multiply-accumulates that children of the default method may always have.
+        usual_work: What a training step of a child of the default method may always cost, see
+            `training_work`.
         search_end: When the final training is to begin, on the monotonic clock; None without a
             budget.
         journal: Gets a line a child.
@@ -98,7 +99,7 @@ class ArchitectureSearch:
         pool: WorkerPool,
         settings: SearchSettings,
         speed: TrainingSpeed | None,
-        usual_macs: int,
+        usual_work: float,
         search_end: float | None,
         journal: Journal,
         observer: Observer,
@@ -120,7 +121,7 @@ class ArchitectureSearch:
             search_end=search_end,
         )
         self._settings = settings
-        self._usual_macs = usual_macs
+        self._usual_work = usual_work
         self._journal = journal
         self._observer = observer
         self._on_elite = on_elite
@@ -329,8 +330,8 @@ class ArchitectureSearch:
         if most is not None and sum(each.num_params for each in graph.layers.values()) > most:
             return False
         if self._settings.method == "default":
-            most_macs = max(_MOST_GROWTH * self._climber.elite.cost.macs, self._usual_macs)
-            return graph_cost(graph).macs <= most_macs
+            grown = _MOST_GROWTH * training_work(self._climber.elite.graph)
+            return training_work(graph) <= max(grown, self._usual_work)
         return num_paper_layers(graph) >= self._least_layers
 
     def _equal_within(self, subject: Subject) -> int | None:

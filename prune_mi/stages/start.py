@@ -12,6 +12,7 @@ from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.choose import with_choices
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ends import pack
+from prune_mi.graph.work import training_work
 from prune_mi.keras_io.trust import Trust
 from prune_mi.records import Cost, ModelSource, Observer
 from prune_mi.search.candidate import Candidate
@@ -35,7 +36,7 @@ from prune_mi.stages.share import SearchData, reference_candidate, share_data
 
 _PLAIN = AugmentationPolicy(flip=False, max_shift=0)
 # A seed's one convolution reads one channel or three; a second one, as wide, costs far more.
-_SEEDS = 40
+_SEEDS = 12
 
 
 def _refuse(settings: SearchSettings, where: str, **allowed: object) -> None:
@@ -80,7 +81,8 @@ class Started:
         data: What children are trained on.
         speed: Of the seed's training; None where none was made.
         images, training_s: What that training saw, and what its steps took.
-        usual_macs: Multiply-accumulates that children may have however little the start has.
+        usual_work: What a child's training step may cost however little the start's does, see
+            `training_work`.
     """
 
     subject: Subject
@@ -89,7 +91,7 @@ class Started:
     speed: TrainingSpeed | None
     images: int = 0
     training_s: float = 0.0
-    usual_macs: int = 0
+    usual_work: float = 0.0
 
 
 class SeedStart:
@@ -199,7 +201,7 @@ class SeedStart:
             measured_speed(trained, outcome, None),
             outcome.images_trained,
             outcome.seconds - outcome.overhead_seconds,
-            usual_macs=_SEEDS * trained.cost.macs,
+            usual_work=_SEEDS * training_work(trained.graph),
         )
 
 

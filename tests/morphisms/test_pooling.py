@@ -94,10 +94,29 @@ def test_keras_finds_the_sizes_that_the_graph_says(kind: str, name: str) -> None
         assert set(record.layers) == set(graph.layers) ^ set(outcome.graph.layers)
 
 
-@pytest.mark.parametrize("kind", ["insert-pool", "insert-stage", "remove-pool"])
+@pytest.mark.parametrize("kind", ["insert-pool", "remove-pool"])
 @pytest.mark.parametrize("name", ["chain", "tower"])
 def test_there_is_a_site(kind: str, name: str) -> None:
     assert isinstance(_apply(kind, _graph(name)), Morphed)
+
+
+@pytest.mark.parametrize("name", ["seed", "residual"])
+def test_a_stage_has_half_the_size_and_twice_the_channels(name: str) -> None:
+    graph = _graph(name)
+    outcome = _apply("insert-stage", graph)
+    assert isinstance(outcome, Morphed)
+    _, height, width, channels = graph.spec(TensorRef(outcome.record.target)).shape
+    assert min(height or 0, width or 0) >= 8
+    last = outcome.graph.spec(TensorRef(outcome.record.layers[-1])).shape
+    assert last == (None, -(-(height or 0) // 2), -(-(width or 0) // 2), 2 * (channels or 0))
+
+
+def test_a_stage_needs_an_image_of_some_size() -> None:
+    inputs = keras.Input((9, 7, 2))
+    x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
+    graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
+    reason = "no stage can begin behind any of 1 images: none has 8 rows and columns"
+    assert _apply("insert-stage", graph) == NoSite(reason)
 
 
 @settings(max_examples=6)
