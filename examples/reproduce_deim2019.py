@@ -15,7 +15,8 @@ network cannot catch up with its parent, which has been trained ever since the f
 --weights inherit repairs it in place of that.
 
 Deletion by MI trains every child a second time, without a layer. So that all methods see as many
-images, both trainings are half as long; --as-published makes them whole, as in the paper.
+images, both trainings are half as long; --as-published makes them whole, as in the paper. The
+project's own method makes its final training twice: its children get as many images less.
 """
 
 import argparse
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what is missing, then prints the table."""
     options = _options(arguments)
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a log need not wrap the table
     data = _smaller(options.data, options.out, options.scale)
     reports = {
         method: [_run(method, seed, data, options, console) for seed in range(options.seeds)]
@@ -127,6 +130,9 @@ def _run(
         settings[epochs] *= math.sqrt(options.scale)
     if method == "mi" and not options.as_published:
         settings["child_epochs"] /= 2
+    if method == "default":
+        trainings = 1 + settings["generations"] * (settings["children"] + 1)
+        settings["child_epochs"] -= settings["final_epochs"] / trainings
     if method in ("random", "mi"):
         settings["weights"] = options.weights
     settings |= {"data": data, "seed": seed, "workers": options.workers}
@@ -141,8 +147,8 @@ def _run(
 
 def _print(reports: dict[str, list[SearchReport]], console: Console) -> None:
     table = Table(
-        *("method", "test accuracy", "layers", "params", "adopted", "images"),
-        *("paper: accuracy", "layers", "adopted"),
+        *("method", "test accuracy", "layers", "params", "adopted", "images", "minutes"),
+        *("in the paper", "layers", "adopted"),
     )
     for method, found in reports.items():
         trials = sum(each.trials for each in found)
@@ -154,6 +160,7 @@ def _print(reports: dict[str, list[SearchReport]], console: Console) -> None:
             _spread([each.result.num_params for each in found], ",.0f"),
             f"{adopted} of {trials}" if trials else "",
             _spread([each.total_images for each in found], ",.0f"),
+            _spread([each.elapsed_s / 60 for each in found], ".1f"),
             *PAPER.get(method, ("", "", "")),
         )
     console.print(table)

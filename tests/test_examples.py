@@ -66,15 +66,16 @@ def test_settings_files_run(digits_model: Path, tmp_path: Path, name: str) -> No
 
 def test_the_papers_table_is_made_and_resumed(tmp_path: Path) -> None:
     arguments = ["--data", "digits", "--out", str(tmp_path), "--scale", "0.02", "--workers", "1"]
-    arguments += ["--generations", "1", "--children", "1", "--methods", "nash", "mi"]
+    arguments += ["--generations", "1", "--children", "1", "--methods", "nash", "mi", "default"]
     first = _run_example("reproduce_deim2019.py", *arguments)
     assert "nash, seed 0: test accuracy" in first
     assert "mi, seed 0: test accuracy" in first
+    assert "default, seed 0: test accuracy" in first
     again = _run_example("reproduce_deim2019.py", *arguments)
     assert again and "seed 0" not in again  # nothing was run
     assert first.endswith(again)
     reports = sorted(tmp_path.glob("*/report.json"))
-    assert [path.parent.name.split("-")[0] for path in reports] == ["mi", "nash"]
+    assert [path.parent.name.split("-")[0] for path in reports] == ["default", "mi", "nash"]
     images = {json.loads(path.read_text())["total_images"] for path in reports}
     assert max(images) < 1.5 * min(images)
 
