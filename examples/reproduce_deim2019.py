@@ -15,8 +15,7 @@ network cannot catch up with its parent, which has been trained ever since the f
 --weights inherit repairs it in place of that.
 
 Deletion by MI trains every child a second time, without a layer. So that all methods see as many
-images, both trainings are half as long; --as-published makes them whole, as in the paper. The
-project's own method makes its final training twice: its children get as many images less.
+images, both trainings are half as long; --as-published makes them whole, as in the paper.
 """
 
 import argparse
@@ -130,9 +129,6 @@ def _run(
         settings[epochs] *= math.sqrt(options.scale)
     if method == "mi" and not options.as_published:
         settings["child_epochs"] /= 2
-    if method == "default":
-        trainings = 1 + settings["generations"] * (settings["children"] + 1)
-        settings["child_epochs"] -= settings["final_epochs"] / trainings
     if method in ("random", "mi"):
         settings["weights"] = options.weights
     settings |= {"data": data, "seed": seed, "workers": options.workers}

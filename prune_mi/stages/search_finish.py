@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
@@ -11,7 +11,7 @@ from prune_mi.records import Observer
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.architecture import ArchitectureOutcome
 from prune_mi.stages.finish import better_of
-from prune_mi.stages.recipe import after_training, training_task
+from prune_mi.stages.recipe import training_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,7 @@ def train_best(
 ) -> FinallyTrained:
     """Trains the best model, and the other members of an ensemble, to the end.
 
-    A model that the final training made worse on validation keeps its weights from before. The
-    default method trains the best model from fresh weights too, and keeps the better of the two:
-    what has been trained on and on from small beginnings may have learned its images by heart
-    (Ash & Adams 2020, On Warm-Starting Neural Network Training).
+    A model that the final training made worse on validation keeps its weights from before.
 
     Args:
         outcome: Where the search ended.
@@ -59,9 +56,7 @@ def train_best(
             "more networks of different structure were found."
         )
     by_name = {each.name: each for each in members}
-    anew = replace(members[0], name=f"{members[0].name}-anew")
-    trained = [*members, *([anew] if settings.method == "default" else [])]
-    waves = math.ceil(len(trained) / pool.workers)
+    waves = math.ceil(len(members) / pool.workers)
     tasks = [
         training_task(
             each,
@@ -70,11 +65,9 @@ def train_best(
             num_images=max(1, round(settings.final_epochs * num_train_images)),
             num_train_images=num_train_images,
             seconds=None if seconds is None else seconds / waves,
-            fresh=each is anew,
         )
-        for each in trained
+        for each in members
     ]
-    rival = None
     images, training_s = 0, 0.0
     for done in pool.run(tasks):
         if isinstance(done, FailedEvaluation):
@@ -82,17 +75,7 @@ def train_best(
             continue
         images += done.images_trained
         training_s += done.seconds - done.overhead_seconds
-        if done.name == anew.name:
-            rival = after_training(replace(members[0], images_trained=0, own_images=0), done)
-        else:
-            by_name[done.name] = better_of(by_name[done.name], done, observer)
-    best = by_name[members[0].name]
-    if rival is not None and (rival.accuracy or 0.0) > (best.accuracy or 0.0):
-        observer.note(
-            f"Trained from fresh weights {best.name} is better, {rival.accuracy:.4f} on validation "
-            f"in place of {best.accuracy:.4f}: these weights are kept."
-        )
-        by_name[best.name] = rival
+        by_name[done.name] = better_of(by_name[done.name], done, observer)
     return FinallyTrained(tuple(by_name[each.name] for each in members), images, training_s)
 
 
