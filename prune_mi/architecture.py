@@ -20,7 +20,7 @@ from prune_mi.search.journal import Journal
 from prune_mi.stages.architecture import ArchitectureSearch
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.policies import make_policy, make_schedule
-from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.run_folder import RunFolder, require_free
 from prune_mi.stages.search_conclusion import conclude_search, write_best
 from prune_mi.stages.search_finish import train_best
 from prune_mi.stages.share import shared_data
@@ -91,12 +91,14 @@ def run_search(
     # What is wrong in the settings must not cost the user the minutes before it is used.
     make_policy(settings)
     make_schedule(settings)
+    path = out or Path("prune-mi-runs") / f"search-{source.path.stem if source else 'seed'}"
+    require_free(path, overwrite=overwrite)
 
     notes.phase("Loading the data" if source is None else "Loading the model and the data")
     start = SeedStart(settings, notes) if source is None else ModelStart(source, settings, notes)
     settings = start.settings
     folder = RunFolder(
-        out or Path("prune-mi-runs") / f"search-{start.stem}",
+        path,
         overwrite=overwrite,
         inputs=(Path(settings.data), *([] if source is None else [source.path])),
     )

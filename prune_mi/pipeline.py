@@ -29,7 +29,7 @@ from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.prepare import understand
 from prune_mi.stages.roles import measure_original
-from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.run_folder import RunFolder, require_free
 from prune_mi.stages.share import reference_candidate, share_data, shared_data
 from prune_mi.stages.timing import closing_seconds, plan_time, teacher_images
 
@@ -94,16 +94,15 @@ def run_optimize(
     budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
     notes = NoteTaker(observer)
     notes.time_left(budget.remaining())
-    resolve_mix(settings.mix)  # a wrong name must not cost the user the minutes before it is used
+    # What is wrong here must not cost the user the minutes before it is used.
+    resolve_mix(settings.mix)
+    path = out or Path("prune-mi-runs") / source.path.stem
+    require_free(path, overwrite=overwrite)
 
     notes.phase("Loading the model and the data")
     loaded = _load(source, notes)
     data = load_fitting_data(loaded.model, settings, notes)
-    folder = RunFolder(
-        out or Path("prune-mi-runs") / source.path.stem,
-        overwrite=overwrite,
-        inputs=(source.path, Path(settings.data)),
-    )
+    folder = RunFolder(path, overwrite=overwrite, inputs=(source.path, Path(settings.data)))
     try:
         notes.phase("Studying the original")
         _require_time(budget, 0.0)

@@ -22,6 +22,7 @@ class Dataset:
         class_names: One a class, or empty where unknown.
         source: What the user asked for: a name or a path.
         notes: What loading decided on its own and the user should know.
+        split_here: Whether loading has drawn the test images from all, and a model may know them.
         input_shapes: Where `x` holds several inputs flattened side by side, the shape of each.
     """
 
@@ -35,6 +36,7 @@ class Dataset:
     source: str
     notes: tuple[str, ...]
     input_shapes: tuple[tuple[int, ...], ...] = ()
+    split_here: bool = False
 
     @property
     def num_classes(self) -> int:

@@ -94,13 +94,19 @@ def load_image_folder(
         loaded["test"] = images[held_out], labels[held_out]
         notes.append(
             f"{folder} has no train/ and test/: split for you, {len(rest)} images to train and "
-            f"{len(held_out)} to test, each class alike (seed {seed}). A model that has been "
-            "trained on some of these test images is flattered by them: give train/ and test/ then"
+            f"{len(held_out)} to test, each class alike (seed {seed})"
         )
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))
     return Dataset(
-        *loaded["train"], *loaded["test"], x_val, y_val, class_names, str(folder), tuple(notes)
+        *loaded["train"],
+        *loaded["test"],
+        x_val,
+        y_val,
+        class_names,
+        str(folder),
+        tuple(notes),
+        split_here=not given,
     )
 
 

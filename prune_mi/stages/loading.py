@@ -36,6 +36,11 @@ def load_fitting_data(model: keras.Model, settings: RunSettings, observer: Obser
     )
     for note in data.notes:
         observer.note(note)
+    if data.split_here:
+        observer.note(
+            "A model that has been trained on some of these test images is flattered by them: give "
+            f"{data.source} a train/ and a test/ then."
+        )
     return check_against_model(
         data,
         input_shape=data.image_shape if len(interface.inputs) > 1 else shape,

@@ -16,6 +16,25 @@ _OWN_FILES = (
 _SCRATCH = ".scratch-"
 
 
+def require_free(path: Path, *, overwrite: bool) -> None:
+    """Raises what `RunFolder` would, before anything has been loaded, and makes nothing.
+
+    Raises:
+        RunFolderError: If the path is a file, or a folder with files and `overwrite` was not asked
+            for.
+    """
+    try:
+        if path.exists() and not path.is_dir():
+            raise RunFolderError(f"{path} is a file; --out expects a folder to write into")
+        if path.is_dir() and any(path.iterdir()) and not overwrite:
+            raise RunFolderError(
+                f"the run folder {path} is not empty; choose another with --out, or pass "
+                "--overwrite to replace an earlier run's files"
+            )
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
 class RunFolder:
     """Where a run's files lie.
 
@@ -30,14 +49,8 @@ class RunFolder:
 
     def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
         self.path = path
+        require_free(path, overwrite=overwrite)
         try:
-            if path.exists() and not path.is_dir():
-                raise RunFolderError(f"{path} is a file; --out expects a folder to write into")
-            if path.is_dir() and any(path.iterdir()) and not overwrite:
-                raise RunFolderError(
-                    f"the run folder {path} is not empty; choose another with --out, or pass "
-                    "--overwrite to replace an earlier run's files"
-                )
             path.mkdir(parents=True, exist_ok=True)
             own = {(path / name).resolve() for name in _OWN_FILES}
             taken = [each for each in inputs if each.resolve() in own]

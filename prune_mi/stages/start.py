@@ -106,7 +106,7 @@ class SeedStart:
         ConfigError: If a setting speaks of what a seed does not have.
     """
 
-    name = stem = "seed"
+    name = "seed"
     trust = Trust()
 
     def __init__(self, settings: SearchSettings, observer: Observer) -> None:
@@ -222,7 +222,7 @@ class ModelStart:
         loaded = open_source(source)
         for note in loaded.notes:
             observer.note(note)
-        self.name, self.stem, self.trust = str(source.path), source.path.stem, loaded.trust
+        self.name, self.trust = str(source.path), loaded.trust
         data = load_fitting_data(loaded.model, settings, observer)
         self.data = replace(
             data, class_names=data.class_names or tuple(map(str, range(data.num_classes)))

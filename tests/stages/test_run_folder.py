@@ -5,7 +5,7 @@ import pytest
 
 from prune_mi.config import load_settings, make_settings
 from prune_mi.errors import ExitCode, RunFolderError
-from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.run_folder import RunFolder, require_free
 
 OWN = ("config.yaml", "journal.jsonl", "best.keras", "best.h5", "report.json")
 
@@ -22,6 +22,16 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     assert folder.scratch.is_dir()
     assert folder.journal == path / "journal.jsonl"
     assert folder.report == path / "report.json"
+
+
+def test_asking_whether_a_folder_is_free_makes_nothing(tmp_path: Path) -> None:
+    require_free(tmp_path / "new", overwrite=False)
+    require_free(tmp_path, overwrite=False)
+    assert _entries(tmp_path) == set()
+    (tmp_path / "report.json").write_text("{}", encoding="utf-8")
+    require_free(tmp_path, overwrite=True)
+    with pytest.raises(RunFolderError, match="is a file; --out expects a folder"):
+        require_free(tmp_path / "report.json", overwrite=True)
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
