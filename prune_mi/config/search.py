@@ -11,6 +11,8 @@ from prune_mi.config.values import ImageSize, Method, MorphDecay, SeedHead, Weig
 # What a method takes where nothing else is said.
 _PAPERS_SEED = {"head": "flatten", "hidden": 64, "batch_norm": False}
 _PAPERS_TRAINING = {"learning_rate": 1e-3, "augmentation": "none"}
+# Of few images there are few steps: batches half as large make twice as many of them.
+_OWN_TRAINING = {"batch_size": 32}
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     "default": {
         **{"mix": "growth", "weights": "inherit", "head": "gap", "batch_norm": True},
@@ -91,7 +93,7 @@ class SearchSettings(RunSettings):
             given["ranking"] = {"criterion": _CRITERIA[method], "num_seeds": 1, **given["ranking"]}
         if isinstance(given["training"], dict):
             optimizer = str(given["training"].get("optimizer", "adam"))
-            own = {} if method == "default" else dict(_PAPERS_TRAINING)
+            own = dict(_OWN_TRAINING if method == "default" else _PAPERS_TRAINING)
             if optimizer != "adam":
                 own.pop("learning_rate", None)
             rate = {"learning_rate": _RATES.get(optimizer), "distillation": 0.0}
