@@ -108,7 +108,7 @@ def test_the_result_can_be_asked_about_a_file(found: Path, digits: Path, tmp_pat
     assert (described.scaling, described.input) == ("none", (8, 8, 1))
     data = np.load(digits)
     Image.fromarray(data["x_test"][0, ..., 0]).save(tmp_path / "digit.png")
-    arguments = ["predict", str(found / "best.keras"), str(tmp_path / "digit.png"), "--json"]
+    arguments = ["predict", str(found), str(tmp_path / "digit.png"), "--json"]  # the run's folder
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)["images"][0]

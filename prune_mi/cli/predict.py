@@ -13,14 +13,17 @@ from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
 from prune_mi.config import parse_size
 from prune_mi.data.image_arguments import list_image_files
 from prune_mi.errors import ExitCode
-from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Predictions
 from prune_mi.report import predictions_to_dict, print_predictions
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="The model: .keras, .h5 or a SavedModel folder; or a run's folder."),
+    ],
     images: Annotated[
         list[Path],
         typer.Argument(
@@ -59,12 +62,13 @@ def predict(
     def predicted() -> Predictions:
         size = None if image_size is None else parse_size(image_size)
         files = list_image_files(images)
-        read_model_file(model, architecture)  # seconds before Keras is imported
+        path = best_of_run(model)
+        read_model_file(path, architecture)  # seconds before Keras is imported
         start_backend()
         from prune_mi.prediction import predict_images
 
         return predict_images(
-            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            ModelSource(path, architecture, allow_unsafe, custom_objects),
             files,
             scaling=scaling,
             output=output,

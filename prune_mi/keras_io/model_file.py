@@ -48,6 +48,12 @@ class ModelFile:
         return self.writer.split(".")[0] in ("1", "2")
 
 
+def best_of_run(path: Path) -> Path:
+    """The best model in the folder of a run; any other path as it is."""
+    best = path / "best.keras"
+    return best if best.is_file() else path
+
+
 def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
     """Looks at a file or a SavedModel folder.
 
