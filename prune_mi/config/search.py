@@ -24,6 +24,7 @@ _METHODS: Mapping[str, Mapping[str, Any]] = {
 }
 _CRITERIA = {"mi": "paper"}
 _CHILD_IMAGES, _FINAL_IMAGES = 20_000, 60_000  # that a training sees at least
+_TIMES_IN_A_BUDGET = 4
 _RATES = {"adam": 3e-3, "sgd": 0.05}
 
 
@@ -104,16 +105,18 @@ class SearchSettings(RunSettings):
         return {**own, **given}
 
     def for_data(self, num_images: int) -> Self:
-        """The same with more epochs for few images, where the user named none.
+        """The same with more epochs for few images, or under a budget, where the user named none.
 
-        A network learns by steps: an epoch of a thousand images has too few of them.
+        A network learns by steps: an epoch of a thousand images has too few of them. A budget is
+        to be used: trainings end when their share of it does, and epochs hardly bound them.
 
         Args:
             num_images: Training images.
         """
         least = {"child_epochs": _CHILD_IMAGES, "final_epochs": _FINAL_IMAGES}
+        often = 1 if self.budget is None else _TIMES_IN_A_BUDGET
         update = {
-            name: max(getattr(self, name), images / max(num_images, 1))
+            name: often * max(getattr(self, name), images / max(num_images, 1))
             for name, images in least.items()
             if name not in self.model_fields_set
         }
