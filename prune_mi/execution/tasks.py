@@ -236,6 +236,8 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
     graph = task.graph
     if task.fresh:
         graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
+    else:
+        graph = _settled(graph, data)
     trained = train(graph, source, plan, on_progress=report)
     if trained.diverged:
         raise FloatingPointError(f"the loss was not finite after {trained.images_trained} images")
@@ -255,14 +257,29 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
 def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
     from prune_mi.repair.recalibrate import recalibrate
     from prune_mi.repair.refit import refit_consumers
+    from prune_mi.repair.settle import settled
 
-    images = data.scaling.apply(np.asarray(data.load("train_images")[: data.calibration_images]))
+    images = _calibration_images(data)
     rng = np.random.default_rng(task.seed)
     graph = refit_consumers(task.parent, task.graph, images[:_REFIT_IMAGES], rng=rng)
+    batches = _batches(data.calibration.apply(images, rng=rng))
+    return settled(recalibrate(graph, batches), batches)
+
+
+def _settled(graph: LayerGraph, data: SharedData) -> LayerGraph:
+    """What has been inserted as the identity made it in training too, unless repair has done so."""
+    from prune_mi.repair.settle import identity_norms, settled
+
+    return settled(graph, _batches(_calibration_images(data))) if identity_norms(graph) else graph
+
+
+def _calibration_images(data: SharedData) -> np.ndarray:
+    return data.scaling.apply(np.asarray(data.load("train_images")[: data.calibration_images]))
+
+
+def _batches(images: np.ndarray) -> list[np.ndarray]:
     size = min(_CALIBRATION_BATCH, len(images))
-    images = data.calibration.apply(images, rng=rng)
-    batches = (images[start : start + size] for start in range(0, len(images) - size + 1, size))
-    return recalibrate(graph, batches)
+    return [images[start : start + size] for start in range(0, len(images) - size + 1, size)]
 
 
 def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> float:

@@ -10,6 +10,7 @@ from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerDef
 
 EPSILON = 1e-3
+_IDENTITY = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0 - EPSILON}
 
 
 def new_conv(name: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> LayerDef:
@@ -42,17 +43,31 @@ def new_dense(name: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> 
 
 
 def new_batch_norm(name: str, channels: int, *, gamma: float = 1.0) -> LayerDef:
-    """A batch norm over the last axis that multiplies by gamma in inference: by 1, the identity.
+    """A batch norm over the last axis as Keras makes one, but for its gamma."""
+    return _batch_norm(name, channels, gamma=gamma, variance=1.0)
 
-    Its beta and moving mean are 0, its moving variance is 1 - epsilon.
+
+def identity_norm(name: str, channels: int) -> LayerDef:
+    """A batch norm over the last axis that is the identity in inference; see `repair.settle`.
+
+    Its gamma is 1, its beta and moving mean are 0, its moving variance is 1 - epsilon.
     """
-    ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    weights = {
-        "gamma": ones * np.float32(gamma),
-        "beta": zeros,
-        "moving_mean": zeros,
-        "moving_variance": ones - np.float32(EPSILON),
-    }
+    return _batch_norm(name, channels, gamma=1.0, variance=1.0 - EPSILON)
+
+
+def is_identity_norm(layer: LayerDef) -> bool:
+    """Whether a layer is an `identity_norm`, also of other channels, and has not been trained."""
+    if layer.class_name != "BatchNormalization" or len(layer.weights) != len(_IDENTITY):
+        return False
+    return layer.config.get("epsilon") == EPSILON and all(
+        bool(np.all(weight == np.float32(_IDENTITY.get(name, np.nan))))
+        for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+    )
+
+
+def _batch_norm(name: str, channels: int, *, gamma: float, variance: float) -> LayerDef:
+    values = {"gamma": gamma, "beta": 0.0, "moving_mean": 0.0, "moving_variance": variance}
+    weights = {name: np.full(channels, value, np.float32) for name, value in values.items()}
     return _with_weights(stock_layer("BatchNormalization", name, epsilon=EPSILON), weights)
 
 

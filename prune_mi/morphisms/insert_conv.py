@@ -2,8 +2,8 @@
 
 The convolution is the identity (`identity_conv`), so is a batch norm of mean 0, variance
 1 - epsilon, gamma 1 and beta 0, and relu(x) = x for x >= 0. This is exact in inference. In training
-the batch norm takes the batch's own mean and variance, and it is the identity only where beta and
-gamma are these; recalibration behind the insertion refits its moving ones.
+the batch norm takes the batch's own mean and variance, and is the identity only where beta and
+gamma are these: `repair.settle` sets them before the first training.
 
 Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH).
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
+from prune_mi.graph.new_layers import identity_norm, new_conv, new_relu
 from prune_mi.morphisms.identity_conv import dirac_kernel, draw_size
 from prune_mi.morphisms.insertion import inserted, num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
@@ -36,7 +36,7 @@ class InsertConv:
         size, channels = draw_size(rng), num_channels(graph, ref)
         layers = (
             new_conv(fresh_name(graph, "inserted_conv"), dirac_kernel(size, channels)),
-            new_batch_norm(fresh_name(graph, "inserted_bn"), channels),
+            identity_norm(fresh_name(graph, "inserted_bn"), channels),
             new_relu(fresh_name(graph, "inserted_relu")),
         )
         return inserted(graph, ref, layers, self.name, f"{size}x{size} identity")

@@ -15,7 +15,7 @@ import numpy as np
 from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
+from prune_mi.graph.new_layers import identity_norm, new_conv, new_relu
 from prune_mi.graph.place import place_of
 from prune_mi.graph.sizes import Unsized
 from prune_mi.graph.widening import widen
@@ -75,7 +75,7 @@ def _staged(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Laye
         return smaller.reason
     small, pool = smaller
     conv = new_conv(fresh_name(small, "stage_conv"), dirac_kernel(_SIZE, channels))
-    norm = new_batch_norm(fresh_name(small, "stage_bn"), channels)
+    norm = identity_norm(fresh_name(small, "stage_bn"), channels)
     deep = insert_after(small, pool, (conv, norm, new_relu(fresh_name(small, "stage_relu"))))
     together = next((each for each in width_groups(deep) if conv.name in each.producers), None)
     if together is None:

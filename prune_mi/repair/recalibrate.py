@@ -15,8 +15,10 @@ import numpy as np
 
 from prune_mi.graph.edit import with_config, with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
+from prune_mi.repair.settle import identity_norms
 
 
 def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
@@ -27,19 +29,23 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         batches: Scaled images in batches of equal size, float `(batch, ...)`.
 
     Returns:
-        The graph with new moving statistics, frozen layers as they were; the same graph if there is
-        nothing to recalibrate.
+        The graph with new moving statistics, frozen layers as they were, and so what is the
+        identity as inserted, which `settled` sees to; the same graph if there is nothing to
+        recalibrate.
     """
     names = [
         name
         for name, layer in graph.layers.items()
-        if layer.class_name == "BatchNormalization" and name not in graph.frozen
+        if layer.class_name == "BatchNormalization"
+        and name not in graph.frozen
+        and not is_identity_norm(layer)
     ]
     if not names:
         return graph
     instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
-    frozen = {name: {"trainable": True} for name in names}
-    model = build_model(without_noise(with_config(with_config(graph, instant), frozen)))
+    modes = {name: {"trainable": True} for name in names}
+    modes |= {name: {"trainable": False} for name in identity_norms(graph)}
+    model = build_model(without_noise(with_config(with_config(graph, instant), modes)))
     layers = {name: model.get_layer(name) for name in names}
     run = direct(model)
     mean: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
