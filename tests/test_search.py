@@ -11,11 +11,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+from prune_mi import optimize
 from prune_mi.architecture import search_architecture
 from prune_mi.cli import app
 from prune_mi.config import read_yaml
 from prune_mi.data.class_file import read_class_file
-from prune_mi.errors import BudgetError, ConfigError
+from prune_mi.errors import BudgetError, ConfigError, RunFolderError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.records import SearchReport
@@ -170,14 +171,15 @@ def test_every_settings_file_runs_shortened(path: Path, digits: Path, tmp_path: 
     )
 
 
-def test_vectors_are_classified_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["nash", "default"])
+def test_vectors_are_classified_too(tmp_path: Path, method: str) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=300)
     values = rng.normal(size=(300, 6)).astype(np.float32) + 2 * np.eye(3, 6)[labels]
     path = tmp_path / "vectors.npz"
     arrays = {"x_train": values[:200], "y_train": labels[:200]}
     np.savez(path, **arrays, x_test=values[200:], y_test=labels[200:])
-    report = _search(path, tmp_path / "run", method="nash", child_epochs=20.0, children=1)
+    report = _search(path, tmp_path / "run", method=method, child_epochs=20.0, children=1)
     assert report.result.test_accuracy > 0.6
     assert report.files == ("best.keras",)
     assert not (tmp_path / "run" / "classes.json").exists()
@@ -206,6 +208,23 @@ def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> Non
     assert told[:2] == told[2:]
     # As many as are finished: so short a heat would not tell one child from another.
     assert {len(each.children) for each in first.generations} == {2}
+
+
+def test_no_child_of_the_default_method_costs_far_more_than_its_parent(
+    digits: Path, tmp_path: Path
+) -> None:
+    settings = {"mix": {"widen-conv": 1.0}, "morphs": 8, "children": 1, "generations": 2}
+    report = _search(digits, tmp_path / "run", **settings)
+    costs = [child.macs for each in report.generations for child in each.children]
+    assert report.reference.macs < max(costs) <= 13 * report.reference.macs
+
+
+def test_a_full_run_folder_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunFolderError, match="is not empty"):
+        search_architecture(data="nowhere.npz", out=tmp_path)
+    with pytest.raises(RunFolderError, match="is not empty"):
+        optimize("nowhere.keras", data="nowhere.npz", out=tmp_path)
 
 
 def test_a_seed_may_get_a_second_convolution(digits: Path, tmp_path: Path) -> None:

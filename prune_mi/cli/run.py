@@ -34,7 +34,7 @@ def run_and_report(
         quiet: Whether to show no progress.
         json_output: Whether standard output is for the report as JSON alone.
     """
-    report = _reported(action, objective, quiet, json_output, print_summary)
+    report = _reported(action, objective, quiet, json_output, print_summary, finds=False)
     changed = report.smaller or bool(report.removals)
     raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
 
@@ -43,7 +43,7 @@ def search_and_report(
     action: Callable[[Observer], SearchReport], quiet: bool, json_output: bool
 ) -> None:
     """The same of a search; see `run_and_report`."""
-    report = _reported(action, "accuracy", quiet, json_output, print_search_summary)
+    report = _reported(action, "accuracy", quiet, json_output, print_search_summary, finds=True)
     raise typer.Exit(ExitCode.DONE if report.better else ExitCode.NOTHING_SMALLER)
 
 
@@ -53,12 +53,14 @@ def _reported(
     quiet: bool,
     json_output: bool,
     show: Callable[[_R, Console], None],
+    *,
+    finds: bool,
 ) -> _R:
     console = Console(stderr=json_output)
 
     def observed() -> _R:
         start_backend()
-        with open_observer(console, quiet=quiet, objective=objective) as observer:
+        with open_observer(console, quiet=quiet, objective=objective, finds=finds) as observer:
             return action(observer)
 
     report = guarded(observed)

@@ -7,7 +7,7 @@ from prune_mi.graph.traits import CONCATENATIONS, DROPOUTS, NARROWABLE, POOLINGS
 _HANDS_ON = frozenset(
     {
         *POOLINGS,
-        *DROPOUTS - {"AlphaDropout"},
+        *DROPOUTS - {"AlphaDropout", "GaussianDropout"},
         *CONCATENATIONS,
         *(f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for rank in "123"),
         *("Flatten", "Reshape", "Permute", "Add", "Multiply", "Maximum", "Minimum"),

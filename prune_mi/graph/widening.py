@@ -77,8 +77,10 @@ class Growth:
 
     def objection(self, graph: LayerGraph, layer: LayerDef, channels: ChannelMap) -> str | None:
         """See `Resize`."""
-        if layer.name in graph.frozen:
+        if layer.name in graph.frozen or layer.config.get("trainable") is False:
             return "is frozen"
+        if layer.name in graph.protected and layer.name not in graph.kept:
+            return "is protected"
         even = len(set(channels.times_each().tolist())) == 1 and NEW not in channels.source
         if layer.class_name in ("LayerNormalization", "RMSNormalization") and not even:
             return "normalises over all channels, which no longer count alike"

@@ -2,11 +2,12 @@
 
 f is conv, BN, ReLU, conv, BN; the last batch norm has gamma 0 and beta 0, so that f is 0 whatever x
 is and relu(x) = x for x >= 0: exact in inference as in training. The convolutions are 3x3 and drawn
-as He et al. (2015) do, so that the block learns as one that has been there from the start: the
-gradient of the last gamma is not 0, and once it has moved, neither is that of the kernels. A
+with a variance of 2 / fan in, so that the block learns as one that has been there from the start:
+the gradient of the last gamma is not 0, and once it has moved, neither is that of the kernels. A
 convolution inserted as the identity has to leave the identity first.
 
-Source: He, Zhang, Ren, Sun (2016), Deep Residual Learning; Goyal et al. (2017), Accurate, Large
+Source: He, Zhang, Ren, Sun (2016), Deep Residual Learning; the same (2015), Delving Deep into
+Rectifiers, for the variance; Goyal et al. (2017), Accurate, Large
 Minibatch SGD, section 5.1, for the gamma of 0.
 """
 
@@ -23,6 +24,7 @@ from prune_mi.morphisms.insertion import num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
 from prune_mi.morphisms.skip_sites import Chain
+from prune_mi.morphisms.widen import MAX_WIDTH
 from prune_mi.records import MorphRecord
 
 _SIZE = 3
@@ -38,9 +40,12 @@ class InsertBlock:
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = rectified_images(graph)
-        if isinstance(sites, NoSite):
-            return sites
+        images = rectified_images(graph)
+        if isinstance(images, NoSite):
+            return images
+        sites = [ref for ref in images if num_channels(graph, ref) <= MAX_WIDTH]
+        if not sites:
+            return NoSite(f"all rectified images have more than {MAX_WIDTH} channels")
         ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         channels, shape = num_channels(graph, ref), graph.spec(ref).shape
         chain = Chain((), (), ref, shape)
@@ -62,4 +67,5 @@ class InsertBlock:
 def _he_kernel(channels: int, rng: np.random.Generator) -> np.ndarray:
     """float32 `(3, 3, channels, channels)` of variance 2 / fan in."""
     deviation = math.sqrt(2 / (_SIZE * _SIZE * channels))
-    return rng.normal(0.0, deviation, (_SIZE, _SIZE, channels, channels)).astype(np.float32)
+    drawn = rng.standard_normal((_SIZE, _SIZE, channels, channels), dtype=np.float32)
+    return drawn * np.float32(deviation)

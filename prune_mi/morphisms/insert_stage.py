@@ -1,10 +1,9 @@
 """A stage: half the size, twice the channels, behind a tensor that is never negative.
 
 Max pooling (`insert_pool`), then conv + BN + ReLU that is the identity (`insert_conv`), then that
-convolution, and what must have its width, made twice as wide (`widen`). A layer behind it costs as
-many multiply-accumulates as it did before the pooling halved the rows and columns: what a later
-stage loses in places it gains in features, as networks made by hand have it. Only the pooling
-changes the function.
+convolution, and what must have its width, made twice as wide (`widen`). What a later stage loses in
+places it gains in features, as networks made by hand have it: a layer of its width costs as many
+multiply-accumulates as one in front of it. Only the pooling changes the function.
 
 Source: the rule is that of Simonyan & Zisserman (2015), VGG, and He et al. (2016), ResNet; the
 parts are named in their own files.
@@ -12,20 +11,18 @@ parts are named in their own files.
 
 import numpy as np
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import identity_norm, new_conv, new_relu
 from prune_mi.graph.place import place_of
 from prune_mi.graph.sizes import Unsized
-from prune_mi.graph.widening import widen
 from prune_mi.graph.widths import width_groups
 from prune_mi.morphisms.identity_conv import dirac_kernel
 from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.insertion import num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
-from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large
+from prune_mi.morphisms.widen import widened
 from prune_mi.records import MorphRecord
 
 _SIZE, _TIMES = 3, 2
@@ -46,7 +43,9 @@ class InsertStage:
         if isinstance(images, NoSite):
             return images
         left = [ref for ref in images if _is_large(graph, ref)]
-        reason = f"none has {_LEAST_SIZE} rows and columns"
+        reasons: dict[TensorRef, str] = {}
+        if not left:
+            reasons[images[0]] = f"none is known to have {_LEAST_SIZE} rows and columns"
         while left:
             ref = draw_site(graph, left, context, rng, kind=self.name, tensor=lambda each: each)
             staged = _staged(graph, ref, rng)
@@ -56,9 +55,10 @@ class InsertStage:
                 detail = f"{channels} to {_TIMES * channels} channels at half the size"
                 record = MorphRecord(self.name, ref.node, came, detail, place_of(graph, ref))
                 return Morphed(staged, record)
-            reason = staged
+            reasons[ref] = staged
             left.remove(ref)
-        return NoSite(f"no stage can begin behind any of {len(images)} images: {reason}")
+        first = next(reasons[ref] for ref in images if ref in reasons)
+        return NoSite(f"no stage can begin behind any of {len(images)} images: {first}")
 
 
 def _is_large(graph: LayerGraph, ref: TensorRef) -> bool:
@@ -68,8 +68,6 @@ def _is_large(graph: LayerGraph, ref: TensorRef) -> bool:
 def _staged(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> LayerGraph | str:
     """The graph with a stage behind a tensor, or why there can be none."""
     channels = num_channels(graph, ref)
-    if _TIMES * channels > MAX_WIDTH:
-        return f"it would be wider than {MAX_WIDTH} channels"
     smaller = pooled(graph, ref)
     if isinstance(smaller, Unsized):
         return smaller.reason
@@ -80,7 +78,4 @@ def _staged(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Laye
     together = next((each for each in width_groups(deep) if conv.name in each.producers), None)
     if together is None:
         return "what reads it cannot become wider"
-    wide = widen(deep, together.producers, times=_TIMES, rng=rng)
-    if isinstance(wide, Unsliceable):
-        return wide.reason
-    return "it would make the network too large" if is_too_large(wide, graph) else wide
+    return widened(deep, together, times=_TIMES, rng=rng)

@@ -52,8 +52,10 @@ MIXES: Mapping[str, Mapping[str, float]] = {
     "growth": {
         "insert-stage": 0.22,
         "insert-block": 0.26,
-        "insert-conv": 0.1,
-        "widen-conv": 0.16,
+        "insert-conv": 0.08,
+        "widen-conv": 0.14,
+        "insert-dense": 0.02,
+        "widen-dense": 0.02,
         "skip-add": 0.06,
         "insert-dropout": 0.04,
         "remove-by-rank": 0.16,

@@ -2,7 +2,7 @@
 
 The function stays as it was (see `graph.widening`). Layers whose outputs are added to one another
 or multiplied are widened together, such as all of one stage of a residual network. No layer becomes
-wider than 512 channels, and no network more than four times as large.
+wider than 512 channels, and no network of more than 50,000 weights more than four times as large.
 
 Source: Chen, Goodfellow, Shlens (2016), Net2Net; the factors are those of Elsken, Metzen, Hutter
 (2017), Simple and Efficient Architecture Search (NASH).
@@ -21,7 +21,8 @@ from prune_mi.morphisms.site import draw_site
 from prune_mi.records import MorphRecord
 
 MAX_WIDTH = 512
-MAX_PARAMS_RATIO = 4.0
+_MAX_PARAMS_RATIO = 4.0
+_SMALL = 50_000  # weights; a seed has some hundred
 _TIMES = (2, 4)
 
 
@@ -54,11 +55,32 @@ class WidenDense:
 
 
 def _widenable(graph: LayerGraph) -> list[WidthGroup]:
-    return [
-        group
-        for group in width_groups(graph)
-        if all(graph.layers[name].class_name in WIDENABLE for name in group.producers)
-    ]
+    return [group for group in width_groups(graph) if _strange(graph, group) is None]
+
+
+def _strange(graph: LayerGraph, group: WidthGroup) -> str | None:
+    """A layer of a group that nothing is known of how to widen."""
+    names = (name for name in group.producers if graph.layers[name].class_name not in WIDENABLE)
+    return next(names, None)
+
+
+def widened(
+    graph: LayerGraph, group: WidthGroup, *, times: int, rng: np.random.Generator
+) -> LayerGraph | str:
+    """The graph with a group's layers `times` as wide, or why it cannot be."""
+    first, strange = group.producers[0], _strange(graph, group)
+    if strange is not None:
+        return f"{strange!r} cannot be widened"
+    if times * _width(graph, group) > MAX_WIDTH:
+        return f"{first!r} would be wider than {MAX_WIDTH} channels"
+    wider = widen(graph, group.producers, times=times, rng=rng)
+    if isinstance(wider, Unsliceable):
+        return wider.reason
+    return f"{first!r} would make the network too large" if is_too_large(wider, graph) else wider
+
+
+def _width(graph: LayerGraph, group: WidthGroup) -> int:
+    return max(output_width(graph.layers[name]) for name in group.producers)
 
 
 def _is_dense(graph: LayerGraph, group: WidthGroup) -> bool:
@@ -80,22 +102,16 @@ def _widen_one(
         group = draw_site(
             graph, groups, context, rng, kind=kind, tensor=lambda each: _first(graph, each)
         )
-        width = max(output_width(graph.layers[name]) for name in group.producers)
-        times = [each for each in _TIMES if each * width <= MAX_WIDTH]
-        for each in rng.permutation(np.array(times, dtype=int)).tolist():
-            wider = widen(graph, group.producers, times=each, rng=rng)
-            if isinstance(wider, Unsliceable):
-                reasons.append(wider.reason)
-                break
-            if is_too_large(wider, graph):
-                reasons.append(f"{group.producers[0]!r} would make the network too large")
+        width = _width(graph, group)
+        for times in rng.permutation(np.array(_TIMES)).tolist():
+            wider = widened(graph, group, times=times, rng=rng)
+            if isinstance(wider, str):
+                reasons.append(wider)
                 continue
-            reason = f"{width} to {each * width} channels"
+            reason = f"{width} to {times * width} channels"
             first = _first(graph, group)
             record = MorphRecord(kind, first.node, group.producers, reason, place_of(graph, first))
             return Morphed(wider, record)
-        if not times:
-            reasons.append(f"{group.producers[0]!r} would be wider than {MAX_WIDTH} channels")
         groups = [each for each in groups if each is not group]
     if not reasons:
         return NoSite(f"the graph has no {noun} to widen")
@@ -107,6 +123,6 @@ def _first(graph: LayerGraph, group: WidthGroup) -> TensorRef:
 
 
 def is_too_large(wider: LayerGraph, graph: LayerGraph) -> bool:
-    """Whether an edit makes a network more than `MAX_PARAMS_RATIO` times as large."""
+    """Whether an edit makes a network more than four times as large, and not a small one."""
     before, after = (graph_cost(each).num_params for each in (graph, wider))
-    return after > MAX_PARAMS_RATIO * before
+    return after > max(_MAX_PARAMS_RATIO * before, _SMALL)

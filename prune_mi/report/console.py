@@ -21,7 +21,7 @@ LOG_INTERVAL_S = 15.0
 
 
 def open_observer(
-    console: Console, *, quiet: bool = False, objective: Objective = "macs"
+    console: Console, *, quiet: bool = False, objective: Objective = "macs", finds: bool = False
 ) -> AbstractContextManager[Observer]:
     """Opens the observer to hand to the pipeline.
 
@@ -29,8 +29,11 @@ def open_observer(
         console: Where to show progress; one on stderr keeps stdout free for `--json`.
         quiet: Whether to say nothing at all.
         objective: What the run makes small.
+        finds: Whether it finds a network.
     """
-    return nullcontext(SilentObserver()) if quiet else LiveConsole(console, objective=objective)
+    if quiet:
+        return nullcontext(SilentObserver())
+    return LiveConsole(console, objective=objective, finds=finds)
 
 
 class LiveConsole:
@@ -49,6 +52,7 @@ class LiveConsole:
         console: Console,
         *,
         objective: Objective = "macs",
+        finds: bool = False,
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,13 +60,14 @@ class LiveConsole:
 
         Args:
             console: Where to show it.
-            objective: Decides which accepted child counts as best, and what is shown of children.
+            objective: Decides which accepted child counts as best, and which cost is shown.
+            finds: Whether the run finds a network: what is shown is for those who know little.
             live: Whether to redraw in place; None asks the console.
             clock: Seconds that never go back.
         """
         self._console = console
         self._clock = clock
-        self._state = RunState(objective, started_s=clock())
+        self._state = RunState(objective, started_s=clock(), finds=finds)
         self._logged_s: dict[str, float] = {}
         # Guards the state alone and is never held while printing: the display's own thread takes
         # rich's lock first and this one second.
@@ -96,7 +101,8 @@ class LiveConsole:
     def reference(self, cost: Cost, val_accuracy: float) -> None:
         """Tells the original's cost and validation accuracy; not part of `Observer`.
 
-        From then on costs are shown as a fraction of the original's; without it, in full.
+        From then on costs are shown as a fraction of the original's; without it, or of networks
+        that are found, in full.
         """
         with self._lock:
             self._state.reference_cost = cost
@@ -125,10 +131,9 @@ class LiveConsole:
         """Prints a child's morphisms, accuracies, cost and verdict."""
         with self._lock:
             self._state.hear_child(record)
-            reference, objective = self._state.reference_cost, self._state.objective
-        if objective == "accuracy" and record.verdict == "pending":
+            parts, finds = child_parts(record, self._state), self._state.finds
+        if finds and record.verdict == "pending":
             return
-        parts = child_parts(record, reference, objective)
         line = Text("  ").join(parts)
         if self._live is None or line.cell_len <= self._console.width:
             self._print(line)

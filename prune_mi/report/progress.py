@@ -1,7 +1,7 @@
 """What is known of a run under way, and how the live area and a line of text show it.
 
-A run whose objective is accuracy looks for a network; its user may know little of the subject, and
-is told of accuracies and sizes, once for each network, and nothing of what came before its verdict.
+Who has a network found may know little of the subject, and is told of accuracies and sizes, once
+for each network, and nothing of what came before its verdict.
 
 No input or output happens here: `console.py` owns the terminal, the clock and the lock.
 """
@@ -47,10 +47,14 @@ class Training:
 
 @dataclass(slots=True)
 class RunState:
-    """What the observer has heard so far. Times are seconds on the observer's clock."""
+    """What the observer has heard so far. Times are seconds on the observer's clock.
+
+    `finds` is whether a network is being found, not made smaller.
+    """
 
     objective: Objective
     started_s: float
+    finds: bool = False
     phase: str = ""
     generation: tuple[int, int, str] | None = None
     deadline_s: float | None = None
@@ -102,16 +106,16 @@ class RunState:
         return (record.macs, record.num_params)
 
 
-def child_parts(record: ChildRecord, reference: Cost | None, objective: Objective) -> list[Text]:
+def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
     """A child's line in three parts: its name, its morphisms, its figures and verdict."""
-    figures, finds = Text(), objective == "accuracy"
+    figures, finds = Text(), state.finds
     for label, accuracy in (
         ("screened", None if finds else record.screened_accuracy),
         ("accuracy" if finds else "trained", record.trained_accuracy),
     ):
         if accuracy is not None:
             figures.append(f"{label} {accuracy:.3f}  ")
-    figures.append(f"{_cost_text(record, reference, objective)}  ")
+    figures.append(f"{_cost_text(record, state)}  ")
     verdict: str = record.verdict
     if record.verdict == "pending":
         verdict = ""
@@ -148,44 +152,45 @@ def _generation_text(state: RunState) -> str:
         ("accepted", sum(record.verdict == "accepted" for record in heard)),
     )
     told = ", ".join(f"{number} {word}" for word, number in counts)
-    if state.objective == "accuracy":
-        told = f"{counts[1][1]} networks trained"
+    if state.finds:
+        told = f"{counts[1][1]} trained"
     last = "" if state.last is None else f", last {printable(state.last.name)}"
     return f"generation {index}/{total} from {printable(parent)}: {told}{last}"
 
 
 def _best_text(state: RunState) -> str:
     best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
-    start = "start" if state.objective == "accuracy" else "reference"
+    start = "start" if state.finds else "reference"
     told = "" if accuracy is None else f" {accuracy:.3f}"
     if best is None:
         if cost is None:
             return ""
-        return f"best so far: the {start}, accuracy{told}, {_full_cost_text(cost, state.objective)}"
+        return f"best so far: the {start}, accuracy{told}, {_full_cost_text(cost, state)}"
     parts = [f"best so far: {printable(best.name)}"]
     if best.trained_accuracy is not None:
         parts.append(
             f"accuracy {best.trained_accuracy:.3f}" + (f" ({start}{told})" if told else "")
         )
-    parts.append(_cost_text(best, cost, state.objective))
+    parts.append(_cost_text(best, state))
     return ", ".join(parts)
 
 
-def _cost_text(record: ChildRecord, reference: Cost | None, objective: Objective) -> str:
+def _cost_text(record: ChildRecord, state: RunState) -> str:
+    reference, objective = state.reference_cost, state.objective
     own = Cost(record.num_params, record.macs, record.num_layers)
-    if objective == "accuracy":
-        return _full_cost_text(own, objective)
+    if state.finds:
+        return _full_cost_text(own, state)
     if objective == "params" and reference is not None and reference.num_params > 0:
         return f"params {own.num_params / reference.num_params:.2f}x"
     if objective != "params" and reference is not None and reference.macs > 0:
         return f"macs {own.macs / reference.macs:.2f}x"
-    return _full_cost_text(own, objective)
+    return _full_cost_text(own, state)
 
 
-def _full_cost_text(cost: Cost, objective: Objective) -> str:
-    if objective == "accuracy":
+def _full_cost_text(cost: Cost, state: RunState) -> str:
+    if state.finds:
         return f"{count_text(cost.num_params)} params"
-    if objective == "params":
+    if state.objective == "params":
         return f"params {count_text(cost.num_params)}"
     return f"macs {quantity_text(cost.macs)}"
 

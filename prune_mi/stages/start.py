@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import SearchSettings
-from prune_mi.data import AugmentationPolicy, fit_scaling
+from prune_mi.data import AugmentationPolicy, Dataset, fit_scaling
 from prune_mi.errors import ConfigError, RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.choose import with_choices
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ends import pack
+from prune_mi.graph.seed import seed_graph
 from prune_mi.graph.work import training_work
 from prune_mi.keras_io.trust import Trust
 from prune_mi.records import Cost, ModelSource, Observer
@@ -35,7 +36,7 @@ from prune_mi.stages.search_seed import seed_for
 from prune_mi.stages.share import SearchData, reference_candidate, share_data
 
 _PLAIN = AugmentationPolicy(flip=False, max_shift=0)
-# A seed's one convolution reads one channel or three; a second one, as wide, costs far more.
+# The one convolution of a seed reads one channel or three; a second one, as wide, costs far more.
 _SEEDS = 12
 
 
@@ -92,6 +93,20 @@ class Started:
     images: int = 0
     training_s: float = 0.0
     usual_work: float = 0.0
+
+
+def _usual_work(data: Dataset) -> float:
+    """What training steps of networks for such data may cost; 0 where no seed is made for them."""
+    if data.input_shapes or len(data.image_shape) not in (1, 3):
+        return 0.0
+    seed = seed_graph(
+        data.image_shape,
+        data.num_classes,
+        rng=np.random.default_rng(0),
+        head="gap",
+        batch_norm=True,
+    )
+    return _SEEDS * training_work(seed)
 
 
 class SeedStart:
@@ -201,7 +216,7 @@ class SeedStart:
             measured_speed(trained, outcome, None),
             outcome.images_trained,
             outcome.seconds - outcome.overhead_seconds,
-            usual_work=_SEEDS * training_work(trained.graph),
+            usual_work=_usual_work(data),
         )
 
 
@@ -251,4 +266,4 @@ class ModelStart:
         reference = reference_candidate(subject)
         self._observer.reference(reference.cost, subject.val_accuracy)
         found = share_data(self.data, subject, self.settings, pool=pool, most_images=None)
-        return Started(subject, reference, found, None)
+        return Started(subject, reference, found, None, usual_work=_usual_work(self.data))

@@ -135,8 +135,10 @@ def test_what_cannot_be_widened_says_why() -> None:
     )
 
 
-def test_a_protected_reader_may_read_more() -> None:
-    _fits(_widened(replace(chain(), protected=frozenset({"conv_2", "dense_1"})), "conv_1"))
+def test_a_protected_reader_is_not_touched_but_an_end_may_be_fed_otherwise() -> None:
+    protected = replace(chain(), protected=frozenset({"conv_2"}))
+    assert _reason(protected, "conv_1") == "'conv_2', which reads it, is protected"
+    _fits(_widened(replace(protected, kept={"conv_2": "yields the model's output"}), "conv_1"))
 
 
 def _normalised(*, whole: bool) -> LayerGraph:

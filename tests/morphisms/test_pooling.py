@@ -13,10 +13,13 @@ from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
+from prune_mi.graph.seed import seed_graph
+from prune_mi.graph.sizes import Unsized
 from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.repair.refit import refit_consumers
 
@@ -111,11 +114,41 @@ def test_a_stage_has_half_the_size_and_twice_the_channels(name: str) -> None:
     assert last == (None, -(-(height or 0) // 2), -(-(width or 0) // 2), 2 * (channels or 0))
 
 
+def test_the_seed_of_the_default_method_may_get_a_stage() -> None:
+    rng = np.random.default_rng(0)
+    seed = seed_graph((32, 32, 3), 10, rng=rng, width=16, head="gap", batch_norm=True)
+    outcome = CATALOG["insert-stage"].apply(seed, CONTEXT, rng)
+    assert isinstance(outcome, Morphed)
+    _require_keras_agrees(outcome.graph)
+
+
+def test_but_for_its_pooling_a_stage_changes_nothing() -> None:
+    graph = _graph("residual")
+    outcome = _apply("insert-stage", graph)
+    assert isinstance(outcome, Morphed)
+    alone = pooled(graph, TensorRef(outcome.record.target))
+    assert not isinstance(alone, Unsized)
+    images = _images(graph)
+    np.testing.assert_allclose(
+        _outputs(outcome.graph, images), _outputs(alone[0], images), atol=1e-5
+    )
+
+
+def test_a_stage_is_not_begun_where_a_layer_of_unknown_kind_has_its_width() -> None:
+    inputs = keras.Input((8, 8, 3))
+    x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Multiply()([x, layers.EinsumDense("ab,bc->ac", output_shape=4, name="gate")(x)])
+    outcome = _apply("insert-stage", trace_model(keras.Model(inputs, layers.Dense(3)(x))))
+    assert isinstance(outcome, NoSite)
+    assert "'gate' cannot be widened" in outcome.reason
+
+
 def test_a_stage_needs_an_image_of_some_size() -> None:
     inputs = keras.Input((9, 7, 2))
     x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
-    reason = "no stage can begin behind any of 1 images: none has 8 rows and columns"
+    reason = "no stage can begin behind any of 1 images: none is known to have 8 rows and columns"
     assert _apply("insert-stage", graph) == NoSite(reason)
 
 

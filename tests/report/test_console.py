@@ -136,14 +136,16 @@ def test_the_objective_decides_which_child_is_best(
 
 def test_who_looks_for_a_network_hears_of_each_once(make_child: MakeChild) -> None:
     stream = io.StringIO()
-    display = LiveConsole(Console(file=stream, width=80), live=False, objective="accuracy")
+    display = LiveConsole(
+        Console(file=stream, width=80), live=False, objective="accuracy", finds=True
+    )
     display.reference(Cost(178, 9_380, 7), 0.5134)
     assert "best so far: the start, accuracy 0.513, 178 params" in area(display)
     display.generation(1, 4, "reference")
     stream.truncate(stream.seek(0))
     display.child(make_child(trained_accuracy=None, verdict="pending"))
     display.child(make_child(verdict="pending"))
-    assert "generation 1/4 from reference: 1 networks trained, last g1c3" in area(display)
+    assert "generation 1/4 from reference: 1 trained, last g1c3" in area(display)
     display.child(make_child(num_params=3_562))
     display.child(make_child("g1base", morphs=(), verdict="not better"))
     assert [line[7:] for line in stream.getvalue().splitlines()] == [
