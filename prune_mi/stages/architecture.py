@@ -302,6 +302,7 @@ class ArchitectureSearch:
             self._data.validation_labels,
             subject.scaling,
             num_classes=subject.num_classes,
+            so_far=subject.augmentation,
         )
         if found != subject.augmentation:
             self._observer.note(

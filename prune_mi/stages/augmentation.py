@@ -17,7 +17,7 @@ from prune_mi.repair.recalibrate import recalibrate, statistics_distance
 
 _TOLERATED_LOSS = 0.02
 _CLEARLY_NEARER = 0.5
-_RECOGNISED = 0.9
+_RECOGNISED, _KEPT = 0.9, 0.75
 _FEWEST_ABOVE_CHANCE = 0.2
 _BATCH = 64
 _STATISTICS_IMAGES = 256
@@ -89,12 +89,14 @@ def recognised_augmentation(
     scaling: InputScaling,
     *,
     num_classes: int,
+    so_far: AugmentationPolicy,
 ) -> AugmentationPolicy:
     """The flips and shifts under which a model that was not trained with them still knows images.
 
     Classes that a mirror makes others of, as digits are, are known by what it costs: kept is what
-    leaves nine tenths of the accuracy above chance. A model that is hardly above chance says
-    nothing, and nothing is kept.
+    leaves nine tenths of the accuracy above chance. What has been kept before goes where it leaves
+    less than three quarters: how classes are does not change, and few images tell a little more
+    or less. A model that is hardly above chance says nothing, and all is as before.
 
     Args:
         graph: A classifier that is no more sensitive than its classes are: young.
@@ -102,9 +104,10 @@ def recognised_augmentation(
         labels: int `(n,)`.
         scaling: The model's input scaling.
         num_classes: Classes, the first columns of its output.
+        so_far: What was found of the models before.
     """
     if input_kind(graph) != "image" or images.ndim != 4:
-        return AugmentationPolicy(False, 0)
+        return so_far
     model, side = build_model(graph), min(images.shape[1:3])
 
     def above_chance(varied: np.ndarray) -> float:
@@ -113,13 +116,17 @@ def recognised_augmentation(
 
     plain = above_chance(images)
     if plain < _FEWEST_ABOVE_CHANCE:
-        return AugmentationPolicy(False, 0)
+        return so_far
     shift = AugmentationPolicy.parse("shift", side)
     varied = {
         "flip": images[:, :, ::-1],
         "shift": shift.apply(images, rng=np.random.default_rng(0)),
     }
-    kept = [name for name, each in varied.items() if above_chance(each) >= _RECOGNISED * plain]
+    needed = {
+        "flip": _KEPT if so_far.flip else _RECOGNISED,
+        "shift": _KEPT if so_far.max_shift else _RECOGNISED,
+    }
+    kept = [name for name, each in varied.items() if above_chance(each) >= needed[name] * plain]
     return AugmentationPolicy.parse("+".join(kept) or "none", side)
 
 

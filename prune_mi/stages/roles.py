@@ -26,6 +26,7 @@ from prune_mi.stages.prepare import Understanding
 
 _MEMORY_IMAGES = 2000
 _SEARCH_SPLIT = 0.1
+_TELLING_IMAGES, _MOST_HELD_OUT = 500, 0.2
 _MAX_SEARCH_SPLIT = 5000
 _FEWEST_OF_A_CLASS = 2
 _WARM_UP_IMAGES = 64
@@ -171,7 +172,10 @@ def search_roles(data: Dataset, settings: RunSettings) -> Roles:
         return _given_validation(data)
     rng = np.random.default_rng((settings.seed, 1))
     why = "so that the choice among models is an honest one"
-    return _from_training(data, rng, why, least=_FEWEST_OF_A_CLASS * data.num_classes)
+    # On few images the most accurate of dozens of models would be the one that was luckiest.
+    telling = round(min(_TELLING_IMAGES, _MOST_HELD_OUT * len(data.y_train)))
+    least = max(_FEWEST_OF_A_CLASS * data.num_classes, telling)
+    return _from_training(data, rng, why, least=least)
 
 
 def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:

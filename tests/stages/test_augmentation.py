@@ -58,6 +58,9 @@ def test_the_distance_of_statistics() -> None:
     assert statistics_distance(plain, shifted) > 0.1
 
 
+NONE = AugmentationPolicy(False, 0)
+
+
 class TestWhatAYoungNetworkSeesThrough:
     """Bars at the left or at the right edge: a mirror makes one class of the other."""
 
@@ -81,7 +84,12 @@ class TestWhatAYoungNetworkSeesThrough:
         dense.set_weights([kernel.astype(np.float32), np.zeros(len(weights), np.float32)])
         return trace_model(model)
 
-    def _found(self, columns: tuple[int, ...], weights: np.ndarray) -> AugmentationPolicy:
+    def _found(
+        self,
+        columns: tuple[int, ...],
+        weights: np.ndarray,
+        so_far: AugmentationPolicy = NONE,
+    ) -> AugmentationPolicy:
         images, labels = self._bars(columns)
         return recognised_augmentation(
             self._knows_columns(weights),
@@ -89,6 +97,7 @@ class TestWhatAYoungNetworkSeesThrough:
             labels,
             fit_scaling("none", images),
             num_classes=len(weights),
+            so_far=so_far,
         )
 
     def test_a_mirror_that_swaps_classes_is_left_out(self) -> None:
@@ -103,5 +112,23 @@ class TestWhatAYoungNetworkSeesThrough:
         assert found.flip
 
     def test_a_network_that_knows_nothing_says_nothing(self) -> None:
-        found = self._found((3, 12), np.zeros((2, 16)))
-        assert found.name == "none"
+        assert self._found((3, 12), np.zeros((2, 16))).name == "none"
+        so_far = AugmentationPolicy(True, 2)
+        assert self._found((3, 12), np.zeros((2, 16)), so_far) == so_far
+
+    def test_what_was_found_before_goes_for_more_than_a_little(self) -> None:
+        """A fifth of one class lies where a mirror makes the other one of it."""
+        images, labels = self._bars((7, 1))
+        moved = np.flatnonzero(labels == 1)[::5]
+        images[moved] = np.roll(images[moved], 2, axis=2)
+        middle = np.where(np.isin(np.arange(16), range(5, 13)), 1.0, -1.0)
+        for so_far, flips in ((False, False), (True, True)):
+            found = recognised_augmentation(
+                self._knows_columns(np.stack([middle, -middle])),
+                images,
+                labels,
+                fit_scaling("none", images),
+                num_classes=2,
+                so_far=AugmentationPolicy(so_far, 0),
+            )
+            assert found.flip == flips
