@@ -15,10 +15,13 @@ network cannot catch up with its parent, which has been trained ever since the f
 --weights inherit repairs it in place of that.
 
 Deletion by MI trains every child a second time, without a layer. So that all methods see as many
-images, both trainings are half as long; --as-published makes them whole, as in the paper.
+images, both trainings are half as long; --as-published makes them whole, as in the paper. The
+project's own method has as many images too, in batches half as large.
 """
 
 import argparse
+import hashlib
+import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -28,7 +31,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from prune_mi import search_architecture
+from prune_mi import __version__, search_architecture
 from prune_mi.config import read_yaml
 from prune_mi.data import load_dataset, stratified_sample
 from prune_mi.records import SearchReport
@@ -117,9 +120,6 @@ def _run(
     for name in ("generations", "children"):
         asked = getattr(options, name)
         work += "" if asked is None else f"-{asked}-{name}"
-    folder = options.out / f"{method}-{work}-{seed}"
-    if (folder / "report.json").exists():
-        return read_search_report(folder / "report.json")
     settings = read_yaml(CONFIGS / FILES[method])
     paper = read_yaml(CONFIGS / FILES["nash"])
     settings |= {name: paper[name] for name in SAME_WORK}
@@ -131,6 +131,12 @@ def _run(
         settings["child_epochs"] /= 2
     if method in ("random", "mi"):
         settings["weights"] = options.weights
+    # What has run with other settings is another run.
+    told = json.dumps([__version__, settings], sort_keys=True)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:6]
+    folder = options.out / f"{method}-{work}-{digest}-{seed}"
+    if (folder / "report.json").exists():
+        return read_search_report(folder / "report.json")
     settings |= {"data": data, "seed": seed, "workers": options.workers}
     report = search_architecture(**settings, out=folder, overwrite=True)
     console.print(
@@ -144,7 +150,7 @@ def _run(
 def _print(reports: dict[str, list[SearchReport]], console: Console) -> None:
     table = Table(
         *("method", "test accuracy", "layers", "params", "adopted", "images", "minutes"),
-        *("in the paper", "layers", "adopted"),
+        *("paper: accuracy", "paper: layers", "paper: adopted"),
     )
     for method, found in reports.items():
         trials = sum(each.trials for each in found)

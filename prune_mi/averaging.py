@@ -21,6 +21,7 @@ from prune_mi.measure.quality import accuracy, predict
 from prune_mi.records import Average, Averaged, ModelSource, SilentObserver
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.logits import yields_logits
+from prune_mi.stages.note_taker import NoteTaker
 
 _PROBE_IMAGES = 64
 
@@ -51,7 +52,8 @@ def average_models(
     kind = _require(sources, out, scaling, overwrite=overwrite)
     loaded = [open_source(source) for source in sources]
     settings = make_settings({"data": data, "scaling": kind})
-    images = load_fitting_data(loaded[0].model, settings, SilentObserver())
+    notes = NoteTaker(SilentObserver())
+    images = load_fitting_data(loaded[0].model, settings, notes)
     scaled = fit_scaling(kind, images.x_train)
     graphs = [trace_model(each.model) for each in loaded]
     probe = images.x_test[:_PROBE_IMAGES]
@@ -82,7 +84,8 @@ def average_models(
     beside = out.with_name(CLASS_FILE)
     if classes.is_file() and classes.resolve() != beside.resolve():
         shutil.copyfile(classes, beside)
-    return Average(tuple(members), measured(str(out), whole, averaged), len(images.y_test))
+    whole_measured = measured(str(out), whole, averaged)
+    return Average(tuple(members), whole_measured, len(images.y_test), tuple(notes.said))
 
 
 def _require(

@@ -38,8 +38,8 @@ class SearchSettings(RunSettings):
         morphs: Morphisms a child in the first generation.
         morphs_final: The same in the last generation.
         morph_decay: How the one becomes the other.
-        child_epochs, final_epochs: As for `optimize`; where nothing is said, more for few images:
-            see `for_data`.
+        child_epochs, final_epochs: As for `optimize`; where nothing is said, more for few images
+            and under a budget: see `for_data`.
         target_accuracy: Validation accuracy at which the search may stop.
         same_structure: Generations in which the best structure has stayed the same after which the
             search stops; None never does for that.

@@ -22,7 +22,7 @@ class Dataset:
         class_names: One a class, or empty where unknown.
         source: What the user asked for: a name or a path.
         notes: What loading decided on its own and the user should know.
-        split_here: Whether loading has drawn the test images from all, and a model may know them.
+        split_here: Whether the images came without a split, so that a model may know all of them.
         input_shapes: Where `x` holds several inputs flattened side by side, the shape of each.
     """
 

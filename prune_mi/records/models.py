@@ -93,8 +93,9 @@ class Averaged:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """What `prune-mi average` found out; `num_images` are the test images."""
+    """What `prune-mi average` found out; `num_images` are the test images, `notes` for the user."""
 
     members: tuple[Averaged, ...]
     ensemble: Averaged
     num_images: int
+    notes: tuple[str, ...]

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import Average, Averaged
+from prune_mi.report.summary import print_notes
 from prune_mi.report.wording import accuracy_text, count_text, printable, quantity_text
 
 
@@ -26,6 +27,7 @@ def print_average(done: Average, console: Console) -> None:
     table.add_row(*_cells(done.ensemble), style="bold")
     console.print(table)
     console.print(Text(f"Accuracy on {done.num_images:,} test images."))
+    print_notes(done.notes, console)
 
 
 def _cells(each: Averaged) -> tuple[Text, str, str, str]:

@@ -20,19 +20,19 @@ _NAMED = 5
 
 
 def load_data_for_search(
-    spec: str, observer: Observer, *, image_size: tuple[int, int] | None = None, seed: int = 0
+    spec: str, observer: Observer, *, image_size: tuple[int, int] | None = None
 ) -> Dataset:
     """Loads labelled images, or vectors, that a network is to be found for.
 
     Images of a folder are brought to one size: `image_size`, or else the median of their heights
     and widths, made smaller where that is above 64 pixels. They stay grey only if all are. An array
-    `(N, H, W)` is taken for grey images.
+    `(N, H, W)` is taken for grey images. A folder
+    without a split is split alike for every seed of a search, so that searches can be compared.
 
     Args:
         spec: As for `load_dataset`.
         observer: Hears what was decided.
         image_size: Height and width of the images of a folder, 4 to 1024 pixels.
-        seed: Of the split of an image folder that has none.
 
     Returns:
         Samples `(N, H, W, C)` or `(N, features)`, raw, with a name for every class: its number
@@ -50,7 +50,7 @@ def load_data_for_search(
         _tell_of(headers, shape, observer, asked=image_size is not None)
         return shape
 
-    data = load_dataset(spec, choose_shape=choose_shape, seed=seed)
+    data = load_dataset(spec, choose_shape=choose_shape)
     for note in data.notes:
         observer.note(note)
     if data.x_train.ndim == 3:

@@ -138,9 +138,7 @@ class SeedStart:
             validation=("auto", "train"),
         )
         self._observer = observer
-        self.data = load_data_for_search(
-            settings.data, observer, image_size=settings.image_size, seed=settings.seed
-        )
+        self.data = load_data_for_search(settings.data, observer, image_size=settings.image_size)
         self.settings = settings.for_data(len(self.data.y_train))
         graph = seed_for(
             self.data,
