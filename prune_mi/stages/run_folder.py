@@ -17,7 +17,7 @@ _SCRATCH = ".scratch-"
 
 
 def require_free(path: Path, *, overwrite: bool) -> None:
-    """Raises what `RunFolder` would, before anything has been loaded, and makes nothing.
+    """Raises what `RunFolder` does where a folder is taken; it makes nothing.
 
     Raises:
         RunFolderError: If the path is a file, or a folder with files and `overwrite` was not asked
