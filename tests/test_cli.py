@@ -34,6 +34,12 @@ def test_every_command_has_help_that_names_its_exit_codes(command: str) -> None:
     assert "Exit codes: 0" in " ".join(result.output.split())
 
 
+def test_no_command_is_described_in_half_a_sentence() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.output.count("\n  search ") == 1
+    assert "..." not in result.output.split("Commands:")[1]
+
+
 def test_the_module_runs_as_the_console_script_does() -> None:
     done = _python("-m", "prune_mi", "--version")
     assert (done.returncode, done.stdout.strip()) == (0, f"prune-mi {__version__}")

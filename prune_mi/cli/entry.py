@@ -24,8 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (optimize, search, demo, convert, inspect, rank, predict, average):
-    app.command()(command)
+# Of 65 characters at most, which a terminal of 80 columns shows whole.
+for command, summary in (
+    (optimize, "Make a trained model smaller, as accurate as allowed."),
+    (search, "Find a network for your images, from scratch or from a model."),
+    (demo, "Train a small network on digits, then make it smaller."),
+    (convert, "Write a model of Keras 2 again as one of Keras 3."),
+    (inspect, "Show every layer of a model, its costs, and whether it can go."),
+    (rank, "Show what each unit of a model adds about the classes."),
+    (predict, "Say what a model sees in images."),
+    (average, "Make one model of several, which averages their probabilities."),
+):
+    app.command(short_help=summary)(command)
 
 
 @app.callback(invoke_without_command=True)
