@@ -197,7 +197,6 @@ class ArchitectureSearch:
         if self._trials:
             trained, slimmed, lost = self._trials.offered(
                 trained,
-                untrained={each.name: each for each in field},
                 allows=self._allows,
                 generation=climber.generation,
                 seconds=rungs[0].seconds,

@@ -3,13 +3,11 @@
     rank the child's layers -> delete the one after which information rises least
         -> train the slimmer child for as long -> keep the better of the two
 
-The slimmer child begins with what the child itself began with, fresh weights or its parent's, so
-that the two have been trained alike: going on from the trained child would be twice the training.
 Convolution, pooling, activation and batch norm may go; dropout, dense and input layers may not, and
 no child becomes smaller than the seed. How often the slimmer child was the better one is counted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from prune_mi.config import SearchSettings
@@ -59,7 +57,6 @@ class Trials:
         self,
         trained: Sequence[Candidate],
         *,
-        untrained: Mapping[str, Candidate],
         allows: Callable[[LayerGraph], bool],
         generation: int,
         seconds: float | None,
@@ -68,7 +65,6 @@ class Trials:
 
         Args:
             trained: Children, and the base, which is left as it is.
-            untrained: The same by name, as they were before their training.
             allows: Which graphs a child may have.
             generation: The generation under way.
             seconds: Wall clock of each training, or None.
@@ -77,14 +73,15 @@ class Trials:
             The better ones; the others; slimmer children that could not be evaluated.
         """
         children = [each for each in trained if each.morphs]
-        ready, failures = self._slimmer(children, untrained, allows), list[Failure]()
+        ready, failures = self._slimmer(children, allows), list[Failure]()
         self.tried += len(ready)
         fresh = frozenset[str]()
         if self._settings.weights == "scratch":
             fresh = frozenset(each.name for each in ready)
         else:
+            graphs = {each.name: each.graph for each in children}
             ready, failures = self._evaluator.screen(
-                ready, lambda each: untrained[each.parent].graph, generation=generation
+                ready, lambda each: graphs[each.parent], generation=generation
             )
         retrained, lost = self._evaluator.train(
             ready,
@@ -107,10 +104,7 @@ class Trials:
         return better, others, failures + lost
 
     def _slimmer(
-        self,
-        children: Sequence[Candidate],
-        untrained: Mapping[str, Candidate],
-        allows: Callable[[LayerGraph], bool],
+        self, children: Sequence[Candidate], allows: Callable[[LayerGraph], bool]
     ) -> list[Candidate]:
         """The slimmer version of each child that has one."""
         resizing = self._settings.ranking.criterion not in BY_REMOVAL
@@ -138,9 +132,7 @@ class Trials:
                 continue
             layers = choices[child.name]
             least = min(range(len(layers)), key=answer.gains.__getitem__)
-            name, before = layers[least].unit.name, untrained[child.name]
-            layer = next(each for each in single_layers(before.graph) if each.unit.name == name)
-            found.append(self._without(before, layer, answer.gains[least]))
+            found.append(self._without(child, layers[least], answer.gains[least]))
         return found
 
     def _without(self, child: Candidate, layer: SingleLayer, gain: float) -> Candidate:
