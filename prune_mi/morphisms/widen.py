@@ -22,7 +22,8 @@ from prune_mi.records import MorphRecord
 
 MAX_WIDTH = 512
 _MAX_PARAMS_RATIO = 4.0
-_SMALL = 50_000  # weights; a seed has some hundred
+SMALL_PARAMS = 50_000
+"""Weights that a network may have however few it had: a seed has some hundred."""
 _TIMES = (2, 4)
 
 
@@ -125,4 +126,4 @@ def _first(graph: LayerGraph, group: WidthGroup) -> TensorRef:
 def is_too_large(wider: LayerGraph, graph: LayerGraph) -> bool:
     """Whether an edit makes a network more than four times as large, and not a small one."""
     before, after = (graph_cost(each).num_params for each in (graph, wider))
-    return after > max(_MAX_PARAMS_RATIO * before, _SMALL)
+    return after > max(_MAX_PARAMS_RATIO * before, SMALL_PARAMS)

@@ -15,11 +15,13 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.graph.work import training_work
 from prune_mi.morphisms.catalog import CATALOG
 from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import Draw, HillClimber
@@ -40,7 +42,9 @@ from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.trial import Trials
 
-_MOST_GROWTH = 2.0  # of the work of a step in one generation, of the default method
+_MOST_GROWTH = (
+    2.0  # of weights, and of the work of a step, in one generation, of the default method
+)
 _COST = "params"  # what removals by rank are to save
 
 
@@ -331,8 +335,10 @@ class ArchitectureSearch:
         if most is not None and sum(each.num_params for each in graph.layers.values()) > most:
             return False
         if self._settings.method == "default":
-            grown = _MOST_GROWTH * training_work(self._climber.elite.graph)
-            return training_work(graph) <= max(grown, self._usual_work)
+            elite = self._climber.elite
+            weights = max(_MOST_GROWTH * elite.cost.num_params, SMALL_PARAMS)
+            work = max(_MOST_GROWTH * training_work(elite.graph), self._usual_work)
+            return graph_cost(graph).num_params <= weights and training_work(graph) <= work
         return num_paper_layers(graph) >= self._least_layers
 
     def _equal_within(self, subject: Subject) -> int | None:
