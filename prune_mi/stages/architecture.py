@@ -42,9 +42,7 @@ from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
 from prune_mi.stages.trial import Trials
 
-_MOST_GROWTH = (
-    2.0  # of weights, and of the work of a step, in one generation, of the default method
-)
+_MOST_GROWTH = 2.0  # of weights and of a step's work, in a generation of the default method
 _COST = "params"  # what removals by rank are to save
 
 
