@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _MAX_COMPILE_SHARE = 0.25
 _LADDERS = ((3, 6.0), (2, 4.0))
 _MAX_RACE_COMPILE_SHARE = 0.35
-_TELLING_STEPS = 100
+_TELLING_STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)

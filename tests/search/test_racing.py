@@ -88,9 +88,9 @@ def test_with_a_clock_every_training_has_its_compilation_on_top() -> None:
 
 
 def test_fewer_rungs_where_the_first_would_tell_nothing() -> None:
-    assert [rung.count for rung in _halve(child_steps=600.0)] == [12, 5, 2]
-    assert [rung.count for rung in _halve(child_steps=599.0)] == [12, 2]
-    assert _halve(child_steps=300.0) == (Rung(6, 1.0, None),)
+    assert [rung.count for rung in _halve(child_steps=360.0)] == [12, 5, 2]
+    assert [rung.count for rung in _halve(child_steps=359.0)] == [12, 2]
+    assert _halve(child_steps=239.0) == (Rung(6, 1.0, None),)
 
 
 def test_without_a_clock_nothing_depends_on_the_machine() -> None:
