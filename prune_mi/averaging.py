@@ -41,11 +41,11 @@ def average_models(
         data: As for `optimize`; its test images are asked about.
         out: The `.keras` file to write; the first model's `classes.json`, if any, goes beside it.
         scaling: What all models take: `none`, `unit` or `signed`.
-        overwrite: Whether `out` may be there already.
+        overwrite: Whether `out`, and another `classes.json` beside it, may be there already.
 
     Raises:
         ConfigError: If there are fewer than two models, or `out` or `scaling` does not do.
-        RunFolderError: If `out` is there already.
+        RunFolderError: If one of these is there already.
         ModelError: If a model cannot be used, or does not fit the others.
         DataError: If the data cannot be loaded, or do not fit the models.
     """
@@ -88,6 +88,10 @@ def average_models(
     return Average(tuple(members), whole_measured, len(images.y_test), tuple(notes.said))
 
 
+def _alike(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
 def _require(
     sources: Sequence[ModelSource], out: Path, scaling: str, *, overwrite: bool
 ) -> FileScaling:
@@ -101,6 +105,10 @@ def _require(
         raise ConfigError(f"cannot write {out}; choose a name that ends in .keras")
     if out.resolve() in [source.path.resolve() for source in sources]:
         raise ConfigError(f"{out} is one of the models; choose another name")
-    if out.exists() and not overwrite:
-        raise RunFolderError(f"{out} is there already; choose another name, or pass --overwrite")
+    beside, own = out.with_name(CLASS_FILE), sources[0].path.with_name(CLASS_FILE)
+    for there in (out, *([beside] if own.is_file() and not _alike(own, beside) else [])):
+        if there.exists() and not overwrite:
+            raise RunFolderError(
+                f"{there} is there already; choose another folder or name, or pass --overwrite"
+            )
     return kind

@@ -58,6 +58,24 @@ def test_the_average_answers_as_its_members_do_in_the_mean(data: Path, tmp_path:
     assert "Accuracy on 30 test images." in told
 
 
+def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
+    data: Path, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two", "other")]
+    for folder in folders:
+        folder.mkdir()
+        _model(folder / "best.keras")
+        (folder / "classes.json").write_text("{}")
+    (folders[2] / "classes.json").write_text('{"classes": []}')
+    arguments = (*folders[:2], "--data", data, "--out")
+    code, _, error = _average(*arguments, folders[2] / "average.keras")
+    assert code == 2
+    assert "other/classes.json is there already; choose another folder or name" in error
+    assert (folders[2] / "classes.json").read_text() == '{"classes": []}'
+    code, _, _ = _average(*arguments, folders[0] / "average.keras")
+    assert code == 0  # the same class file
+
+
 @pytest.mark.parametrize(
     ("models", "options", "message"),
     [

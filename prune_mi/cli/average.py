@@ -8,14 +8,17 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import AllowUnsafe, CustomObjects
-from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Average, ModelSource
 from prune_mi.report import print_average
 
 
 def average(
-    models: Annotated[list[Path], typer.Argument(help="Two models or more, of the same classes.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(help="Two models or more, or runs' folders, of the same classes."),
+    ],
     data: Annotated[str, typer.Option(help="As for optimize; its test images are asked about.")],
     out: Annotated[Path, typer.Option(help="What to write: a name that ends in .keras.")],
     scaling: Annotated[
@@ -24,7 +27,7 @@ def average(
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace --out where it is there already.")
+        bool, typer.Option("--overwrite", help="Replace --out and classes.json beside it.")
     ] = False,
 ) -> None:
     """Average the class probabilities of several models, such as the best of several searches.
@@ -33,12 +36,13 @@ def average(
     """
 
     def averaged() -> Average:
-        for model in models:
-            read_model_file(model, None)  # seconds before Keras is imported
+        paths = [best_of_run(each) for each in models]
+        for path in paths:
+            read_model_file(path, None)  # seconds before Keras is imported
         start_backend()
         from prune_mi.averaging import average_models
 
-        sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in models]
+        sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
         return average_models(sources, data=data, out=out, scaling=scaling, overwrite=overwrite)
 
     print_average(guarded(averaged, "interrupted; nothing was written", MODEL_TOO_LARGE), Console())

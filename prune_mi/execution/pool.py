@@ -124,8 +124,14 @@ def _start_worker(trust: Trust) -> None:
     apply_trust(trust)
 
 
+def _but_of_lost_workers(failure: threading.ExceptHookArgs) -> None:
+    if failure.thread is None or "ExecutorManager" not in failure.thread.name:
+        threading.__excepthook__(failure)
+
+
 def shut_down() -> None:
-    """Ends idle worker processes."""
+    """Ends worker processes; what their manager's thread says of losing them is not passed on."""
+    threading.excepthook = _but_of_lost_workers
     joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
 
 

@@ -31,7 +31,9 @@ def print_search_summary(report: SearchReport, console: Console) -> None:
     console.print()
     console.print(_verdict(report), highlight=False)
     console.print()
-    console.print(figures_table(models, change=report.ensemble is None))
+    # What a network is more than a seed tells nobody anything.
+    change = report.ensemble is None and report.start != "seed"
+    console.print(figures_table(models, change=change))
     console.print()
     print_changes(report.lineage, console)
     print_notes(report.notes, console)

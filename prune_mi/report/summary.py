@@ -25,6 +25,7 @@ from prune_mi.report.wording import (
 
 _Row = tuple[str, Callable[[ModelFacts], str], Callable[[ModelFacts, ModelFacts], str]]
 
+_FULL_TEST = "full test accuracy"
 # Each row: its label, a model's figure, and the change from the first model to the second.
 _ROWS: tuple[_Row, ...] = (
     (
@@ -58,7 +59,7 @@ _ROWS: tuple[_Row, ...] = (
         lambda old, new: difference_text(new.test_accuracy, old.test_accuracy),
     ),
     (
-        "full test accuracy",
+        _FULL_TEST,
         lambda model: accuracy_text(model.full_test_accuracy),
         lambda old, new: difference_text(new.full_test_accuracy, old.full_test_accuracy),
     ),
@@ -108,7 +109,7 @@ def _verdict(report: RunReport) -> Text:
             ("Smaller: ", "bold green"),
             f"{relative_text(new.macs, old.macs)} MACs, "
             f"{relative_text(new.num_params, old.num_params)} params, test accuracy "
-            f"{difference_text(new.test_accuracy, old.test_accuracy)}.",
+            f"{_changed(new.test_accuracy, old.test_accuracy)}.",
         )
     if report.removals:
         return Text.assemble(
@@ -144,6 +145,10 @@ def figures_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = Tr
     if change:
         table.add_column("change", justify="right", no_wrap=True)
     for label, figure, difference in _ROWS:
+        if label == _FULL_TEST and all(
+            model.full_test_accuracy == model.test_accuracy for _, model in models
+        ):
+            continue  # no test image validated
         cells = [figure(model) for _, model in models]
         if change:
             cells.append(difference(models[0][1], models[-1][1]))
@@ -151,10 +156,16 @@ def figures_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = Tr
     return table
 
 
+def _changed(new: float, old: float) -> str:
+    """A difference in a sentence, where `0.0000` would be taken for the accuracy itself."""
+    told = difference_text(new, old)
+    return told if told.startswith(("+", "-")) else "unchanged"
+
+
 def _against_control(report: RunReport, control: ModelFacts) -> Text:
     seen = quantity_text(report.control_images)
     own = quantity_text(report.images_trained)
-    gap = difference_text(report.result.test_accuracy, control.test_accuracy)
+    gap = _changed(report.result.test_accuracy, control.test_accuracy)
     return Text(
         f"The control is the original, unpruned, trained on {seen} images (the result: {own}); "
         f"against it the result's test accuracy is {gap}."

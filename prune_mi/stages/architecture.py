@@ -181,7 +181,6 @@ class ArchitectureSearch:
         seconds = self._plan.generation_seconds(
             parent, generations_left=settings.generations - climber.generation
         )
-        self._observer.time_left(self._plan.remaining())
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         rungs = self._plan.rungs(parent, seconds)
         children = climber.ask_alike(

@@ -1,8 +1,9 @@
 """Who draws the children of a search, and when it stops: from the settings."""
 
 from prune_mi.config import SearchSettings
+from prune_mi.errors import ConfigError
 from prune_mi.morphisms.human import human_place_weight
-from prune_mi.morphisms.mixes import resolve_mix
+from prune_mi.morphisms.mixes import MIXES, resolve_mix
 from prune_mi.search.bandit import Exp3
 from prune_mi.search.policy import Choice, FixedPolicy, Policy
 from prune_mi.search.reinforce import Reinforce
@@ -32,6 +33,9 @@ def make_policy(settings: SearchSettings) -> Policy:
         return Reinforce(resolve_mix(_LEARNED_FROM))
     if mix == "bandit":
         return Exp3(resolve_mix(_LEARNED_FROM))
+    if isinstance(mix, str) and mix not in MIXES:
+        known = ", ".join((*MIXES, "adaptive", "bandit"))
+        raise ConfigError(f"unknown mix {mix!r}; expected one of {known}")
     if mix == "human":
         return FixedPolicy(Choice(resolve_mix(mix), human_place_weight))
     return FixedPolicy(Choice(resolve_mix(mix)))

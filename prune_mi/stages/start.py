@@ -149,6 +149,7 @@ class SeedStart:
             batch_norm=settings.batch_norm,
         )
         graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
+        _require_size(settings, seed_cost=graph_cost(graph))
         self.understanding = Understanding(
             packing=pack(graph),
             num_classes=self.data.num_classes,
@@ -184,7 +185,6 @@ class SeedStart:
             images_per_second=0.0,
             allowed_drop=0.0,
         )
-        _require_size(settings, seed_cost=graph_cost(understanding.graph))
         found = share_data(data, subject, settings, pool=pool, most_images=None)
         seed = replace(reference_candidate(subject), accuracy=None)
         task = training_task(
