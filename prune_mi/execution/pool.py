@@ -8,7 +8,7 @@ joblib's Ray and Dask backends take over where the caller has activated one.
 import itertools
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -124,14 +124,21 @@ def _start_worker(trust: Trust) -> None:
     apply_trust(trust)
 
 
-def _but_of_lost_workers(failure: threading.ExceptHookArgs) -> None:
-    if failure.thread is None or "ExecutorManager" not in failure.thread.name:
-        threading.__excepthook__(failure)
+class _ButOfLostWorkers:
+    """What threads of the caller's are told by, but for the one that manages workers."""
+
+    def __init__(self, before: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._before = before
+
+    def __call__(self, failure: threading.ExceptHookArgs) -> None:
+        if failure.thread is None or "ExecutorManager" not in failure.thread.name:
+            self._before(failure)
 
 
 def shut_down() -> None:
     """Ends worker processes; what their manager's thread says of losing them is not passed on."""
-    threading.excepthook = _but_of_lost_workers
+    if not isinstance(threading.excepthook, _ButOfLostWorkers):
+        threading.excepthook = _ButOfLostWorkers(threading.excepthook)
     joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
 
 
