@@ -112,6 +112,12 @@ def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
     return validate_graph(replace(graph, nodes=nodes, layers=layers))
 
 
+def tapped(graph: LayerGraph, tensors: Sequence[TensorRef]) -> LayerGraph:
+    """What computes some tensors of a graph, with these, a list, as its outputs."""
+    structure = list(range(len(tensors)))
+    return without_dead_nodes(replace(graph, outputs=tuple(tensors), output_structure=structure))
+
+
 def without_noise(graph: LayerGraph) -> LayerGraph:
     """The graph without the layers that only act in training."""
     for node in graph.nodes:

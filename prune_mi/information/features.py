@@ -1,7 +1,6 @@
 """Features of many tensors in one pass, reduced inside it: whole maps are never all held."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import keras
@@ -9,7 +8,7 @@ import numpy as np
 from keras import ops, tree
 
 from prune_mi.data import InputScaling
-from prune_mi.graph.edit import without_dead_nodes
+from prune_mi.graph.edit import tapped
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
@@ -41,10 +40,7 @@ def layer_features(
     Returns:
         float32 `(n, d)` for each tensor.
     """
-    tapped = without_dead_nodes(
-        replace(graph, outputs=tuple(tensors), output_structure=list(range(len(tensors))))
-    )
-    run = direct(build_model(tapped))
+    run = direct(build_model(tapped(graph, tensors)))
     reducers = [reducer(graph, ref, reduction) for ref in tensors]
     collected: list[list[np.ndarray]] = [[] for _ in tensors]
     for start in range(0, len(images), batch_size):

@@ -7,8 +7,8 @@ the gradient of the last gamma is not 0, and once it has moved, neither is that 
 convolution inserted as the identity has to leave the identity first.
 
 Source: He, Zhang, Ren, Sun (2016), Deep Residual Learning; the same (2015), Delving Deep into
-Rectifiers, for the variance; Goyal et al. (2017), Accurate, Large
-Minibatch SGD, section 5.1, for the gamma of 0.
+Rectifiers, for the variance; Goyal et al. (2017), Accurate, Large Minibatch SGD, section 5.1, for
+the gamma of 0.
 """
 
 import math

@@ -15,7 +15,6 @@ import numpy as np
 
 from prune_mi.graph.edit import with_config, with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.repair.settle import identity_norms
@@ -33,18 +32,18 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         identity as inserted, which `settled` sees to; the same graph if there is nothing to
         recalibrate.
     """
+    inserted = identity_norms(graph)
+    left_alone = graph.frozen.union(inserted)
     names = [
         name
         for name, layer in graph.layers.items()
-        if layer.class_name == "BatchNormalization"
-        and name not in graph.frozen
-        and not is_identity_norm(layer)
+        if layer.class_name == "BatchNormalization" and name not in left_alone
     ]
     if not names:
         return graph
     instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
     modes = {name: {"trainable": True} for name in names}
-    modes |= {name: {"trainable": False} for name in identity_norms(graph)}
+    modes |= {name: {"trainable": False} for name in inserted}
     model = build_model(without_noise(with_config(with_config(graph, instant), modes)))
     layers = {name: model.get_layer(name) for name in names}
     run = direct(model)

@@ -10,12 +10,11 @@ training. What stands behind it, a ReLU that is to lose nothing above all, then 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 from keras import ops, tree
 
-from prune_mi.graph.edit import with_weights, without_dead_nodes
+from prune_mi.graph.edit import tapped, with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.build import build_model
@@ -42,8 +41,7 @@ def settled(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         return graph
     read = {node.layer: node.inputs[0] for node in graph.nodes if node.inputs}
     refs = tuple(read[name] for name in names)
-    tapped = replace(graph, outputs=refs, output_structure=list(range(len(refs))))
-    run = direct(build_model(without_dead_nodes(tapped)))
+    run = direct(build_model(tapped(graph, refs)))
     sums = [(0.0, 0.0)] * len(names)
     count = 0
     for batch in batches:

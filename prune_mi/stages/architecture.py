@@ -328,14 +328,14 @@ class ArchitectureSearch:
 
     def _allows(self, graph: LayerGraph) -> bool:
         """Whether a child may be so: no smaller than the seed, as the paper has it, nor too big."""
-        most = self._settings.max_params
-        if most is not None and sum(each.num_params for each in graph.layers.values()) > most:
+        most, num_params = self._settings.max_params, graph_cost(graph).num_params
+        if most is not None and num_params > most:
             return False
         if self._settings.method == "default":
             elite = self._climber.elite
             weights = max(_MOST_GROWTH * elite.cost.num_params, SMALL_PARAMS)
             work = max(_MOST_GROWTH * training_work(elite.graph), self._usual_work)
-            return graph_cost(graph).num_params <= weights and training_work(graph) <= work
+            return num_params <= weights and training_work(graph) <= work
         return num_paper_layers(graph) >= self._least_layers
 
     def _equal_within(self, subject: Subject) -> int | None:

@@ -28,8 +28,7 @@ class Evaluator:
 
     `speed`, `images` and `training_seconds` are of all trainings so far: how fast, how many images
     they saw, and how long their steps took, the workers' times added up; `overheads` what each took
-    beside its steps. `subject` says how images
-    are varied; a search learns that as it goes on.
+    beside its steps. `subject` says how images are varied; a search learns that as it goes on.
 
     Args:
         subject: The original, measured.

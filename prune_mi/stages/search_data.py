@@ -25,9 +25,9 @@ def load_data_for_search(
     """Loads labelled images, or vectors, that a network is to be found for.
 
     Images of a folder are brought to one size: `image_size`, or else the median of their heights
-    and widths, made smaller where that is above 64 pixels. They stay grey only if all are. An array
-    `(N, H, W)` is taken for grey images. A folder
-    without a split is split alike for every seed of a search, so that searches can be compared.
+    and widths, made smaller where that is above 64 pixels. They stay grey only if all are. A folder
+    without a split is split alike for every seed of a search, so that searches can be compared. An
+    array `(N, H, W)` is taken for grey images.
 
     Args:
         spec: As for `load_dataset`.
