@@ -6,9 +6,9 @@ already is read from its run folder, so that an interrupted table goes on where 
     python examples/reproduce_deim2019.py --data cifar10 --out runs/deim2019
     python examples/reproduce_deim2019.py --data cifar10 --out runs/small --scale 0.01 --seeds 3
 
-At full size that is days on a CPU and hours on a GPU (KERAS_BACKEND=jax, --workers 1). --scale
-shrinks the work, epochs and training images each by its square root; the test images stay all of
-them.
+At full size a method takes hours on a CPU, and a good part of one on a GPU (KERAS_BACKEND=jax).
+--scale shrinks the work, epochs and training images each by its square root; the test images stay
+all of them.
 
 In the paper a network that has lost layers is trained from fresh weights. In small trainings such a
 network cannot catch up with its parent, which has been trained ever since the first generation:
@@ -74,7 +74,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--as-published", action="store_true", help="mi trains twice as much")
     parser.add_argument("--generations", type=_count, help="default: the paper's 5")
     parser.add_argument("--children", type=_count, help="a generation; default: the paper's 5")
-    parser.add_argument("--workers", type=_count, help="1 on a GPU; default: one a core")
+    parser.add_argument("--workers", type=_count, help="default: one a core, on a GPU 5 at most")
     return parser.parse_args(arguments)
 
 

@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import joblib
-
 from prune_mi.config import SearchSettings, make_search_settings
 from prune_mi.errors import BudgetError
-from prune_mi.execution.pool import WorkerPool, shut_down
+from prune_mi.execution.pool import WorkerPool, shut_down, worker_count
 from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
 from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
@@ -104,8 +102,9 @@ def run_search(
     )
     try:
         shared = shared_data(folder.scratch, start.understanding, settings)
-        workers = settings.workers or joblib.cpu_count()
-        pool = WorkerPool(shared, workers=workers, observer=notes, trust=start.trust)
+        pool = WorkerPool(
+            shared, workers=worker_count(settings.workers), observer=notes, trust=start.trust
+        )
         _require_time(budget)
         folder.begin(settings)
 

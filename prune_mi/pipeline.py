@@ -9,11 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import joblib
-
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import BudgetError
-from prune_mi.execution.pool import WorkerPool, shut_down
+from prune_mi.execution.pool import WorkerPool, shut_down, worker_count
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
@@ -107,9 +105,10 @@ def run_optimize(
         notes.phase("Studying the original")
         _require_time(budget, 0.0)
         understanding = understand(loaded.model, data, settings, notes)
-        workers = settings.workers or joblib.cpu_count()
         shared = shared_data(folder.scratch, understanding, settings)
-        pool = WorkerPool(shared, workers=workers, observer=notes, trust=loaded.trust)
+        pool = WorkerPool(
+            shared, workers=worker_count(settings.workers), observer=notes, trust=loaded.trust
+        )
         subject = measure_original(
             understanding,
             data,
@@ -136,7 +135,7 @@ def run_optimize(
             pool=pool,
             settings=settings,
             time_plan=plan_time(
-                _require_time(budget, closing), closing, subject, settings, workers=workers
+                _require_time(budget, closing), closing, subject, settings, workers=pool.workers
             ),
             journal=Journal(folder.journal),
             observer=notes,

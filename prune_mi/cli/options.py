@@ -51,5 +51,8 @@ Protect = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]
 Budget = Annotated[str | None, typer.Option(help="Wall clock for the whole run: 90s, 25m, 1h30m.")]
 Generations = Annotated[int | None, typer.Option(help="Generations at most.  [default: 5]")]
-Workers = Annotated[int | None, typer.Option(help="Child processes.  [default: one a core]")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Child processes.  [default: one a core, on a GPU 5 at most]"),
+]
 Config = Annotated[Path | None, typer.Option(help="YAML file of settings; options given here win.")]

@@ -87,7 +87,8 @@ class RunSettings(_Settings):
         calibration_images: Training images that batch-norm statistics are recalibrated on.
         freeze: Regular expressions for whole names of layers whose weights stay as they are.
         protect: The same for layers that are neither removed nor narrowed.
-        workers: Child processes, one thread each; None takes one a core.
+        workers: Child processes, one thread each; None takes one a core, and five at most on an
+            accelerator.
     """
 
     data: str

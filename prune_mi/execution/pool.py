@@ -30,11 +30,29 @@ from prune_mi.execution.tasks import (
     rank,
 )
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.runtime import prepare_backend, start_backend
+from prune_mi.keras_io.runtime import (
+    has_accelerator,
+    prepare_backend,
+    share_compiled,
+    start_backend,
+)
 from prune_mi.keras_io.trust import Trust, apply_trust
 from prune_mi.records import Observer
 
 _POLL_SECONDS = 1.0
+_MOST_ON_AN_ACCELERATOR = 5
+
+
+def worker_count(asked: int | None) -> int:
+    """Trainings at once: as many as asked for, or one for each core.
+
+    On an accelerator they wait in turn, so that there more than a few gain nothing; those few keep
+    it busy while others compile.
+    """
+    if asked is not None:
+        return asked
+    cores = int(joblib.cpu_count())
+    return min(cores, _MOST_ON_AN_ACCELERATOR) if has_accelerator() else cores
 
 
 class WorkerPool:
@@ -53,6 +71,7 @@ class WorkerPool:
         self._data = data
         self._observer = observer
         self._trust = trust
+        share_compiled()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yields outcomes as they come, in any order.

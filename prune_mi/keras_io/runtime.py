@@ -2,9 +2,13 @@
 
 import logging
 import os
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+
+_WORTH_KEEPING_SECONDS = 0.1
 
 
 def prepare_backend(threads: int | None = None) -> None:
@@ -20,6 +24,7 @@ def prepare_backend(threads: int | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers share a GPU
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if threads is None:
         return
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -63,3 +68,48 @@ def start_backend() -> None:
         import keras
 
         keras.ops.convert_to_numpy(keras.ops.zeros(1))
+
+
+@cache
+def has_accelerator() -> bool:
+    """Whether Keras's backend computes on anything but the CPU."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return bool(jax.default_backend() != "cpu")
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return any(each.device_type != "CPU" for each in tf.config.get_visible_devices())
+    return False
+
+
+@cache
+def share_compiled() -> None:
+    """Lets this process and its children use what any of them has compiled for an accelerator.
+
+    Choosing the kernels of one small network takes JAX seconds on a GPU, and those of children
+    differ little. The folder goes with this process; one that the user has named stays.
+    """
+    import keras
+
+    jax_compiles = keras.backend.backend() == "jax" and has_accelerator()
+    if not jax_compiles or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    import jax
+
+    configure: Callable[[str, object], None] = jax.config.update
+    folder = tempfile.TemporaryDirectory(prefix="prune-mi-compiled-")
+    _kept.append(folder)
+    for name, value in (
+        ("jax_compilation_cache_dir", folder.name),
+        ("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING_SECONDS),
+    ):
+        os.environ[name.upper()] = str(value)  # for processes to come
+        configure(name, value)
+
+
+_kept: list[tempfile.TemporaryDirectory[str]] = []  # until the process ends

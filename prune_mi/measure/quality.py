@@ -14,17 +14,23 @@ def predict(
 ) -> np.ndarray:
     """A model's outputs, float32 `(n, columns)`, its input scaled batch by batch.
 
-    Short runs are evaluated eagerly: tracing a deep model costs more than a few batches do. All
-    tensors of a batch are held then, so it is no larger than 64 images.
+    TensorFlow evaluates short runs eagerly: tracing a deep model costs more than a few batches do.
+    All tensors of a batch are held then, so it is no larger than 64 images. A compiled model gets
+    batches of one size, the last one filled up: it would be compiled again for another.
     """
-    eager = len(images) <= 20 * batch_size
-    step = _forward(model, eager=eager)
+    eager = len(images) <= 20 * batch_size and _runs_eagerly(model)
     if eager:
         batch_size = min(batch_size, _MOST_EAGER)
-    outputs = [
-        step(scaling.apply(np.asarray(images[start : start + batch_size])))
-        for start in range(0, len(images), batch_size)
-    ]
+    outputs = []
+    for start in range(0, len(images), batch_size):
+        batch = scaling.apply(np.asarray(images[start : start + batch_size]))
+        if eager:
+            answer = model(keras.ops.convert_to_tensor(batch), training=False)
+        else:
+            missing = min(batch_size, len(images)) - len(batch)
+            filled = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+            answer = model.predict_on_batch(filled)
+        outputs.append(np.asarray(answer, dtype=np.float32)[: len(batch)])
     return np.concatenate(outputs)
 
 
@@ -38,9 +44,5 @@ def is_probabilities(outputs: np.ndarray) -> bool:
     return bool(outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1.0, atol=2e-2))
 
 
-def _forward(model: keras.Model, *, eager: bool):  # type: ignore[no-untyped-def]
-    if eager and keras.backend.backend() == "tensorflow" and not needs_xla(model):
-        return lambda batch: np.asarray(
-            model(keras.ops.convert_to_tensor(batch), training=False), dtype=np.float32
-        )
-    return lambda batch: np.asarray(model.predict_on_batch(batch), dtype=np.float32)
+def _runs_eagerly(model: keras.Model) -> bool:
+    return keras.backend.backend() == "tensorflow" and not needs_xla(model)

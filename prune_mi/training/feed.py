@@ -1,12 +1,18 @@
 """Batches for training: shuffled, augmented, scaled, made ahead of the step that takes them."""
 
 import math
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
-import keras
 import numpy as np
 
 from prune_mi.data import AugmentationPolicy, InputScaling
+
+_T = TypeVar("_T")
+_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,12 @@ class TrainingImages:
     augmentation: AugmentationPolicy
 
 
-class Feed(keras.utils.PyDataset):
+class Feed:
     """`num_batches` batches in a row; every epoch is shuffled anew from the seed."""
 
     def __init__(
         self, source: TrainingImages, *, batch_size: int, num_batches: int, seed: int
     ) -> None:
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
         self._source = source
         self.batch_size = min(batch_size, len(source.images))
         self._num_batches = num_batches
@@ -56,6 +61,29 @@ class Feed(keras.utils.PyDataset):
         policy = self._source.augmentation
         images = self._source.scaling.apply(np.asarray(self._source.images[rows]))
         return policy.apply(images, rng=rng), self._source.targets[rows]
+
+    def stacked(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batches `start` to `stop`, each array with an axis for them in front."""
+        images, targets = zip(*(self[index] for index in range(start, stop)), strict=True)
+        return np.stack(images), np.stack(targets)
+
+
+def made_ahead(make: Callable[[int], _T], count: int) -> Generator[_T, None, None]:
+    """`make(0)` to `make(count - 1)` in order, a few of them ahead, in a thread of its own.
+
+    Close the iterator where it is left early: that ends the thread.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
+        waiting: deque[Future[_T]] = deque()
+        try:
+            for index in range(count):
+                waiting.append(thread.submit(make, index))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            thread.shutdown(cancel_futures=True)
 
 
 def num_batches_for(num_images: int, batch_size: int) -> int:

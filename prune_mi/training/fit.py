@@ -3,10 +3,11 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import keras
-import numpy as np
 
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
@@ -14,11 +15,12 @@ from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import needs_xla
 from prune_mi.keras_io.trace import read_weights
 from prune_mi.training.distillation import DistillationLoss
-from prune_mi.training.feed import Feed, TrainingImages, num_batches_for
+from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
+from prune_mi.training.schedule import Schedule
+from prune_mi.training.steps import steps_a_call, steps_of
 
-_WARMUP = 0.05
-_FLOOR = 0.01
 _STEPS_TO_TIME = 8
+_TELL_SECONDS = 2.0
 _BATCH_NORM_MOMENTUM = 0.95
 _MOMENTUM = 0.9
 
@@ -112,75 +114,38 @@ def train(
     total = num_batches_for(plan.num_images, plan.batch_size)
     feed = Feed(source, batch_size=plan.batch_size, num_batches=total, seed=plan.seed)
     deadline = None if plan.seconds is None else started + plan.seconds
-    clock = _Schedule(total, deadline, plan, on_progress)
-    model.fit(feed, epochs=1, steps_per_epoch=total, shuffle=False, verbose=0, callbacks=[clock])
-    images = clock.steps * feed.batch_size
-    enough = clock.steps > _STEPS_TO_TIME and clock.step_seconds > 0
-    rate = (clock.steps - 1) * feed.batch_size / clock.step_seconds if enough else 0.0
-    result = graph if clock.diverged else with_weights(graph, read_weights(model, graph))
-    return Trained(result, images, rate, clock.step_seconds, clock.diverged)
+    schedule = Schedule(total, deadline=deadline, peak=plan.learning_rate, cycles=plan.cycles)
+    steps, diverged = steps_of(model), False
+    a_call = steps_a_call(sum(array.nbytes for array in feed[0]))
+
+    def placed(call: int) -> tuple[Any, Any]:
+        return steps.place(*feed.stacked(call * a_call, min((call + 1) * a_call, total)))
+
+    told = -math.inf
+    with closing(made_ahead(placed, math.ceil(total / a_call))) as calls:
+        for images, targets in calls:
+            count = min(a_call, total - schedule.steps)
+            loss = steps.run(images, targets, schedule.rates(count))
+            schedule.told(count)
+            diverged = not math.isfinite(loss)
+            if on_progress is not None and time.monotonic() - told > _TELL_SECONDS:
+                told = time.monotonic()
+                on_progress(schedule.steps * plan.batch_size, total * plan.batch_size)
+            if diverged or schedule.over:
+                break
+    steps.finish()
+    enough = schedule.steps > _STEPS_TO_TIME and schedule.step_seconds > 0
+    rate = schedule.timed_steps * feed.batch_size / schedule.step_seconds if enough else 0.0
+    return Trained(
+        graph=graph if diverged else with_weights(graph, read_weights(model, graph)),
+        images_trained=schedule.steps * feed.batch_size,
+        images_per_second=rate,
+        step_seconds=schedule.step_seconds,
+        diverged=diverged,
+    )
 
 
 def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
     if plan.optimizer == "sgd":
         return keras.optimizers.SGD(plan.learning_rate, momentum=_MOMENTUM, nesterov=True)
     return keras.optimizers.Adam(plan.learning_rate)
-
-
-class _Schedule(keras.callbacks.Callback):
-    """Warm-up, then cosines down to a floor, over steps or time; stops at the deadline.
-
-    Source of the cosine: Loshchilov & Hutter (2017), SGDR.
-    """
-
-    def __init__(
-        self,
-        total: int,
-        deadline: float | None,
-        plan: TrainingPlan,
-        on_progress: Callable[[int, int], None] | None,
-    ) -> None:
-        super().__init__()
-        self._total = total
-        self._deadline = deadline
-        self._peak = plan.learning_rate
-        self._cycles = plan.cycles
-        self._batch_size = plan.batch_size
-        self._on_progress = on_progress
-        self._first_step_end: float | None = None
-        self._last_report = 0.0
-        self.steps = 0
-        self.step_seconds = 0.0
-        self.diverged = False
-
-    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
-        done = self.steps / self._total
-        if self._deadline is not None and self._first_step_end is not None:
-            spent = time.monotonic() - self._first_step_end
-            done = max(done, spent / max(self._deadline - self._first_step_end, 1e-9))
-        self.model.optimizer.learning_rate = self._peak * _cosine(min(done, 1.0), self._cycles)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        now = time.monotonic()
-        self.steps += 1
-        if self._first_step_end is None:
-            self._first_step_end = now
-        self.step_seconds = now - self._first_step_end
-        if logs is not None and not np.isfinite(logs.get("loss", 0.0)):
-            self.diverged = True
-            self.model.stop_training = True
-        if self._on_progress is not None and now - self._last_report > 2.0:
-            self._last_report = now
-            self._on_progress(self.steps * self._batch_size, self._total * self._batch_size)
-        if self._deadline is not None and now >= self._deadline:
-            self.model.stop_training = True
-
-
-def _cosine(done: float, cycles: int) -> float:
-    """Share of the peak; the warm-up is the first cosine's alone."""
-    if done < _WARMUP / cycles:
-        return max(done * cycles / _WARMUP, _FLOOR)
-    phase = cycles * done % 1.0 if done < 1.0 else 1.0
-    if done < 1 / cycles:
-        phase = (phase - _WARMUP) / (1 - _WARMUP)
-    return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * phase))
