@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 _CONVOLUTIONS = (
     *(keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
@@ -23,6 +24,36 @@ def direct(layer: Any) -> Callable[..., Any]:
 
     compiled: Callable[..., Any] = tf.function(layer.__call__, jit_compile=True)
     return compiled
+
+
+def called_eagerly(model: keras.Model) -> Callable[[np.ndarray], Any]:
+    """A function that gives a model's outputs, in inference, as the backend's tensors.
+
+    Operation by operation with TensorFlow; other backends compile a model as a whole.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return compiled(model)
+    call = direct(model)
+    return lambda batch: call(keras.ops.convert_to_tensor(batch), training=False)
+
+
+def compiled(model: keras.Model) -> Callable[[np.ndarray], Any]:
+    """The same, compiled anew for every size of batch.
+
+    With TensorFlow without what Keras wraps around a prediction, which takes as long to trace as
+    the model itself.
+    """
+    if keras.backend.backend() != "tensorflow":
+        predict: Callable[[np.ndarray], Any] = model.predict_on_batch
+        return predict
+    import tensorflow as tf
+
+    answer: Callable[[np.ndarray], Any] = tf.function(
+        lambda batch: model(batch, training=False),
+        autograph=False,
+        jit_compile=needs_xla(model),
+    )
+    return answer
 
 
 def needs_xla(layer: Any) -> bool:

@@ -58,12 +58,13 @@ def start_backend() -> None:
     """Imports Keras and its backend for a process of our own, without what they say meanwhile.
 
     That is their start-up lines, and their advice on file formats and retracing, which the user of
-    a command can do nothing about.
+    a command can do nothing about; so is that a worker which grew has been replaced.
     """
     prepare_backend()
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="keras")
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
     with quiet_standard_error():
         import keras
 

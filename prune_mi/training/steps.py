@@ -25,7 +25,7 @@ class Steps(Protocol):
         """Takes a step for each learning rate, the batches `images[i]`, `targets[i]`.
 
         Returns:
-            The mean loss so far; not finite once any loss has not been.
+            A mean of losses up to the last one, which is not finite if that one is not.
         """
 
     def finish(self) -> None:
