@@ -225,7 +225,7 @@ class TestSearchSettings:
         settings = make_search_settings({"data": "digits"})
         few, many = settings.for_data(1000), settings.for_data(50_000)
         assert (few.child_epochs, few.final_epochs) == (20, 60)
-        assert (many.child_epochs, many.final_epochs) == (5, 15)
+        assert (many.child_epochs, many.final_epochs) == (5, 30)
         timed = make_search_settings({"data": "digits", "budget": "10m"}).for_data(1000)
         assert (timed.child_epochs, timed.final_epochs) == (80, 240)
         said = make_search_settings({"data": "digits", "child_epochs": 2}).for_data(1000)

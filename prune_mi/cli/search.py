@@ -96,7 +96,7 @@ def search(
     ] = None,
     final_epochs: Annotated[
         float | None,
-        typer.Option(help="Passes for the winner's final training.  [default: 15]"),
+        typer.Option(help="Passes for the winner's final training.  [default: 30]"),
     ] = None,
     target_accuracy: Annotated[
         float | None, typer.Option(help="Validation accuracy at which to stop, a fraction.")

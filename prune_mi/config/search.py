@@ -63,7 +63,7 @@ class SearchSettings(RunSettings):
     morphs_final: int | None = Field(default=None, ge=1)
     morph_decay: MorphDecay = "none"
     child_epochs: float = Field(default=5.0, gt=0)
-    final_epochs: float = Field(default=15.0, gt=0)
+    final_epochs: float = Field(default=30.0, gt=0)
     patience: int = Field(default=5, ge=1)
     target_accuracy: float | None = Field(default=None, gt=0, le=1)
     same_structure: int | None = Field(default=None, ge=1)
