@@ -155,10 +155,15 @@ class _ButOfLostWorkers:
 
 
 def shut_down() -> None:
-    """Ends worker processes; what their manager's thread says of losing them is not passed on."""
+    """Ends worker processes at once; their manager's thread is not heard on losing them.
+
+    Asked for without `reuse`, joblib's executor is another one, with other arguments, and this
+    process waits for the workers of the old one to end by themselves: seconds with TensorFlow.
+    """
     if not isinstance(threading.excepthook, _ButOfLostWorkers):
         threading.excepthook = _ButOfLostWorkers(threading.excepthook)
-    joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
+    executor = joblib.externals.loky.get_reusable_executor(reuse=True)
+    executor.shutdown(wait=False, kill_workers=True)
 
 
 @contextmanager
