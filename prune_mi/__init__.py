@@ -6,6 +6,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from prune_mi.began import BEGAN as BEGAN  # first: the clock of a command
 from prune_mi.errors import PruneMIError
 from prune_mi.keras_io.runtime import prepare_backend
 from prune_mi.records import RunReport, SearchReport

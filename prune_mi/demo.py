@@ -23,7 +23,14 @@ _EPOCHS = 12
 _BATCH = 32
 
 
-def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer) -> RunReport:
+def run_demo(
+    out: Path | None,
+    *,
+    seed: int,
+    overwrite: bool,
+    observer: Observer,
+    started: float | None = None,
+) -> RunReport:
     """Trains and optimizes the demo's network.
 
     Args:
@@ -31,8 +38,9 @@ def run_demo(out: Path | None, *, seed: int, overwrite: bool, observer: Observer
         seed: Of everything drawn.
         overwrite: Whether an earlier run's files in `out` may be replaced.
         observer: Hears of progress.
+        started: When its clock began, on `time.monotonic`; None: now.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     settings = make_settings(
         {
             "data": "digits",

@@ -1,14 +1,17 @@
 """The command line as a whole: its commands, its start, what a process returns."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from prune_mi import __version__
-from prune_mi.cli import app
+from prune_mi.began import BEGAN
+from prune_mi.cli import app, entry
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ("optimize", "demo", "convert", "inspect", "rank", "predict")
@@ -51,3 +54,20 @@ def test_the_command_line_starts_without_keras() -> None:
     heavy = "{'keras', 'tensorflow', 'sklearn', 'matplotlib'}"
     done = _python("-c", f"import sys, prune_mi.cli; print(sorted({heavy} & set(sys.modules)))")
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_clock_of_a_command_begins_before_anything_is_imported() -> None:
+    done = _python("-X", "importtime", "-m", "prune_mi", "--version")
+    imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+    ours = [name for name in imported if name.startswith("prune_mi")]
+    assert ours[0] == "prune_mi.began", ours[:3]  # a module is named once it is imported
+    assert "numpy" in imported[imported.index("prune_mi.began") :]
+
+
+def test_commands_are_told_when_theirs_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+    monkeypatch.setattr(entry, "app", lambda *, obj: heard.append(obj))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    entry.main()
+    assert heard == [BEGAN]
+    assert time.monotonic() > BEGAN

@@ -11,6 +11,7 @@ from prune_mi.records import Observer, RunReport
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[
         Path | None, typer.Option(help="Run folder.  [default: a new one in prune-mi-runs]")
     ] = None,
@@ -28,6 +29,6 @@ def demo(
     def run(observer: Observer) -> RunReport:
         from prune_mi.demo import run_demo
 
-        return run_demo(out, seed=seed, overwrite=overwrite, observer=observer)
+        return run_demo(out, seed=seed, overwrite=overwrite, observer=observer, started=context.obj)
 
-    run_and_report(run, "params", quiet, json_output)
+    run_and_report(run, "params", quiet, json_output, context.obj)

@@ -1,12 +1,11 @@
 """The commands together, and the entry point of the console script."""
 
 import signal
-import time
 from typing import Annotated, NoReturn
 
 import typer
 
-from prune_mi import __version__
+from prune_mi import BEGAN, __version__
 from prune_mi.cli.average import average
 from prune_mi.cli.convert import convert
 from prune_mi.cli.demo import demo
@@ -51,12 +50,11 @@ def main_options(
 def main() -> None:
     """Entry point of the console script; a termination request ends like Ctrl-C.
 
-    When the process started goes to the commands as their context's object: a budget counts the
-    imports too.
+    When the command began goes to the commands as their context's object: a budget, and the time
+    that a report tells, count the imports too.
     """
-    started = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
-    app(obj=started)
+    app(obj=BEGAN)
 
 
 def _interrupt(*_: object) -> NoReturn:

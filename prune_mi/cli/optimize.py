@@ -149,4 +149,10 @@ def optimize(
     settings = guarded(lambda: resolve(OptimizeSettings, given, config))
     source = ModelSource(model, architecture, allow_unsafe, custom_objects)
     guarded(lambda: read_model_file(model, architecture))  # seconds before Keras is imported
-    run_and_report(lambda observer: run(observer, settings), settings.objective, quiet, json_output)
+    run_and_report(
+        lambda observer: run(observer, settings),
+        settings.objective,
+        quiet,
+        json_output,
+        context.obj,
+    )

@@ -24,7 +24,11 @@ _R = TypeVar("_R", RunReport, SearchReport)
 
 
 def run_and_report(
-    action: Callable[[Observer], RunReport], objective: Objective, quiet: bool, json_output: bool
+    action: Callable[[Observer], RunReport],
+    objective: Objective,
+    quiet: bool,
+    json_output: bool,
+    began: float | None,
 ) -> None:
     """Carries a run of `optimize` out, and ends the command with its report and its exit code.
 
@@ -33,17 +37,22 @@ def run_and_report(
         objective: What it makes small, for the progress display.
         quiet: Whether to show no progress.
         json_output: Whether standard output is for the report as JSON alone.
+        began: When the command began, on `time.monotonic`; None: now.
     """
-    report = _reported(action, objective, quiet, json_output, print_summary, finds=False)
+    report = _reported(action, objective, quiet, json_output, print_summary, began, finds=False)
     changed = report.smaller or bool(report.removals)
     raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
 
 
 def search_and_report(
-    action: Callable[[Observer], SearchReport], quiet: bool, json_output: bool
+    action: Callable[[Observer], SearchReport],
+    quiet: bool,
+    json_output: bool,
+    began: float | None,
 ) -> None:
     """The same of a search; see `run_and_report`."""
-    report = _reported(action, "accuracy", quiet, json_output, print_search_summary, finds=True)
+    show = print_search_summary
+    report = _reported(action, "accuracy", quiet, json_output, show, began, finds=True)
     raise typer.Exit(ExitCode.DONE if report.better else ExitCode.NOTHING_SMALLER)
 
 
@@ -53,6 +62,7 @@ def _reported(
     quiet: bool,
     json_output: bool,
     show: Callable[[_R, Console], None],
+    began: float | None,
     *,
     finds: bool,
 ) -> _R:
@@ -60,7 +70,9 @@ def _reported(
 
     def observed() -> _R:
         start_backend()
-        with open_observer(console, quiet=quiet, objective=objective, finds=finds) as observer:
+        with open_observer(
+            console, quiet=quiet, objective=objective, finds=finds, began=began
+        ) as observer:
             return action(observer)
 
     report = guarded(observed)

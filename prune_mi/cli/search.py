@@ -203,4 +203,4 @@ def search(
             source, settings, out=out, overwrite=overwrite, observer=observer, started=context.obj
         )
 
-    search_and_report(run, quiet, json_output)
+    search_and_report(run, quiet, json_output, context.obj)

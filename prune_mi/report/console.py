@@ -21,7 +21,12 @@ LOG_INTERVAL_S = 15.0
 
 
 def open_observer(
-    console: Console, *, quiet: bool = False, objective: Objective = "macs", finds: bool = False
+    console: Console,
+    *,
+    quiet: bool = False,
+    objective: Objective = "macs",
+    finds: bool = False,
+    began: float | None = None,
 ) -> AbstractContextManager[Observer]:
     """Opens the observer to hand to the pipeline.
 
@@ -30,10 +35,11 @@ def open_observer(
         quiet: Whether to say nothing at all.
         objective: What the run makes small.
         finds: Whether it finds a network.
+        began: When the elapsed time that it shows began, on `time.monotonic`; None: now.
     """
     if quiet:
         return nullcontext(SilentObserver())
-    return LiveConsole(console, objective=objective, finds=finds)
+    return LiveConsole(console, objective=objective, finds=finds, began=began)
 
 
 class LiveConsole:
@@ -55,6 +61,7 @@ class LiveConsole:
         finds: bool = False,
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
+        began: float | None = None,
     ) -> None:
         """Prepares the display; entering the context starts it.
 
@@ -64,10 +71,11 @@ class LiveConsole:
             finds: Whether the run finds a network: what is shown is for those who know little.
             live: Whether to redraw in place; None asks the console.
             clock: Seconds that never go back.
+            began: When the elapsed time began, on the clock; None: now.
         """
         self._console = console
         self._clock = clock
-        self._state = RunState(objective, started_s=clock(), finds=finds)
+        self._state = RunState(objective, clock() if began is None else began, finds=finds)
         self._logged_s: dict[str, float] = {}
         # Guards the state alone and is never held while printing: the display's own thread takes
         # rich's lock first and this one second.

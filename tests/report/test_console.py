@@ -56,6 +56,17 @@ def test_plain_lines(make_child: MakeChild) -> None:
     ]
 
 
+def test_the_elapsed_time_counts_from_when_the_command_began() -> None:
+    stream, clock = io.StringIO(), Clock()
+    console = Console(file=stream, width=80, force_terminal=False)
+    for live, told in ((False, "00:07  Searching"), (True, "00:07 elapsed")):
+        display = LiveConsole(console, live=live, clock=clock, began=clock.now_s - 7)
+        with display:
+            display.phase("Searching")
+        console.print(display)
+        assert told in stream.getvalue()
+
+
 def test_without_a_reference_costs_are_shown_in_full(make_child: MakeChild) -> None:
     display, _, stream = make_display(live=False)
     display.child(make_child())
