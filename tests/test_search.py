@@ -49,11 +49,12 @@ def found(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     arguments = ["search", "--from-scratch", "--data", str(digits), "--out", str(folder)]
     arguments += ["--generations", "2", "--children", "3", "--child-epochs", "6", "--morphs", "3"]
     arguments += ["--morph-decay", "linear", "--final-epochs", "6", "--ensemble", "2"]
-    arguments += ["--share-weights", "--mix", "adaptive", "--quiet"]
+    arguments += ["--share-weights", "--mix", "adaptive", "--quiet", "--details"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert f"prune-mi predict {folder}/best.keras IMAGE.png" in result.output
     assert "ensemble of 2" in result.output
+    assert "as DEIM 2019 counts them" in result.output
     return folder
 
 
@@ -64,6 +65,7 @@ def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
     answers = model.predict(data["x_test"], verbose=0).argmax(axis=1)
     right = float(np.mean(answers == data["y_test"]))
     assert report.result.test_accuracy == pytest.approx(right, abs=1e-6)
+    assert report.num_unseen == len(data["y_test"])
     cost = graph_cost(trace_model(model))
     assert (report.result.num_params, report.result.macs) == (cost.num_params, cost.macs)
     assert report.result.test_accuracy > report.reference.test_accuracy + 0.1

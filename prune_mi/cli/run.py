@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import typer
@@ -49,9 +50,11 @@ def search_and_report(
     quiet: bool,
     json_output: bool,
     began: float | None,
+    *,
+    details: bool,
 ) -> None:
-    """The same of a search; see `run_and_report`."""
-    show = print_search_summary
+    """The same of a search; see `run_and_report`. `details` adds what it changed and cost."""
+    show = partial(print_search_summary, details=details)
     report = _reported(action, "accuracy", quiet, json_output, show, began, finds=True)
     raise typer.Exit(ExitCode.DONE if report.better else ExitCode.NOTHING_SMALLER)
 

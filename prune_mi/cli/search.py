@@ -142,6 +142,12 @@ def search(
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Overwrite = False,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details", help="Print all changes of the network, and the search's cost, too."
+        ),
+    ] = False,
     quiet: Quiet = False,
     json_output: Json = False,
 ) -> None:
@@ -203,4 +209,4 @@ def search(
             source, settings, out=out, overwrite=overwrite, observer=observer, started=context.obj
         )
 
-    search_and_report(run, quiet, json_output, context.obj)
+    search_and_report(run, quiet, json_output, context.obj, details=details)

@@ -69,7 +69,9 @@ class SearchReport:
         classes: Names of the classes, in the order of the model's outputs.
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
-        files: Written files, relative to the run folder.
+        files: Written files, relative to the run folder; `best.keras` is the first.
+        num_unseen: Test images that no selection saw, which test accuracies are over; None in a
+            report that was written before this was counted.
     """
 
     start: str
@@ -100,3 +102,4 @@ class SearchReport:
     notes: tuple[str, ...]
     folder: str
     files: tuple[str, ...]
+    num_unseen: int | None = None

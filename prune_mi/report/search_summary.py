@@ -1,96 +1,122 @@
-"""What a search found: the start, the result and an ensemble side by side, and how to use it."""
+"""What a search found, in plain words, and how to use it.
 
+Who reads it may know little of deep learning: the terms of the field, and what was changed, are in
+`search_details.py`.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from prune_mi.data.class_file import CLASS_FILE
-from prune_mi.records import SearchReport
-from prune_mi.report.summary import (
-    counted,
-    figures_table,
-    pairs_table,
-    print_changes,
-    print_notes,
+from prune_mi.measure.interval import accuracy_interval
+from prune_mi.records import ModelFacts, SearchReport
+from prune_mi.report.search_details import print_search_details
+from prune_mi.report.summary import counted, pairs_table, print_notes
+from prune_mi.report.wording import (
+    clock_text,
+    count_text,
+    percent_text,
+    predict_line,
+    printable,
+    size_text,
 )
-from prune_mi.report.wording import accuracy_text, clock_text, count_text
+
+_FILES = {
+    "ensemble.keras": "the average of several networks",
+    CLASS_FILE: "names of its classes; keep it beside the network",
+}
+_REPORT = ("report.json", "all that was tried, changed and measured")
 
 
-def print_search_summary(report: SearchReport, console: Console) -> None:
-    """Prints what a search found: the figures, every change, notes, files, the line to copy.
+def print_search_summary(report: SearchReport, console: Console, *, details: bool = False) -> None:
+    """Prints what a search found: how accurate and large it is, notes, files, the line to copy.
 
     Args:
         report: The search's report.
-        console: Where to print; its width decides where lines wrap.
+        console: Where to print; its width decides where sentences wrap. Files and the line to copy
+            do not.
+        details: Whether to print what was changed, and what the search cost, before it.
     """
-    models = [(report.start if report.start == "seed" else "start", report.reference)]
-    models.append(("result", report.result))
-    if report.ensemble is not None:
-        models.append((f"ensemble of {len(report.members)}", report.ensemble))
+    if details:
+        print_search_details(report, console)
     console.print()
     console.print(_verdict(report), highlight=False)
     console.print()
-    # What a network is more than a seed tells nobody anything.
-    change = report.ensemble is None and report.start != "seed"
-    console.print(figures_table(models, change=change))
-    console.print()
-    print_changes(report.lineage, console)
+    console.print(pairs_table(_findings(report)), highlight=False)
     print_notes(report.notes, console)
     console.print()
-    console.print(pairs_table(_closing(report)), highlight=False)
-    console.print()
-    if CLASS_FILE in report.files:
-        console.print("Ask it what is on an image:", highlight=False)
-        console.print(
-            f"  prune-mi predict {Path(report.folder) / report.files[0]} IMAGE.png",
-            highlight=False,
-            soft_wrap=True,
-        )
+    for line in (*_files(report), "", *_use(report)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _verdict(report: SearchReport) -> Text:
-    accuracy = accuracy_text(report.result.test_accuracy)
-    size = f"{count_text(report.result.num_params)} params"
-    guess = 1 / max(len(report.classes), 1)
-    accuracy += f" (guessing: {accuracy_text(guess)})"
+    right = percent_text(report.result.test_accuracy)
     if not report.better:
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
-            f"than the start was found; what is written out has a test accuracy of {accuracy}, "
-            f"{size}.",
+            "than what the search started from was found; what is written out gets "
+            f"{right} of new images right.",
         )
-    return Text.assemble(("Found: ", "bold green"), f"test accuracy {accuracy} with {size}.")
+    return Text.assemble(
+        ("Found ", "bold green"), f"a network that gets {right} of new images right."
+    )
 
 
-def _closing(report: SearchReport) -> list[tuple[str, str]]:
+def _findings(report: SearchReport) -> list[tuple[str, str]]:
     elapsed = clock_text(report.elapsed_s)
     if report.budget_s is not None:
         elapsed += f" of {clock_text(report.budget_s)}"
-    children = sum(
-        bool(child.morphs) and not child.name.endswith("s")
-        for generation in report.generations
-        for child in generation.children
-    )
-    searched = f"{counted(len(report.generations), 'generation')}, {children} children trained"
-    if report.trials:
-        searched += f"; of {counted(report.trials, 'deletion')} tried {report.adoptions} adopted"
-    rows = [
-        ("start", report.start),
-        ("layers", f"{report.layers}, as DEIM 2019 counts them"),
-        ("data", f"{report.data}, {len(report.classes)} classes"),
-        ("validation", report.validation),
-        ("method", f"{report.method}, seed {report.seed}"),
-        ("searched", searched),
-        ("stopped", report.stop_reason),
-        (
-            "trained",
-            f"{count_text(report.images_trained)} images, {count_text(report.total_images)} with "
-            f"all others; augmentation {report.augmentation}",
-        ),
-        ("time", f"{elapsed} (minutes:seconds)"),
-        ("written", ", ".join(str(Path(report.folder) / name) for name in report.files)),
-    ]
-    if report.members:
-        rows.insert(6, ("ensemble", ", ".join(report.members)))
+    size = f"{count_text(report.result.num_params)} weights, {size_text(report.result.size_bytes)}"
+    rows = [*_accuracy(report), ("size", size)]
+    if report.start != "seed":
+        rows.append(("before", f"{_figures(report.reference)}: {report.start}"))
+    if report.ensemble is not None:
+        averaged = counted(len(report.members), "network")
+        rows.append(("average", f"{_figures(report.ensemble)}: {averaged}"))
+    rows.append(("data", f"{report.data}, {len(report.classes)} classes"))
+    rows.append(("time", f"{elapsed} (minutes:seconds)"))
     return rows
+
+
+def _accuracy(report: SearchReport) -> list[tuple[str, str]]:
+    right, number = report.result.test_accuracy, report.num_unseen
+    guess = ("guessing", percent_text(1 / max(len(report.classes), 1)))
+    told = "images that nothing in the search has seen"
+    if number is None:
+        return [("accuracy", f"{percent_text(right)} of {told}"), guess]
+    low, high = map(percent_text, accuracy_interval(right, number))
+    return [
+        ("accuracy", f"{percent_text(right)} of {count_text(number)} {told}"),
+        ("expect", f"{low} to {high} of other images like these (95 % confidence)"),
+        guess,
+    ]
+
+
+def _figures(model: ModelFacts) -> str:
+    return (
+        f"{percent_text(model.test_accuracy)} of the same images, "
+        f"{count_text(model.num_params)} weights, {size_text(model.size_bytes)}"
+    )
+
+
+def _files(report: SearchReport) -> list[str]:
+    """A line a file, its path whole."""
+    told = [(name, _FILES.get(name, "the network")) for name in report.files]
+    paths = [printable(str(Path(report.folder) / name)) for name, _ in (*told, _REPORT)]
+    width = max(map(cell_len, paths))
+    lines = [
+        f"  {path}{' ' * (width - cell_len(path))}  {what}"
+        for path, (_, what) in zip(paths, (*told, _REPORT), strict=True)
+    ]
+    return ["Files:", *lines]
+
+
+def _use(report: SearchReport) -> Sequence[str]:
+    model = printable(str(Path(report.folder) / report.files[0]))
+    if CLASS_FILE in report.files:
+        return ("Ask it what is on an image:", f"  {predict_line(model)}")
+    return ("Use it in Python:", f"  keras.models.load_model({model!r})")

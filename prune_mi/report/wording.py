@@ -1,5 +1,7 @@
 """Numbers, durations and morphisms in the words that the console and the summary share."""
 
+import shlex
+
 from prune_mi.records import MorphRecord
 
 
@@ -21,6 +23,17 @@ def size_text(size_bytes: int) -> str:
 def accuracy_text(accuracy: float) -> str:
     """A fraction in [0, 1] with the four digits that ten thousand test images resolve."""
     return f"{accuracy:.4f}"
+
+
+def percent_text(accuracy: float) -> str:
+    """`0.9933` as `99.3 %`; only what is all right is `100.0 %`."""
+    rounded = round(accuracy * 100, 1)
+    return f"{99.9 if rounded == 100 and accuracy < 1 else rounded:.1f} %"
+
+
+def predict_line(model: str) -> str:
+    """The command that asks a model what is on an image, for a shell to copy."""
+    return f"prune-mi predict {shlex.quote(model)} IMAGE.png"
 
 
 def clock_text(seconds: float) -> str:

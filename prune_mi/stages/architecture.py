@@ -307,8 +307,8 @@ class ArchitectureSearch:
         )
         if found != subject.augmentation:
             self._observer.note(
-                f"Augmentation from generation {self._climber.generation + 1} on: {found.name}, "
-                f"which {elite.name} sees through."
+                f"From generation {self._climber.generation + 1} on, training images are varied by "
+                f"chance ({found.name}), which {elite.name} is not misled by."
             )
             understanding = replace(subject.understanding, augmentation=found)
             self._evaluator.subject = replace(subject, understanding=understanding)

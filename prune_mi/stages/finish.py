@@ -162,7 +162,7 @@ def better_of(before: Candidate, done: Evaluated, observer: Observer) -> Candida
     if (trained.accuracy or 0.0) >= (before.accuracy or 0.0):
         return trained
     observer.note(
-        f"The final training lowered the validation accuracy of {before.name} from "
-        f"{before.accuracy:.4f} to {trained.accuracy:.4f}; its weights from before are kept."
+        f"The final training made {before.name} less accurate on the validation images: "
+        f"{trained.accuracy:.4f} after it, {before.accuracy:.4f} before; it is kept as it was."
     )
     return before

@@ -115,6 +115,7 @@ def conclude_search(
         notes=tuple(notes),
         folder=str(folder.path),
         files=tuple(files),
+        num_unseen=len(subject.roles.unseen),
     )
 
 

@@ -132,7 +132,8 @@ def search_report() -> SearchReport:
         seed=0,
         classes=("cat", "dog"),
         versions={"keras": "3.15.1"},
-        notes=("Augmentation from generation 2 on: flip, which g1c3 sees through.",),
+        notes=("3 images cannot be read and are passed over.",),
         folder="runs/pets",
         files=("best.keras", "ensemble.keras", "classes.json"),
+        num_unseen=1000,
     )

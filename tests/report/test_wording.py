@@ -8,6 +8,8 @@ from prune_mi.report.wording import (
     count_text,
     difference_text,
     morph_text,
+    percent_text,
+    predict_line,
     printable,
     quantity_text,
     relative_text,
@@ -31,6 +33,19 @@ from prune_mi.report.wording import (
 )
 def test_quantities_have_three_digits(quantity: int, text: str) -> None:
     assert quantity_text(quantity) == text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "text"),
+    [(0.99334, "99.3 %"), (0.1, "10.0 %"), (1.0, "100.0 %"), (0.9999, "99.9 %"), (0.0, "0.0 %")],
+)
+def test_only_what_is_all_right_is_a_hundred_per_cent(accuracy: float, text: str) -> None:
+    assert percent_text(accuracy) == text
+
+
+def test_a_line_to_copy_is_quoted_where_a_shell_needs_it() -> None:
+    assert predict_line("run/best.keras") == "prune-mi predict run/best.keras IMAGE.png"
+    assert predict_line("my run/best.keras") == "prune-mi predict 'my run/best.keras' IMAGE.png"
 
 
 @pytest.mark.parametrize(
