@@ -64,10 +64,14 @@ def test_the_clock_of_a_command_begins_before_anything_is_imported() -> None:
     assert "numpy" in imported[imported.index("prune_mi.began") :]
 
 
-def test_commands_are_told_when_theirs_began(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_are_told_when_theirs_began_and_then_end_quietly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     heard: list[float] = []
+    signals: list[object] = []
     monkeypatch.setattr(entry, "app", lambda *, obj: heard.append(obj))
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *given: signals.append(given))
     entry.main()
+    assert signals[-1] == (signal.SIGINT, signal.SIG_DFL)
     assert heard == [BEGAN]
     assert time.monotonic() > BEGAN

@@ -1,11 +1,6 @@
 """Whole runs on digits: what is written, what is reported, how they end."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import keras
@@ -162,35 +157,6 @@ def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path)
     report = read_report(tmp_path / "run" / "report.json")
     assert not report.smaller
     assert report.result == report.reference
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_says_so_and_keeps_its_journal(
-    digits_model: Path, tmp_path: Path, how: signal.Signals
-) -> None:
-    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
-    arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
-    arguments += ["--children", "3", "--child-epochs", "0.5"]
-    # A shell's background jobs, and so perhaps these tests, are started with SIGINT ignored.
-    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", f"{start}; from prune_mi.cli import main; main()", *arguments],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 120
-        while "Final training" not in (tmp_path / "log").read_text():
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.5)
-        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
-        code = process.wait(timeout=30)
-    text = (tmp_path / "log").read_text()
-    assert code == 130, text
-    assert "interrupted" in text and "Traceback" not in text
-    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") >= 3
-    assert not (tmp_path / "run" / ".scratch").exists()
 
 
 def test_demo_shrinks_its_network(tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def main() -> None:
     that a report tells, count the imports too.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    app(obj=BEGAN)
+    try:
+        app(obj=BEGAN)
+    finally:  # all is written: an interruption while Python ends needs no traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -7,10 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from prune_mi.config import RunSettings, dump_settings
+from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
+from prune_mi.report.wording import predict_line, printable
 
 _OWN_FILES = (
-    *("best.keras", "best.h5", "ensemble.keras", "classes.json"),
+    *("best.keras", "best.h5", "ensemble.keras", CLASS_FILE),
     *("config.yaml", "journal.jsonl", "report.json"),
 )
 _SCRATCH = ".scratch-"
@@ -49,6 +51,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
         self.path = path
+        self._begun = False
         require_free(path, overwrite=overwrite)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -77,6 +80,7 @@ class RunFolder:
 
     def begin(self, settings: RunSettings) -> None:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
+        self._begun = True
         try:
             for name in _OWN_FILES:
                 (self.path / name).unlink(missing_ok=True)
@@ -85,16 +89,20 @@ class RunFolder:
             raise _refusal(self.path, error) from error
 
     def left_behind(self) -> str:
-        """What an interruption leaves, in a sentence."""
+        """What an interruption leaves, and the line that uses it where that is as simple."""
         there = [name for name in _OWN_FILES if (self.path / name).is_file()]
-        if not there:
+        if not self._begun or not there:
             return "interrupted; nothing was written"
         best = (
-            "best is the best model accepted so far"
+            "best.keras is the best model so far"
             if "best.keras" in there
             else "no model had been accepted"
         )
-        return f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed"
+        told = f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed"
+        if {"best.keras", CLASS_FILE} <= set(there):
+            line = predict_line(printable(str(self.path / "best.keras")))
+            return f"{told}.\nAsk best.keras what is on an image:\n  {line}"
+        return told
 
     def clean(self) -> None:
         """Removes the scratch arrays, and the folder itself where nothing came of the run."""

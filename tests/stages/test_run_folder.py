@@ -1,4 +1,5 @@
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,24 @@ def test_the_settings_written_are_the_settings_read(tmp_path: Path) -> None:
     settings = make_settings({"data": "cifar10", "budget": "25m", "mix": {"remove-by-rank": 1}})
     RunFolder(tmp_path, overwrite=False).begin(settings)
     assert load_settings(tmp_path / "config.yaml") == settings
+
+
+def test_an_interruption_leaves_the_line_that_asks_the_best_model(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "my run", overwrite=False)
+    assert folder.left_behind() == "interrupted; nothing was written"
+    folder.begin(make_settings({"data": "digits"}))
+    assert "no model had been accepted" in folder.left_behind()
+    (folder.path / "best.keras").touch()
+    assert "holds best.keras, config.yaml: best.keras is the best" in folder.left_behind()
+    assert "predict" not in folder.left_behind()  # that would have to guess what the pixels are
+    (folder.path / "classes.json").touch()
+    *_, line = folder.left_behind().splitlines()
+    best = str(folder.path / "best.keras")
+    assert shlex.split(line) == ["prune-mi", "predict", best, "IMAGE.png"]
+
+
+def test_an_earlier_runs_files_are_not_taken_for_what_an_interruption_left(tmp_path: Path) -> None:
+    for name in ("best.keras", "classes.json"):
+        (tmp_path / name).touch()
+    folder = RunFolder(tmp_path, overwrite=True)
+    assert folder.left_behind() == "interrupted; nothing was written"

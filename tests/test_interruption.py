@@ -1,0 +1,67 @@
+"""Commands that are interrupted: what they say, and what they leave."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from prune_mi.cli import app
+
+pytestmark = pytest.mark.slow
+
+
+def _interrupted(arguments: list[str], log: Path, *, when: str, how: signal.Signals) -> str:
+    """What a command prints that is sent a signal once it has printed `when`."""
+    # A shell's background jobs, and so perhaps these tests, are started with SIGINT ignored.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"{start}; from prune_mi.cli import main; main()", *arguments],
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        while when not in log.read_text():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.5)
+        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+        code = process.wait(timeout=30)
+    text = log.read_text()
+    assert code == 130, text
+    assert "interrupted" in text and "Traceback" not in text
+    return text
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_keeps_its_journal(
+    digits_model: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+    arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
+    arguments += ["--children", "3", "--child-epochs", "0.5"]
+    _interrupted(arguments, tmp_path / "log", when="Final training", how=how)
+    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") >= 3
+    assert not (tmp_path / "run" / ".scratch").exists()
+
+
+def test_an_interrupted_search_says_how_to_use_what_it_leaves(tmp_path: Path) -> None:
+    arguments = ["search", "--from-scratch", "--data", "digits", "--out", str(tmp_path / "my run")]
+    arguments += ["--child-epochs", "1", "--final-epochs", "1", "--children", "2"]
+    text = _interrupted(arguments, tmp_path / "log", when="generation 1/", how=signal.SIGINT)
+    *_, asked, line = text.splitlines()
+    assert asked == "Ask best.keras what is on an image:"
+    _, *command, image = shlex.split(line)
+    assert image == "IMAGE.png"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "digit.png")
+    result = CliRunner().invoke(app, [*command, str(tmp_path / "digit.png")])
+    assert result.exit_code == 0, result.output
+    assert "digit.png" in result.output
