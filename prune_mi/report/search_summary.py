@@ -59,10 +59,10 @@ def _verdict(report: SearchReport) -> Text:
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
             "than what the search started from was found; what is written out gets "
-            f"{right} of new images right.",
+            f"{right} of new {_kind(report)} right.",
         )
     return Text.assemble(
-        ("Found ", "bold green"), f"a network that gets {right} of new images right."
+        ("Found ", "bold green"), f"a network that gets {right} of new {_kind(report)} right."
     )
 
 
@@ -85,20 +85,25 @@ def _findings(report: SearchReport) -> list[tuple[str, str]]:
 def _accuracy(report: SearchReport) -> list[tuple[str, str]]:
     right, number = report.result.test_accuracy, report.num_unseen
     guess = ("guessing", percent_text(1 / max(len(report.classes), 1)))
-    told = "images that nothing in the search has seen"
+    told = f"{_kind(report)} that nothing in the search has seen"
     if number is None:
         return [("accuracy", f"{percent_text(right)} of {told}"), guess]
     low, high = map(percent_text, accuracy_interval(right, number))
     return [
         ("accuracy", f"{percent_text(right)} of {count_text(number)} {told}"),
-        ("expect", f"{low} to {high} of other images like these (95 % confidence)"),
+        ("expect", f"{low} to {high} of other {_kind(report)} like these (95 % confidence)"),
         guess,
     ]
 
 
+def _kind(report: SearchReport) -> str:
+    """What is classified: what has no class file may be vectors."""
+    return "images" if CLASS_FILE in report.files else "samples"
+
+
 def _figures(model: ModelFacts) -> str:
     return (
-        f"{percent_text(model.test_accuracy)} of the same images, "
+        f"{percent_text(model.test_accuracy)} are right, "
         f"{count_text(model.num_params)} weights, {size_text(model.size_bytes)}"
     )
 

@@ -36,7 +36,7 @@ def test_what_was_found_is_said_in_plain_words(search_report: SearchReport, widt
     assert "expect 78.7 % to 83.5 % of other images like these (95 % confidence)" in words
     assert "guessing 50.0 %" in words
     assert "size 61,002 weights, 1.23 MiB" in words
-    assert "average 83.1 % of the same images, 120,000 weights, 1.23 MiB: 2 networks" in words
+    assert "average 83.1 % are right, 120,000 weights, 1.23 MiB: 2 networks" in words
     assert "data cifar10, 2 classes" in words
     assert "time 12:31 (minutes:seconds)" in words
     assert search_report.notes[0] in words
@@ -68,12 +68,13 @@ def test_what_predict_cannot_read_is_loaded(search_report: SearchReport) -> None
     """Vectors have no class file."""
     text = _printed(dataclasses.replace(search_report, files=("best.keras",)), 80)
     assert "prune-mi predict" not in text
+    assert "81.2 % of 1,000 samples that nothing" in text and "images" not in text.split("Notes")[0]
     assert text.splitlines()[-1] == "  keras.models.load_model('runs/pets/best.keras')"
 
 
 def test_a_model_that_was_given_is_set_beside_the_result(search_report: SearchReport) -> None:
     words = " ".join(_printed(dataclasses.replace(search_report, start="m.keras"), 120).split())
-    assert "before 40.0 % of the same images, 1,200 weights, 29.3 KiB: m.keras" in words
+    assert "before 40.0 % are right, 1,200 weights, 29.3 KiB: m.keras" in words
 
 
 def test_a_report_from_before_images_were_counted_has_no_range(search_report: SearchReport) -> None:
