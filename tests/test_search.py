@@ -66,6 +66,8 @@ def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
     right = float(np.mean(answers == data["y_test"]))
     assert report.result.test_accuracy == pytest.approx(right, abs=1e-6)
     assert report.num_unseen == len(data["y_test"])
+    shares = np.bincount(data["y_test"]) / len(data["y_test"])
+    assert report.commonest_share == pytest.approx(shares.max())
     cost = graph_cost(trace_model(model))
     assert (report.result.num_params, report.result.macs) == (cost.num_params, cost.macs)
     assert report.result.test_accuracy > report.reference.test_accuracy + 0.1

@@ -70,8 +70,8 @@ class SearchReport:
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
         files: Written files, relative to the run folder; `best.keras` is the first.
-        num_unseen: Test images that no selection saw, which test accuracies are over; None in a
-            report that was written before this was counted.
+        num_unseen: Test images that no selection saw, which test accuracies are over.
+        commonest_share: The fraction of them that are of the commonest class: what guessing gets.
     """
 
     start: str
@@ -102,4 +102,5 @@ class SearchReport:
     notes: tuple[str, ...]
     folder: str
     files: tuple[str, ...]
-    num_unseen: int | None = None
+    num_unseen: int
+    commonest_share: float

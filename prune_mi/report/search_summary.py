@@ -84,15 +84,12 @@ def _findings(report: SearchReport) -> list[tuple[str, str]]:
 
 def _accuracy(report: SearchReport) -> list[tuple[str, str]]:
     right, number = report.result.test_accuracy, report.num_unseen
-    guess = ("guessing", percent_text(1 / max(len(report.classes), 1)))
     told = f"{_kind(report)} that nothing in the search has seen"
-    if number is None:
-        return [("accuracy", f"{percent_text(right)} of {told}"), guess]
     low, high = map(percent_text, accuracy_interval(right, number))
     return [
         ("accuracy", f"{percent_text(right)} of {count_text(number)} {told}"),
         ("expect", f"{low} to {high} of other {_kind(report)} like these (95 % confidence)"),
-        guess,
+        ("guessing", f"{percent_text(report.commonest_share)}: always the commonest class"),
     ]
 
 

@@ -86,6 +86,7 @@ def conclude_search(
         answers = pool.predict(averaged, "asked_images")
         right = float(np.mean(answers.argmax(axis=1) == labels))
         ensemble = facts(averaged, right, (folder.path / ENSEMBLE).stat().st_size)
+    unseen = data.y_test[subject.roles.unseen]
     return SearchReport(
         start=start,
         data=settings.data,
@@ -115,7 +116,8 @@ def conclude_search(
         notes=tuple(notes),
         folder=str(folder.path),
         files=tuple(files),
-        num_unseen=len(subject.roles.unseen),
+        num_unseen=len(unseen),
+        commonest_share=float(np.bincount(unseen).max() / len(unseen)),
     )
 
 

@@ -136,4 +136,5 @@ def search_report() -> SearchReport:
         folder="runs/pets",
         files=("best.keras", "ensemble.keras", "classes.json"),
         num_unseen=1000,
+        commonest_share=0.5,
     )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import json
 import shlex
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from prune_mi.report import (
     print_search_summary,
     read_report,
     read_search_report,
-    report_to_dict,
     write_report,
 )
 
@@ -77,12 +75,6 @@ def test_a_model_that_was_given_is_set_beside_the_result(search_report: SearchRe
     assert "before 40.0 % are right, 1,200 weights, 29.3 KiB: m.keras" in words
 
 
-def test_a_report_from_before_images_were_counted_has_no_range(search_report: SearchReport) -> None:
-    text = _printed(dataclasses.replace(search_report, num_unseen=None), 80)
-    assert "accuracy 81.2 % of images that nothing in the search has seen" in text
-    assert "expect" not in text
-
-
 @pytest.mark.parametrize("width", [80, 120])
 def test_details_are_those_of_the_field(search_report: SearchReport, width: int) -> None:
     text = _printed(search_report, width, details=True)
@@ -108,13 +100,6 @@ def test_a_search_that_found_nothing_says_so(search_report: SearchReport) -> Non
     assert "result change" not in words  # from a seed, that says nothing
     grown = dataclasses.replace(nothing, start="model.keras")
     assert "start result change" in " ".join(_printed(grown, 100, details=True).split())
-
-
-def test_a_report_of_before_is_read(search_report: SearchReport, tmp_path: Path) -> None:
-    values = report_to_dict(search_report)
-    del values["num_unseen"]
-    (tmp_path / "report.json").write_text(json.dumps(values))
-    assert read_search_report(tmp_path / "report.json").num_unseen is None
 
 
 def test_a_report_is_read_back_equal(search_report: SearchReport, tmp_path: Path) -> None:
