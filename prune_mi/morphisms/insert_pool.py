@@ -21,7 +21,7 @@ from prune_mi.graph.place import place_of
 from prune_mi.graph.resizing import resized
 from prune_mi.graph.sizes import Unsized
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site, has_channels_last, inner_tensors
+from prune_mi.morphisms.site import draw_sites, has_channels_last, inner_tensors
 from prune_mi.records import MorphRecord
 
 _STRIDES = (2, 2)
@@ -42,9 +42,7 @@ class InsertPool:
         if not sites:
             return NoSite("no channels-last image tensor of known size and more than one pixel")
         reasons: dict[TensorRef, str] = {}
-        left = list(sites)
-        while left:
-            ref = draw_site(graph, left, context, rng, kind=self.name, tensor=lambda each: each)
+        for ref in draw_sites(graph, sites, context, rng, kind=self.name, tensor=lambda each: each):
             smaller = pooled(graph, ref)
             if not isinstance(smaller, Unsized):
                 came = tuple(name for name in smaller[0].layers if name not in graph.layers)
@@ -54,7 +52,6 @@ class InsertPool:
                 )
                 return Morphed(smaller[0], record)
             reasons[ref] = smaller.reason
-            left.remove(ref)
         return NoSite(f"none of {len(sites)} images can be pooled: {reasons[sites[0]]}")
 
 

@@ -21,7 +21,7 @@ from prune_mi.morphisms.identity_conv import dirac_kernel
 from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.insertion import num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.site import draw_sites
 from prune_mi.morphisms.widen import widened
 from prune_mi.records import MorphRecord
 
@@ -42,12 +42,9 @@ class InsertStage:
         images = rectified_images(graph)
         if isinstance(images, NoSite):
             return images
-        left = [ref for ref in images if _is_large(graph, ref)]
+        sites = [ref for ref in images if _is_large(graph, ref)]
         reasons: dict[TensorRef, str] = {}
-        if not left:
-            reasons[images[0]] = f"none is known to have {_LEAST_SIZE} rows and columns"
-        while left:
-            ref = draw_site(graph, left, context, rng, kind=self.name, tensor=lambda each: each)
+        for ref in draw_sites(graph, sites, context, rng, kind=self.name, tensor=lambda each: each):
             staged = _staged(graph, ref, rng)
             if isinstance(staged, LayerGraph):
                 came = tuple(name for name in staged.layers if name not in graph.layers)
@@ -56,8 +53,8 @@ class InsertStage:
                 record = MorphRecord(self.name, ref.node, came, detail, place_of(graph, ref))
                 return Morphed(staged, record)
             reasons[ref] = staged
-            left.remove(ref)
-        first = next(reasons[ref] for ref in images if ref in reasons)
+        small = f"none is known to have {_LEAST_SIZE} rows and columns"
+        first = reasons[sites[0]] if sites else small
         return NoSite(f"no stage can begin behind any of {len(images)} images: {first}")
 
 

@@ -16,7 +16,7 @@ from prune_mi.graph.place import place_of
 from prune_mi.graph.resizing import without_pooling
 from prune_mi.graph.traits import LOCAL_POOLINGS
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site, has_channels_last
+from prune_mi.morphisms.site import draw_sites, has_channels_last
 from prune_mi.records import MorphRecord
 
 
@@ -34,16 +34,13 @@ class RemovePool:
         if not has_channels_last(graph) or not sites:
             return NoSite("no channels-last pooling of known sizes makes images smaller")
         reasons: dict[str, str] = {}
-        left = list(sites)
-        while left:
-            node = draw_site(graph, left, context, rng, kind=self.name, tensor=_yielded)
+        for node in draw_sites(graph, sites, context, rng, kind=self.name, tensor=_yielded):
             slimmed = without_pooling(graph, node)
             if isinstance(slimmed, LayerGraph):
                 went = tuple(name for name in graph.layers if name not in slimmed.layers)
                 reason, place = f"drawn from {len(sites)} poolings", place_of(graph, _yielded(node))
                 return Morphed(slimmed, MorphRecord(self.name, node.name, went, reason, place))
             reasons[node.name] = slimmed.reason
-            left.remove(node)
         return NoSite(f"none of {len(sites)} poolings can go: {reasons[sites[0].name]}")
 
 

@@ -16,7 +16,7 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
 from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.site import draw_sites
 from prune_mi.records import MorphRecord
 
 
@@ -30,12 +30,10 @@ class RemoveSkip:
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
     ) -> Morphed | NoSite:
         """See `Morphism`."""
-        sites = find_shortcuts(graph)
-        reason = None
-        while sites:
-            site = draw_site(
-                graph, sites, context, rng, kind=self.name, tensor=lambda each: TensorRef(each.join)
-            )
+        sites, reason = find_shortcuts(graph), None
+        for site in draw_sites(
+            graph, sites, context, rng, kind=self.name, tensor=lambda each: TensorRef(each.join)
+        ):
             slimmed = without_shortcut(graph, site)
             if not isinstance(slimmed, Unsliceable):
                 layers = tuple(name for name in graph.layers if name not in slimmed.layers)
@@ -43,5 +41,4 @@ class RemoveSkip:
                 told = f"the shortcut from {site.start.node}"
                 return Morphed(slimmed, MorphRecord(self.name, site.join, layers, told, place))
             reason = reason or f"no shortcut can go: {slimmed.reason}"
-            sites = tuple(each for each in sites if each != site)
         return NoSite(reason or "the graph has no shortcut")

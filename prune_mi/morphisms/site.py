@@ -3,7 +3,7 @@
 A draw is even, or goes as a policy that has learned of places weighs them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -67,3 +67,23 @@ def draw_site(
     if not weights.sum() > 0:
         return sites[int(rng.integers(len(sites)))]
     return sites[int(rng.choice(len(sites), p=weights / weights.sum()))]
+
+
+def draw_sites(
+    graph: LayerGraph,
+    sites: Sequence[_Site],
+    context: MorphContext,
+    rng: np.random.Generator,
+    *,
+    kind: str,
+    tensor: Callable[[_Site], TensorRef],
+) -> Iterator[_Site]:
+    """Draws sites one after the other, each once, as `draw_site` does of those that are left.
+
+    Each is drawn when it is asked for, so that draws of what is tried at one come before the next.
+    """
+    left = list(sites)
+    while left:
+        site = draw_site(graph, left, context, rng, kind=kind, tensor=tensor)
+        yield site
+        left.remove(site)

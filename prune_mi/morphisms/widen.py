@@ -17,7 +17,7 @@ from prune_mi.graph.place import place_of
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
 from prune_mi.graph.widths import WidthGroup, width_groups
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.site import draw_sites
 from prune_mi.records import MorphRecord
 
 MAX_WIDTH = 512
@@ -99,10 +99,9 @@ def _widen_one(
 ) -> Morphed | NoSite:
     """Widens one group; those that cannot be are passed over."""
     reasons = []
-    while groups:
-        group = draw_site(
-            graph, groups, context, rng, kind=kind, tensor=lambda each: _first(graph, each)
-        )
+    for group in draw_sites(
+        graph, groups, context, rng, kind=kind, tensor=lambda each: _first(graph, each)
+    ):
         width = _width(graph, group)
         for times in rng.permutation(np.array(_TIMES)).tolist():
             wider = widened(graph, group, times=times, rng=rng)
@@ -113,7 +112,6 @@ def _widen_one(
             first = _first(graph, group)
             record = MorphRecord(kind, first.node, group.producers, reason, place_of(graph, first))
             return Morphed(wider, record)
-        groups = [each for each in groups if each is not group]
     if not reasons:
         return NoSite(f"the graph has no {noun} to widen")
     return NoSite(f"no {noun} can be widened: {reasons[0]}")

@@ -6,7 +6,7 @@ from graph_builder import GRAPHS
 from prune_mi.graph.ir import TensorRef
 from prune_mi.graph.place import place_of
 from prune_mi.morphisms.morphism import MorphContext
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.site import draw_site, draw_sites
 from prune_mi.records import Place
 
 GRAPH = GRAPHS["chain"]()
@@ -38,3 +38,13 @@ def test_weights_of_places_say_where_a_site_is_drawn() -> None:
 def test_weights_that_are_all_zero_draw_evenly() -> None:
     context = MorphContext(ranking=(), objective="accuracy", place_weight=lambda kind, place: 0.0)
     assert len(set(_drawn(context))) > 1
+
+
+def test_sites_are_drawn_one_after_the_other_each_once() -> None:
+    context = MorphContext(ranking=(), objective="accuracy")
+    rng, again = np.random.default_rng(0), np.random.default_rng(0)
+    drawn = draw_sites(GRAPH, SITES, context, rng, kind="insert-conv", tensor=lambda ref: ref)
+    first = next(drawn)
+    assert first == SITES[int(again.integers(len(SITES)))]
+    assert rng.bit_generator.state == again.bit_generator.state  # the next is not drawn yet
+    assert sorted([first, *drawn], key=SITES.index) == SITES
