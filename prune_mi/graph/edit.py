@@ -164,6 +164,17 @@ def with_weights(graph: LayerGraph, weights: Mapping[str, tuple[np.ndarray, ...]
     return replace(graph, layers=layers)
 
 
+def with_named_weights(
+    graph: LayerGraph, weights: Mapping[str, Mapping[str, np.ndarray]]
+) -> LayerGraph:
+    """Sets some of layers' weights by name, in the types that they have; see `with_weights`."""
+    arrays = {}
+    for name, given in weights.items():
+        pairs = zip(graph.layers[name].weight_names, graph.layers[name].weights, strict=True)
+        arrays[name] = tuple(np.asarray(given.get(own, old), old.dtype) for own, old in pairs)
+    return with_weights(graph, arrays)
+
+
 def fresh_name(graph: LayerGraph, stem: str) -> str:
     """The first of `stem_1`, `stem_2`, ... that no call or layer of the graph bears."""
     index = 1

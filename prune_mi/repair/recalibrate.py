@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from prune_mi.graph.edit import with_config, with_weights, without_noise
+from prune_mi.graph.edit import with_config, with_named_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
@@ -47,8 +47,8 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
     model = build_model(without_noise(with_config(with_config(graph, instant), modes)))
     layers = {name: model.get_layer(name) for name in names}
     run = direct(model)
-    mean: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
-    square: dict[str, np.ndarray | float] = dict.fromkeys(names, 0.0)
+    mean = dict.fromkeys(names, np.zeros(()))
+    square = dict.fromkeys(names, np.zeros(()))
     count = 0
     for batch in batches:
         run(keras.ops.convert_to_tensor(batch), training=True)
@@ -62,17 +62,10 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         raise ValueError("recalibrate received no batches; expected at least one")
     updates = {}
     for name in names:
-        layer_def = graph.layers[name]
         new_mean = mean[name] / count
-        fresh = {
-            "moving_mean": new_mean,
-            "moving_variance": np.maximum(square[name] / count - new_mean**2, 0.0),
-        }
-        updates[name] = tuple(
-            np.asarray(fresh[weight_name], dtype=weight.dtype) if weight_name in fresh else weight
-            for weight, weight_name in zip(layer_def.weights, layer_def.weight_names, strict=True)
-        )
-    return with_weights(graph, updates)
+        variance = np.maximum(square[name] / count - new_mean**2, 0.0)
+        updates[name] = {"moving_mean": new_mean, "moving_variance": variance}
+    return with_named_weights(graph, updates)
 
 
 def statistics_distance(one: LayerGraph, other: LayerGraph) -> float:

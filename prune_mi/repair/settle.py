@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 from keras import ops, tree
 
-from prune_mi.graph.edit import tapped, with_weights
+from prune_mi.graph.edit import tapped, with_named_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.build import build_model
@@ -55,16 +55,11 @@ def settled(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         raise ValueError("settled received no batches; expected at least one")
     updates = {}
     for name, (mean, square) in zip(names, sums, strict=True):
-        layer = graph.layers[name]
         mean, variance = mean / count, np.maximum(square / count - np.square(mean / count), 0.0)
-        found = {
-            "gamma": np.sqrt(variance + float(layer.config["epsilon"])),
+        updates[name] = {
+            "gamma": np.sqrt(variance + float(graph.layers[name].config["epsilon"])),
             "beta": mean,
             "moving_mean": mean,
             "moving_variance": variance,
         }
-        updates[name] = tuple(
-            np.asarray(found[weight_name], dtype=weight.dtype)
-            for weight, weight_name in zip(layer.weights, layer.weight_names, strict=True)
-        )
-    return with_weights(graph, updates)
+    return with_named_weights(graph, updates)
