@@ -7,8 +7,7 @@ import numpy as np
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
 from prune_mi.morphisms.insert_block import InsertBlock
-from prune_mi.morphisms.insert_conv import InsertConv
-from prune_mi.morphisms.insert_conv_relu import InsertConvRelu
+from prune_mi.morphisms.insert_conv import InsertConv, InsertConvRelu
 from prune_mi.morphisms.insert_dense import InsertDense
 from prune_mi.morphisms.insert_dropout import InsertDropout
 from prune_mi.morphisms.insert_pool import InsertPool

@@ -1,11 +1,15 @@
-"""Conv + BN + ReLU behind a tensor x that is never negative: relu(bn(conv(x))) = x.
+"""Conv + BN + ReLU, or conv + ReLU, behind a tensor x that is never negative.
+
+    relu(bn(conv(x))) = x,  relu(conv(x)) = x
 
 The convolution is the identity (`identity_conv`), so is a batch norm of mean 0, variance
 1 - epsilon, gamma 1 and beta 0, and relu(x) = x for x >= 0. This is exact in inference. In training
 the batch norm takes the batch's own mean and variance, and is the identity only where beta and
-gamma are these: `repair.settle` sets them before the first training.
+gamma are these: `repair.settle` sets them before the first training. Without a batch norm the
+convolution has a bias of 0, and this is exact in training too.
 
-Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH).
+Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH). Without the
+batch norm: Namekawa & Tezuka, DEIM Forum 2019, A3-4, whose convolutions are drawn at random.
 """
 
 import numpy as np
@@ -24,6 +28,7 @@ class InsertConv:
 
     name = "insert-conv"
     keeps_function = True
+    has_norm = True  # behind the convolution
 
     def apply(
         self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
@@ -34,9 +39,18 @@ class InsertConv:
             return sites
         ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         size, channels = draw_size(rng), num_channels(graph, ref)
+        norm = identity_norm(fresh_name(graph, "inserted_bn"), channels)
+        bias = None if self.has_norm else np.zeros(channels, np.float32)
         layers = (
-            new_conv(fresh_name(graph, "inserted_conv"), dirac_kernel(size, channels)),
-            identity_norm(fresh_name(graph, "inserted_bn"), channels),
+            new_conv(fresh_name(graph, "inserted_conv"), dirac_kernel(size, channels), bias),
+            *([norm] if self.has_norm else []),
             new_relu(fresh_name(graph, "inserted_relu")),
         )
         return inserted(graph, ref, layers, self.name, f"{size}x{size} identity")
+
+
+class InsertConvRelu(InsertConv):
+    """Puts conv + ReLU behind such a tensor."""
+
+    name = "insert-conv-relu"
+    has_norm = False
