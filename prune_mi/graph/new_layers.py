@@ -1,4 +1,4 @@
-"""Layers that edits add: float32, channels last, their weights given."""
+"""Layers that edits add and seeds have: float32, channels last, their weights given."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,15 +36,31 @@ def new_conv(name: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> L
     return _with_kernel(layer, kernel, bias)
 
 
-def new_dense(name: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> LayerDef:
-    """A Dense without an activation; the kernel is float32 `(values, units)`."""
-    layer = stock_layer("Dense", name, units=kernel.shape[-1], use_bias=bias is not None)
-    return _with_kernel(layer, kernel, bias)
+def new_dense(
+    name: str,
+    kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    *,
+    activation: str = "linear",
+) -> LayerDef:
+    """A Dense; the kernel is float32 `(values, units)`."""
+    config = {"units": kernel.shape[-1], "use_bias": bias is not None, "activation": activation}
+    return _with_kernel(stock_layer("Dense", name, **config), kernel, bias)
 
 
-def new_batch_norm(name: str, channels: int, *, gamma: float = 1.0) -> LayerDef:
-    """A batch norm over the last axis as Keras makes one, but for its gamma."""
-    return _batch_norm(name, channels, gamma=gamma, variance=1.0)
+def new_batch_norm(
+    name: str,
+    channels: int,
+    *,
+    gamma: float = 1.0,
+    variance: float = 1.0,
+    momentum: float = 0.99,
+) -> LayerDef:
+    """A batch norm over the last axis; where nothing else is said, as Keras makes one."""
+    values = {"gamma": gamma, "beta": 0.0, "moving_mean": 0.0, "moving_variance": variance}
+    weights = {name: np.full(channels, value, np.float32) for name, value in values.items()}
+    norm = stock_layer("BatchNormalization", name, epsilon=EPSILON, momentum=momentum)
+    return _with_weights(norm, weights)
 
 
 def identity_norm(name: str, channels: int) -> LayerDef:
@@ -52,7 +68,7 @@ def identity_norm(name: str, channels: int) -> LayerDef:
 
     Its gamma is 1, its beta and moving mean are 0, its moving variance is 1 - epsilon.
     """
-    return _batch_norm(name, channels, gamma=1.0, variance=1.0 - EPSILON)
+    return new_batch_norm(name, channels, variance=1.0 - EPSILON)
 
 
 def is_identity_norm(layer: LayerDef) -> bool:
@@ -63,12 +79,6 @@ def is_identity_norm(layer: LayerDef) -> bool:
         bool(np.all(weight == np.float32(_IDENTITY.get(name, np.nan))))
         for weight, name in zip(layer.weights, layer.weight_names, strict=True)
     )
-
-
-def _batch_norm(name: str, channels: int, *, gamma: float, variance: float) -> LayerDef:
-    values = {"gamma": gamma, "beta": 0.0, "moving_mean": 0.0, "moving_variance": variance}
-    weights = {name: np.full(channels, value, np.float32) for name, value in values.items()}
-    return _with_weights(stock_layer("BatchNormalization", name, epsilon=EPSILON), weights)
 
 
 def new_relu(name: str) -> LayerDef:

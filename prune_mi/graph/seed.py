@@ -18,15 +18,17 @@ Weights are drawn as Keras does where nothing is said: Glorot & Bengio (2010), u
 +-sqrt(6 / (fan in + fan out)); biases are 0.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from prune_mi.errors import ConfigError
-from prune_mi.graph.edit import read_only
-from prune_mi.graph.end_layers import stock_layer
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
+from prune_mi.graph.chain import Chain
+from prune_mi.graph.end_layers import float_spec, stock_layer
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense, new_relu
 from prune_mi.graph.validate import validate_graph
 
 Head = Literal["flatten", "gap"]
@@ -76,30 +78,35 @@ def seed_graph(
             another name, or the shape is neither an image's nor a vector's.
     """
     _require(input_shape, num_classes, width, head, hidden)
-    growing = _Growing(input_shape, rng)
-    given = rescaling or Rescaling()
-    growing.keep("Rescaling", RESCALING, scale=_plain(given.scale), offset=_plain(given.offset))
-    if len(input_shape) == 3:
-        growing.conv("conv", width)
+    chain = _rescaled(input_shape, rescaling or Rescaling())
+    *size, features = input_shape
+    if size:
+        kernel = _glorot((_KERNEL, _KERNEL, features, width), rng)
+        first = new_conv("conv", kernel, np.zeros(width, np.float32))
     else:
-        growing.dense("features", width)
+        first = _dense("features", features, width, rng)
+    chain, features = chain.then(first, (None, *size, width)), width
     if batch_norm:
-        growing.norm("norm")
-    growing.keep("ReLU", "relu")
-    if len(input_shape) == 3 and head == "flatten":
-        growing.call("Flatten", "flatten", (int(np.prod(growing.shape)),))
-    elif len(input_shape) == 3:
-        growing.call("GlobalAveragePooling2D", "pool", growing.shape[-1:])
+        norm = new_batch_norm("norm", width, momentum=_NORM_MOMENTUM)
+        chain = chain.then(norm, chain.shape)
+    chain = chain.then(new_relu("relu"), chain.shape)
+    if size and head == "flatten":
+        features = math.prod(size) * width
+        chain = chain.then(stock_layer("Flatten", "flatten"), (None, features))
+    elif size:
+        chain = chain.then(stock_layer("GlobalAveragePooling2D", "pool"), (None, width))
     if hidden is not None:
-        growing.dense("hidden", hidden, activation="relu")
-    growing.dense("classes", num_classes, activation="softmax")
+        layer = _dense("hidden", features, hidden, rng, activation="relu")
+        chain, features = chain.then(layer, (None, hidden)), hidden
+    classes = _dense("classes", features, num_classes, rng, activation="softmax")
+    chain = chain.then(classes, (None, num_classes))
     return validate_graph(
         LayerGraph(
             name="seed",
-            layers=growing.layers,
-            nodes=tuple(growing.nodes),
+            layers={layer.name: layer for layer in chain.layers},
+            nodes=chain.calls,
             inputs=(TensorRef("input"),),
-            outputs=(TensorRef("classes"),),
+            outputs=(chain.tensor,),
             input_structure=0,
             output_structure=0,
             protected=frozenset({RESCALING}),
@@ -107,72 +114,25 @@ def seed_graph(
     )
 
 
-class _Growing:
-    """A chain of layers; each is called on what the one before yields."""
+def _rescaled(input_shape: tuple[int, ...], by: Rescaling) -> Chain:
+    entry = stock_layer("InputLayer", "input", batch_shape=[None, *input_shape])
+    call = Node("input", "input", (), {}, (float_spec(*input_shape),))
+    chain = Chain((entry,), (call,), TensorRef("input"), (None, *input_shape))
+    scale, offset = _plain(by.scale), _plain(by.offset)
+    return chain.then(stock_layer("Rescaling", RESCALING, scale=scale, offset=offset), chain.shape)
 
-    def __init__(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
-        self.layers: dict[str, LayerDef] = {}
-        self.nodes: list[Node] = []
-        self.shape = input_shape
-        self._rng = rng
-        self.call("InputLayer", "input", input_shape, batch_shape=[None, *input_shape])
 
-    def call(
-        self,
-        class_name: str,
-        name: str,
-        shape: tuple[int, ...],
-        weights: dict[str, np.ndarray] | None = None,
-        **config: Any,
-    ) -> None:
-        """Adds a layer that yields samples of this shape."""
-        arrays = weights or {}
-        frozen = tuple(read_only(array) for array in arrays.values())
-        layer = stock_layer(class_name, name, **config)
-        self.layers[name] = replace(layer, weights=frozen, weight_names=tuple(arrays))
-        before = (TensorRef(self.nodes[-1].name),) if self.nodes else ()
-        batch: Shape = (None, *shape)
-        self.nodes.append(Node(name, name, before, {}, (TensorSpec(batch, "float32"),)))
-        self.shape = shape
+def _dense(
+    name: str, features: int, units: int, rng: np.random.Generator, *, activation: str = "linear"
+) -> LayerDef:
+    kernel = _glorot((features, units), rng)
+    return new_dense(name, kernel, np.zeros(units, np.float32), activation=activation)
 
-    def keep(self, class_name: str, name: str, **config: Any) -> None:
-        """Adds a layer without weights that keeps its input's shape."""
-        self.call(class_name, name, self.shape, **config)
 
-    def conv(self, name: str, filters: int) -> None:
-        """Adds a convolution that keeps height and width."""
-        *size, channels = self.shape
-        area = _KERNEL * _KERNEL
-        kernel = self._glorot(
-            (_KERNEL, _KERNEL, channels, filters), area * channels, area * filters
-        )
-        self.call(
-            "Conv2D",
-            name,
-            (*size, filters),
-            {"kernel": kernel, "bias": np.zeros(filters, np.float32)},
-            filters=filters,
-            kernel_size=[_KERNEL, _KERNEL],
-            padding="same",
-            data_format="channels_last",
-        )
-
-    def dense(self, name: str, units: int, *, activation: str = "linear") -> None:
-        """Adds a dense layer."""
-        features = self.shape[-1]
-        kernel = self._glorot((features, units), features, units)
-        weights = {"kernel": kernel, "bias": np.zeros(units, np.float32)}
-        self.call("Dense", name, (units,), weights, units=units, activation=activation)
-
-    def norm(self, name: str) -> None:
-        """Adds a batch norm over the last axis."""
-        ones, zeros = np.ones(self.shape[-1], np.float32), np.zeros(self.shape[-1], np.float32)
-        weights = {"gamma": ones, "beta": zeros, "moving_mean": zeros, "moving_variance": ones}
-        self.call("BatchNormalization", name, self.shape, weights, momentum=_NORM_MOMENTUM)
-
-    def _glorot(self, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
-        limit = np.sqrt(6 / (fan_in + fan_out))
-        return self._rng.uniform(-limit, limit, shape).astype(np.float32)
+def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """A kernel `(*sizes, channels, filters)`, float32."""
+    limit = np.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))
+    return rng.uniform(-limit, limit, shape).astype(np.float32)
 
 
 def _require(

@@ -15,6 +15,7 @@ import math
 
 import numpy as np
 
+from prune_mi.graph.chain import Chain
 from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph
@@ -23,7 +24,6 @@ from prune_mi.graph.place import place_of
 from prune_mi.morphisms.insertion import num_channels, rectified_images
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
 from prune_mi.morphisms.site import draw_site
-from prune_mi.morphisms.skip_sites import Chain
 from prune_mi.morphisms.widen import MAX_WIDTH
 from prune_mi.records import MorphRecord
 

@@ -7,9 +7,10 @@ size, else in windows that slide by one. A flat b reads the means of a's channel
 
 from dataclasses import dataclass
 
+from prune_mi.graph.chain import Chain
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.end_layers import float_spec, stock_layer
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
+from prune_mi.graph.end_layers import stock_layer
+from prune_mi.graph.ir import LayerGraph, Shape, TensorRef
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import CONCATENATIONS, JOINS
 from prune_mi.morphisms.site import has_channels_last, inner_tensors
@@ -32,31 +33,6 @@ class SkipSite:
 
     start: TensorRef
     end: TensorRef
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Calls of new layers, one behind the other.
-
-    Attributes:
-        layers: What is called, in order.
-        calls: Their calls.
-        tensor: What the last of them yields; the start where there are none.
-        shape: Of that tensor.
-    """
-
-    layers: tuple[LayerDef, ...]
-    calls: tuple[Node, ...]
-    tensor: TensorRef
-    shape: Shape
-
-    def then(self, layer: LayerDef, shape: Shape, *, before: tuple[TensorRef, ...] = ()) -> "Chain":
-        """The chain with one more call; of a join, `before` are the tensors it reads first."""
-        args = ([*before, self.tensor],) if before else (self.tensor,)
-        call = Node(layer.name, layer.name, args, {}, (float_spec(*shape[1:]),))
-        return Chain(
-            (*self.layers, layer), (*self.calls, call), TensorRef(layer.name), call.outputs[0].shape
-        )
 
 
 def skip_sites(graph: LayerGraph) -> list[SkipSite]:
