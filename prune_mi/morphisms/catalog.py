@@ -22,6 +22,9 @@ from prune_mi.morphisms.skip_concat import SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
+Allows = Callable[[LayerGraph], bool]
+"""Says of a graph whether a child may have it."""
+
 CATALOG: Mapping[str, Morphism] = {
     morphism.name: morphism
     for morphism in (
@@ -54,7 +57,7 @@ def morph(
     mix: Mapping[str, float],
     context: MorphContext,
     rng: np.random.Generator,
-    allows: Callable[[LayerGraph], bool] = lambda graph: True,
+    allows: Allows = lambda graph: True,
 ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
     """Applies up to `num_morphs` morphisms drawn from a mix.
 

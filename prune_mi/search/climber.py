@@ -15,7 +15,7 @@ import numpy as np
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.morphisms.catalog import morph
+from prune_mi.morphisms.catalog import Allows, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.evidence import expected_losses
@@ -51,7 +51,6 @@ class HillClimber:
         max_morphs: Morphisms a child at most.
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
-        allows: Which graphs a child may have on its way.
         num_validation: With the objective `accuracy`, images that accuracies are measured on: of
             the accepted children that are within half a standard error of the best one, and half
             a point, the one with the fewest weights is taken. None takes the best one.
@@ -67,7 +66,6 @@ class HillClimber:
         max_morphs: int,
         rng: np.random.Generator,
         horizon: Callable[[Candidate], int],
-        allows: Callable[[LayerGraph], bool] = lambda graph: True,
         num_validation: int | None = None,
     ) -> None:
         self._objective = objective
@@ -75,7 +73,6 @@ class HillClimber:
         self._max_morphs = max_morphs
         self._rng = rng
         self._horizon = horizon
-        self._allows = allows
         self._num_validation = num_validation
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
@@ -115,22 +112,27 @@ class HillClimber:
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
         return self._draw(sizes, lambda: (mix, context))
 
-    def ask_alike(self, num_children: int, num_morphs: int, draw: Draw) -> tuple[Candidate, ...]:
+    def ask_alike(
+        self, num_children: int, num_morphs: int, draw: Draw, *, allows: Allows = lambda graph: True
+    ) -> tuple[Candidate, ...]:
         """New children of the elite in a new generation, each of as many morphs.
 
         Args:
             num_children: How many; fewer where none are left to find.
             num_morphs: Morphisms a child.
             draw: The mix and the context that the next child is drawn with.
+            allows: Which graphs a child may have on its way.
         """
         self._begin_generation()
-        return self._draw([num_morphs] * num_children, draw)
+        return self._draw([num_morphs] * num_children, draw, allows)
 
     def _begin_generation(self) -> None:
         self.generation += 1
         self._asked = 0
 
-    def _draw(self, sizes: Sequence[int], draw: Draw) -> tuple[Candidate, ...]:
+    def _draw(
+        self, sizes: Sequence[int], draw: Draw, allows: Allows = lambda graph: True
+    ) -> tuple[Candidate, ...]:
         """One child for each size, no architecture twice; fewer where none are left to find."""
         num_children = len(sizes)
         children: list[Candidate] = []
@@ -144,7 +146,7 @@ class HillClimber:
                 mix=mix,
                 context=context,
                 rng=self._rng,
-                allows=self._allows,
+                allows=allows,
             )
             digest = _identity(graph)
             if not records or digest in self._seen:

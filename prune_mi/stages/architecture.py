@@ -7,6 +7,7 @@ all of them trained and the best model with them, the most accurate becomes the 
 models that are equally good within the error of the validation accuracy takes the smallest.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +17,9 @@ import numpy as np
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.graph.work import training_work
-from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.catalog import CATALOG, Allows
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
@@ -140,7 +140,6 @@ class ArchitectureSearch:
             max_morphs=settings.morphs,
             rng=np.random.default_rng((settings.seed, 2)),
             horizon=lambda candidate: candidate.own_images,
-            allows=self._allows,
             num_validation=self._equal_within(subject),
         )
         self._runners_up.add(reference)
@@ -183,8 +182,9 @@ class ArchitectureSearch:
         )
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         rungs = self._plan.rungs(parent, seconds)
+        allows, num_morphs = self._limits(parent), self._schedule.morphs(climber.generation + 1)
         children = climber.ask_alike(
-            rungs[0].count - 1, self._schedule.morphs(climber.generation + 1), self._draw(parent)
+            rungs[0].count - 1, num_morphs, self._draw(parent), allows=allows
         )
         base = replace(parent, name=f"g{climber.generation}base", parent=parent.name, morphs=())
         self._proposals = len(children)
@@ -198,7 +198,7 @@ class ArchitectureSearch:
         if self._trials:
             trained, slimmed, lost = self._trials.offered(
                 trained,
-                allows=self._allows,
+                allows=allows,
                 generation=climber.generation,
                 seconds=rungs[0].seconds,
             )
@@ -326,17 +326,19 @@ class ArchitectureSearch:
                 self._bank.remember(each)
             self._runners_up.add(each)
 
-    def _allows(self, graph: LayerGraph) -> bool:
-        """Whether a child may be so: no smaller than the seed, as the paper has it, nor too big."""
-        most, num_params = self._settings.max_params, graph_cost(graph).num_params
-        if most is not None and num_params > most:
-            return False
-        if self._settings.method == "default":
-            elite = self._climber.elite
-            weights = max(_MOST_GROWTH * elite.cost.num_params, SMALL_PARAMS)
-            work = max(_MOST_GROWTH * training_work(elite.graph), self._usual_work)
-            return num_params <= weights and training_work(graph) <= work
-        return num_paper_layers(graph) >= self._least_layers
+    def _limits(self, parent: Candidate) -> Allows:
+        """How its children may be: no smaller than the seed, as the paper has it, nor too big."""
+        most = self._settings.max_params or math.inf
+        if self._settings.method != "default":
+            return lambda graph: (
+                graph_cost(graph).num_params <= most
+                and num_paper_layers(graph) >= self._least_layers
+            )
+        weights = min(most, max(_MOST_GROWTH * parent.cost.num_params, SMALL_PARAMS))
+        work = max(_MOST_GROWTH * training_work(parent.graph), self._usual_work)
+        return lambda graph: (
+            graph_cost(graph).num_params <= weights and training_work(graph) <= work
+        )
 
     def _equal_within(self, subject: Subject) -> int | None:
         """Validation images whose sampling error makes networks equal; None where it does not."""

@@ -7,7 +7,7 @@ Convolution, pooling, activation and batch norm may go; dropout, dense and input
 no child becomes smaller than the seed. How often the slimmer child was the better one is counted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from prune_mi.config import SearchSettings
@@ -18,6 +18,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.single_layers import SingleLayer, single_layers
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
+from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.remove_layer import removed
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Candidate
@@ -57,7 +58,7 @@ class Trials:
         self,
         trained: Sequence[Candidate],
         *,
-        allows: Callable[[LayerGraph], bool],
+        allows: Allows,
         generation: int,
         seconds: float | None,
     ) -> tuple[list[Candidate], list[Candidate], list[Failure]]:
@@ -103,9 +104,7 @@ class Trials:
                 others += [] if rival is None else [rival]
         return better, others, failures + lost
 
-    def _slimmer(
-        self, children: Sequence[Candidate], allows: Callable[[LayerGraph], bool]
-    ) -> list[Candidate]:
+    def _slimmer(self, children: Sequence[Candidate], allows: Allows) -> list[Candidate]:
         """The slimmer version of each child that has one."""
         resizing = self._settings.ranking.criterion not in BY_REMOVAL
         choices = {
@@ -155,9 +154,7 @@ class Trials:
         )
 
 
-def _removable(
-    graph: LayerGraph, allows: Callable[[LayerGraph], bool], *, resizing: bool
-) -> tuple[SingleLayer, ...]:
+def _removable(graph: LayerGraph, allows: Allows, *, resizing: bool) -> tuple[SingleLayer, ...]:
     """The layers that rank may take, where the rest is still allowed.
 
     A criterion that takes units out by itself cannot take those that change an image's size.

@@ -366,20 +366,11 @@ class TestAskingAlike:
         assert [each.morphs[0].kind for each in children] == ["insert-dropout", "insert-batch-norm"]
 
     def test_what_is_not_allowed_is_drawn_again(self) -> None:
-        reference = Candidate("reference", TOWER, graph_cost(TOWER), "", (), (), accuracy=0.5)
-        climber = HillClimber(
-            reference,
-            allowed_drop=0.0,
-            objective="accuracy",
-            mix={},
-            max_morphs=1,
-            rng=np.random.default_rng(0),
-            horizon=lambda _: 0,
-            allows=lambda graph: len(graph.nodes) >= len(TOWER.nodes),
-        )
         context = MorphContext(ranking=(), objective="accuracy")
         mix = {"remove-at-random": 0.9, "insert-dropout": 0.1}
-        children = climber.ask_alike(5, 2, lambda: (mix, context))
+        children = _climber().ask_alike(
+            5, 2, lambda: (mix, context), allows=lambda graph: len(graph.nodes) >= len(TOWER.nodes)
+        )
         assert len(children) == 5
         assert all(len(each.graph.nodes) >= len(TOWER.nodes) for each in children)
         assert all(each.morphs[0].is_insertion for each in children)
