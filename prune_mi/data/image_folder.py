@@ -13,6 +13,7 @@ from prune_mi.data.splits import stratified_split
 from prune_mi.errors import DataError
 
 _TEST_FRACTION = 0.2
+_SPLIT_SEED = 0  # of every run, so that test images stay test images
 _MOST_BROKEN = 0.1  # of all images
 _FEW_BROKEN = 3  # are never too many
 _NAMED = 5
@@ -36,12 +37,7 @@ class _Tally:
     broken: list[str] = field(default_factory=list)
 
 
-def load_image_folder(
-    folder: Path,
-    *,
-    choose_shape: ShapeChoice,
-    seed: int,
-) -> Dataset:
+def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
     """Loads `train/CLASS/*.png`, `test/...` and perhaps `val/...`, or `CLASS/*.png`, split here.
 
     Links that lead out of the folder are not followed. Files that are no readable image are
@@ -50,7 +46,6 @@ def load_image_folder(
     Args:
         folder: Whose class folders, sorted, number the classes.
         choose_shape: Says which shape all images are converted to.
-        seed: Of the split, where there is no test/.
 
     Returns:
         uint8 images `(N, H, W, C)`.
@@ -88,13 +83,13 @@ def load_image_folder(
         images, labels = loaded.pop("all")
         _check_classes(labels, class_names, folder)
         rest, held_out = stratified_split(
-            labels, fraction=_TEST_FRACTION, rng=np.random.default_rng(seed)
+            labels, fraction=_TEST_FRACTION, rng=np.random.default_rng(_SPLIT_SEED)
         )
         loaded["train"] = images[rest], labels[rest]
         loaded["test"] = images[held_out], labels[held_out]
         notes.append(
             f"{folder} has no train/ and test/: split for you, {len(rest)} images to train and "
-            f"{len(held_out)} to test, each class alike (seed {seed})"
+            f"{len(held_out)} to test, each class alike (seed {_SPLIT_SEED})"
         )
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))

@@ -31,7 +31,6 @@ def load_dataset(
     image_shape: tuple[int | None, int | None, int | None] | None = None,
     choose_shape: ShapeChoice | None = None,
     inputs: Sequence[ModelInput] = (),
-    seed: int = 0,
 ) -> Dataset:
     """Loads and validates a data set.
 
@@ -43,7 +42,6 @@ def load_dataset(
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
             sizes are known.
         inputs: The model's. Where there are several, only an `.npz` has an array for each.
-        seed: Of the split of an image folder that has none. Every other test set is fixed.
 
     Returns:
         A data set that `validate_dataset` accepts.
@@ -53,7 +51,7 @@ def load_dataset(
     """
     if choose_shape is None:
         choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
-    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape, seed)
+    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape)
     validate_dataset(dataset)
     return dataset
 
@@ -73,7 +71,7 @@ def require_named(spec: str) -> None:
         raise _unusable(spec, "there is no such name, file or folder")
 
 
-def _load(spec: str, choose_shape: ShapeChoice, seed: int) -> Dataset:
+def _load(spec: str, choose_shape: ShapeChoice) -> Dataset:
     if spec in _NAMED:
         return _NAMED[spec]()
     path = Path(spec).expanduser()
@@ -81,7 +79,7 @@ def _load(spec: str, choose_shape: ShapeChoice, seed: int) -> Dataset:
         if path.is_dir():
             if is_cifar_batches(path):
                 return load_cifar_batches(path)
-            return load_image_folder(path, choose_shape=choose_shape, seed=seed)
+            return load_image_folder(path, choose_shape=choose_shape)
         if path.suffix.lower() == ".npz" and path.is_file():
             return load_npz(path)
         exists = path.exists()

@@ -22,12 +22,6 @@ def test_digits() -> None:
     assert np.bincount(dataset.y_test).min() >= 43
 
 
-def test_the_test_set_of_digits_does_not_hang_on_the_seed() -> None:
-    first, second = (load_dataset("digits", seed=seed) for seed in (0, 1))
-    np.testing.assert_array_equal(first.x_test, second.x_test)
-    np.testing.assert_array_equal(first.y_train, second.y_train)
-
-
 def test_cifar10_from_the_file_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
