@@ -19,7 +19,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.graph.work import training_work
-from prune_mi.morphisms.catalog import CATALOG, Allows
+from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
@@ -28,7 +28,6 @@ from prune_mi.search.climber import Draw, HillClimber
 from prune_mi.search.journal import Journal
 from prune_mi.search.loop import run_generations
 from prune_mi.search.policy import Policy
-from prune_mi.search.racing import Rung
 from prune_mi.search.runners_up import RunnersUp
 from prune_mi.search.termination import SearchState
 from prune_mi.search.weight_bank import WeightBank
@@ -36,6 +35,7 @@ from prune_mi.stages.augmentation import recognised_augmentation
 from prune_mi.stages.evaluation import Evaluator, Failure, child_record
 from prune_mi.stages.generations import rank_candidate
 from prune_mi.stages.policies import make_policy, make_schedule, stopping_rules
+from prune_mi.stages.race import Race
 from prune_mi.stages.race_plan import RacePlan
 from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
@@ -130,6 +130,7 @@ class ArchitectureSearch:
         self._policy: Policy = make_policy(settings)
         self._schedule = make_schedule(settings)
         self._bank = WeightBank() if settings.share_weights else None
+        self._race = Race(self._evaluator, settings, self._bank)
         self._runners_up = RunnersUp(settings.ensemble + 1)  # the best one may be among them
         self._least_layers = num_paper_layers(reference.graph) if _has_floor(settings) else 0
         self._climber = HillClimber(
@@ -188,12 +189,16 @@ class ArchitectureSearch:
         )
         base = replace(parent, name=f"g{climber.generation}base", parent=parent.name, morphs=())
         self._proposals = len(children)
-        field, fresh, failures = self._prepared([replace(base, own_images=0), *children], parent)
+        field, fresh, failures = self._race.prepared(
+            [replace(base, own_images=0), *children], parent, generation=climber.generation
+        )
         records = [self._failed(each) for each in failures]
         if seconds is not None:
             rungs = self._plan.rungs(parent, seconds - (time.monotonic() - started))
             field = field[: rungs[0].count]  # preparing may have taken the time of some
-        trained, out, lost = self._raced(field, fresh, rungs)
+        trained, out, lost = self._race.run(
+            field, rungs, fresh=fresh, generation=climber.generation
+        )
         records += [self._failed(each) for each in lost]
         if self._trials:
             trained, slimmed, lost = self._trials.offered(
@@ -234,63 +239,6 @@ class ArchitectureSearch:
 
     def _ranking(self, parent: Candidate) -> tuple[RankedName, ...]:
         return rank_candidate(parent, self._subject, self._data, self._settings, objective=_COST)
-
-    def _prepared(
-        self, children: Sequence[Candidate], parent: Candidate
-    ) -> tuple[list[Candidate], frozenset[str], list[Failure]]:
-        """Children with the weights that their training begins with, and who forgets them.
-
-        What no morphism has hurt is ready as it is. What one has, or what has inherited weights
-        that others were trained beside, is repaired; or, with `weights: scratch` and where layers
-        have gone, trained from fresh weights.
-        """
-        mixed = set[str]()
-        if self._bank is not None:
-            shared = [(each, *self._bank.inherit(each, parent)) for each in children]
-            mixed = {each.name for each, _, names in shared if names and each.morphs}
-            children = [
-                replace(each, graph=graph) if each.name in mixed else each
-                for each, graph, _ in shared
-            ]
-        hurt = [
-            each
-            for each in children
-            if each.name in mixed or not all(_keeps(morph.kind) for morph in each.morphs)
-        ]
-        fresh = frozenset(
-            each.name
-            for each in hurt
-            if self._settings.weights == "scratch" and any(m.is_removal for m in each.morphs)
-        )
-        to_repair = [each for each in hurt if each.name not in fresh]
-        repaired, failures = self._evaluator.screen(
-            to_repair, lambda _: parent.graph, generation=self._climber.generation
-        )
-        ready = [replace(each, accuracy=parent.accuracy) for each in children]
-        by_name = {each.name: each for each in (*ready, *repaired)}
-        failed = {each.candidate.name for each in failures}
-        return [by_name[each.name] for each in children if each.name not in failed], fresh, failures
-
-    def _raced(
-        self, field: list[Candidate], fresh: frozenset[str], rungs: Sequence[Rung]
-    ) -> tuple[list[Candidate], list[Candidate], list[Failure]]:
-        """Trains candidates in rungs: those that came through, those that fell behind."""
-        left, behind, failures = field, [], []
-        for place, rung in enumerate(rungs):
-            ordered = sorted(left, key=lambda each: each.accuracy or 0.0, reverse=True)
-            going, staying = ordered[: rung.count], ordered[rung.count :]
-            behind += staying
-            left, lost = self._evaluator.train(
-                going,
-                rung,
-                floor=0.0,
-                generation=self._climber.generation,
-                fresh=frozenset() if place else fresh,
-            )
-            failures += lost
-        # Trainings end in any order; what is learned from them must not depend on it.
-        order = {each.name: place for place, each in enumerate(field)}
-        return sorted(left, key=lambda each: order[each.name]), behind, failures
 
     def _vary(self, elite: Candidate) -> None:
         """Trains from now on with the flips and shifts that the best network sees through."""
@@ -362,10 +310,6 @@ class ArchitectureSearch:
         record = child_record(child, self._climber.generation, verdict, detail)
         self._journal.append(record)
         return record
-
-
-def _keeps(kind: str) -> bool:
-    return CATALOG[kind].keeps_function
 
 
 def _tries(settings: SearchSettings) -> bool:
