@@ -1,5 +1,6 @@
 """The command line as a whole: its commands, its start, what a process returns."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from typer.testing import CliRunner
 from prune_mi import __version__
 from prune_mi.began import BEGAN
 from prune_mi.cli import app, entry
+from prune_mi.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("optimize", "demo", "convert", "inspect", "rank", "predict")
+COMMANDS = ("optimize", "search", "demo", "convert", "inspect", "rank", "predict", "average")
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -75,3 +77,19 @@ def test_commands_are_told_when_theirs_began_and_then_end_quietly(
     assert signals[-1] == (signal.SIGINT, signal.SIG_DFL)
     assert heard == [BEGAN]
     assert time.monotonic() > BEGAN
+
+
+@pytest.mark.slow
+def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
+    arguments = ("search", "--from-scratch", "--data", "digits", "--out", str(tmp_path / "run"))
+    done = subprocess.run(
+        [sys.executable, "-m", "prune_mi", *arguments],
+        env={**os.environ, "KERAS_BACKEND": "abacus"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert "backend (abacus)" in done.stderr and "KERAS_BACKEND=jax" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

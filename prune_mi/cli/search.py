@@ -92,11 +92,14 @@ def search(
     ] = False,
     child_epochs: Annotated[
         float | None,
-        typer.Option(help="Passes over the training images for a child.  [default: 5]"),
+        typer.Option(
+            help="Passes over the training images for a child.  "
+            "[default: 5; more for few images or under a budget]"
+        ),
     ] = None,
     final_epochs: Annotated[
         float | None,
-        typer.Option(help="Passes for the winner's final training.  [default: 30]"),
+        typer.Option(help="Passes for the winner's final training.  [default: 30; likewise]"),
     ] = None,
     target_accuracy: Annotated[
         float | None, typer.Option(help="Validation accuracy at which to stop, a fraction.")

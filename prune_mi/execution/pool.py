@@ -71,7 +71,7 @@ class WorkerPool:
         self._data = data
         self._observer = observer
         self._trust = trust
-        share_compiled()
+        share_compiled(data.folder)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yields outcomes as they come, in any order.
@@ -122,7 +122,7 @@ class WorkerPool:
         )
 
     def _initializer(self) -> dict[str, Any]:
-        return {"initializer": _start_worker, "initargs": (self._trust,)}
+        return {"initializer": _start_worker, "initargs": (self._trust, self.folder)}
 
     @contextmanager
     def _alive(self) -> Iterator[None]:
@@ -135,11 +135,12 @@ class WorkerPool:
             ) from error
 
 
-def _start_worker(trust: Trust) -> None:
+def _start_worker(trust: Trust, folder: Path) -> None:
     """Runs first in a worker: one thread, and Ctrl-C left to the parent, which ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare_backend(threads=1)
     start_backend()
+    share_compiled(folder)
     apply_trust(trust)
 
 
@@ -164,6 +165,7 @@ def shut_down() -> None:
         threading.excepthook = _ButOfLostWorkers(threading.excepthook)
     executor = joblib.externals.loky.get_reusable_executor(reuse=True)
     executor.shutdown(wait=False, kill_workers=True)
+    share_compiled(None)
 
 
 @contextmanager

@@ -48,11 +48,18 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], Any]:
         return predict
     import tensorflow as tf
 
-    answer: Callable[[np.ndarray], Any] = tf.function(
+    function: Callable[[np.ndarray], Any] = tf.function(
         lambda batch: model(batch, training=False),
         autograph=False,
         jit_compile=needs_xla(model),
     )
+
+    def answer(batch: np.ndarray) -> Any:
+        try:
+            return function(batch)
+        except tf.errors.OperatorNotAllowedInGraphError:  # a layer asks for a tensor's value
+            return called_eagerly(model)(batch)
+
     return answer
 
 

@@ -2,13 +2,17 @@
 
 import logging
 import os
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-_WORTH_KEEPING_SECONDS = 0.1
+from prune_mi.errors import ConfigError
+
+_COMPILED = "compiled-by-prune-mi"
+_KEPT_FROM_SECONDS, _JAX_KEEPS_FROM_SECONDS = 0.1, 1.0  # of compiling
 
 
 def prepare_backend(threads: int | None = None) -> None:
@@ -59,16 +63,26 @@ def start_backend() -> None:
 
     That is their start-up lines, and their advice on file formats and retracing, which the user of
     a command can do nothing about; so is that a worker which grew has been replaced.
+
+    Raises:
+        ConfigError: If the backend that the environment names is not installed.
     """
     prepare_backend()
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="keras")
     warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-    with quiet_standard_error():
-        import keras
+    try:
+        with quiet_standard_error():
+            import keras
 
-        keras.ops.convert_to_numpy(keras.ops.zeros(1))
+            keras.ops.convert_to_numpy(keras.ops.zeros(1))
+    except (ImportError, ValueError) as error:
+        asked = os.environ.get("KERAS_BACKEND", "of keras.json")
+        raise ConfigError(
+            f"Keras cannot start its backend ({asked}): {error}; expected "
+            "KERAS_BACKEND=tensorflow, or KERAS_BACKEND=jax with prune-mi[jax] installed"
+        ) from error
 
 
 @cache
@@ -88,29 +102,27 @@ def has_accelerator() -> bool:
     return False
 
 
-@cache
-def share_compiled() -> None:
-    """Lets this process and its children use what any of them has compiled for an accelerator.
+def share_compiled(folder: Path | None) -> None:
+    """Keeps what is compiled for an accelerator in a folder that other processes read too.
 
     Choosing the kernels of one small network takes JAX seconds on a GPU, and those of children
-    differ little. The folder goes with this process; one that the user has named stays.
+    differ little. A cache that the user has named is left alone.
+
+    Args:
+        folder: Of the run; None stops, before the folder goes.
     """
     import keras
 
-    jax_compiles = keras.backend.backend() == "jax" and has_accelerator()
-    if not jax_compiles or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    if keras.backend.backend() != "jax" or not has_accelerator():
         return
     import jax
+    from jax.experimental.compilation_cache import compilation_cache
 
-    configure: Callable[[str, object], None] = jax.config.update
-    folder = tempfile.TemporaryDirectory(prefix="prune-mi-compiled-")
-    _kept.append(folder)
-    for name, value in (
-        ("jax_compilation_cache_dir", folder.name),
-        ("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING_SECONDS),
-    ):
-        os.environ[name.upper()] = str(value)  # for processes to come
-        configure(name, value)
-
-
-_kept: list[tempfile.TemporaryDirectory[str]] = []  # until the process ends
+    config: Any = jax.config
+    named = config.jax_compilation_cache_dir
+    if named is not None and Path(named).name != _COMPILED:
+        return
+    config.update("jax_compilation_cache_dir", None if folder is None else str(folder / _COMPILED))
+    if config.jax_persistent_cache_min_compile_time_secs == _JAX_KEEPS_FROM_SECONDS:
+        config.update("jax_persistent_cache_min_compile_time_secs", _KEPT_FROM_SECONDS)
+    compilation_cache.reset_cache()

@@ -17,10 +17,11 @@ from prune_mi.keras_io.trace import read_weights
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
 from prune_mi.training.schedule import Schedule
-from prune_mi.training.steps import steps_a_call, steps_of
+from prune_mi.training.steps import Steps, batches_at_once, steps_of
 
 _STEPS_TO_TIME = 8
 _TELL_SECONDS = 2.0
+_CALL_SECONDS = 0.5
 _BATCH_NORM_MOMENTUM = 0.95
 _MOMENTUM = 0.9
 
@@ -62,7 +63,7 @@ class Trained:
 
     Attributes:
         images_trained: Images seen, repeats counted.
-        images_per_second: Of the steps after the first, which compiles; 0 where they were few.
+        images_per_second: Of the steps, compiling apart; 0 where they were few.
         step_seconds: What these steps took.
         diverged: Whether the loss ceased to be finite.
     """
@@ -111,30 +112,20 @@ def train(
         ),
         jit_compile=keras.backend.backend() == "jax" or needs_xla(model),
     )
+    model.optimizer.build(model.trainable_variables)  # Keras may have wrapped it
     total = num_batches_for(plan.num_images, plan.batch_size)
     feed = Feed(source, batch_size=plan.batch_size, num_batches=total, seed=plan.seed)
     deadline = None if plan.seconds is None else started + plan.seconds
     schedule = Schedule(total, deadline=deadline, peak=plan.learning_rate, cycles=plan.cycles)
-    steps, diverged = steps_of(model), False
-    a_call = steps_a_call(sum(array.nbytes for array in feed[0]))
+    steps = steps_of(model)
 
-    def placed(call: int) -> tuple[Any, Any]:
-        return steps.place(*feed.stacked(call * a_call, min((call + 1) * a_call, total)))
+    def tell(done: int) -> None:
+        if on_progress is not None:
+            on_progress(done * plan.batch_size, total * plan.batch_size)
 
-    told = -math.inf
-    with closing(made_ahead(placed, math.ceil(total / a_call))) as calls:
-        for images, targets in calls:
-            count = min(a_call, total - schedule.steps)
-            loss = steps.run(images, targets, schedule.rates(count))
-            schedule.told(count)
-            diverged = not math.isfinite(loss)
-            if on_progress is not None and time.monotonic() - told > _TELL_SECONDS:
-                told = time.monotonic()
-                on_progress(schedule.steps * plan.batch_size, total * plan.batch_size)
-            if diverged or schedule.over:
-                break
+    diverged = _take(feed, steps, schedule, tell)
     steps.finish()
-    enough = schedule.steps > _STEPS_TO_TIME and schedule.step_seconds > 0
+    enough = schedule.timed_steps >= _STEPS_TO_TIME and schedule.step_seconds > 0
     rate = schedule.timed_steps * feed.batch_size / schedule.step_seconds if enough else 0.0
     return Trained(
         graph=graph if diverged else with_weights(graph, read_weights(model, graph)),
@@ -143,6 +134,36 @@ def train(
         step_seconds=schedule.step_seconds,
         diverged=diverged,
     )
+
+
+def _take(feed: Feed, steps: Steps, schedule: Schedule, tell: Callable[[int], object]) -> bool:
+    """Takes the steps of a feed until they or the time end; whether a loss was not finite."""
+    making = time.monotonic()
+    num_bytes = sum(array.nbytes for array in feed[0])
+    at_once = batches_at_once(num_bytes, time.monotonic() - making)
+    total, told = len(feed), -math.inf
+
+    def placed(index: int) -> tuple[Any, Any]:
+        return steps.place(*feed.stacked(index * at_once, min((index + 1) * at_once, total)))
+
+    with closing(made_ahead(placed, math.ceil(total / at_once))) as stacks:
+        for images, targets in stacks:
+            if not schedule.steps and steps.compile(images, targets):
+                schedule.begin()
+            end = min(schedule.steps + at_once, total)
+            while schedule.steps < end:
+                count = min(schedule.steps_within(_CALL_SECONDS), end - schedule.steps)
+                first = schedule.steps % at_once
+                loss = steps.run(images, targets, schedule.rates(count), start=first)
+                schedule.told(count)
+                if time.monotonic() - told > _TELL_SECONDS:
+                    told = time.monotonic()
+                    tell(schedule.steps)
+                if not math.isfinite(loss):
+                    return True
+                if schedule.over:
+                    return False
+    return False
 
 
 def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:

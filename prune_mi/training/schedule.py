@@ -14,15 +14,15 @@ class Schedule:
 
     Args:
         total: Steps.
-        deadline: On the monotonic clock, or None. The schedule counts from the end of the first
-            call, which compiles; where that has taken more than half of the time, the steps still
-            get as much as a half.
+        deadline: On the monotonic clock, or None.
         peak: Of the learning rate.
         cycles: Cosines, all of one length, each from the peak down to the floor.
 
+    It begins when it is told to, or with the end of the first step, which compiles.
+
     Attributes:
         steps: That have been taken.
-        timed_steps: Of them, those after the first call.
+        timed_steps: Of them, those since it began.
         step_seconds: What these took.
     """
 
@@ -31,7 +31,6 @@ class Schedule:
         self._deadline = deadline
         self._peak = peak
         self._cycles = cycles
-        self._made = time.monotonic()
         self._started: float | None = None
         self.steps = 0
         self.timed_steps = 0
@@ -46,23 +45,30 @@ class Schedule:
         shares = (max((self.steps + step) / self._total, elapsed) for step in range(count))
         return [self._peak * cosine(min(share, 1.0), self._cycles) for share in shares]
 
+    def begin(self) -> None:
+        """Steps that follow need not compile."""
+        self._started = time.monotonic()
+
+    def steps_within(self, seconds: float) -> int:
+        """How many steps that time is enough for, at least one."""
+        if self.timed_steps == 0:
+            return 1
+        return max(1, int(seconds * self.timed_steps / max(self.step_seconds, 1e-9)))
+
     def told(self, count: int) -> None:
-        """Takes note of a call of `count` steps that has just ended."""
-        now = time.monotonic()
+        """Takes note of `count` steps that have just been taken."""
         self.steps += count
         if self._started is None:
-            self._started = now
-            if self._deadline is not None:
-                half = (self._deadline - self._made) / 2
-                self._deadline = max(self._deadline, now + half)
-        else:
-            self.timed_steps += count
-        self.step_seconds = now - self._started
+            self.begin()
+            return
+        self.timed_steps += count
+        self.step_seconds = time.monotonic() - self._started
 
     @property
     def over(self) -> bool:
-        """Whether time is up."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        """Whether time is up; a step is taken in any case."""
+        late = self._deadline is not None and time.monotonic() >= self._deadline
+        return late and self.steps > 0
 
 
 def cosine(done: float, cycles: int) -> float:
