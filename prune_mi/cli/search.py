@@ -158,7 +158,7 @@ def search(
 
     Ends with a trained model, best.keras, and with the line that asks it about an image.
 
-    Exit codes: 0 done and better than the start; 3 done, nothing better found; 2 bad input; 4 the
+    Exit codes: 0 done; 3 done, nothing better than the model of --from found; 2 bad input; 4 the
     run failed on the way; 130 interrupted.
     """
     given = {

@@ -63,7 +63,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(
             f"{path} holds a {type(loaded).__name__}; expected `name: value` lines, "
-            "as in configs/optimize_default.yaml"
+            "as in the files of configs/"
         )
     return {str(key): value for key, value in loaded.items()}
 

@@ -55,15 +55,15 @@ def print_search_summary(report: SearchReport, console: Console, *, details: boo
 
 def _verdict(report: SearchReport) -> Text:
     right = percent_text(report.result.test_accuracy)
-    if not report.better:
+    if not report.better and report.start != "seed":
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
             "than what the search started from was found; what is written out gets "
             f"{right} of new {_kind(report)} right.",
         )
-    return Text.assemble(
-        ("Found ", "bold green"), f"a network that gets {right} of new {_kind(report)} right."
-    )
+    found = f"a network that gets {right} of new {_kind(report)} right"
+    smallest = "" if report.better else ": the smallest that was tried, no other was better"
+    return Text.assemble(("Found ", "bold green"), f"{found}{smallest}.")
 
 
 def _findings(report: SearchReport) -> list[tuple[str, str]]:
