@@ -25,8 +25,9 @@ def read_saved_model(folder: Path) -> dict[str, Any]:
     """
     if not (folder / "saved_model.pb").is_file():
         raise ModelError(
-            f"{folder} is a folder without saved_model.pb; expected a model file (.keras or .h5) "
-            "or a SavedModel folder that Keras 2 wrote"
+            f"{folder} is a folder without best.keras or saved_model.pb; expected a model file "
+            "(.keras or .h5), the folder of a run that has found a model, or a SavedModel folder "
+            "that Keras 2 wrote"
         )
     path = folder / "keras_metadata.pb"
     if not path.is_file():

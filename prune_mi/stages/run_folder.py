@@ -98,7 +98,10 @@ class RunFolder:
             if "best.keras" in there
             else "no model had been accepted"
         )
-        told = f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed"
+        told = (
+            f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed; "
+            "--overwrite begins it anew"
+        )
         if {"best.keras", CLASS_FILE} <= set(there):
             line = predict_line(printable(str(self.path / "best.keras")))
             return f"{told}.\nAsk best.keras what is on an image:\n  {line}"

@@ -277,7 +277,7 @@ def test_an_archive_whose_description_is_damaged(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_saved_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"a folder without saved_model\.pb"):
+    with pytest.raises(ModelError, match=r"without best\.keras or saved_model\.pb"):
         read_model_file(tmp_path)
 
 
