@@ -22,8 +22,8 @@ def direct(layer: Any) -> Callable[..., Any]:
         return lambda *args, **kwargs: layer(*args, **kwargs)
     import tensorflow as tf
 
-    compiled: Callable[..., Any] = tf.function(layer.__call__, jit_compile=True)
-    return compiled
+    function: Callable[..., Any] = tf.function(layer.__call__, jit_compile=True)
+    return function
 
 
 def called_eagerly(model: keras.Model) -> Callable[[np.ndarray], Any]:

@@ -100,10 +100,8 @@ def train(
             layer.momentum = min(layer.momentum, _BATCH_NORM_MOMENTUM)
         if layer.name in graph.frozen:
             layer.trainable = False
-    optimizer = _optimizer(plan)
-    optimizer.build(model.trainable_variables)  # or TensorFlow traces the step twice
     model.compile(
-        optimizer=optimizer,
+        optimizer=_optimizer(plan),
         loss=DistillationLoss(
             weight=plan.distillation,
             temperature=plan.temperature,
@@ -112,7 +110,8 @@ def train(
         ),
         jit_compile=keras.backend.backend() == "jax" or needs_xla(model),
     )
-    model.optimizer.build(model.trainable_variables)  # Keras may have wrapped it
+    # Built only now, since Keras may have wrapped it; unbuilt, TensorFlow traces the step twice.
+    model.optimizer.build(model.trainable_variables)
     total = num_batches_for(plan.num_images, plan.batch_size)
     feed = Feed(source, batch_size=plan.batch_size, num_batches=total, seed=plan.seed)
     deadline = None if plan.seconds is None else started + plan.seconds
