@@ -158,13 +158,13 @@ def test_a_budget_too_short_to_measure_anything(tmp_path: Path, digits_model: Pa
 @pytest.mark.parametrize(
     ("options", "fragment"),
     [
-        (["--budget", "soon"], "'soon' is not a duration"),
-        (["--objective", "speed"], "`objective` is 'speed'"),
-        (["--scaling", "sideways"], "`scaling` is 'sideways'"),
-        (["--max-accuracy-drop", "2"], "`max_accuracy_drop` is 2"),
-        (["--generations", "0"], "`generations` is 0"),
+        (["--budget", "soon"], "`--budget` is 'soon'; expected a duration"),
+        (["--objective", "speed"], "`--objective` is 'speed'"),
+        (["--scaling", "sideways"], "`--scaling` is 'sideways'"),
+        (["--max-accuracy-drop", "2"], "`--max-accuracy-drop` is 2"),
+        (["--generations", "0"], "`--generations` is 0"),
         (["--mix", "deletion"], "unknown mix 'deletion'"),
-        (["--seed", "-1"], "`seed` is -1"),
+        (["--seed", "-1"], "`--seed` is -1"),
     ],
 )
 def test_wrong_options(
@@ -180,7 +180,7 @@ def test_an_unknown_setting_names_the_nearest(tmp_path: Path, digits_model: Path
     config.write_text("generatoins: 3\n")
     code, message = _optimize(digits_model, "digits", tmp_path / "run", "--config", str(config))
     assert code == 2
-    assert "unknown setting `generatoins` (did you mean `generations`?)" in message
+    assert f"unknown setting `generatoins` in {config}; did you mean `generations`?" in message
 
 
 def test_unknown_data_lists_what_is_accepted(tmp_path: Path, digits_model: Path) -> None:

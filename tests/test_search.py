@@ -248,9 +248,9 @@ def test_a_seed_may_get_a_second_convolution(digits: Path, tmp_path: Path) -> No
         (["--from-scratch", "--from", "model.keras"], "received both --from-scratch and --from"),
         (["--from", "nowhere.keras"], "nowhere.keras"),
         (["--from-scratch", "--mix", "best"], "unknown mix 'best'; expected one of"),
-        (["--from-scratch", "--method", "best"], "`method` is 'best'"),
-        (["--from-scratch", "--morph-decay", "sudden"], "`morph_decay` is 'sudden'"),
-        (["--from-scratch", "--image-size", "9"], "`image_size` is '9'"),
+        (["--from-scratch", "--method", "best"], "`--method` is 'best'"),
+        (["--from-scratch", "--morph-decay", "sudden"], "`--morph-decay` is 'sudden'"),
+        (["--from-scratch", "--image-size", "9"], "`--image-size` is '9'"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prune_mi.config import RunSettings, read_yaml, validated
+from prune_mi.config import Origin, RunSettings, read_yaml, validated
 from prune_mi.data.sources import require_named
 from prune_mi.errors import ConfigError
 
@@ -34,6 +34,6 @@ def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
             "no data was given; expected --data with a data set's name, an .npz, an image folder "
             "or a cifar-10-batches-py folder"
         )
-    settings = validated(kind, values)
+    settings = validated(kind, values, Origin(config, given, options=True))
     require_named(settings.data)  # seconds before Keras is imported
     return settings

@@ -1,5 +1,6 @@
 """Validated settings: frozen, unknown keys refused with the nearest known one, YAML in and out."""
 
+from prune_mi.config.complaints import Origin
 from prune_mi.config.files import (
     dump_settings,
     load_settings,
@@ -32,6 +33,7 @@ __all__ = [
     "Duration",
     "Objective",
     "OptimizeSettings",
+    "Origin",
     "RankingSettings",
     "RunSettings",
     "Scaling",

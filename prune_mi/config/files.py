@@ -1,13 +1,13 @@
 """Settings validated, read from YAML and written to it."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from prune_mi.config.complaints import Origin, complaint
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import OptimizeSettings, RunSettings
 from prune_mi.errors import ConfigError
@@ -25,8 +25,13 @@ def make_search_settings(values: Mapping[str, Any]) -> SearchSettings:
     return validated(SearchSettings, values)
 
 
-def validated(kind: type[_S], values: Mapping[str, Any]) -> _S:
+def validated(kind: type[_S], values: Mapping[str, Any], origin: Origin | None = None) -> _S:
     """Validates settings of one kind of run.
+
+    Args:
+        kind: Of which run.
+        values: Settings by name.
+        origin: Where they were given, for what is said of a wrong one.
 
     Raises:
         ConfigError: Names every offending setting, what it was and what it may be.
@@ -34,7 +39,7 @@ def validated(kind: type[_S], values: Mapping[str, Any]) -> _S:
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(_explain(error, kind)) from error
+        raise ConfigError(complaint(error, kind, origin or Origin())) from error
 
 
 def load_settings(path: Path, **overrides: Any) -> OptimizeSettings:
@@ -43,7 +48,9 @@ def load_settings(path: Path, **overrides: Any) -> OptimizeSettings:
     Raises:
         ConfigError: If the file cannot be read or a setting is wrong.
     """
-    return make_settings(read_yaml(path) | {k: v for k, v in overrides.items() if v is not None})
+    said = {name: value for name, value in overrides.items() if value is not None}
+    origin = Origin(path, said)
+    return validated(OptimizeSettings, read_yaml(path) | said, origin)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -71,27 +78,3 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def dump_settings(settings: RunSettings) -> str:
     """Writes settings as YAML that `load_settings` reads back to an equal record."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
-
-
-def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
-    lines = []
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            known = _known_keys(kind, item["loc"][:-1])
-            near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
-            lines.append(f"unknown setting `{where}` (did you mean `{near[0]}`?)")
-        elif item["type"] == "missing":
-            lines.append(f"the setting `{where}` is required")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            lines.append(f"`{where}` is {item['input']!r}: {message[:1].lower()}{message[1:]}")
-    return "; ".join(lines)
-
-
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    for part in location:
-        nested = model.model_fields[str(part)].annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            model = nested
-    return list(model.model_fields)

@@ -48,7 +48,7 @@ def parse_duration(value: object) -> object:
         return value
     match = _DURATION.fullmatch(value.strip().lower())
     if match is None or not any(match.groups()):
-        raise ValueError(f"{value!r} is not a duration; write for instance 90s, 25m or 1h30m")
+        raise ValueError("expected a duration such as 90s, 25m or 1h30m")
     hours, minutes, seconds = (float(group or 0) for group in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
@@ -69,15 +69,15 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_i
 
 
 def _image_size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        size = parse_size(value)
-    except ConfigError as error:
-        raise ValueError(str(error)) from error
-    if len(size) != 2:
-        raise ValueError("expected a height and a width, for instance 64x64")
-    return size
+    wrong = ValueError("expected a height and a width, for instance 64x64")
+    if isinstance(value, str):
+        try:
+            value = parse_size(value)
+        except ConfigError as error:
+            raise wrong from error
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise wrong
+    return value
 
 
 ImageSize = Annotated[tuple[int, int], BeforeValidator(_image_size)]

@@ -1,0 +1,159 @@
+"""What is wrong with some settings, in words that say where each was given and what it may be."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from prune_mi.config.search import SearchSettings
+from prune_mi.config.settings import OptimizeSettings
+
+_COMMANDS: Mapping[type[BaseModel], str] = {OptimizeSettings: "optimize", SearchSettings: "search"}
+_NEAR = 0.6  # of the letters of a name
+_EXPECTED = {
+    "bool": "true or false",
+    "string": "a text",
+    "tuple": "a list",
+    "dict": "names, each with a number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where settings were given.
+
+    Attributes:
+        file: A settings file, or None.
+        beside: What was given beside it, by the names of settings; those that are None were not.
+        options: Whether that was by options of the command line.
+    """
+
+    file: Path | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    options: bool = False
+
+    def of(self, location: tuple[str, ...]) -> str:
+        """A setting as the user wrote it: the option, or its name and the file."""
+        given: Any = self.beside
+        for part in location:
+            given = given.get(part) if isinstance(given, Mapping) else None
+        name = ".".join(location)
+        if given is not None:
+            return f"`--{location[-1].replace('_', '-')}`" if self.options else f"`{name}`"
+        return f"`{name}`" if self.file is None else f"`{name}` in {self.file}"
+
+
+def complaint(error: ValidationError, kind: type[BaseModel], origin: Origin) -> str:
+    """Names every offending setting, what it was and what it may be.
+
+    Args:
+        error: What pydantic found.
+        kind: The settings that were wanted.
+        origin: Where they were given.
+    """
+    found: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    for item in error.errors():
+        found.setdefault(_location(item, kind), []).append(item)
+    # Of a setting that may be of several types, those that do not fit at all say nothing more.
+    deepest = [
+        (location, items)
+        for location, items in found.items()
+        if not any(other[: len(location)] == location for other in found.keys() - {location})
+    ]
+    return ". ".join(_line(location, items, kind, origin) for location, items in deepest)
+
+
+def _location(item: ErrorDetails, kind: type[BaseModel]) -> tuple[str, ...]:
+    """The path of a setting, without the tags of the types that it may be of."""
+    parts = item["loc"]
+    known = parts and parts[0] in kind.model_fields
+    tags = [each for each in parts[1:] if known and _is_tag(each)]
+    return tuple(str(part) for part in parts if part not in tags)
+
+
+def _is_tag(part: int | str) -> bool:
+    return part == "str" or str(part).startswith("dict[")
+
+
+def _line(
+    location: tuple[str, ...], items: list[ErrorDetails], kind: type[BaseModel], origin: Origin
+) -> str:
+    name, first = origin.of(location), items[0]
+    if first["type"] == "missing":
+        return f"the setting `{'.'.join(location)}` is required"
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {name}; {_instead(location, kind)}"
+    info = _field(location, kind)
+    expected = " or ".join(dict.fromkeys(_expected(item, info) for item in items))
+    return f"{name} is {first['input']!r}; expected {expected}"
+
+
+def _instead(location: tuple[str, ...], kind: type[BaseModel]) -> str:
+    """What may have been meant by a setting that there is not."""
+    *groups, last = location
+    for path in _paths(kind):
+        if path[-1] == last:
+            where = f"within `{path[0]}`" if len(path) > 1 else "outside of any group"
+            return f"expected `{last}` {where}"
+    for other, command in _COMMANDS.items():
+        if other is not kind and location in _paths(other):
+            return f"it is one of `prune-mi {command}`, not of `prune-mi {_COMMANDS[kind]}`"
+    known = [path[-1] for path in _paths(kind) if path[:-1] == tuple(groups)]
+    near = difflib.get_close_matches(last, known, n=1, cutoff=_NEAR)
+    return f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(known)}"
+
+
+def _paths(kind: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    for name, info in kind.model_fields.items():
+        yield (name,)
+        if (group := _group(info)) is not None:
+            yield from ((name, *rest) for rest in _paths(group))
+
+
+def _field(location: tuple[str, ...], kind: type[BaseModel]) -> FieldInfo | None:
+    first, *rest = location
+    info = kind.model_fields.get(first)
+    group = None if info is None else _group(info)
+    return info if group is None or not rest else _field(tuple(rest), group)
+
+
+def _group(info: FieldInfo) -> type[BaseModel] | None:
+    """The settings that one setting holds, or None where it is a single one."""
+    kind = info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _expected(item: ErrorDetails, info: FieldInfo | None) -> str:
+    kind = item["type"].split("_")[0]
+    if item["type"] == "value_error":
+        return item["msg"].removeprefix("Value error, ").removeprefix("expected ")
+    if kind == "literal":
+        return str(item["ctx"]["expected"])
+    if kind == "model" and info is not None and (group := _group(info)) is not None:
+        return f"settings of its own: {', '.join(group.model_fields)}"
+    if kind in ("int", "float", "finite", "greater", "less"):
+        whole = info is not None and int in (info.annotation, *get_args(info.annotation))
+        number = "whole number" if whole else "finite number" if kind == "finite" else "number"
+        return f"a {number}{_range(item, info)}"
+    return _EXPECTED.get(kind) or item["msg"]
+
+
+def _range(item: ErrorDetails, info: FieldInfo | None) -> str:
+    """The bounds of a number, in words; empty where there are none."""
+    bounds = dict(item.get("ctx", {}))
+    for each in info.metadata if info is not None else ():
+        for name in ("ge", "gt", "le", "lt"):
+            if hasattr(each, name):
+                bounds[name] = getattr(each, name)
+    words = {"ge": "of at least", "gt": "above", "le": "at most", "lt": "below"}
+    told = [f"{words[name]} {_digits(bounds[name])}" for name in words if name in bounds]
+    return f" {' and '.join(told)}" if told else ""
+
+
+def _digits(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
