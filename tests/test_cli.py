@@ -93,3 +93,17 @@ def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "backend (abacus)" in done.stderr and "KERAS_BACKEND=jax" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_with_jax_nothing_is_heard_of_tensorflow(tmp_path: Path) -> None:
+    arguments = ("search", "--from-scratch", "--data", "digits", "--out", str(tmp_path / "run"))
+    shortened = ("--generations", "1", "--children", "1", "--child-epochs", "1", "--workers", "2")
+    done = subprocess.run(
+        [sys.executable, "-m", "prune_mi", *arguments, *shortened, "--final-epochs", "1"],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (ExitCode.DONE, "")

@@ -195,6 +195,7 @@ def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) ->
     assert report.elapsed_s < 110  # compiling a training cannot be interrupted
     assert len(report.generations) < 30
     assert report.stop_reason == "the rest of the budget is kept for the final training"
+    assert sum("a generation, not the 30 of --children" in note for note in report.notes) == 1
 
 
 def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> None:

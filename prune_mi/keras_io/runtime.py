@@ -4,7 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ def start_backend() -> None:
             import keras
 
             keras.ops.convert_to_numpy(keras.ops.zeros(1))
+            with suppress(ImportError):  # Keras asks for it with any backend, to seed and to save
+                import tensorflow  # noqa: F401
     except (ImportError, ValueError) as error:
         asked = os.environ.get("KERAS_BACKEND", "of keras.json")
         raise ConfigError(

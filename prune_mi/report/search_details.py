@@ -42,7 +42,7 @@ def _facts(report: SearchReport) -> list[tuple[str, str]]:
         searched += f"; of {counted(report.trials, 'deletion')} tried {report.adoptions} adopted"
     rows = [
         ("start", report.start),
-        ("layers", f"{report.layers}, as DEIM 2019 counts them"),
+        ("layers", f"{report.layers} as DEIM 2019 counts them: no rescaling, flattening or joins"),
         ("validation", report.validation),
         ("method", f"{report.method}, seed {report.seed}"),
         ("searched", searched),

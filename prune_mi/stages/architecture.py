@@ -145,6 +145,7 @@ class ArchitectureSearch:
         )
         self._runners_up.add(reference)
         self._proposals = 1
+        self._told_of_few = False
 
     def run(self) -> ArchitectureOutcome:
         """Makes generations until a stopping rule holds."""
@@ -183,6 +184,7 @@ class ArchitectureSearch:
         )
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         rungs = self._plan.rungs(parent, seconds)
+        self._tell_of_few(rungs[0].count - 1)
         allows, num_morphs = self._limits(parent), self._schedule.morphs(climber.generation + 1)
         children = climber.ask_alike(
             rungs[0].count - 1, num_morphs, self._draw(parent), allows=allows
@@ -219,6 +221,16 @@ class ArchitectureSearch:
             self._observer.child(record)
             records.append(record)
         return GenerationRecord(climber.generation, parent.name, tuple(records), climber.elite.name)
+
+    def _tell_of_few(self, num_children: int) -> None:
+        """Says once that the budget allows for fewer children than were asked for."""
+        if num_children < self._settings.children and not self._told_of_few:
+            self._told_of_few = True
+            self._observer.note(
+                f"The budget has time to train {num_children} new "
+                f"{'network' if num_children == 1 else 'networks'} a generation, not the "
+                f"{self._settings.children} of --children: starting each takes a while, too."
+            )
 
     def _draw(self, parent: Candidate) -> Draw:
         """How each child of a parent is drawn; its units are ranked where that may be asked for."""

@@ -125,6 +125,7 @@ def keep_safe(
     """Writes an accepted model at once, so that an interrupted run leaves it behind."""
     model = build_model(unpack(elite.graph, subject.understanding.packing))
     write_models(model, original, folder.path, subject, data)
+    folder.best_accuracy = elite.accuracy
 
 
 def measured_facts(

@@ -9,7 +9,7 @@ from pathlib import Path
 from prune_mi.config import RunSettings, dump_settings
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
-from prune_mi.report.wording import predict_line, printable
+from prune_mi.report.wording import accuracy_text, predict_line, printable
 
 _OWN_FILES = (
     *("best.keras", "best.h5", "ensemble.keras", CLASS_FILE),
@@ -41,7 +41,8 @@ class RunFolder:
     """Where a run's files lie.
 
     `scratch` is a folder in it with a name of its own, for arrays shared between processes; it is
-    gone when the run ends.
+    gone when the run ends. `best_accuracy` is the validation accuracy of the model that was written
+    last as the best, a fraction, or None.
 
     Raises:
         RunFolderError: If the folder cannot be made or written, or holds files and `overwrite`
@@ -51,6 +52,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
         self.path = path
+        self.best_accuracy: float | None = None
         self._begun = False
         require_free(path, overwrite=overwrite)
         try:
@@ -93,11 +95,11 @@ class RunFolder:
         there = [name for name in _OWN_FILES if (self.path / name).is_file()]
         if not self._begun or not there:
             return "interrupted; nothing was written"
-        best = (
-            "best.keras is the best model so far"
-            if "best.keras" in there
-            else "no model had been accepted"
-        )
+        best = "no model had been accepted"
+        if "best.keras" in there:
+            best = "best.keras is the best model so far"
+            if self.best_accuracy is not None:
+                best += f" (validation accuracy {accuracy_text(self.best_accuracy)})"
         told = (
             f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed; "
             "--overwrite begins it anew"

@@ -128,6 +128,7 @@ def write_best(best: Candidate, folder: RunFolder, subject: Subject, data: Datas
         Whether there is something to say of the classes; see `describe_classes`.
     """
     _write(best.graph, subject.understanding.packing, folder, BEST, subject, data)
+    folder.best_accuracy = best.accuracy
     described = describe_classes(data, subject.scaling)
     if described is None:
         return False

@@ -138,10 +138,10 @@ def _require_classes(data: Dataset, observer: Observer) -> None:
     if few.size:
         told = ", ".join(f"{_class_text(data, each)} {of_class[each]}" for each in few[:_NAMED])
         more = f" and {few.size - _NAMED} more" if few.size > _NAMED else ""
+        rest = "" if data.class_names else " and number the others from 0 on"
         raise DataError(
             f"classes of {source} have too few training samples: {told}{more}; expected at least "
-            f"{FEWEST_IMAGES} of each: add some, or leave the class out and number the others from "
-            "0 on"
+            f"{FEWEST_IMAGES} of each: add some, or leave the class out{rest}"
         )
     untested = np.setdiff1d(np.arange(data.num_classes), data.y_test)
     if untested.size:

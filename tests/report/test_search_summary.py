@@ -81,7 +81,7 @@ def test_details_are_those_of_the_field(search_report: SearchReport, width: int)
     words = " ".join(text.split())
     assert "seed result ensemble of 2" in words
     assert "0.4000 0.8123 0.8311" in words
-    assert "layers 14, as DEIM 2019 counts them" in words
+    assert "layers 14 as DEIM 2019 counts them" in words
     assert "1 generation, 1 child trained; of 25 deletions tried 14 adopted" in words
     assert "90,000 images, 1,234,000 with all others; augmentation flip" in words
     assert "training 812 s, of 2 workers" in words

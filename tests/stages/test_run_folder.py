@@ -147,6 +147,8 @@ def test_an_interruption_leaves_the_line_that_asks_the_best_model(tmp_path: Path
     assert "no model had been accepted" in folder.left_behind()
     (folder.path / "best.keras").touch()
     assert "holds best.keras, config.yaml: best.keras is the best" in folder.left_behind()
+    folder.best_accuracy = 0.61234
+    assert "is the best model so far (validation accuracy 0.6123). A run" in folder.left_behind()
     assert "predict" not in folder.left_behind()  # that would have to guess what the pixels are
     (folder.path / "classes.json").touch()
     *_, line = folder.left_behind().splitlines()

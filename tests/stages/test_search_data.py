@@ -116,6 +116,18 @@ def test_other_shapes_are_refused(tmp_path: Path, shape: tuple[int, ...], messag
         _load(_npz(tmp_path / "odd.npz", images, np.arange(20) % 2))
 
 
+def test_numbers_of_classes_are_advised_on_only_where_there_are_no_names(tmp_path: Path) -> None:
+    labels = np.arange(20) // 19
+    _folder(tmp_path / "folder", [(8, 8)] * 3)
+    for source, renumbered in (
+        (_npz(tmp_path / "few.npz", np.zeros((20, 4, 4, 1), np.uint8), labels), True),
+        (tmp_path / "folder", False),
+    ):
+        with pytest.raises(DataError, match="too few training samples") as caught:
+            _load(source)
+        assert ("and number the others from 0 on" in str(caught.value)) == renumbered
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
