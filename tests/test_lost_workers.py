@@ -7,7 +7,7 @@ import time
 import joblib
 import pytest
 
-from prune_mi.execution.pool import shut_down
+from prune_mi.execution.pool import quiet_manager, shut_down
 
 
 def _end_slowly() -> None:
@@ -25,8 +25,8 @@ def test_workers_that_take_long_to_end_are_not_waited_for() -> None:
 def test_other_threads_are_still_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     monkeypatch.setattr(threading, "excepthook", lambda failure: heard.append(str(failure.thread)))
-    shut_down()
-    shut_down()  # is not wrapped twice
+    quiet_manager()
+    quiet_manager()  # is not wrapped twice
 
     def fail() -> None:
         raise KeyError(39)

@@ -72,6 +72,7 @@ class WorkerPool:
         self._observer = observer
         self._trust = trust
         share_compiled(data.folder)
+        quiet_manager()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yields outcomes as they come, in any order.
@@ -155,14 +156,21 @@ class _ButOfLostWorkers:
             self._before(failure)
 
 
+def quiet_manager() -> None:
+    """Has what the thread that manages workers says of losing them go unheard.
+
+    From the first worker on: joblib ends those of an interrupted call before we hear of it.
+    """
+    if not isinstance(threading.excepthook, _ButOfLostWorkers):
+        threading.excepthook = _ButOfLostWorkers(threading.excepthook)
+
+
 def shut_down() -> None:
-    """Ends worker processes at once; their manager's thread is not heard on losing them.
+    """Ends worker processes at once.
 
     Asked for without `reuse`, joblib's executor is another one, with other arguments, and this
     process waits for the workers of the old one to end by themselves: seconds with TensorFlow.
     """
-    if not isinstance(threading.excepthook, _ButOfLostWorkers):
-        threading.excepthook = _ButOfLostWorkers(threading.excepthook)
     executor = joblib.externals.loky.get_reusable_executor(reuse=True)
     executor.shutdown(wait=False, kill_workers=True)
     share_compiled(None)
