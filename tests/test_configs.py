@@ -155,6 +155,8 @@ class TestRefusals:
             ({"mix": {"widen-x2": "often"}}, "`mix.widen-x2` is 'often'; expected a number"),
             ({"ranking": 3}, "is 3; expected settings of its own: criterion, num_samples"),
             ({"budget": float("nan")}, "is nan; expected a finite number"),
+            ({"budget": {}}, "`budget` is {}; expected a duration such as 90s"),
+            ({"training": {1: 2}}, "is 1; expected the name of a setting"),
         ],
     )
     def test_wrong_value_says_what_was_expected(
@@ -250,6 +252,19 @@ class TestSearchSettings:
             }
         )
         assert (said.mix, said.weights, said.ranking.criterion) == ("nash", "inherit", "probe")
+
+    @pytest.mark.parametrize("method", [["mi"], {"a": 1}, 3])
+    def test_a_method_is_a_word(self, method: object) -> None:
+        with pytest.raises(ConfigError, match=r"`method` is .*; expected 'default', 'nash'"):
+            make_search_settings({"data": "digits", "method": method})
+
+    @pytest.mark.parametrize(("morphs", "last"), [(None, 2), (6, 2), (8, 2), (2, 2), (1, 1)])
+    def test_the_number_of_changes_leaves_that_of_the_last_generation(
+        self, morphs: int | None, last: int
+    ) -> None:
+        found = make_search_settings({"data": "digits", "morphs": morphs})
+        assert found.morphs_final == last
+        assert make_search_settings({"data": "d", "method": "mi", "morphs": 3}).morphs_final is None
 
     @pytest.mark.parametrize(
         ("method", "optimizer", "rate"),

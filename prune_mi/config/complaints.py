@@ -20,6 +20,7 @@ _EXPECTED = {
     "string": "a text",
     "tuple": "a list",
     "dict": "names, each with a number",
+    "invalid": "the name of a setting",
 }
 
 

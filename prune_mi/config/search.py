@@ -35,6 +35,8 @@ class SearchSettings(RunSettings):
         method: `nash`, `random` and `mi` follow DEIM 2019 A3-4; `default` is this project's own.
         mix: Name of a mix of morphisms, morphism names with their weights, or `adaptive` or
             `bandit`, which learn it; nothing said takes the method's, here and below.
+        trained_children: Children of the default method that are trained to the end; None takes one
+            for three of `children`, or under a budget one a worker.
         morphs: Morphisms a child in the first generation.
         morphs_final: The same in the last generation.
         morph_decay: How the one becomes the other.
@@ -90,7 +92,7 @@ class SearchSettings(RunSettings):
             if isinstance(given.get(group, {}), dict):
                 said = given.get(group, {})
                 given[group] = {key: value for key, value in said.items() if value is not None}
-        if isinstance(given["ranking"], dict) and method in _CRITERIA:
+        if isinstance(given["ranking"], dict) and isinstance(method, str) and method in _CRITERIA:
             given["ranking"] = {"criterion": _CRITERIA[method], "num_seeds": 1, **given["ranking"]}
         if isinstance(given["training"], dict):
             optimizer = str(given["training"].get("optimizer", "adam"))
@@ -100,8 +102,8 @@ class SearchSettings(RunSettings):
             rate = {"learning_rate": _RATES.get(optimizer), "distillation": 0.0}
             given["training"] = {**rate, **own, **given["training"]}
         own = dict(known or _METHODS["default"])
-        if "morphs" in given:
-            own.pop("morphs_final", None)
+        if isinstance(given.get("morphs"), int) and "morphs_final" in own:
+            own["morphs_final"] = min(own["morphs_final"], given["morphs"])
         return {**own, **given}
 
     def for_data(self, num_images: int) -> Self:

@@ -39,14 +39,14 @@ def parse_duration(value: object) -> object:
         value: A number of seconds, or a string with units h, m, s.
 
     Returns:
-        Seconds as a float; a value of another type unchanged, for pydantic to judge.
+        Seconds as a float; a number or None unchanged, for pydantic to judge.
 
     Raises:
-        ValueError: If a string is not a duration.
+        ValueError: If anything else is not a duration.
     """
-    if not isinstance(value, str):
+    if value is None or isinstance(value, int | float):
         return value
-    match = _DURATION.fullmatch(value.strip().lower())
+    match = _DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
     if match is None or not any(match.groups()):
         raise ValueError("expected a duration such as 90s, 25m or 1h30m")
     hours, minutes, seconds = (float(group or 0) for group in match.groups())

@@ -138,7 +138,7 @@ def best_of(
         best = max(candidates, key=_accuracy)
         if num_validation is None:
             return best
-        error = _standard_error(_accuracy(best), num_validation)
+        error = standard_error(_accuracy(best), num_validation)
         close = _accuracy(best) - min(error / 2, _MOST_EQUAL)
         equal = [each for each in candidates if each is best or _accuracy(each) > close]
         return min(equal, key=lambda each: (each.cost.num_params, -_accuracy(each)))
@@ -151,5 +151,11 @@ def _accuracy(candidate: Candidate) -> float:
     return candidate.accuracy or 0.0
 
 
-def _standard_error(accuracy: float, num_images: int) -> float:
-    return math.sqrt(accuracy * (1 - accuracy) / num_images)
+def standard_error(accuracy: float, num_images: int) -> float:
+    """That of an accuracy on so many images, a fraction, and above 0 where all or none are right.
+
+    Source: Agresti & Coull (1998): two more that are right, two more that are wrong.
+    """
+    num = num_images + 4
+    share = (accuracy * num_images + 2) / num
+    return math.sqrt(share * (1 - share) / num)

@@ -74,8 +74,10 @@ class Race:
     ) -> tuple[list[Candidate], list[Candidate], list[Failure]]:
         """Trains candidates in rungs: those that came through, that fell behind, that failed."""
         left, behind, failures = field, [], []
+        # Trainings end in any order; who goes on, and what is learned, must not depend on it.
+        order = {each.name: place for place, each in enumerate(field)}
         for place, rung in enumerate(rungs):
-            ordered = sorted(left, key=lambda each: each.accuracy or 0.0, reverse=True)
+            ordered = sorted(left, key=lambda each: (-(each.accuracy or 0.0), order[each.name]))
             going, staying = ordered[: rung.count], ordered[rung.count :]
             behind += staying
             forgetting = frozenset[str]() if place else fresh
@@ -83,6 +85,4 @@ class Race:
                 going, rung, floor=0.0, generation=generation, fresh=forgetting
             )
             failures += lost
-        # Trainings end in any order; what is learned from them must not depend on it.
-        order = {each.name: place for place, each in enumerate(field)}
         return sorted(left, key=lambda each: order[each.name]), behind, failures

@@ -13,6 +13,7 @@ from prune_mi.stages.recipe import TrainingSpeed
 
 _COMPILE_SECONDS_A_NODE = 0.12
 _MOST_COMPILING = 0.5  # of a generation's time
+_A_FINALIST = 3  # whole trainings for each that there is one
 
 
 class RacePlan:
@@ -80,7 +81,7 @@ class RacePlan:
             return halving_rungs(
                 children=settings.children + 1,
                 child_steps=self._child_steps,
-                finalists=settings.trained_children or self._workers,
+                finalists=settings.trained_children or self._finalists(seconds),
                 workers=self._workers,
                 compile_seconds=compiling,
                 seconds=None if seconds is None else max(0.0, seconds),
@@ -92,6 +93,10 @@ class RacePlan:
         count = max(2, min(count, most * self._workers))
         each = seconds / (self._times * math.ceil(count / self._workers))
         return (Rung(count, 1.0, max(compiling, each)),)
+
+    def _finalists(self, seconds: float | None) -> int:
+        """As many as there are workers to keep busy; without a clock, whatever the machine is."""
+        return self._workers if seconds is not None else -(-self._settings.children // _A_FINALIST)
 
     def _least_seconds(self, elite: Candidate) -> float:
         waves = math.ceil(2 * self._times / self._workers)

@@ -33,13 +33,13 @@ class TrainingImages:
 
 
 class Feed:
-    """`num_batches` batches in a row; every epoch is shuffled anew from the seed."""
+    """`num_batches` batches in a row, none larger than the source; every epoch is shuffled anew."""
 
     def __init__(
         self, source: TrainingImages, *, batch_size: int, num_batches: int, seed: int
     ) -> None:
         self._source = source
-        self.batch_size = min(batch_size, len(source.images))
+        self.batch_size = batch_size
         self._num_batches = num_batches
         self._seed = seed
         self._epoch = -1

@@ -112,15 +112,16 @@ def train(
     )
     # Built only now, since Keras may have wrapped it; unbuilt, TensorFlow traces the step twice.
     model.optimizer.build(model.trainable_variables)
-    total = num_batches_for(plan.num_images, plan.batch_size)
-    feed = Feed(source, batch_size=plan.batch_size, num_batches=total, seed=plan.seed)
+    batch_size = min(plan.batch_size, len(source.images))
+    total = num_batches_for(plan.num_images, batch_size)
+    feed = Feed(source, batch_size=batch_size, num_batches=total, seed=plan.seed)
     deadline = None if plan.seconds is None else started + plan.seconds
     schedule = Schedule(total, deadline=deadline, peak=plan.learning_rate, cycles=plan.cycles)
     steps = steps_of(model)
 
     def tell(done: int) -> None:
         if on_progress is not None:
-            on_progress(done * plan.batch_size, total * plan.batch_size)
+            on_progress(done * batch_size, total * batch_size)
 
     diverged = _take(feed, steps, schedule, tell)
     steps.finish()

@@ -115,6 +115,14 @@ def test_a_frozen_layer_stays_as_it_is() -> None:
     np.testing.assert_array_equal(trained.layers[name].weights[0], graph.layers[name].weights[0])
 
 
+def test_fewer_images_than_a_batch_are_seen_as_often_as_asked_for() -> None:
+    source = _source()
+    few = TrainingImages(
+        source.images[:16], source.targets[:16], source.scaling, source.augmentation
+    )
+    assert train(trace_model(_network()), few, _plan(num_images=160)).images_trained == 160
+
+
 def test_an_epoch_shows_every_image_once() -> None:
     source = _source()
     numbered = TrainingImages(
