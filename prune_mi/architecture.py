@@ -5,6 +5,7 @@ load -> train the seed -> (draw children -> train -> try without a layer -> sele
 """
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.policies import make_policy, make_schedule
 from prune_mi.stages.run_folder import RunFolder, require_free
 from prune_mi.stages.search_conclusion import conclude_search, write_best
-from prune_mi.stages.search_finish import train_best
+from prune_mi.stages.search_finish import ensemble_members, train_best
 from prune_mi.stages.share import shared_data
 from prune_mi.stages.start import ModelStart, SeedStart
+from prune_mi.stages.timing import search_closing_seconds
 
 _SEED_SHARE = 0.15  # of the budget, for the seed's training
 _FINAL_SHARE = 0.25  # of what is left then, for the final training
-_CLOSING_SHARE = 0.03
-_CLOSING_SECONDS = 5.0
+_SLACK_SHARE = 0.03
+_CLOSING_SECONDS = 5.0  # at least
 _FEWEST_SECONDS = 10.0
 
 
@@ -115,7 +117,15 @@ def run_search(
         write_best(begun.reference, folder, subject, start.data)
 
         notes.phase("Searching")
-        left = _time_before_closing(budget)
+        closing = partial(
+            search_closing_seconds,
+            reference=begun.reference,
+            subject=subject,
+            num_images=len(start.data.y_test),
+            workers=pool.workers,
+        )
+        alike = [begun.reference] * settings.ensemble
+        left = _time_before(budget, closing(alike, speed=begun.speed))
         outcome = ArchitectureSearch(
             subject,
             begun.reference,
@@ -136,7 +146,10 @@ def run_search(
             outcome,
             pool=pool,
             settings=settings,
-            seconds=_time_before_closing(budget),
+            seconds=_time_before(
+                budget,
+                closing(ensemble_members(outcome, settings.ensemble), speed=outcome.speed),
+            ),
             num_train_images=begun.data.num_train_images,
             observer=notes,
         )
@@ -163,16 +176,16 @@ def run_search(
         folder.clean()
 
 
-def _time_before_closing(budget: Budget) -> float | None:
+def _time_before(budget: Budget, closing: float) -> float | None:
     """Seconds left before the closing measurements must begin; None without a budget."""
     remaining = budget.remaining()
     if remaining is None or budget.total is None:
         return None
-    return max(0.0, remaining - _CLOSING_SECONDS - _CLOSING_SHARE * budget.total)
+    return max(0.0, remaining - closing - _SLACK_SHARE * budget.total)
 
 
 def _require_time(budget: Budget) -> None:
-    left = _time_before_closing(budget)
+    left = _time_before(budget, _CLOSING_SECONDS)
     if left is not None and left < _FEWEST_SECONDS:
         needed = budget.elapsed() + _CLOSING_SECONDS + 3 * _FEWEST_SECONDS
         raise BudgetError(

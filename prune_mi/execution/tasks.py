@@ -110,11 +110,17 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class FailedEvaluation:
-    """A child that could not be evaluated; the run goes on without it."""
+    """A child that could not be evaluated; the run goes on without it.
+
+    Attributes:
+        images_trained, step_seconds: Of a training that diverged, what it saw, and what that took.
+    """
 
     name: str
     message: str
     seconds: float
+    images_trained: int = 0
+    step_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
     """Carries a task out; a failure is a value."""
     started = time.monotonic()
 
-    def carried_out() -> Evaluated:
+    def carried_out() -> Outcome:
         if isinstance(task, ScreenTask):
             return _screen(task, data, started)
         return _train(task, data, progress, started)
@@ -203,7 +209,7 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
     return Ranked(task.name, tuple(float(gain) for gain in gains))
 
 
-def _train(task: TrainTask, data: SharedData, progress: Path | None, started: float) -> Evaluated:
+def _train(task: TrainTask, data: SharedData, progress: Path | None, started: float) -> Outcome:
     from prune_mi.keras_io.fresh_weights import with_fresh_weights
     from prune_mi.training.feed import TrainingImages
     from prune_mi.training.fit import TrainingPlan, train
@@ -240,7 +246,13 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         graph = _settled(graph, data)
     trained = train(graph, source, plan, on_progress=report)
     if trained.diverged:
-        raise FloatingPointError(f"the loss was not finite after {trained.images_trained} images")
+        return FailedEvaluation(
+            task.name,
+            f"the loss was not finite after {trained.images_trained} images",
+            time.monotonic() - started,
+            trained.images_trained,
+            trained.step_seconds,
+        )
     accuracy = _validate(trained.graph, data, None)
     seconds = time.monotonic() - started
     return Evaluated(

@@ -85,9 +85,9 @@ class WeightBank:
     ) -> tuple[LayerGraph, tuple[str, ...]]:
         """Gives a new child the weights that its relatives have trained.
 
-        Every child whose weights are to be remembered goes through here first, as the morphisms
-        left it: what it took over from its parent is known by its weights being the parent's own
-        arrays, which they are no more once the child is repaired.
+        Every child whose weights are to be remembered goes through here first, or through
+        `begin_anew`, as the morphisms left it: what it took over from its parent is known by its
+        weights being the parent's own arrays, which they are no more once the child is repaired.
 
         Args:
             child: A candidate that is neither repaired nor trained.
@@ -116,6 +116,10 @@ class WeightBank:
             if name in found and not _same_arrays(found[name], layer.weights)
         }
         return (with_weights(graph, news) if news else graph), tuple(news)
+
+    def begin_anew(self, child: Candidate, parent: Candidate) -> None:
+        """Takes note of a child that forgets all weights: from here on its layers are its own."""
+        self._born[child.name] = parent.name, frozenset(child.graph.layers)
 
     def remember(self, trained: Candidate) -> None:
         """Takes the weights of a trained candidate, frozen layers apart.

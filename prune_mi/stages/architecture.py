@@ -60,6 +60,7 @@ class ArchitectureOutcome:
             was better.
         total_images: Images that all trainings saw.
         training_s: Seconds that the steps of all trainings took.
+        speed: Of these trainings, or of those before them where none was made; None without any.
     """
 
     subject: Subject
@@ -71,6 +72,7 @@ class ArchitectureOutcome:
     adoptions: int
     total_images: int
     training_s: float
+    speed: TrainingSpeed | None
 
 
 class ArchitectureSearch:
@@ -124,6 +126,7 @@ class ArchitectureSearch:
         )
         self._settings = settings
         self._usual_work = usual_work
+        self._speed = speed
         self._journal = journal
         self._observer = observer
         self._on_elite = on_elite
@@ -164,6 +167,7 @@ class ArchitectureSearch:
             adoptions=self._trials.adopted if self._trials else 0,
             total_images=self._evaluator.images,
             training_s=self._evaluator.training_seconds,
+            speed=self._evaluator.speed or self._speed,
         )
 
     def _state(self) -> SearchState:
@@ -266,8 +270,10 @@ class ArchitectureSearch:
             so_far=subject.augmentation,
         )
         if found != subject.augmentation:
+            last = self._climber.generation == self._settings.generations
+            since = f"From generation {self._climber.generation + 1} on"
             self._observer.note(
-                f"From generation {self._climber.generation + 1} on, training images are varied by "
+                f"{'In the final training' if last else since}, training images are varied by "
                 f"chance ({found.name}), which {elite.name} is not misled by."
             )
             understanding = replace(subject.understanding, augmentation=found)

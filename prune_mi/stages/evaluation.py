@@ -125,6 +125,8 @@ class Evaluator:
             child = by_name[outcome.name]
             if isinstance(outcome, FailedEvaluation):
                 failures.append(Failure(child, outcome))
+                self.images += outcome.images_trained
+                self.training_seconds += outcome.step_seconds
                 continue
             self.speed = measured_speed(child, outcome, self.speed)
             self.images += outcome.images_trained

@@ -156,10 +156,19 @@ def _trainings(
     return tasks
 
 
-def better_of(before: Candidate, done: Evaluated, observer: Observer) -> Candidate:
-    """The candidate with its new weights, or with its old ones where training lowered accuracy."""
+def better_of(
+    before: Candidate, done: Evaluated, observer: Observer, *, within: float = 0.0
+) -> Candidate:
+    """The candidate with its new weights, or with its old ones where training lowered accuracy.
+
+    Args:
+        before: The candidate.
+        done: Its final training.
+        observer: Hears that the old weights are kept.
+        within: Accuracy that may be lost for all that, a fraction.
+    """
     trained = after_training(before, done)
-    if (trained.accuracy or 0.0) >= (before.accuracy or 0.0):
+    if (trained.accuracy or 0.0) >= (before.accuracy or 0.0) - within:
         return trained
     observer.note(
         f"The final training made {before.name} less accurate on the validation images: "

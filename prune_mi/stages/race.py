@@ -36,25 +36,15 @@ class Race:
         that others were trained beside, is repaired; or, with `weights: scratch` and where layers
         have gone, trained from fresh weights.
         """
-        mixed = set[str]()
-        if self._bank is not None:
-            shared = [(each, *self._bank.inherit(each, parent)) for each in children]
-            mixed = {each.name for each, _, names in shared if names and each.morphs}
-            children = [
-                replace(each, graph=graph) if each.name in mixed else each
-                for each, graph, _ in shared
-            ]
-        hurt = [
-            each
-            for each in children
-            if each.name in mixed
-            or not all(CATALOG[morph.kind].keeps_function for morph in each.morphs)
-        ]
         fresh = frozenset(
             each.name
-            for each in hurt
-            if self._settings.weights == "scratch" and any(m.is_removal for m in each.morphs)
+            for each in children
+            if self._settings.weights == "scratch"
+            and not _keeps_function(each)
+            and any(m.is_removal for m in each.morphs)
         )
+        children, mixed = self._inherited(children, parent, fresh)
+        hurt = [each for each in children if each.name in mixed or not _keeps_function(each)]
         to_repair = [each for each in hurt if each.name not in fresh]
         repaired, failures = self._evaluator.screen(
             to_repair, lambda _: parent.graph, generation=generation
@@ -63,6 +53,24 @@ class Race:
         by_name = {each.name: each for each in (*ready, *repaired)}
         failed = {each.candidate.name for each in failures}
         return [by_name[each.name] for each in children if each.name not in failed], fresh, failures
+
+    def _inherited(
+        self, children: Sequence[Candidate], parent: Candidate, fresh: frozenset[str]
+    ) -> tuple[list[Candidate], frozenset[str]]:
+        """Children with what the bank has for them, and who got weights from several networks."""
+        if self._bank is None:
+            return list(children), frozenset()
+        given, mixed = list[Candidate](), set[str]()
+        for each in children:
+            if each.name in fresh:
+                self._bank.begin_anew(each, parent)
+                given.append(each)
+                continue
+            graph, names = self._bank.inherit(each, parent)
+            if names and each.morphs:
+                mixed.add(each.name)
+            given.append(replace(each, graph=graph) if each.name in mixed else each)
+        return given, frozenset(mixed)
 
     def run(
         self,
@@ -86,3 +94,7 @@ class Race:
             )
             failures += lost
         return sorted(left, key=lambda each: order[each.name]), behind, failures
+
+
+def _keeps_function(child: Candidate) -> bool:
+    return all(CATALOG[morph.kind].keeps_function for morph in child.morphs)

@@ -61,10 +61,12 @@ def conclude_search(
     best = members[0]
     files = [BEST, *([CLASS_FILE] if write_best(best, folder, subject, data) else [])]
 
-    def facts(graph: LayerGraph, val_accuracy: float, size_bytes: int) -> ModelFacts:
+    def facts(
+        graph: LayerGraph, val_accuracy: float, size_bytes: int, known: np.ndarray | None = None
+    ) -> ModelFacts:
         return measured_facts(
             graph,
-            pool.predict(graph, "test_images"),
+            pool.predict(graph, "test_images") if known is None else known,
             subject=subject,
             data=data,
             val_accuracy=val_accuracy,
@@ -87,11 +89,14 @@ def conclude_search(
         right = float(np.mean(answers.argmax(axis=1) == labels))
         ensemble = facts(averaged, right, (folder.path / ENSEMBLE).stat().st_size)
     unseen = data.y_test[subject.roles.unseen]
+    known = subject.test_outputs if len(subject.test_outputs) else None  # of a model given
     return SearchReport(
         start=start,
         data=settings.data,
         method=settings.method,
-        reference=facts(reference.graph, reference.accuracy or 0.0, size_of(reference.graph)),
+        reference=facts(
+            reference.graph, reference.accuracy or 0.0, size_of(reference.graph), known
+        ),
         result=facts(best.graph, best.accuracy or 0.0, (folder.path / BEST).stat().st_size),
         ensemble=ensemble,
         members=tuple(each.name for each in members) if ensemble else (),

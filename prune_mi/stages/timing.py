@@ -1,17 +1,21 @@
 """What the parts of a run will take, estimated from how fast the original is evaluated."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
 from prune_mi.search.budget import final_rounds, search_seconds
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
 
 _WRITING_SECONDS = 5.0
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
 _TEACHER_SHARE = 0.08
+_ASKING_SPEED = 2.0  # times that of training, which goes through a network three times
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,40 @@ def closing_seconds(subject: Subject, data: Dataset, *, control: bool) -> float:
     build = 4 * _BUILD_SECONDS_A_NODE * len(subject.graph.nodes)
     models = 2 if control else 1
     return models * len(data.y_test) / subject.images_per_second + build + _WRITING_SECONDS
+
+
+def search_closing_seconds(
+    members: Sequence[Candidate],
+    reference: Candidate,
+    subject: Subject,
+    *,
+    num_images: int,
+    speed: TrainingSpeed | None,
+    workers: int,
+) -> float:
+    """Asking what a search ends with about the test images, and writing the files.
+
+    Args:
+        members: The best network, and the others of an ensemble.
+        reference: What the search began with; it is asked where it has not been yet.
+        subject: The same, measured; where nothing was trained, how fast it was asked is a guide.
+        num_images: The test images.
+        speed: Of trainings so far, or None.
+        workers: Processes that share the images.
+    """
+    asked = list(members[:1])
+    if len(members) > 1:
+        asked += [*members, *members]  # about the validation images, too
+    if not len(subject.test_outputs):
+        asked.append(reference)
+    seconds = _WRITING_SECONDS
+    for each in asked:
+        rate = subject.images_per_second * min(1.0, reference.cost.macs / max(1, each.cost.macs))
+        if speed is not None:
+            rate = _ASKING_SPEED * speed.images_per_second(each.cost.macs) * workers
+        seconds += num_images / rate if rate > 0 else 0.0
+        seconds += _BUILD_SECONDS_A_NODE * len(each.graph.nodes)
+    return seconds
 
 
 def generation_overhead(subject: Subject, settings: OptimizeSettings, *, workers: int) -> float:

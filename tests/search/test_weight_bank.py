@@ -81,6 +81,23 @@ def test_a_sibling_inherits_what_both_took_over() -> None:
     assert graph.nodes == child.graph.nodes
 
 
+def test_a_child_that_forgets_its_weights_shares_none_with_its_relatives() -> None:
+    bank = WeightBank()
+    first = _candidate("g1c1", _without(REFERENCE.graph, "conv_2"))
+    bank.begin_anew(first, REFERENCE)
+    anew = _trained(first, 0.9, fill=7.0)
+    bank.remember(anew)
+    sibling = _candidate("g2c1", _without(REFERENCE.graph, "conv_2"))
+    assert bank.inherit(sibling, REFERENCE) == (sibling.graph, ())
+    # Its own children are of its family, those of others are not.
+    child = _candidate("g2c2", anew.graph, "g1c1")
+    bank.inherit(child, anew)
+    bank.remember(_trained(child, 0.95, fill=9.0))
+    graph, names = bank.inherit(_candidate("g3c1", anew.graph, "g1c1"), anew)
+    assert set(_fills(graph).values()) == {9.0} and names
+    assert bank.inherit(_candidate("g3c2", REFERENCE.graph), REFERENCE)[1] == ()
+
+
 def test_a_siblings_child_inherits_through_both_generations() -> None:
     """g1c1 and g1c2 are siblings; g2c1 is a child of g1c2 and takes the weights of g1c1."""
     bank = WeightBank()

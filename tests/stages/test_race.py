@@ -1,4 +1,4 @@
-"""Races of a generation's children: who goes on does not depend on whose training ended first."""
+"""Races of a generation's children, and the final training: whose weights are kept, who goes on."""
 
 from collections.abc import Sequence
 from typing import Any

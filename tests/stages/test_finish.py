@@ -1,0 +1,103 @@
+"""The final training: what a small loss on validation images counts for, and what has no time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from prune_mi.config import make_search_settings
+from prune_mi.data import AugmentationPolicy
+from prune_mi.execution.tasks import Evaluated, TrainTask
+from prune_mi.records import Cost, SilentObserver
+from prune_mi.search.candidate import Candidate
+from prune_mi.search.selection import standard_error
+from prune_mi.stages.finish import better_of
+from prune_mi.stages.note_taker import NoteTaker
+from prune_mi.stages.recipe import TrainingSpeed
+from prune_mi.stages.search_finish import train_best
+from tests.graph_builder import chain
+
+BEFORE = Candidate(
+    "g1c1", chain(), Cost(1, 1, 1), "reference", (), (), accuracy=0.9, own_images=100
+)
+
+
+def _done(accuracy: float) -> Evaluated:
+    return Evaluated("g1c1", chain(), accuracy, 50, 1.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("after", "within", "kept"),
+    [(0.9, 0.0, False), (0.899, 0.0, True), (0.899, 0.002, False), (0.897, 0.002, True)],
+)
+def test_old_weights_are_kept_where_more_was_lost_than_may_be(
+    after: float, within: float, kept: bool
+) -> None:
+    notes = NoteTaker(SilentObserver())
+    found = better_of(BEFORE, _done(after), notes, within=within)
+    assert (found is BEFORE) == kept
+    assert len(notes.said) == kept
+    assert found.accuracy == (0.9 if kept else after)
+
+
+@pytest.mark.parametrize("num", [20, 60, 337, 5000])
+@pytest.mark.parametrize("share", [0.6, 0.98, 1.0])
+def test_one_image_of_those_that_validate_is_within_the_error(num: int, share: float) -> None:
+    right = round(share * num)
+    assert standard_error(right / num, num) > 1 / num
+    assert standard_error(right / num, num) < 4 / np.sqrt(num) * max(0.1, np.sqrt(1 - share))
+
+
+class _Pool:
+    """A pool whose trainings all end at one accuracy."""
+
+    workers = 2
+
+    def __init__(self, accuracy: float) -> None:
+        self.accuracy = accuracy
+        self.asked = 0
+
+    def run(self, tasks: Sequence[TrainTask]) -> Iterator[Evaluated]:
+        self.asked += len(tasks)
+        return (replace(_done(self.accuracy), name=each.name) for each in tasks)
+
+
+def _finally(elite: Candidate, pool: _Pool, seconds: float | None) -> Candidate:
+    plain = AugmentationPolicy(flip=False, max_shift=0)
+    understanding = SimpleNamespace(calibration=plain, packing=SimpleNamespace(other_sizes=()))
+    subject = SimpleNamespace(
+        roles=SimpleNamespace(validation=np.arange(400)),
+        understanding=understanding,
+        augmentation=plain,
+        from_logits=False,
+        val_accuracy=0.5,
+    )
+    outcome = SimpleNamespace(
+        elite=elite, runners_up=(), subject=subject, speed=TrainingSpeed(((1, 0.01),), 3.0)
+    )
+    settings = make_search_settings({"data": "digits"})
+    found = train_best(
+        outcome,  # type: ignore[arg-type]
+        pool=pool,  # type: ignore[arg-type]
+        settings=settings,
+        seconds=seconds,
+        num_train_images=100,
+        observer=SilentObserver(),
+    )
+    return found.members[0]
+
+
+def test_what_was_trained_here_may_lose_what_is_within_the_error() -> None:
+    assert _finally(BEFORE, _Pool(0.89), None).accuracy == 0.89  # of 400: 0.0154
+    assert _finally(BEFORE, _Pool(0.88), None) is BEFORE
+    given = replace(BEFORE, own_images=0)
+    assert _finally(given, _Pool(0.89), None) is given
+
+
+def test_without_the_time_for_a_step_nothing_is_trained() -> None:
+    pool = _Pool(1.0)
+    assert _finally(BEFORE, pool, 3.0) is BEFORE
+    assert pool.asked == 0
+    assert _finally(BEFORE, pool, 3.1).accuracy == 1.0
