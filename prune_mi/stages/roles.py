@@ -168,7 +168,7 @@ def search_roles(data: Dataset, settings: RunSettings) -> Roles:
     Raises:
         DataError: If a split is too small for its role.
     """
-    if data.y_val is not None:
+    if data.y_val is not None and settings.validation == "auto":
         return _given_validation(data)
     rng = np.random.default_rng((settings.seed, 1))
     why = "so that the choice among models is an honest one"
@@ -198,7 +198,7 @@ def _assign_roles(
     settings: RunSettings,
     train_correct: Callable[[np.ndarray], np.ndarray],
 ) -> Roles:
-    if data.y_val is not None:
+    if data.y_val is not None and settings.validation == "auto":
         return _given_validation(data)
     rng = np.random.default_rng((settings.seed, 1))
     source, why = settings.validation, "as asked"
