@@ -14,6 +14,10 @@ In the paper a network that has lost layers is trained from fresh weights. In sm
 network cannot catch up with its parent, which has been trained ever since the first generation:
 --weights inherit repairs it in place of that.
 
+Images are mirrored and shifted by chance, of which the paper says nothing: without that, whole
+trainings learn them by heart in the first generation, and none after it gets any better.
+--augmentation none leaves it out, as may be right for small trainings.
+
 Deletion by MI trains every child a second time, without a layer. So that all methods see as many
 images, both trainings are half as long; --as-published makes them whole, as in the paper. The
 project's own method has as many images too, in batches half as large.
@@ -71,6 +75,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=_count, default=1)
     parser.add_argument("--scale", type=_share, default=1.0, help="of the work, above 0 to 1")
     parser.add_argument("--weights", choices=["scratch", "inherit"], default="scratch")
+    parser.add_argument("--augmentation", choices=["none", "flip", "shift", "flip+shift"])
     parser.add_argument("--as-published", action="store_true", help="mi trains twice as much")
     parser.add_argument("--generations", type=_count, help="default: the paper's 5")
     parser.add_argument("--children", type=_count, help="a generation; default: the paper's 5")
@@ -117,6 +122,7 @@ def _run(
 ) -> SearchReport:
     work = f"{options.scale:g}-{options.weights}"
     work += "-as-published" if options.as_published else ""
+    work += "" if options.augmentation is None else f"-{options.augmentation}"
     for name in ("generations", "children"):
         asked = getattr(options, name)
         work += "" if asked is None else f"-{asked}-{name}"
@@ -131,6 +137,8 @@ def _run(
         settings["child_epochs"] /= 2
     if method in ("random", "mi"):
         settings["weights"] = options.weights
+    if options.augmentation is not None:
+        settings["training"] = {**settings["training"], "augmentation": options.augmentation}
     # What has run with other settings is another run.
     told = json.dumps([__version__, settings], sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()[:6]

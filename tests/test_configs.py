@@ -278,7 +278,7 @@ class TestSearchSettings:
         )
         assert found.training.learning_rate == rate
         assert found.training.distillation == 0
-        assert found.training.augmentation == ("auto" if method == "default" else "none")
+        assert found.training.augmentation == "auto"
 
     def test_few_images_are_seen_more_often_unless_the_user_says_how_often(self) -> None:
         settings = make_search_settings({"data": "digits"})

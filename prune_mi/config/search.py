@@ -10,7 +10,7 @@ from prune_mi.config.values import ImageSize, Method, MorphDecay, SeedHead, Weig
 
 # What a method takes where nothing else is said.
 _PAPERS_SEED = {"head": "flatten", "hidden": 64, "batch_norm": False}
-_PAPERS_TRAINING = {"learning_rate": 1e-3, "augmentation": "none"}
+_PAPERS_TRAINING = {"learning_rate": 1e-3}
 # Of few images there are few steps: batches half as large make twice as many of them.
 _OWN_TRAINING = {"batch_size": 32}
 _METHODS: Mapping[str, Mapping[str, Any]] = {
