@@ -40,11 +40,11 @@ def train_best(
 ) -> FinallyTrained:
     """Trains the best model, and the other members of an ensemble, to the end.
 
-    A model that the final training made worse on validation by more than a standard error keeps its
-    weights from before, and so does any less accurate one that was not trained in this run. (What
-    was chosen for its accuracy among many owes some of it to chance, which no training gives back:
-    on 300 digits, 60 of which validated, 5 seeds, the final training raised test accuracy each
-    time, and lowered that of validation twice.)
+    A model that the final training made worse on validation by more than a standard error, or no
+    better than the start, keeps its weights from before. (What was chosen for its accuracy among
+    many owes some of it to chance, which no training gives back: on 300 digits, 60 of which
+    validated, 5 seeds, the final training raised test accuracy each time, and lowered that of
+    validation twice.)
 
     Args:
         outcome: Where the search ended.
@@ -86,10 +86,10 @@ def train_best(
             continue
         images += done.images_trained
         training_s += done.seconds - done.overhead_seconds
-        before = by_name[done.name]
-        num_validation = len(outcome.subject.roles.validation)
-        error = standard_error(before.accuracy or 0.0, num_validation) if before.own_images else 0.0
-        by_name[done.name] = better_of(before, done, observer, within=error)
+        before, subject = by_name[done.name], outcome.subject
+        error = standard_error(before.accuracy or 0.0, len(subject.roles.validation))
+        within = error if done.accuracy > subject.val_accuracy else 0.0
+        by_name[done.name] = better_of(before, done, observer, within=within)
     return FinallyTrained(tuple(by_name[each.name] for each in members), images, training_s)
 
 
