@@ -63,7 +63,7 @@ def test_bad_input(digits_model: Path, tmp_path: Path) -> None:
     code, _, output = _rank(digits_model, "--plot", tmp_path / "gains.pdf")
     assert (code, "ends in .svg or .png" in output) == (2, True)
     code, _, output = _rank(digits_model, "--criterion", "magic")
-    assert (code, "`ranking.criterion` is 'magic'" in output) == (2, True)
+    assert (code, "`--criterion` is 'magic'" in output) == (2, True)
     code, _, output = _rank(tmp_path / "none.keras")
     assert (code, "no such file" in output) == (2, True)
     code, _, output = _rank(digits_model, "--protect", ".*", "--samples", "50")
