@@ -50,7 +50,7 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
             slimmed = remove_unit(graph, unit)
         else:
             slimmed = without_pooling(graph, node)
-        if isinstance(slimmed, LayerGraph):
+        if isinstance(slimmed, LayerGraph) and _protects(graph, slimmed):
             found.append(SingleLayer(unit, kind, slimmed))
     return tuple(found)
 
@@ -62,6 +62,11 @@ def _may_go(graph: LayerGraph, node: Node) -> bool:
         return False
     pooling = graph.layer_of(node).class_name in LOCAL_POOLINGS
     return _keeps_shape(graph, node) or pooling
+
+
+def _protects(graph: LayerGraph, slimmed: LayerGraph) -> bool:
+    """Whether no protected layer went as well: a join that is left with one tensor does."""
+    return (graph.protected & graph.layers.keys()) <= slimmed.layers.keys()
 
 
 def _keeps_shape(graph: LayerGraph, node: Node) -> bool:
