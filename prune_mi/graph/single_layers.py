@@ -14,7 +14,7 @@ from prune_mi.graph.resizing import without_pooling
 from prune_mi.graph.sizes import Unsized
 from prune_mi.graph.traits import ACTIVATIONS, DROPOUTS, LOCAL_POOLINGS
 from prune_mi.graph.unit import Unit, make_unit
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.units import left_behind, removable_units
 
 _CONVOLUTIONS = frozenset({*(f"Conv{rank}D" for rank in (1, 2, 3)), "DepthwiseConv2D"})
 _REMOVABLE = ACTIVATIONS | DROPOUTS | LOCAL_POOLINGS | _CONVOLUTIONS | {"BatchNormalization"}
@@ -50,7 +50,7 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
             slimmed = remove_unit(graph, unit)
         else:
             slimmed = without_pooling(graph, node)
-        if isinstance(slimmed, LayerGraph) and _protects(graph, slimmed):
+        if isinstance(slimmed, LayerGraph):
             found.append(SingleLayer(unit, kind, slimmed))
     return tuple(found)
 
@@ -60,13 +60,10 @@ def _may_go(graph: LayerGraph, node: Node) -> bool:
     ends = any(ref.node == node.name for ref in (*graph.outputs, *graph.inputs))
     if ends or len(node.inputs) != 1 or node.layer in graph.protected:
         return False
+    if left_behind(graph, node.inputs[0], TensorRef(node.name)) is not None:
+        return False
     pooling = graph.layer_of(node).class_name in LOCAL_POOLINGS
     return _keeps_shape(graph, node) or pooling
-
-
-def _protects(graph: LayerGraph, slimmed: LayerGraph) -> bool:
-    """Whether no protected layer went as well: a join that is left with one tensor does."""
-    return (graph.protected & graph.layers.keys()) <= slimmed.layers.keys()
 
 
 def _keeps_shape(graph: LayerGraph, node: Node) -> bool:

@@ -81,7 +81,7 @@ def _run(graph: LayerGraph, start: Node) -> Unit:
         first_end = first_end or (tuple(names), after)
         protected = _yields_output(graph, names)
         if protected or keeps_shape(graph, names, before, after):
-            reason = protected or _left_behind(graph, before, after)
+            reason = protected or left_behind(graph, before, after)
             return make_unit(graph, start.name, "run", tuple(names), before, after, reason)
         node = sole_reader(graph, after)
     going, after = first_end or ((start.name,), TensorRef(start.name))
@@ -105,7 +105,7 @@ def _joins_or_yields(node: Node) -> str | None:
     return None
 
 
-def _left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> str | None:
+def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> str | None:
     """Why what reads both ends of a unit must keep them apart."""
     for node in graph.consumers.get(after, ()):
         kind = graph.layer_of(node).class_name
@@ -148,7 +148,7 @@ def _single(graph: LayerGraph, node: Node) -> Unit:
     elif graph.spec(before).dtype != node.outputs[0].dtype:
         reason = "changes the dtype"
     else:
-        reason = _left_behind(graph, before, after)
+        reason = left_behind(graph, before, after)
     return make_unit(graph, node.name, "layer", (node.name,), before, after, reason)
 
 
