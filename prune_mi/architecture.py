@@ -24,12 +24,11 @@ from prune_mi.stages.search_conclusion import conclude_search, write_best
 from prune_mi.stages.search_finish import ensemble_members, train_best
 from prune_mi.stages.share import shared_data
 from prune_mi.stages.start import ModelStart, SeedStart
-from prune_mi.stages.timing import search_closing_seconds
+from prune_mi.stages.timing import WRITING_SECONDS, search_closing_seconds
 
 _SEED_SHARE = 0.15  # of the budget, for the seed's training
 _FINAL_SHARE = 0.25  # of what is left then, for the final training
 _SLACK_SHARE = 0.03
-_CLOSING_SECONDS = 5.0  # at least
 _FEWEST_SECONDS = 10.0
 
 
@@ -185,9 +184,9 @@ def _time_before(budget: Budget, closing: float) -> float | None:
 
 
 def _require_time(budget: Budget) -> None:
-    left = _time_before(budget, _CLOSING_SECONDS)
+    left = _time_before(budget, WRITING_SECONDS)
     if left is not None and left < _FEWEST_SECONDS:
-        needed = budget.elapsed() + _CLOSING_SECONDS + 3 * _FEWEST_SECONDS
+        needed = budget.elapsed() + WRITING_SECONDS + 3 * _FEWEST_SECONDS
         raise BudgetError(
             f"the budget of {budget.total:.0f} s is too short: {budget.elapsed():.0f} s have gone "
             f"before any training; expected --budget {needed:.0f}s or more"

@@ -107,6 +107,11 @@ class Evaluated:
     images_per_second: float
     overhead_seconds: float
 
+    @property
+    def step_seconds(self) -> float:
+        """What the steps of its training took."""
+        return self.seconds - self.overhead_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class FailedEvaluation:

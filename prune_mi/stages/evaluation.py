@@ -123,15 +123,13 @@ class Evaluator:
         trained, failures = [], []
         for outcome in self._pool.run(tasks):
             child = by_name[outcome.name]
+            self.images += outcome.images_trained
+            self.training_seconds += outcome.step_seconds
             if isinstance(outcome, FailedEvaluation):
                 failures.append(Failure(child, outcome))
-                self.images += outcome.images_trained
-                self.training_seconds += outcome.step_seconds
                 continue
             self.speed = measured_speed(child, outcome, self.speed)
-            self.images += outcome.images_trained
             self.overheads.append(outcome.overhead_seconds)
-            self.training_seconds += outcome.seconds - outcome.overhead_seconds
             worse = child.own_images > 0 and outcome.accuracy < (child.accuracy or 0.0)
             child = (
                 replace(child, seconds=child.seconds + outcome.seconds)

@@ -79,13 +79,11 @@ def train_best(
     ]
     images, training_s = 0, 0.0
     for done in pool.run(tasks):
+        images += done.images_trained
+        training_s += done.step_seconds
         if isinstance(done, FailedEvaluation):
             observer.note(f"The final training of {done.name} failed: {done.message}")
-            images += done.images_trained
-            training_s += done.step_seconds
             continue
-        images += done.images_trained
-        training_s += done.seconds - done.overhead_seconds
         before, subject = by_name[done.name], outcome.subject
         error = standard_error(before.accuracy or 0.0, len(subject.roles.validation))
         within = error if done.accuracy > subject.val_accuracy else 0.0

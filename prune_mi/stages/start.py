@@ -213,7 +213,7 @@ class SeedStart:
             found,
             measured_speed(trained, outcome, None),
             outcome.images_trained,
-            outcome.seconds - outcome.overhead_seconds,
+            outcome.step_seconds,
             usual_work=_usual_work(data),
         )
 

@@ -11,7 +11,7 @@ from prune_mi.search.candidate import Candidate
 from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
 
-_WRITING_SECONDS = 5.0
+WRITING_SECONDS = 5.0
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
 _TEACHER_SHARE = 0.08
@@ -68,7 +68,7 @@ def closing_seconds(subject: Subject, data: Dataset, *, control: bool) -> float:
     """Measuring result and control on the test set, and writing the files."""
     build = 4 * _BUILD_SECONDS_A_NODE * len(subject.graph.nodes)
     models = 2 if control else 1
-    return models * len(data.y_test) / subject.images_per_second + build + _WRITING_SECONDS
+    return models * len(data.y_test) / subject.images_per_second + build + WRITING_SECONDS
 
 
 def search_closing_seconds(
@@ -95,7 +95,7 @@ def search_closing_seconds(
         asked += [*members, *members]  # about the validation images, too
     if not len(subject.test_outputs):
         asked.append(reference)
-    seconds = _WRITING_SECONDS
+    seconds = WRITING_SECONDS
     for each in asked:
         rate = subject.images_per_second * min(1.0, reference.cost.macs / max(1, each.cost.macs))
         if speed is not None:
