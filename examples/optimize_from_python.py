@@ -49,6 +49,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"stopped: {report.stop_reason}")
 
 
-# Children are evaluated in processes of their own, which import this file again.
 if __name__ == "__main__":
     main()

@@ -11,7 +11,7 @@ from typing import Any
 
 from prune_mi.config import SearchSettings, make_search_settings
 from prune_mi.errors import BudgetError
-from prune_mi.execution.pool import WorkerPool, shut_down, worker_count
+from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
 from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
@@ -101,11 +101,14 @@ def run_search(
         overwrite=overwrite,
         inputs=(Path(settings.data), *([] if source is None else [source.path])),
     )
+    pool = WorkerPool(
+        folder.scratch,
+        workers=worker_count(settings.workers),
+        observer=notes,
+        trust=start.trust,
+    )
     try:
-        shared = shared_data(folder.scratch, start.understanding, settings)
-        pool = WorkerPool(
-            shared, workers=worker_count(settings.workers), observer=notes, trust=start.trust
-        )
+        pool.use(shared_data(pool.store, start.understanding, settings))
         _require_time(budget)
         folder.begin(settings)
 
@@ -171,7 +174,7 @@ def run_search(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(folder.left_behind()) from None
     finally:
-        shut_down()
+        pool.close()
         folder.clean()
 
 

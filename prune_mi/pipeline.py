@@ -11,7 +11,7 @@ from typing import Any
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import BudgetError
-from prune_mi.execution.pool import WorkerPool, shut_down, worker_count
+from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
@@ -101,14 +101,17 @@ def run_optimize(
     loaded = _load(source, notes)
     data = load_fitting_data(loaded.model, settings, notes)
     folder = RunFolder(path, overwrite=overwrite, inputs=(source.path, Path(settings.data)))
+    pool = WorkerPool(
+        folder.scratch,
+        workers=worker_count(settings.workers),
+        observer=notes,
+        trust=loaded.trust,
+    )
     try:
         notes.phase("Studying the original")
         _require_time(budget, 0.0)
         understanding = understand(loaded.model, data, settings, notes)
-        shared = shared_data(folder.scratch, understanding, settings)
-        pool = WorkerPool(
-            shared, workers=worker_count(settings.workers), observer=notes, trust=loaded.trust
-        )
+        pool.use(shared_data(pool.store, understanding, settings))
         subject = measure_original(
             understanding,
             data,
@@ -173,7 +176,7 @@ def run_optimize(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(folder.left_behind()) from None
     finally:
-        shut_down()
+        pool.close()
         folder.clean()
 
 

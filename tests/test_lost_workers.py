@@ -1,38 +1,127 @@
-"""Workers are ended at once; what their manager's thread says of it is not the user's business."""
+"""Runs in which a worker dies: they end with a result, and say what died and what was done."""
 
-import atexit
-import threading
-import time
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
-import joblib
+import numpy as np
 import pytest
 
-from prune_mi.execution.pool import quiet_manager, shut_down
+from prune_mi import optimize
+from prune_mi.records import SilentObserver
+
+pytestmark = pytest.mark.slow
+
+_SHORT = {"generations": 1, "children": 2, "child_epochs": 1, "final_epochs": 1}
 
 
-def _end_slowly() -> None:
-    atexit.register(time.sleep, 30)
+class Killer(SilentObserver):
+    """Sends a signal to a worker in the midst of the first training that it hears of."""
+
+    def __init__(self, how: signal.Signals) -> None:
+        self._how: signal.Signals | None = how
+
+    def training(self, name: str, images_done: int, images_total: int) -> None:
+        if self._how is not None:
+            os.kill(_child_processes()[0], self._how)
+            self._how = None
 
 
-def test_workers_that_take_long_to_end_are_not_waited_for() -> None:
-    run = joblib.Parallel(n_jobs=2, initializer=_end_slowly, initargs=())
-    assert run(joblib.delayed(abs)(each) for each in (-1, -2)) == [1, 2]
-    began = time.monotonic()
-    shut_down()
-    assert time.monotonic() - began < 10
+def _child_processes() -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # has ended
+        if int(parent) == os.getpid() and state != "Z":
+            found.append(int(folder.name))
+    return found
 
 
-def test_other_threads_are_still_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
-    monkeypatch.setattr(threading, "excepthook", lambda failure: heard.append(str(failure.thread)))
-    quiet_manager()
-    quiet_manager()  # is not wrapped twice
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the workers in /proc")
+@pytest.mark.parametrize(
+    ("how", "workers", "told"),
+    [
+        (signal.SIGSEGV, 1, "died by SIGSEGV (an invalid memory access)"),
+        (signal.SIGKILL, 2, "1 instead of 2 run at once"),
+    ],
+)
+def test_a_worker_that_dies_in_mid_training_does_not_take_the_run_with_it(
+    digits_model: Path, tmp_path: Path, how: signal.Signals, workers: int, told: str
+) -> None:
+    report = optimize(
+        digits_model,
+        data="digits",
+        out=tmp_path / "run",
+        observer=Killer(how),
+        workers=workers,
+        max_accuracy_drop=0.5,
+        **_SHORT,
+    )
+    (said,) = [note for note in report.notes if told in note]
+    assert how.name in said
+    assert "is done once more" in said
+    assert report.smaller
+    assert not any(
+        child.verdict == "failed" for each in report.generations for child in each.children
+    )
+    assert _child_processes() == []
 
-    def fail() -> None:
-        raise KeyError(39)
 
-    for name in ("ExecutorManagerThread", "mine"):
-        thread = threading.Thread(target=fail, name=name)
-        thread.start()
-        thread.join()
-    assert len(heard) == 1 and "mine" in heard[0]
+_SCRIPT = """
+import keras, numpy as np
+from keras import layers
+from prune_mi import optimize
+
+class Scaled(layers.Layer):
+    def __init__(self, factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+    def call(self, inputs):
+        return self.factor * inputs
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+keras.saving.register_keras_serializable("script")(Scaled)
+keras.utils.set_random_seed(0)
+inputs = keras.Input((8, 8, 1))
+x = layers.Conv2D(8, 3, padding="same", activation="relu")(Scaled(0.5)(inputs))
+x = layers.Add()([x, layers.Conv2D(8, 3, padding="same", activation="relu")(x)])
+x = layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+model = keras.Model(inputs, x)
+model.compile("adam", "sparse_categorical_crossentropy")
+data = np.load("data.npz")
+model.fit(data["x_train"], data["y_train"], epochs=30, verbose=0)
+model.save("model.keras")
+report = optimize("model.keras", data="data.npz", out="run", workers=2, max_accuracy_drop=0.5,
+    scaling="none", generations=1, children=2, child_epochs=1, final_epochs=1)
+print("trained", report.result.images_trained, [child.detail for child in
+    report.generations[0].children if child.verdict == "failed"])
+"""
+
+
+def test_a_script_without_a_guard_has_its_own_layers_in_its_workers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 2
+    images = (labels[:, None, None, None] + rng.random((300, 8, 8, 1))).astype(np.float32)
+    np.savez(
+        tmp_path / "data.npz",
+        x_train=images[:200],
+        y_train=labels[:200],
+        x_test=images[200:],
+        y_test=labels[200:],
+    )
+    (tmp_path / "script.py").write_text(_SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.split()
+    assert said[0] == "trained" and int(said[1]) > 0 and said[2] == "[]"

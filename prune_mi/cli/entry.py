@@ -1,6 +1,8 @@
 """The commands together, and the entry point of the console script."""
 
+import os
 import signal
+import sys
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +16,7 @@ from prune_mi.cli.optimize import optimize
 from prune_mi.cli.predict import predict
 from prune_mi.cli.rank import rank
 from prune_mi.cli.search import search
+from prune_mi.errors import ExitCode
 
 app = typer.Typer(
     name="prune-mi",
@@ -56,6 +59,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(obj=BEGAN)
+    except SystemExit as end:
+        if end.code == ExitCode.INTERRUPTED:
+            # All is written and no worker is left: what TensorFlow takes to end in an orderly way,
+            # seconds on a busy machine, is most of what an interruption would take.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ExitCode.INTERRUPTED)
+        raise
     finally:  # all is written: an interruption while Python ends needs no traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 

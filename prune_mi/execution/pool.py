@@ -1,24 +1,29 @@
-"""Where children are evaluated: joblib processes of one thread each.
+"""Where models are evaluated: worker processes of one thread each, on top of an executor.
 
 One thread a process because small convolutional networks gain little from a second one, while two
-children side by side are nearly twice as fast. With one worker everything runs in this process.
-joblib's Ray and Dask backends take over where the caller has activated one.
+children side by side are nearly twice as fast. Nothing that runs a user's model is done in this
+process, so nothing that it does can end the run.
+
+A worker that dies loses its task alone, which is done once more; see `execution.deaths`.
 """
 
 import itertools
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-import joblib
 import numpy as np
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from prune_mi.errors import RunError
+from prune_mi.errors import PruneMIError, RunError, first_line
+from prune_mi.execution.cores import usable_cores
+from prune_mi.execution.deaths import Died
+from prune_mi.execution.executor import Call, Executor, Raised
+from prune_mi.execution.jobs import Job, Jobs
+from prune_mi.execution.preparation import Preparation, registered_classes, worker_environment
+from prune_mi.execution.processes import ProcessExecutor
 from prune_mi.execution.shared_data import SharedData
+from prune_mi.execution.store import FolderStore, Store
 from prune_mi.execution.tasks import (
     FailedEvaluation,
     Outcome,
@@ -30,16 +35,12 @@ from prune_mi.execution.tasks import (
     rank,
 )
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.runtime import (
-    has_accelerator,
-    prepare_backend,
-    share_compiled,
-    start_backend,
-)
-from prune_mi.keras_io.trust import Trust, apply_trust
+from prune_mi.keras_io.runtime import has_accelerator, share_compiled
+from prune_mi.keras_io.trust import Trust
 from prune_mi.records import Observer
 
-_POLL_SECONDS = 1.0
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
 _MOST_ON_AN_ACCELERATOR = 5
 
 
@@ -51,7 +52,7 @@ def worker_count(asked: int | None) -> int:
     """
     if asked is not None:
         return asked
-    cores = int(joblib.cpu_count())
+    cores = usable_cores()
     return min(cores, _MOST_ON_AN_ACCELERATOR) if has_accelerator() else cores
 
 
@@ -59,143 +60,172 @@ class WorkerPool:
     """Evaluates tasks, as many at once as there are workers.
 
     Args:
-        data: What the workers read.
+        folder: Of the run: for arrays, and what is compiled for an accelerator.
         workers: Processes.
-        observer: Hears of trainings under way.
+        observer: Hears of trainings under way, and of workers that died.
         trust: How the model's file was opened: a worker builds layers from the same configurations.
+        executor: Carries out; None: processes on this machine.
+        store: Where arrays lie that workers read; None: in `folder`.
     """
 
-    def __init__(self, data: SharedData, *, workers: int, observer: Observer, trust: Trust) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int,
+        observer: Observer,
+        trust: Trust,
+        executor: Executor | None = None,
+        store: Store | None = None,
+    ) -> None:
         self.workers = workers
-        self.folder = data.folder
-        self._data = data
-        self._observer = observer
+        self.store = store or FolderStore(folder)
+        self._folder = folder.absolute()
         self._trust = trust
-        share_compiled(data.folder)
-        quiet_manager()
+        self._observer = observer
+        self._data: SharedData | None = None
+        self._executor = executor or ProcessExecutor(keep=workers)
+        self._jobs = Jobs(self._executor, workers=workers, call=self._made, note=observer.note)
+        share_compiled(folder)
+
+    def use(self, data: SharedData) -> None:
+        """Says what tasks read, and how; `call` does without."""
+        self._data = data
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """Yields outcomes as they come, in any order.
+        """Yields outcomes as they come, in any order; a task that failed is a value.
 
         Raises:
-            RunError: If a worker process was killed, for instance for want of memory.
+            PruneMIError: What a worker cannot be prepared for raises.
         """
-        jobs = [(task, self._data.folder / f"progress-{task.name}") for task in tasks]
-        calls = (joblib.delayed(evaluate)(task, self._data, path) for task, path in jobs)
-        with _watching([path for _, path in jobs], self._observer), self._alive():
-            yield from self._parallel("generator_unordered")(calls)
+        for job in self._jobs.done([self._job_of(task) for task in tasks]):
+            yield _evaluation(job)
+
+    def begin(self, task: Task) -> "Handle":
+        """Has a task done while workers are idle.
+
+        It begins when a worker is idle. When `run` and the others want all workers it is held, so
+        that they do not wait for it, and the time that it takes has no meaning. Where a process
+        cannot be held, on Windows, it runs on.
+        """
+        return Handle(self._jobs, self._job_of(task))
 
     def rank(self, tasks: Sequence[RankTask]) -> list[Ranked | FailedEvaluation]:
-        """Ranks units of several models, in their order.
-
-        Raises:
-            RunError: If a worker process was killed.
-        """
-        with self._alive():
-            return list(
-                self._parallel("list")(joblib.delayed(rank)(task, self._data) for task in tasks)
-            )
+        """Ranks units of several models, in their order."""
+        jobs = [Job(task.name, rank, (task, self._used())) for task in tasks]
+        for _ in self._jobs.done(jobs):
+            pass
+        return [_evaluation(job) for job in jobs]
 
     def predict(self, graph: LayerGraph, name: str, *, count: int | None = None) -> np.ndarray:
-        """A model's outputs on the first `count` rows of a shared array, or on all of them.
+        """A model's outputs on the first `count` rows of a stored array, or on all of them.
 
         The rows are shared out evenly among the workers.
 
         Raises:
-            RunError: If a worker process was killed.
+            RunError: If a worker died twice.
         """
-        rows = len(self._data.load(name)[:count])
+        rows = len(self.store.get(name)[:count])
         bounds = np.linspace(0, rows, min(self.workers, rows) + 1).astype(int)
-        calls = (
-            joblib.delayed(predict_slice)(graph, self._data, name, int(start), int(stop))
+        slices = [
+            self._call_of(predict_slice, graph, self._used(), name, int(start), int(stop))
             for start, stop in itertools.pairwise(bounds)
-        )
-        with self._alive():
-            return np.concatenate(list(self._parallel("list")(calls)))
+        ]
+        for job in self._jobs.done(slices):
+            _value(job)  # raises at the first that failed
+        return np.concatenate([_value(job) for job in slices])
 
-    def _parallel(self, return_as: str) -> joblib.Parallel:
-        return joblib.Parallel(
-            n_jobs=self.workers,
-            return_as=return_as,
-            batch_size=1,
-            pre_dispatch="all",
-            **({} if self.workers == 1 else self._initializer()),
-        )
+    def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Calls a function in a worker; its arguments and what it returns are pickled.
 
-    def _initializer(self) -> dict[str, Any]:
-        return {"initializer": _start_worker, "initargs": (self._trust, self.folder)}
+        Raises:
+            RunError: If a worker died twice.
+            Exception: What the function raises.
+        """
+        job = self._call_of(partial(function, *args, **kwargs))
+        job.name = getattr(function, "__name__", str(function))
+        for _ in self._jobs.done([job]):
+            pass
+        found: _T = _value(job)
+        return found
 
-    @contextmanager
-    def _alive(self) -> Iterator[None]:
-        try:
-            yield
-        except TerminatedWorkerError as error:
-            raise RunError(
-                "a worker process was killed, most likely for want of memory; "
-                f"{self.workers} ran at once: try --workers {max(1, self.workers - 1)}"
-            ) from error
+    def close(self) -> None:
+        """Ends all workers at once."""
+        self._executor.close()
+        share_compiled(None)
+
+    def _used(self) -> SharedData:
+        if self._data is None:
+            raise RunError("tasks were given to a pool before what they read; expected `use` first")
+        return self._data
+
+    def _job_of(self, task: Task) -> Job:
+        def hears(images: tuple[int, int]) -> None:
+            self._observer.training(task.name, *images)
+
+        return Job(task.name, evaluate, (task, self._used()), hears)
+
+    def _call_of(self, function: Callable[..., Any], *args: Any) -> Job:
+        return Job(getattr(function, "__name__", "a call"), function, args)
+
+    def _made(self, job: Job, safe: bool) -> Call:
+        environment = worker_environment(safe=safe)
+        return Call(job.name, job.function, job.args, self._preparation, environment)
+
+    @cached_property
+    def _preparation(self) -> Preparation:
+        return Preparation(self._trust, self._folder, registered_classes())
 
 
-def _start_worker(trust: Trust, folder: Path) -> None:
-    """Runs first in a worker: one thread, and Ctrl-C left to the parent, which ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare_backend(threads=1)
-    start_backend()
-    share_compiled(folder)
-    apply_trust(trust)
+class Handle:
+    """A task that is done in the background; see `WorkerPool.begin`."""
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        self._jobs = jobs
+        self._job = job
+        jobs.begin(job)
+
+    def done(self) -> bool:
+        """Whether its outcome is there."""
+        self._jobs.look()
+        return self._job.outcome is not None
+
+    def result(self) -> Outcome:
+        """Waits for its outcome, from now on as for any task; of a cancelled one, a failure.
+
+        Raises:
+            PruneMIError: As `WorkerPool.run` does.
+        """
+        self._jobs.finish(self._job)
+        outcome: Outcome = _evaluation(self._job)
+        return outcome
+
+    def cancel(self) -> None:
+        """Ends it, unless it is done."""
+        self._jobs.end([self._job])
 
 
-class _ButOfLostWorkers:
-    """What threads of the caller's are told by, but for the one that manages workers."""
+def _evaluation(job: Job) -> Any:
+    """The outcome of a task, whose failure is a value."""
+    outcome = job.outcome
+    if isinstance(outcome, Died):
+        return FailedEvaluation(job.name, outcome.message, job.seconds)
+    if isinstance(outcome, Raised) and not isinstance(outcome.error, PruneMIError):
+        message = f"{type(outcome.error).__name__}: {first_line(outcome.error)}"
+        return FailedEvaluation(job.name, message, job.seconds)
+    return _value(job)
 
-    def __init__(self, before: Callable[[threading.ExceptHookArgs], object]) -> None:
-        self._before = before
 
-    def __call__(self, failure: threading.ExceptHookArgs) -> None:
-        if failure.thread is None or "ExecutorManager" not in failure.thread.name:
-            self._before(failure)
+def _value(job: Job) -> Any:
+    """What a job returned.
 
-
-def quiet_manager() -> None:
-    """Has what the thread that manages workers says of losing them go unheard.
-
-    From the first worker on: joblib ends those of an interrupted call before we hear of it.
+    Raises:
+        RunError: If its worker died twice.
+        Exception: What it raised.
     """
-    if not isinstance(threading.excepthook, _ButOfLostWorkers):
-        threading.excepthook = _ButOfLostWorkers(threading.excepthook)
-
-
-def shut_down() -> None:
-    """Ends worker processes at once.
-
-    Asked for without `reuse`, joblib's executor is another one, with other arguments, and this
-    process waits for the workers of the old one to end by themselves: seconds with TensorFlow.
-    """
-    executor = joblib.externals.loky.get_reusable_executor(reuse=True)
-    executor.shutdown(wait=False, kill_workers=True)
-    share_compiled(None)
-
-
-@contextmanager
-def _watching(paths: Sequence[Path], observer: Observer) -> Iterator[None]:
-    """Tells the observer how far the trainings are, from the files they leave."""
-    done = threading.Event()
-
-    def poll() -> None:
-        while not done.wait(_POLL_SECONDS):
-            for path in paths:
-                try:
-                    images, total = path.read_text(encoding="ascii").split()
-                except (OSError, ValueError):
-                    continue  # not begun, or half written
-                observer.training(path.name.removeprefix("progress-"), int(images), int(total))
-
-    thread = threading.Thread(target=poll, daemon=True, name="progress")
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        for path in paths:
-            path.unlink(missing_ok=True)
+    outcome = job.outcome
+    if isinstance(outcome, Died):
+        raise RunError(f"{job.name} could not be done: {outcome.message}; {outcome.advice}")
+    if isinstance(outcome, Raised):
+        raise outcome.error
+    return None if outcome is None else outcome.value

@@ -1,13 +1,11 @@
-"""Arrays that every child process reads: written once, memory-mapped everywhere."""
+"""What every child process reads, and how."""
 
-import os
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from prune_mi.data import AugmentationPolicy, InputScaling
+from prune_mi.execution.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +13,8 @@ class SharedData:
     """Where the arrays lie, and how images are fed.
 
     Attributes:
-        folder: Holds arrays as `.npy`: `train_images` and `train_targets`, `val_images` and
-            `val_labels`, `ranking_images` and `ranking_labels`, and what a model is to be asked
-            about.
+        store: Holds `train_images` and `train_targets`, `val_images` and `val_labels`,
+            `ranking_images` and `ranking_labels`, and what a model is to be asked about.
         scaling: The model's input scaling.
         screening_images: The first validation images, which untrained children are scored on.
         calibration_images: The first training images, for batch-norm statistics.
@@ -25,7 +22,7 @@ class SharedData:
         num_classes: Classes, the first columns of a model's output.
     """
 
-    folder: Path
+    store: Store
     scaling: InputScaling
     screening_images: int
     calibration_images: int
@@ -33,20 +30,5 @@ class SharedData:
     num_classes: int
 
     def load(self, name: str) -> np.ndarray:
-        """One array, memory-mapped; opened once a process and version."""
-        path = self.folder / f"{name}.npy"
-        return _open(path, path.stat().st_mtime_ns)
-
-
-def write_shared(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes arrays for `SharedData.load`."""
-    for name, array in arrays.items():
-        fresh = folder / f"{name}.new.npy"
-        np.save(fresh, array, allow_pickle=False)
-        os.replace(fresh, folder / f"{name}.npy")  # workers may still map the old one
-
-
-@lru_cache(maxsize=32)
-def _open(path: Path, version: int) -> np.ndarray:
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
+        """One array; it must not be written to."""
+        return self.store.get(name)

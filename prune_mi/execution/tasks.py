@@ -3,17 +3,16 @@
 Importing this module does not import Keras: a worker sets its threads first.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from prune_mi.config import RankingSettings
 from prune_mi.data import AugmentationPolicy
+from prune_mi.execution.executor import tell
 from prune_mi.execution.shared_data import SharedData
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.unit import Unit
@@ -115,7 +114,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class FailedEvaluation:
-    """A child that could not be evaluated; the run goes on without it.
+    """A child that could not be evaluated, or whose worker died; the run goes on without it.
 
     Attributes:
         images_trained, step_seconds: Of a training that diverged, what it saw, and what that took.
@@ -134,29 +133,30 @@ class Ranked:
 
     Attributes:
         gains: Of each unit that was asked about, in the order of the question.
+        spreads: Their standard errors.
     """
 
     name: str
     gains: tuple[float, ...]
+    spreads: tuple[float, ...]
 
 
 Outcome = Evaluated | FailedEvaluation
 
 
-def evaluate(task: Task, data: SharedData, progress: Path | None) -> Outcome:
-    """Carries a task out; a failure is a value."""
+def evaluate(task: Task, data: SharedData) -> Outcome:
+    """Carries a task out; a failure is a value.
+
+    A training tells `(images done, images in all)` as it goes on.
+    """
     started = time.monotonic()
 
     def carried_out() -> Outcome:
         if isinstance(task, ScreenTask):
             return _screen(task, data, started)
-        return _train(task, data, progress, started)
+        return _train(task, data, started)
 
-    try:
-        return _guarded(task.name, task.seed, carried_out)
-    finally:
-        if progress is not None:
-            progress.unlink(missing_ok=True)
+    return _guarded(task.name, task.seed, carried_out)
 
 
 def rank(task: RankTask, data: SharedData) -> Ranked | FailedEvaluation:
@@ -210,20 +210,18 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
         settings=task.settings,
         seed=task.seed,
     )
-    gains = CRITERIA[task.settings.criterion](question).gains
-    return Ranked(task.name, tuple(float(gain) for gain in gains))
+    answer = CRITERIA[task.settings.criterion](question)
+    return Ranked(
+        task.name,
+        tuple(float(gain) for gain in answer.gains),
+        tuple(float(np.std(draws)) for draws in answer.draws),
+    )
 
 
-def _train(task: TrainTask, data: SharedData, progress: Path | None, started: float) -> Outcome:
+def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
     from prune_mi.keras_io.fresh_weights import with_fresh_weights
     from prune_mi.training.feed import TrainingImages
     from prune_mi.training.fit import TrainingPlan, train
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            fresh = progress.with_suffix(".new")
-            fresh.write_text(f"{done} {total}", encoding="ascii")
-            os.replace(fresh, progress)
 
     source = TrainingImages(
         images=data.load("train_images"),
@@ -249,7 +247,7 @@ def _train(task: TrainTask, data: SharedData, progress: Path | None, started: fl
         graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
     else:
         graph = _settled(graph, data)
-    trained = train(graph, source, plan, on_progress=report)
+    trained = train(graph, source, plan, on_progress=lambda *images: tell(images))
     if trained.diverged:
         return FailedEvaluation(
             task.name,

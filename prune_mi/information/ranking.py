@@ -4,6 +4,7 @@ A criterion (`information/criteria`) says what each unit adds, and how that woul
 samples. Of units with equal gains the one that saves most multiply-accumulates goes first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,9 +59,8 @@ def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
     low, high = interval(answer.draws)
     among = probability_among_least(answer.draws, least)
     informed = _information(answer)
-    order = sorted(range(len(units)), key=lambda place: (answer.gains[place], -units[place].macs))
     ranked = []
-    for place in order:
+    for place in least_first(units, answer.gains):
         ranked.append(
             RankedUnit(
                 unit=units[place],
@@ -73,6 +73,11 @@ def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
             )
         )
     return tuple(ranked)
+
+
+def least_first(units: Sequence[Unit], gains: Sequence[float] | np.ndarray) -> list[int]:
+    """The places of units, least gain first; of equal gains, the one that saves most."""
+    return sorted(range(len(units)), key=lambda place: (gains[place], -units[place].macs))
 
 
 def _information(answer: Answer) -> list[Information | None]:

@@ -12,6 +12,10 @@ from typing import Any
 from prune_mi.errors import ConfigError
 
 _COMPILED = "compiled-by-prune-mi"
+_THREAD_COUNTS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+)
 _KEPT_FROM_SECONDS, _JAX_KEEPS_FROM_SECONDS = 0.1, 1.0  # of compiling
 
 
@@ -29,16 +33,18 @@ def prepare_backend(threads: int | None = None) -> None:
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers share a GPU
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    if threads is None:
-        return
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
+    if threads is not None:
+        os.environ.update(thread_settings(threads))
+
+
+def thread_settings(threads: int) -> dict[str, str]:
+    """The environment in which a backend computes with that many threads."""
+    found = dict.fromkeys(_THREAD_COUNTS, str(threads))
     flags = os.environ.get("XLA_FLAGS", "")
     if threads == 1 and "xla_cpu_multi_thread_eigen" not in flags:
         single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        os.environ["XLA_FLAGS"] = f"{flags} {single}".strip()
+        found["XLA_FLAGS"] = f"{flags} {single}".strip()
+    return found
 
 
 @contextmanager
@@ -62,7 +68,7 @@ def start_backend() -> None:
     """Imports Keras and its backend for a process of our own, without what they say meanwhile.
 
     That is their start-up lines, and their advice on file formats and retracing, which the user of
-    a command can do nothing about; so is that a worker which grew has been replaced.
+    a command can do nothing about.
 
     Raises:
         ConfigError: If the backend that the environment names is not installed.
@@ -71,7 +77,6 @@ def start_backend() -> None:
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="keras")
-    warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
     try:
         with quiet_standard_error():
             import keras

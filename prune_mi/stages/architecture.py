@@ -111,6 +111,7 @@ class ArchitectureSearch:
     ) -> None:
         self._subject = subject
         self._data = data
+        self._pool = pool
         self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
         self._trials = (
             Trials(subject, self._evaluator, pool, settings, observer) if _tries(settings) else None
@@ -254,7 +255,9 @@ class ArchitectureSearch:
         return draw
 
     def _ranking(self, parent: Candidate) -> tuple[RankedName, ...]:
-        return rank_candidate(parent, self._subject, self._data, self._settings, objective=_COST)
+        return rank_candidate(
+            parent, self._subject, self._settings, pool=self._pool, objective=_COST
+        )
 
     def _vary(self, elite: Candidate) -> None:
         """Trains from now on with the flips and shifts that the best network sees through."""

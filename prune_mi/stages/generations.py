@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import OptimizeSettings, RunSettings
+from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation, RankTask
 from prune_mi.graph.units import outermost, removable_units
 from prune_mi.information.criteria.catalog import MEASURES
-from prune_mi.information.question import Question
-from prune_mi.information.ranking import rank_units
+from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
 from prune_mi.morphisms.remove_unit import saves
@@ -85,6 +86,7 @@ class Search:
         self._subject = subject
         self._reference = reference
         self._data = data
+        self._pool = pool
         self._workers = pool.workers
         self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
         self._settings = settings
@@ -161,7 +163,7 @@ class Search:
         self._observer.generation(climber.generation + 1, settings.generations, parent.name)
         screened, failures = self._propose(
             rank_candidate(
-                parent, self._subject, self._data, settings, objective=settings.objective
+                parent, self._subject, settings, pool=self._pool, objective=settings.objective
             )
         )
         preparing = time.monotonic() - started
@@ -272,28 +274,40 @@ class Search:
 def rank_candidate(
     candidate: Candidate,
     subject: Subject,
-    data: SearchData,
     settings: RunSettings,
     *,
+    pool: WorkerPool,
     objective: str,
 ) -> tuple[RankedName, ...]:
-    """The units of a candidate whose removal saves any of the objective, the least first."""
+    """The units of a candidate whose removal saves any of the objective, the least first.
+
+    Raises:
+        RunError: If they could not be ranked.
+    """
     units = [unit for unit in removable_units(candidate.graph) if saves(unit, objective) > 0]
-    question = Question(
-        graph=candidate.graph,
-        units=units,
-        images=data.ranking_images,
-        labels=data.ranking_labels,
-        scaling=subject.scaling,
-        num_classes=subject.num_classes,
-        from_logits=subject.from_logits,
-        settings=settings.ranking,
-        seed=settings.seed,
+    if not units:
+        return ()
+    (answer,) = pool.rank(
+        [
+            RankTask(
+                name=candidate.name,
+                graph=candidate.graph,
+                units=tuple(units),
+                settings=settings.ranking,
+                from_logits=subject.from_logits,
+                seed=settings.seed,
+            )
+        ]
     )
+    if isinstance(answer, FailedEvaluation):
+        raise RunError(
+            f"the units of {candidate.name} could not be ranked: {answer.message}; try another "
+            "`ranking.criterion`"
+        )
     measure = MEASURES[settings.ranking.criterion]
     return tuple(
-        RankedName(each.unit.name, each.gain_bits, each.gain_spread, measure=measure)
-        for each in rank_units(question)
+        RankedName(units[place].name, answer.gains[place], answer.spreads[place], measure=measure)
+        for place in least_first(units, answer.gains)
     )
 
 

@@ -17,7 +17,6 @@ from prune_mi.data import (
 )
 from prune_mi.errors import DataError
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.shared_data import write_shared
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.measure.honesty import kept_back, remembers_training
 from prune_mi.measure.quality import accuracy
@@ -125,7 +124,7 @@ def measure_original(
     Raises:
         DataError: If a split is too small for its role.
     """
-    write_shared(pool.folder, {"test_images": data.x_test})
+    pool.store.put("test_images", data.x_test)
     pool.predict(understanding.graph, "test_images", count=_WARM_UP_IMAGES)
     started = time.monotonic()
     test_outputs = pool.predict(understanding.graph, "test_images")
@@ -187,7 +186,7 @@ def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarr
 def _correct(
     understanding: Understanding, pool: WorkerPool, images: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
-    write_shared(pool.folder, {"asked_images": images})
+    pool.store.put("asked_images", images)
     outputs = pool.predict(understanding.graph, "asked_images")[:, : understanding.num_classes]
     return np.asarray(outputs.argmax(axis=1) == labels)
 

@@ -8,7 +8,6 @@ from prune_mi.config import SearchSettings
 from prune_mi.data import Dataset
 from prune_mi.data.class_file import CLASS_FILE, describe_classes, write_class_file
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.shared_data import write_shared
 from prune_mi.graph.ends import Packing, unpack
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
@@ -56,7 +55,7 @@ def conclude_search(
         budget: The run's clock.
         notes: What the run has said.
     """
-    write_shared(pool.folder, {"test_images": data.x_test})
+    pool.store.put("test_images", data.x_test)
     subject, reference, members = outcome.subject, begun.reference, final.members
     best = members[0]
     files = [BEST, *([CLASS_FILE] if write_best(best, folder, subject, data) else [])]
@@ -84,7 +83,7 @@ def conclude_search(
         _write(averaged, None, folder, ENSEMBLE, subject, data)
         files.insert(1, ENSEMBLE)
         images, labels = validation_images(data, subject.roles)
-        write_shared(pool.folder, {"asked_images": images})
+        pool.store.put("asked_images", images)
         answers = pool.predict(averaged, "asked_images")
         right = float(np.mean(answers.argmax(axis=1) == labels))
         ensemble = facts(averaged, right, (folder.path / ENSEMBLE).stat().st_size)

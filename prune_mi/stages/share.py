@@ -1,14 +1,14 @@
 """Lays out the arrays that child processes read, and the reference candidate."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, stratified_sample
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.shared_data import SharedData, write_shared
+from prune_mi.execution.shared_data import SharedData
+from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.prepare import Understanding
@@ -23,22 +23,19 @@ class SearchData:
     Attributes:
         num_train_images: Images that children train on.
         screening_reference: The original's accuracy on the screening images.
-        ranking_images, ranking_labels: Raw training images, stratified, for information gains.
         validation_images, validation_labels: The screening images, raw.
     """
 
     num_train_images: int
     screening_reference: float
-    ranking_images: np.ndarray
-    ranking_labels: np.ndarray
     validation_images: np.ndarray
     validation_labels: np.ndarray
 
 
-def shared_data(folder: Path, understanding: Understanding, settings: RunSettings) -> SharedData:
-    """How workers are to read the arrays that will lie in a folder."""
+def shared_data(store: Store, understanding: Understanding, settings: RunSettings) -> SharedData:
+    """How workers are to read the arrays that will lie in a store."""
     return SharedData(
-        folder=folder,
+        store=store,
         scaling=understanding.scaling,
         screening_images=settings.screening_images,
         calibration_images=settings.calibration_images,
@@ -65,7 +62,7 @@ def share_data(
     if most_images is not None:
         train = train[: max(most_images, settings.calibration_images)]
     images, labels = np.asarray(data.x_train[train]), data.y_train[train]
-    write_shared(pool.folder, {"train_images": images})
+    pool.store.put("train_images", images)
     teacher = others = None
     packing, num_classes = subject.understanding.packing, subject.num_classes
     if settings.training.distillation > 0 or packing.other_sizes:
@@ -76,22 +73,18 @@ def share_data(
     val_images, val_labels = validation_images(data, subject.roles)
     shuffled = rng.permutation(len(val_labels))
     sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
-    write_shared(
-        pool.folder,
-        {
-            "train_targets": targets,
-            "val_images": np.asarray(val_images[shuffled]),
-            "val_labels": val_labels[shuffled],
-            "ranking_images": images[sample],
-            "ranking_labels": labels[sample],
-        },
-    )
+    for name, array in (
+        ("train_targets", targets),
+        ("val_images", np.asarray(val_images[shuffled])),
+        ("val_labels", val_labels[shuffled]),
+        ("ranking_images", images[sample]),
+        ("ranking_labels", labels[sample]),
+    ):
+        pool.store.put(name, array)
     screening = subject.val_correct[shuffled[: settings.screening_images]]
     return SearchData(
         num_train_images=len(train),
         screening_reference=float(screening.mean()),
-        ranking_images=images[sample],
-        ranking_labels=labels[sample],
         validation_images=np.asarray(val_images[shuffled[: settings.screening_images]]),
         validation_labels=val_labels[shuffled[: settings.screening_images]],
     )

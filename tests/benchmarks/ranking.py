@@ -20,7 +20,7 @@ from pathlib import Path
 
 from subject import add_arguments, held_out_and_calibration, recalibrated, understood_question
 
-from prune_mi.keras_io.runtime import prepare_backend, start_backend
+from prune_mi.keras_io.runtime import start_backend, thread_settings
 
 _THREADS_A_WORKER = 1
 
@@ -55,9 +55,11 @@ def _options() -> argparse.Namespace:
 
 def _measure_truth(options: argparse.Namespace) -> None:
     """Which held-out images stay right without each unit, into `truth.npz`."""
-    import joblib
     import numpy as np
 
+    from prune_mi.execution.executor import Call, Value
+    from prune_mi.execution.jobs import Job, Jobs
+    from prune_mi.execution.processes import ProcessExecutor
     from prune_mi.graph.removal import remove_unit
 
     path = options.cache / "truth.npz"
@@ -67,27 +69,40 @@ def _measure_truth(options: argparse.Namespace) -> None:
     held_out, calibration = held_out_and_calibration(data, options)
     graphs = {unit.name: (question.graph, unit) for unit in question.units}
     left = [name for name in ("reference", *graphs) if name not in known]
-    jobs = (
-        joblib.delayed(_right_without)(
-            question.graph if name == "reference" else remove_unit(*graphs[name]),
-            name == "reference",
-            data.x_test[held_out],
-            data.y_test[held_out],
-            calibration,
-            question.scaling,
-            understood.calibration,
+    jobs = [
+        Job(
+            name,
+            _right_without,
+            (
+                question.graph if name == "reference" else remove_unit(*graphs[name]),
+                name == "reference",
+                data.x_test[held_out],
+                data.y_test[held_out],
+                calibration,
+                question.scaling,
+                understood.calibration,
+            ),
         )
         for name in left
+    ]
+    executor = ProcessExecutor(keep=options.workers)
+    environment = thread_settings(_THREADS_A_WORKER)
+    pool = Jobs(
+        executor,
+        workers=options.workers,
+        call=lambda job, _: Call(job.name, job.function, job.args, environment=environment),
+        note=print,
     )
-    pool = joblib.Parallel(n_jobs=options.workers, return_as="generator", pre_dispatch="2*n_jobs")
-    for number, (name, right) in enumerate(zip(left, pool(jobs), strict=True), start=1):
-        known[name] = right
+    for number, job in enumerate(pool.done(jobs), start=1):
+        if not isinstance(job.outcome, Value):
+            sys.exit(f"{job.name}: {job.outcome}")
+        known[job.name] = right = job.outcome.value
         np.savez(path, **known)
-        print(f"truth {number} of {len(left)}: {name} {right.mean():.4f}", flush=True)
+        print(f"truth {number} of {len(left)}: {job.name} {right.mean():.4f}", flush=True)
+    executor.close()
 
 
 def _right_without(graph, whole, images, labels, calibration, scaling, policy):  # type: ignore[no-untyped-def]
-    prepare_backend(_THREADS_A_WORKER)
     start_backend()
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import predict

@@ -1,0 +1,177 @@
+"""An executor of processes on this machine: each has its own pipes, and dies by itself.
+
+Pools of the standard library, loky and pebble have their workers share pipes. One that is killed
+while it writes leaves half a message there, or holds the lock: the others wait for ever, or are
+ended too. A worker's death is seen here as the end of its own pipe.
+
+Workers are started as fresh interpreters, never forked, since TensorFlow has threads; and the main
+script is not imported in them, so it needs no guard.
+"""
+
+import itertools
+import json
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from prune_mi.execution.executor import Call, Lost, News, Outcome, packed, unpacked
+from prune_mi.execution.worker import receive, send
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from prune_mi.execution.worker import main; main()"
+)
+
+
+class ProcessExecutor:
+    """See `Executor`. A process that has done a call waits for the next of the same environment.
+
+    Args:
+        keep: Processes to keep: before one more is started than that, an idle one is ended.
+    """
+
+    def __init__(self, *, keep: int) -> None:
+        self._keep = keep
+        self._news = queue.SimpleQueue[News | Outcome]()
+        self._tickets = itertools.count()
+        self._workers: list[_Worker] = []
+
+    def submit(self, call: Call) -> int:
+        """See `Executor`."""
+        message, ticket = packed(call), next(self._tickets)
+        self._free_worker(dict(call.environment)).give(ticket, message)
+        return ticket
+
+    def next(self, timeout: float | None = None) -> News | Outcome | None:
+        """See `Executor`."""
+        with suppress(queue.Empty):
+            return self._news.get(timeout=timeout)
+        return None
+
+    def cancel(self, ticket: int) -> None:
+        """See `Executor`."""
+        for worker in self._at(ticket):
+            worker.kill()
+
+    def pause(self, ticket: int, paused: bool) -> None:
+        """See `Executor`; on Windows it runs on."""
+        if os.name == "posix":
+            for worker in self._at(ticket):
+                worker.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
+
+    def close(self) -> None:
+        """See `Executor`."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.join()
+        self._workers = []
+
+    def _at(self, ticket: int) -> list["_Worker"]:
+        return [each for each in self._workers if each.ticket == ticket]
+
+    def _free_worker(self, environment: Mapping[str, str]) -> "_Worker":
+        self._workers = [each for each in self._workers if each.is_alive()]
+        idle = [each for each in self._workers if each.ticket is None]
+        for worker in idle:
+            if worker.environment == environment:
+                return worker
+        if idle and len(self._workers) >= self._keep:
+            idle[0].kill()
+            idle[0].join()
+            self._workers.remove(idle[0])
+        worker = _Worker(environment, self._news)
+        self._workers.append(worker)
+        return worker
+
+
+class _Worker:
+    """A process, and the thread that talks to it."""
+
+    def __init__(
+        self, environment: Mapping[str, str], news: "queue.SimpleQueue[News | Outcome]"
+    ) -> None:
+        self.environment = environment
+        self.ticket: int | None = None
+        self._calls = queue.SimpleQueue[bytes | None]()
+        self._news = news
+        self._process = _started(environment)
+        self._thread = threading.Thread(target=self._talk, daemon=True, name="prune-mi worker")
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it can be given a call."""
+        return self._process.poll() is None
+
+    def give(self, ticket: int, call: bytes) -> None:
+        """Has it carry a packed call out."""
+        self.ticket = ticket
+        self._calls.put(call)
+
+    def send_signal(self, how: signal.Signals) -> None:
+        """Sends its process a signal, unless that is gone."""
+        with suppress(OSError):
+            self._process.send_signal(how)
+
+    def kill(self) -> None:
+        """Ends its process at once."""
+        with suppress(OSError):
+            self._process.kill()
+        self._calls.put(None)
+
+    def join(self) -> None:
+        """Waits until its process and its thread are gone."""
+        self._process.wait()
+        self._thread.join()
+
+    def _talk(self) -> None:
+        calls, answers = _pipes(self._process)
+        with calls, answers, suppress(BrokenPipeError):  # closing writes what has not gone out
+            while (call := self._calls.get()) is not None:
+                ticket = self.ticket
+                assert ticket is not None
+                try:
+                    send(calls, call)
+                    answer = receive(answers)
+                    while answer[:1] == b"n":
+                        self._news.put(News(ticket, pickle.loads(answer[1:])))
+                        answer = receive(answers)
+                except (EOFError, OSError):
+                    code = self._process.wait()
+                    self.ticket = None
+                    self._news.put(Lost(ticket, code))
+                    return
+                self.ticket = None  # before the outcome is known: the next call finds it free
+                self._news.put(unpacked(ticket, answer[1:]))
+
+
+def _started(environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """A process that ignores interruptions from its first instruction on: masks are inherited."""
+    folders = [str(Path(each).absolute()) if each else os.getcwd() for each in sys.path]
+    masks = hasattr(signal, "pthread_sigmask")
+    if masks:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, json.dumps(folders)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **environment},
+        )
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("a worker without pipes")
+    return process.stdin, process.stdout

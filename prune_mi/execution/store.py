@@ -1,0 +1,65 @@
+"""Where arrays lie that calls read: put by the parent, got by name in whatever process they run.
+
+A store is pickled with each call, and then holds the versions that were there at that moment.
+"""
+
+import os
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+
+class Store(Protocol):
+    """Arrays by name; putting one again makes another version of it."""
+
+    def put(self, name: str, array: np.ndarray) -> None:
+        """Makes an array known to calls that are submitted from now on.
+
+        The version before the last one is forgotten.
+        """
+
+    def get(self, name: str) -> np.ndarray:
+        """The array's version of when this store was pickled, or the last one.
+
+        Raises:
+            KeyError: If nothing was put under that name.
+        """
+
+
+class FolderStore:
+    """A store on a disk that all processes see: `.npy` files, memory-mapped.
+
+    Args:
+        folder: Is there already; `put` writes into it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._versions: dict[str, int] = {}
+
+    def put(self, name: str, array: np.ndarray) -> None:
+        """See `Store`."""
+        version = self._versions.get(name, 0) + 1
+        path = self._path(name, version)
+        fresh = path.with_suffix(".new.npy")
+        np.save(fresh, array, allow_pickle=False)
+        os.replace(fresh, path)
+        self._versions[name] = version
+        with suppress(OSError):  # Windows keeps what is still mapped
+            self._path(name, version - 2).unlink(missing_ok=True)
+
+    def get(self, name: str) -> np.ndarray:
+        """See `Store`."""
+        return _opened(self._path(name, self._versions[name]))
+
+    def _path(self, name: str, version: int) -> Path:
+        return self._folder / f"{name}.{version}.npy"
+
+
+@lru_cache(maxsize=32)
+def _opened(path: Path) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
