@@ -2,13 +2,19 @@
 
 import math
 import time
+from collections.abc import Callable
 
 _WARMUP = 0.05
 _FLOOR = 0.01
+_NEWEST = 0.1  # of the average, what the last steps are
+_HELD = 10.0  # times the pace
 
 
 class Schedule:
-    """Warm-up, then cosines down to a floor, over steps or time, whichever is further on.
+    """Warm-up, then cosines down to a floor, over all steps or those that there is time for.
+
+    How many steps there is time for is told from the pace of the last ones. So a training that is
+    held for a while goes on where it was, and its learning rate still reaches the floor in the end.
 
     Source of the cosine: Loshchilov & Hutter (2017), SGDR.
 
@@ -17,6 +23,7 @@ class Schedule:
         deadline: On the monotonic clock, or None.
         peak: Of the learning rate.
         cycles: Cosines, all of one length, each from the peak down to the floor.
+        clock: Monotonic seconds.
 
     It begins when it is told to, or with the end of the first step, which compiles.
 
@@ -26,48 +33,64 @@ class Schedule:
         step_seconds: What these took.
     """
 
-    def __init__(self, total: int, *, deadline: float | None, peak: float, cycles: int = 1) -> None:
+    def __init__(
+        self,
+        total: int,
+        *,
+        deadline: float | None,
+        peak: float,
+        cycles: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._total = total
         self._deadline = deadline
         self._peak = peak
         self._cycles = cycles
-        self._started: float | None = None
+        self._clock = clock
+        self._last: float | None = None
+        self._pace: float | None = None  # seconds a step, of late
         self.steps = 0
         self.timed_steps = 0
         self.step_seconds = 0.0
 
     def rates(self, count: int) -> list[float]:
         """Of the next `count` steps."""
-        elapsed = 0.0
-        if self._deadline is not None and self._started is not None:
-            left = self._deadline - self._started
-            elapsed = (time.monotonic() - self._started) / max(left, 1e-9)
-        shares = (max((self.steps + step) / self._total, elapsed) for step in range(count))
+        total = float(self._total)
+        if self._deadline is not None and self._pace is not None:
+            left = max(0.0, self._deadline - self._clock())
+            total = min(total, self.steps + left / self._pace)
+        shares = ((self.steps + step) / max(total, 1.0) for step in range(count))
         return [self._peak * cosine(min(share, 1.0), self._cycles) for share in shares]
 
     def begin(self) -> None:
         """Steps that follow need not compile."""
-        self._started = time.monotonic()
+        self._last = self._clock()
 
     def steps_within(self, seconds: float) -> int:
         """How many steps that time is enough for, at least one."""
-        if self.timed_steps == 0:
-            return 1
-        return max(1, int(seconds * self.timed_steps / max(self.step_seconds, 1e-9)))
+        return 1 if self._pace is None else max(1, int(seconds / self._pace))
 
     def told(self, count: int) -> None:
         """Takes note of `count` steps that have just been taken."""
         self.steps += count
-        if self._started is None:
-            self.begin()
-            return
-        self.timed_steps += count
-        self.step_seconds = time.monotonic() - self._started
+        now = self._clock()
+        if self._last is not None:
+            self.timed_steps += count
+            self.step_seconds += now - self._last
+            self._learn_pace(max(now - self._last, 1e-9) / count)
+        self._last = now
+
+    def _learn_pace(self, seconds: float) -> None:
+        """A moving average; a step that took far longer was held, and says nothing."""
+        if self._pace is None:
+            self._pace = seconds
+        elif seconds < _HELD * self._pace:
+            self._pace += _NEWEST * (seconds - self._pace)
 
     @property
     def over(self) -> bool:
         """Whether time is up; a step is taken in any case."""
-        late = self._deadline is not None and time.monotonic() >= self._deadline
+        late = self._deadline is not None and self._clock() >= self._deadline
         return late and self.steps > 0
 
 
