@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from prune_mi.errors import ConfigError
 
 Objective = Literal["macs", "params", "accuracy"]
+Metric = Literal["accuracy", "balanced"]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image"]
 Validation = Literal["auto", "test", "train"]
 Criterion = Literal[

@@ -1,0 +1,53 @@
+"""What is kept while a model becomes smaller: accuracy, or its mean over the classes.
+
+Both are weighted means of right answers, sum of w_i [answer i is right] with weights that sum to 1:
+
+    accuracy   w_i = 1 / n
+    balanced   w_i = 1 / (C n_c),  n_c the images of the class c of image i, C the classes present
+
+so whatever is said of the one by weights holds for the other.
+"""
+
+import numpy as np
+
+from prune_mi.config import Metric
+
+
+def image_weights(labels: np.ndarray, metric: Metric) -> np.ndarray:
+    """What each image weighs in a metric.
+
+    Args:
+        labels: int `(n,)`, at least one.
+        metric: `accuracy`, or `balanced`, the mean of the classes' accuracies.
+
+    Returns:
+        float64 `(n,)`, above 0; they sum to 1.
+    """
+    if metric == "accuracy":
+        return np.full(len(labels), 1 / len(labels))
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(counts) * counts[places]))
+
+
+def quality(correct: np.ndarray, labels: np.ndarray, metric: Metric) -> float:
+    """The metric of some answers, in [0, 1].
+
+    Args:
+        correct: bool `(n,)`, whether each answer is right.
+        labels: int `(n,)`.
+        metric: See `image_weights`.
+    """
+    if metric == "accuracy":
+        return float(np.mean(correct))
+    return float(image_weights(labels, metric) @ correct)
+
+
+def chance_level(labels: np.ndarray, metric: Metric) -> float:
+    """What always naming the commonest class gets: its share, or one of the classes present.
+
+    Args:
+        labels: int `(n,)`.
+        metric: See `image_weights`.
+    """
+    _, counts = np.unique(labels, return_counts=True)
+    return 1 / len(counts) if metric == "balanced" else float(counts.max() / len(labels))
