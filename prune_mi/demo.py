@@ -44,7 +44,7 @@ def run_demo(
     settings = make_settings(
         {
             "data": "digits",
-            "max_accuracy_drop": 0.01,
+            "max_accuracy_drop": 0.02,
             "objective": "params",
             "generations": 1,
             "children": 6,

@@ -12,6 +12,7 @@ from typing import Any
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import BudgetError
 from prune_mi.execution.pool import WorkerPool, worker_count
+from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
@@ -21,15 +22,24 @@ from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
 from prune_mi.search.journal import Journal
 from prune_mi.stages.conclude import conclude, keep_safe
-from prune_mi.stages.finish import train_finalists
+from prune_mi.stages.control import Control
+from prune_mi.stages.finish import train_finalists, with_best_statistics
 from prune_mi.stages.generations import Search
+from prune_mi.stages.limits import allowed_drop
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.prepare import understand
 from prune_mi.stages.roles import measure_original
 from prune_mi.stages.run_folder import RunFolder, require_free
-from prune_mi.stages.share import reference_candidate, share_data, shared_data
-from prune_mi.stages.timing import closing_seconds, plan_time, teacher_images
+from prune_mi.stages.share import reference_candidate, share_images, share_targets, shared_data
+from prune_mi.stages.statistics import StatisticsChoice
+from prune_mi.stages.timing import (
+    closing_seconds,
+    last_statistics_seconds,
+    plan_time,
+    statistics_seconds,
+    teacher_images,
+)
 
 
 def optimize(
@@ -118,43 +128,77 @@ def run_optimize(
             pool=pool,
             settings=settings,
             allowed_drop=settings.max_accuracy_drop,
+            metric=settings.metric,
             observer=notes,
         )
-        reference = reference_candidate(subject)
-        notes.reference(reference.cost, subject.val_accuracy)
-        closing = closing_seconds(subject, data, control=settings.control)
+        notes.reference(graph_cost(subject.graph), subject.val_accuracy)
+        closing = closing_seconds(subject, data, settings)
         _require_time(budget, closing)
         folder.begin(settings)
+        search_data = share_images(
+            data,
+            subject,
+            settings,
+            pool=pool,
+            most_images=teacher_images(budget.total, subject),
+        )
+        allowed = allowed_drop(subject, search_data, settings, notes)
+        statistics = StatisticsChoice(subject, search_data, pool=pool, seed=settings.seed)
+        original = reference_candidate(subject, search_data.reference_correct)
+        start, subject, found = statistics.start(
+            original, subject, seconds=statistics_seconds(budget.total), observer=notes
+        )
 
-        notes.phase("Asking the original about the training images")
-        most = teacher_images(budget.total, subject)
-        search_data = share_data(data, subject, settings, pool=pool, most_images=most)
+        notes.phase("Predicting all training images with the original, for distillation")
+        share_targets(start.graph, subject, search_data, settings, pool=pool)
 
         notes.phase("Searching")
+        time_plan = plan_time(
+            _require_time(budget, closing), closing, subject, settings, workers=pool.workers
+        )
+        control = None
+        if settings.control:
+            control = Control(
+                start,
+                subject,
+                pool=pool,
+                settings=settings,
+                time_plan=time_plan,
+                num_train_images=search_data.num_train_images,
+            )
         outcome = Search(
             subject,
-            reference,
+            start,
             search_data,
+            allowed=allowed,
             pool=pool,
             settings=settings,
-            time_plan=plan_time(
-                _require_time(budget, closing), closing, subject, settings, workers=pool.workers
-            ),
+            time_plan=time_plan,
             journal=Journal(folder.journal),
             observer=notes,
             on_elite=lambda elite: keep_safe(elite, folder, subject, data, loaded),
+            on_last=control.begin if control else lambda elite, speed: None,
         ).run()
 
-        notes.phase("Final training" + (" beside the control" if settings.control else ""))
+        notes.phase("Final training" + (" beside the control" if control else ""))
         notes.time_left(budget.remaining())
         finalists = train_finalists(
             outcome,
-            reference,
+            start,
             subject,
+            allowed=allowed,
+            control=control,
             pool=pool,
             settings=settings,
             seconds=_time_before(budget, closing),
             num_train_images=search_data.num_train_images,
+            observer=notes,
+        )
+        finalists = with_best_statistics(
+            finalists,
+            statistics,
+            allowed=allowed,
+            seconds=last_statistics_seconds(budget.total),
             observer=notes,
         )
 
@@ -165,6 +209,10 @@ def run_optimize(
             outcome,
             subject=subject,
             data=data,
+            search_data=search_data,
+            allowed=allowed,
+            start=start,
+            statistics=found,
             pool=pool,
             settings=settings,
             folder=folder,

@@ -15,6 +15,7 @@ from prune_mi.cli.inspect import inspect
 from prune_mi.cli.optimize import optimize
 from prune_mi.cli.predict import predict
 from prune_mi.cli.rank import rank
+from prune_mi.cli.recalibrate import recalibrate
 from prune_mi.cli.search import search
 from prune_mi.errors import ExitCode
 
@@ -34,6 +35,7 @@ for command, summary in (
     (convert, "Write a model of Keras 2 again as one of Keras 3."),
     (inspect, "Show every layer of a model, its costs, and whether it can go."),
     (rank, "Show what each unit of a model adds about the classes."),
+    (recalibrate, "Compute batch-norm statistics anew where that helps."),
     (predict, "Say what a model sees in images."),
     (average, "Make one model of several, which averages their probabilities."),
 ):

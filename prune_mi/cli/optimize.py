@@ -16,6 +16,7 @@ from prune_mi.cli.options import (
     Freeze,
     Generations,
     Json,
+    Metric,
     Output,
     Overwrite,
     Protect,
@@ -48,7 +49,18 @@ def optimize(
     budget: Budget = None,
     max_accuracy_drop: Annotated[
         float | None,
-        typer.Option(help="Validation accuracy that may be lost, a fraction.  [default: 0.01]"),
+        typer.Option(
+            help="Accuracy that may be lost against the model as given, a fraction.  "
+            "[default: 0.01]"
+        ),
+    ] = None,
+    metric: Metric = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            help="Probability with which the allowed drop is to hold on unseen images, such as "
+            "0.9.  [default: a standard error is kept back, half of the drop at most]"
+        ),
     ] = None,
     objective: Annotated[
         str | None, typer.Option(help="macs, params or accuracy.  [default: macs]")
@@ -66,7 +78,10 @@ def optimize(
     ] = None,
     final_epochs: Annotated[
         float | None,
-        typer.Option(help="Passes for the winner's final training at most.  [default: 6]"),
+        typer.Option(
+            help="Passes for the winner's final training at most.  [default: 6; with --budget what "
+            "there is time for]"
+        ),
     ] = None,
     scaling: Annotated[
         str | None,
@@ -93,6 +108,10 @@ def optimize(
     workers: Workers = None,
     freeze: Freeze = None,
     protect: Protect = None,
+    continue_anyway: Annotated[
+        bool,
+        typer.Option("--continue-anyway", help="Search though less than 1 % can go."),
+    ] = False,
     no_control: Annotated[
         bool, typer.Option("--no-control", help="Do not train the unpruned model equally.")
     ] = False,
@@ -117,6 +136,8 @@ def optimize(
         "output": output,
         "budget": budget,
         "max_accuracy_drop": max_accuracy_drop,
+        "metric": metric,
+        "confidence": confidence,
         "objective": objective,
         "generations": generations,
         "children": children,
@@ -131,6 +152,7 @@ def optimize(
         "protect": protect,
         "workers": workers,
         "control": False if no_control else None,
+        "continue_anyway": True if continue_anyway else None,
         "seed": seed,
     }
 

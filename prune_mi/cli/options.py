@@ -36,6 +36,13 @@ Criterion = Annotated[
         "leave-one-out, gate, cka, magnitude, random.  [default: bypass]"
     ),
 ]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        help="What is kept: accuracy, or balanced (the mean of the classes' accuracies).  "
+        "[default: accuracy]"
+    ),
+]
 Freeze = Annotated[
     list[str] | None,
     typer.Option(
@@ -50,7 +57,12 @@ Protect = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]
 Budget = Annotated[str | None, typer.Option(help="Wall clock for the whole run: 90s, 25m, 1h30m.")]
-Generations = Annotated[int | None, typer.Option(help="Generations at most.  [default: 5]")]
+Generations = Annotated[
+    int | None,
+    typer.Option(
+        help="Generations at most.  [default: 5; `optimize` with --budget: what it has time for]"
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(help="Child processes.  [default: one a core, on a GPU 5 at most]"),

@@ -35,6 +35,7 @@ class SearchSettings(RunSettings):
         method: `nash`, `random` and `mi` follow DEIM 2019 A3-4; `default` is this project's own.
         mix: Name of a mix of morphisms, morphism names with their weights, or `adaptive` or
             `bandit`, which learn it; nothing said takes the method's, here and below.
+        generations: Generations at most.
         trained_children: Children of the default method that are trained to the end; None takes one
             for three of `children`, or under a budget one a worker.
         morphs: Morphisms a child in the first generation.
@@ -59,6 +60,7 @@ class SearchSettings(RunSettings):
     """
 
     method: Method = "default"
+    generations: int = Field(default=5, ge=1)
     children: int = Field(default=5, ge=1)
     mix: str | dict[str, float]
     morphs: int = Field(default=5, ge=1)

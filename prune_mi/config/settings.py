@@ -1,16 +1,22 @@
 """Settings of ranking and training, and of `prune-mi optimize`: frozen, unknown keys refused."""
 
+import math
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from prune_mi.config.values import (
     Augmentation,
     Criterion,
     Duration,
+    Metric,
     Objective,
     Optimizer,
     Scaling,
     Validation,
 )
+
+# Of `optimize`, where neither a setting nor a budget says how long.
+_GENERATIONS, _PATIENCE, _FINAL_EPOCHS = 5, 3, 6.0
 
 
 class _Settings(BaseModel):
@@ -76,13 +82,10 @@ class RunSettings(_Settings):
             cifar-10-batches-py folder.
         output: Of a model with several outputs, the name of the one to keep accurate.
         budget: Wall-clock seconds for the whole run; None trains by epochs alone.
-        generations: Generations at most.
         children: Children proposed a generation.
         trained_children: How many of them get a long training, after a heat for up to three times
             as many; None takes one a worker.
         child_epochs: Passes over the training images a child; a budget may shorten them.
-        final_epochs: The same for the winner's final training.
-        patience: Generations without an accepted child after which the search stops.
         screening_images: Validation images that untrained children are scored on.
         calibration_images: Training images that batch-norm statistics are recalibrated on.
         freeze: Regular expressions for whole names of layers whose weights stay as they are.
@@ -94,12 +97,9 @@ class RunSettings(_Settings):
     data: str
     output: str | None = None
     budget: Duration | None = None
-    generations: int = Field(default=5, ge=1)
     children: int = Field(default=8, ge=1)
     trained_children: int | None = Field(default=None, ge=1)
     child_epochs: float = Field(default=2.0, gt=0)
-    final_epochs: float = Field(default=6.0, gt=0)
-    patience: int = Field(default=3, ge=1)
     scaling: Scaling = "auto"
     validation: Validation = "auto"
     screening_images: int = Field(default=1000, ge=20)
@@ -116,16 +116,47 @@ class OptimizeSettings(RunSettings):
     """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields.
 
     Attributes:
+        generations: Generations at most; None makes 5, and under a budget as many as there is time
+            for.
+        final_epochs: Passes over the training images in the winner's final training; None makes 6,
+            and under a budget as many as there is time for.
+        patience: Generations without an accepted child after which the search stops; None is 3, and
+            under a budget the search goes on.
         morphs: Morphisms a child at most; None takes one for every three units that can go, but no
             fewer than 5.
-        max_accuracy_drop: Validation accuracy that may be lost, as a fraction.
+        max_accuracy_drop: What may be lost of the metric against the model as given, a fraction.
+        metric: What the allowed drop is of: `accuracy`, or `balanced`, the mean of the classes'.
+        confidence: The probability with which the allowed drop is to hold on images that selection
+            has not seen, in (0.5, 1); None keeps back a standard error, half of the drop at most.
+        continue_anyway: Whether to go on where next to nothing can go.
         objective: What is made small; `accuracy` is the paper's own objective.
         mix: Name of a mix of morphisms, or morphism names with their weights.
         control: Whether to train the unpruned model equally.
     """
 
+    generations: int | None = Field(default=None, ge=1)
+    final_epochs: float | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, ge=1)
     morphs: int | None = Field(default=None, ge=1)
     max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
+    metric: Metric = "accuracy"
+    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+    continue_anyway: bool = False
     objective: Objective = "macs"
     mix: str | dict[str, float] = "deletion-heavy"
     control: bool = True
+
+    @property
+    def most_generations(self) -> int | None:
+        """Generations at most; None where the budget alone ends the search."""
+        return self.generations or (_GENERATIONS if self.budget is None else None)
+
+    @property
+    def most_flat_generations(self) -> int | None:
+        """Generations without an accepted child at most; None where the budget alone decides."""
+        return self.patience or (_PATIENCE if self.budget is None else None)
+
+    @property
+    def most_final_epochs(self) -> float:
+        """Passes of the final training at most; infinite where the budget alone decides."""
+        return self.final_epochs or (_FINAL_EPOCHS if self.budget is None else math.inf)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prune_mi.config import Metric
 from prune_mi.data import AugmentationPolicy, InputScaling
 from prune_mi.execution.store import Store
 
@@ -20,6 +21,7 @@ class SharedData:
         calibration_images: The first training images, for batch-norm statistics.
         calibration: How these are varied.
         num_classes: Classes, the first columns of a model's output.
+        metric: What models are scored by.
     """
 
     store: Store
@@ -28,6 +30,7 @@ class SharedData:
     calibration_images: int
     calibration: AugmentationPolicy
     num_classes: int
+    metric: Metric = "accuracy"
 
     def load(self, name: str) -> np.ndarray:
         """One array; it must not be written to."""

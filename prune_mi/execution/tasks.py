@@ -83,7 +83,26 @@ class RankTask:
     seed: int
 
 
-Task = ScreenTask | TrainTask
+@dataclass(frozen=True, slots=True)
+class RecalibrateTask:
+    """Give a network other batch-norm statistics and score it on all validation images.
+
+    Attributes:
+        num_images: Of the first training images, that statistics are taken from.
+        augmentation: Of these.
+        num_validation: The first validation images that it is scored on; None: all.
+        seed: Varies the images.
+    """
+
+    name: str
+    graph: LayerGraph
+    num_images: int
+    augmentation: AugmentationPolicy
+    num_validation: int | None
+    seed: int
+
+
+Task = ScreenTask | TrainTask | RecalibrateTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,9 @@ class Evaluated:
 
     Attributes:
         graph: Repaired, and trained where that was asked.
-        accuracy: On the screening images, or on all validation images after training.
+        accuracy: On the screening images, or on all validation images after training; or what else
+            the metric is.
+        correct: bool `(n,)`, whether it is right for each of these.
         images_trained: Images its training saw.
         images_per_second: Of its training's steps, compilation apart; 0 where not trained.
         overhead_seconds: Everything but the training's steps.
@@ -101,6 +122,7 @@ class Evaluated:
     name: str
     graph: LayerGraph
     accuracy: float
+    correct: np.ndarray
     images_trained: int
     seconds: float
     images_per_second: float
@@ -154,6 +176,8 @@ def evaluate(task: Task, data: SharedData) -> Outcome:
     def carried_out() -> Outcome:
         if isinstance(task, ScreenTask):
             return _screen(task, data, started)
+        if isinstance(task, RecalibrateTask):
+            return _recalibrate(task, data, started)
         return _train(task, data, started)
 
     return _guarded(task.name, task.seed, carried_out)
@@ -190,9 +214,24 @@ def predict_slice(
 
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
     graph = _repaired(task, data)
-    accuracy = _validate(graph, data, data.screening_images)
+    return _untrained(task.name, graph, data, data.screening_images, started)
+
+
+def _recalibrate(task: RecalibrateTask, data: SharedData, started: float) -> Evaluated:
+    from prune_mi.repair.recalibrate import recalibrate
+
+    images = _calibration_images(data, task.num_images)
+    varied = task.augmentation.apply(images, rng=np.random.default_rng(task.seed))
+    graph = recalibrate(task.graph, _batches(varied))
+    return _untrained(task.name, graph, data, task.num_validation, started)
+
+
+def _untrained(
+    name: str, graph: LayerGraph, data: SharedData, count: int | None, started: float
+) -> Evaluated:
+    accuracy, correct = _validate(graph, data, count)
     seconds = time.monotonic() - started
-    return Evaluated(task.name, graph, accuracy, 0, seconds, 0.0, seconds)
+    return Evaluated(name, graph, accuracy, correct, 0, seconds, 0.0, seconds)
 
 
 def _rank(task: RankTask, data: SharedData) -> Ranked:
@@ -256,12 +295,13 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
             trained.images_trained,
             trained.step_seconds,
         )
-    accuracy = _validate(trained.graph, data, None)
+    accuracy, correct = _validate(trained.graph, data, None)
     seconds = time.monotonic() - started
     return Evaluated(
         name=task.name,
         graph=trained.graph,
         accuracy=accuracy,
+        correct=correct,
         images_trained=trained.images_trained,
         seconds=seconds,
         images_per_second=trained.images_per_second,
@@ -274,7 +314,7 @@ def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
     from prune_mi.repair.refit import refit_consumers
     from prune_mi.repair.settle import settled
 
-    images = _calibration_images(data)
+    images = _calibration_images(data, data.calibration_images)
     rng = np.random.default_rng(task.seed)
     graph = refit_consumers(task.parent, task.graph, images[:_REFIT_IMAGES], rng=rng)
     batches = _batches(data.calibration.apply(images, rng=rng))
@@ -285,11 +325,13 @@ def _settled(graph: LayerGraph, data: SharedData) -> LayerGraph:
     """What has been inserted as the identity made it in training too, unless repair has done so."""
     from prune_mi.repair.settle import identity_norms, settled
 
-    return settled(graph, _batches(_calibration_images(data))) if identity_norms(graph) else graph
+    if not identity_norms(graph):
+        return graph
+    return settled(graph, _batches(_calibration_images(data, data.calibration_images)))
 
 
-def _calibration_images(data: SharedData) -> np.ndarray:
-    return data.scaling.apply(np.asarray(data.load("train_images")[: data.calibration_images]))
+def _calibration_images(data: SharedData, count: int) -> np.ndarray:
+    return data.scaling.apply(np.asarray(data.load("train_images")[:count]))
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:
@@ -297,10 +339,13 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
     return [images[start : start + size] for start in range(0, len(images) - size + 1, size)]
 
 
-def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> float:
+def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> tuple[float, np.ndarray]:
+    """The metric, and for each image whether the answer is right."""
     from prune_mi.keras_io.build import build_model
-    from prune_mi.measure.quality import accuracy, predict
+    from prune_mi.measure.metric import quality
+    from prune_mi.measure.quality import predict
 
-    images, labels = data.load("val_images")[:count], data.load("val_labels")[:count]
+    images, labels = data.load("val_images")[:count], np.asarray(data.load("val_labels")[:count])
     outputs = predict(build_model(graph), images, data.scaling)
-    return accuracy(outputs[:, : data.num_classes], labels)
+    correct = outputs[:, : data.num_classes].argmax(axis=1) == labels
+    return quality(correct, labels, data.metric), correct

@@ -6,15 +6,26 @@ from prune_mi.records.observer import Observer, SilentObserver
 from prune_mi.records.predictions import ImagePrediction, Predictions
 from prune_mi.records.ranking import Ranking, RankingRow
 from prune_mi.records.reports import RunReport, SearchReport
+from prune_mi.records.trained import (
+    ClassFacts,
+    LimitFacts,
+    RecalibratedModel,
+    Recalibration,
+    Statistics,
+    StatisticsCandidate,
+    TrainedChild,
+)
 
 __all__ = [
     "Average",
     "Averaged",
     "ChildRecord",
+    "ClassFacts",
     "Conversion",
     "Cost",
     "GenerationRecord",
     "ImagePrediction",
+    "LimitFacts",
     "ModelFacts",
     "ModelSource",
     "MorphRecord",
@@ -23,8 +34,13 @@ __all__ = [
     "Predictions",
     "Ranking",
     "RankingRow",
+    "RecalibratedModel",
+    "Recalibration",
     "RunReport",
     "SearchReport",
     "SilentObserver",
+    "Statistics",
+    "StatisticsCandidate",
+    "TrainedChild",
     "Verdict",
 ]

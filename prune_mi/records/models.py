@@ -69,12 +69,14 @@ class ModelFacts:
         val_accuracy: Over the validation images, which selection saw.
         test_accuracy: Over test images that no selection saw.
         full_test_accuracy: Over the whole test set, for comparison with published figures.
+        balanced_accuracy: Mean of the classes' accuracies, over test images that no selection saw.
         size_bytes: Size of the model's `.keras` file.
     """
 
     val_accuracy: float
     test_accuracy: float
     full_test_accuracy: float
+    balanced_accuracy: float
     num_params: int
     macs: int
     num_layers: int

@@ -18,8 +18,8 @@ class Observer(Protocol):
     def reference(self, cost: Cost, val_accuracy: float) -> None:
         """The original was measured."""
 
-    def generation(self, index: int, total: int, parent: str) -> None:
-        """Generation `index` (from 1) of at most `total` begins."""
+    def generation(self, index: int, total: int | None, parent: str) -> None:
+        """Generation `index` (from 1) begins, of at most `total`; None: of what time allows."""
 
     def child(self, record: ChildRecord) -> None:
         """A child was screened or trained."""
@@ -40,7 +40,7 @@ class SilentObserver:
 
     def reference(self, cost: Cost, val_accuracy: float) -> None: ...
 
-    def generation(self, index: int, total: int, parent: str) -> None: ...
+    def generation(self, index: int, total: int | None, parent: str) -> None: ...
 
     def child(self, record: ChildRecord) -> None: ...
 

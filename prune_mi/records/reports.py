@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from prune_mi.records.children import GenerationRecord, MorphRecord
 from prune_mi.records.models import ModelFacts
+from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,13 @@ class RunReport:
         smaller: Whether the result costs less than the reference by the objective.
         removals: The winner's whole lineage of morphs, in order.
         images_trained: Images that the result's lineage was trained on since the reference.
-        control_images: Images that the control was trained on; planned to be as many.
+        control_images: Images that the control was trained on; as many, or what there was time for.
+        recalibrated: The original with the batch-norm statistics that the search started from, or
+            None where those were the ones as saved.
+        statistics: The statistics that were compared.
+        limit: The allowed drop, how much of it was used, and how likely it is to hold.
+        classes: Class by class, on test images that no selection saw.
+        unused: What of the allowed drop and of the budget was left, and why.
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
         files: Written model files, relative to the run folder.
@@ -34,6 +41,11 @@ class RunReport:
     validation: str
     images_trained: int
     control_images: int
+    recalibrated: ModelFacts | None
+    statistics: Statistics
+    limit: LimitFacts
+    classes: tuple[ClassFacts, ...]
+    unused: tuple[str, ...]
     elapsed_s: float
     budget_s: float | None
     generations: tuple[GenerationRecord, ...]

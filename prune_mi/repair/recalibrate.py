@@ -33,12 +33,7 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         recalibrate.
     """
     inserted = identity_norms(graph)
-    left_alone = graph.frozen.union(inserted)
-    names = [
-        name
-        for name, layer in graph.layers.items()
-        if layer.class_name == "BatchNormalization" and name not in left_alone
-    ]
+    names = recalibrated_layers(graph)
     if not names:
         return graph
     instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
@@ -66,6 +61,18 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         variance = np.maximum(square[name] / count - new_mean**2, 0.0)
         updates[name] = {"moving_mean": new_mean, "moving_variance": variance}
     return with_named_weights(graph, updates)
+
+
+def recalibrated_layers(graph: LayerGraph) -> list[str]:
+    """The batch norms whose statistics are to be new: none that is frozen, by whom ever."""
+    left_alone = graph.frozen.union(identity_norms(graph))
+    return [
+        name
+        for name, layer in graph.layers.items()
+        if layer.class_name == "BatchNormalization"
+        and name not in left_alone
+        and layer.config.get("trainable") is not False
+    ]
 
 
 def statistics_distance(one: LayerGraph, other: LayerGraph) -> float:

@@ -17,6 +17,7 @@ from prune_mi.report.ranking import (
     ranking_to_dict,
     require_plottable,
 )
+from prune_mi.report.recalibration import print_recalibration, recalibration_to_dict
 from prune_mi.report.search_summary import print_search_summary
 from prune_mi.report.summary import print_summary
 
@@ -31,11 +32,13 @@ __all__ = [
     "print_inspection",
     "print_predictions",
     "print_ranking",
+    "print_recalibration",
     "print_search_summary",
     "print_summary",
     "ranking_to_dict",
     "read_report",
     "read_search_report",
+    "recalibration_to_dict",
     "report_to_dict",
     "require_plottable",
     "write_report",

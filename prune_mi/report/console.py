@@ -14,7 +14,7 @@ from rich.text import Text
 from prune_mi.config import Objective
 from prune_mi.records import ChildRecord, Cost, Observer, SilentObserver
 from prune_mi.report.progress import RunState, child_parts, live_area
-from prune_mi.report.wording import clock_text, count_text, printable
+from prune_mi.report.wording import clock_text, count_text, generation_text, printable
 
 LOG_INTERVAL_S = 15.0
 """In plain lines, the least time between two reports of one training."""
@@ -127,12 +127,12 @@ class LiveConsole:
             self._state.trainings.clear()
         self._print(Text(printable(title), style="bold cyan"))
 
-    def generation(self, index: int, total: int, parent: str) -> None:
+    def generation(self, index: int, total: int | None, parent: str) -> None:
         """Prints the generation that begins, its parent, and the time left."""
         with self._lock:
             self._state.begin_generation(index, total, parent)
             left = self._state.time_left_text(self._clock())
-        title = f"generation {index}/{total} from {printable(parent)}"
+        title = f"{generation_text(index, total)} from {printable(parent)}"
         self._print(Text(f"{title}, {left}" if left else title, style="bold"))
 
     def child(self, record: ChildRecord) -> None:

@@ -19,6 +19,7 @@ from prune_mi.records import ChildRecord, Cost
 from prune_mi.report.wording import (
     clock_text,
     count_text,
+    generation_text,
     morph_text,
     printable,
     quantity_text,
@@ -56,7 +57,7 @@ class RunState:
     started_s: float
     finds: bool = False
     phase: str = ""
-    generation: tuple[int, int, str] | None = None
+    generation: tuple[int, int | None, str] | None = None
     deadline_s: float | None = None
     reference_cost: Cost | None = None
     reference_accuracy: float | None = None
@@ -66,7 +67,7 @@ class RunState:
     heard: dict[str, ChildRecord] = field(default_factory=dict)
     trainings: dict[str, Training] = field(default_factory=dict)
 
-    def begin_generation(self, index: int, total: int, parent: str) -> None:
+    def begin_generation(self, index: int, total: int | None, parent: str) -> None:
         """A generation's parent is the search's own word on which child is best so far."""
         self.generation = (index, total, parent)
         self.best = self.accepted.get(parent, self.best)
@@ -155,7 +156,7 @@ def _generation_text(state: RunState) -> str:
     if state.finds:
         told = f"{counts[1][1]} trained"
     last = "" if state.last is None else f", last {printable(state.last.name)}"
-    return f"generation {index}/{total} from {printable(parent)}: {told}{last}"
+    return f"{generation_text(index, total)} from {printable(parent)}: {told}{last}"
 
 
 def _best_text(state: RunState) -> str:

@@ -12,6 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import ModelFacts, MorphRecord, RunReport
+from prune_mi.report.reliability import (
+    classes_table,
+    limit_text,
+    paragraph,
+    recalibrated_text,
+)
 from prune_mi.report.wording import (
     accuracy_text,
     clock_text,
@@ -26,6 +32,8 @@ from prune_mi.report.wording import (
 _Row = tuple[str, Callable[[ModelFacts], str], Callable[[ModelFacts, ModelFacts], str]]
 
 _FULL_TEST = "full test accuracy"
+_BALANCED = "balanced test accuracy"
+_ALIKE = 0.005  # of two kinds of accuracy, of which one is then shown
 # Each row: its label, a model's figure, and the change from the first model to the second.
 _ROWS: tuple[_Row, ...] = (
     (
@@ -59,6 +67,11 @@ _ROWS: tuple[_Row, ...] = (
         lambda old, new: difference_text(new.test_accuracy, old.test_accuracy),
     ),
     (
+        _BALANCED,
+        lambda model: accuracy_text(model.balanced_accuracy),
+        lambda old, new: difference_text(new.balanced_accuracy, old.balanced_accuracy),
+    ),
+    (
         _FULL_TEST,
         lambda model: accuracy_text(model.full_test_accuracy),
         lambda old, new: difference_text(new.full_test_accuracy, old.full_test_accuracy),
@@ -80,6 +93,13 @@ def print_summary(report: RunReport, console: Console) -> None:
     console.print()
     if report.control is not None:
         console.print(_against_control(report, report.control), highlight=False)
+        console.print()
+    recalibrated = recalibrated_text(report)
+    if recalibrated is not None:
+        console.print(paragraph(recalibrated), highlight=False)
+        console.print()
+    if report.smaller and report.classes:
+        console.print(classes_table(report.classes))
         console.print()
     print_changes(report.removals, console)
     print_notes(report.notes, console)
@@ -149,6 +169,10 @@ def figures_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = Tr
             model.full_test_accuracy == model.test_accuracy for _, model in models
         ):
             continue  # no test image validated
+        if label == _BALANCED and all(
+            abs(model.balanced_accuracy - model.test_accuracy) < _ALIKE for _, model in models
+        ):
+            continue  # the classes are about as many
         cells = [figure(model) for _, model in models]
         if change:
             cells.append(difference(models[0][1], models[-1][1]))
@@ -213,6 +237,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
         ("data", f"{report.data}, scaling {report.input_scaling}"),
         ("validation", report.validation),
         ("objective", f"{aim}, seed {report.seed}"),
+        ("lost", limit_text(report.limit)),
         ("searched", f"{counted(generations, 'generation')}, {children} children"),
         ("stopped", report.stop_reason),
         (
@@ -220,6 +245,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
             f"{count_text(report.images_trained)} images, augmentation {report.augmentation}",
         ),
         ("time", f"{elapsed} (minutes:seconds)"),
+        *([("left", "; ".join(report.unused))] if report.unused else []),
         ("written", ", ".join(str(Path(report.folder) / name) for name in report.files) or "none"),
     ]
 

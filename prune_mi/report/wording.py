@@ -42,6 +42,11 @@ def clock_text(seconds: float) -> str:
     return f"{whole // 60:02d}:{whole % 60:02d}"
 
 
+def generation_text(index: int, total: int | None) -> str:
+    """`generation 2/5`, or `generation 2` where the time decides how many there are."""
+    return f"generation {index}" if total is None else f"generation {index}/{total}"
+
+
 def relative_text(now: int, before: int) -> str:
     """The change from `before` to `now` in per cent, such as `-35.2 %`."""
     if now == before:

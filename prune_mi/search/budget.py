@@ -4,11 +4,10 @@ import math
 import time
 from collections.abc import Callable
 
-CONTROL_SHARE = 0.7
-NO_CONTROL_SHARE = 0.5
+_FINAL_SHARE = 0.45
+_FINAL_SHARE_IN_TURN = 0.6
 _OVERHEAD_FACTOR = 4.0
 _MIN_FACTOR = 2.0
-_SAFETY = 0.93
 
 
 class Budget:
@@ -36,15 +35,16 @@ class Budget:
         return None if self.total is None else max(0.0, self.total - self.elapsed())
 
 
-def search_seconds(available: float | None, *, control: bool) -> float | None:
+def search_seconds(available: float | None, *, rounds: int) -> float | None:
     """The search's share of the time for search and final training together.
 
-    A control is trained beside the final training, for as many images as the whole lineage: with
-    one, the final training is given the larger share, so that the control keeps up.
+    Args:
+        available: Seconds, or None.
+        rounds: How often the final training's time is needed, see `final_rounds`.
     """
     if available is None:
         return None
-    return available * (1 - (CONTROL_SHARE if control else NO_CONTROL_SHARE))
+    return available * (1 - (_FINAL_SHARE if rounds == 1 else _FINAL_SHARE_IN_TURN))
 
 
 def generation_seconds(remaining: float | None, *, overhead: float) -> float | None:
@@ -71,31 +71,13 @@ def final_rounds(*, control: bool, workers: int) -> int:
     return 2 if control and workers == 1 else 1
 
 
-def final_images(
-    seconds: float,
-    *,
-    images_so_far: int,
-    child_rate: float,
-    reference_rate: float,
-    overhead: float,
-    wanted: int,
-    control: bool,
-) -> int:
-    """Images of the final training, so that an equally trained control ends in time too.
-
-    The control has images_so_far + F images to see while the winner sees F.
+def final_images(seconds: float, *, rate: float, overhead: float, wanted: float) -> int:
+    """Images that a final training is expected to see.
 
     Args:
-        seconds: Time for the final training.
-        images_so_far: Images that the winner's lineage has trained on.
-        child_rate: Images a second of the winner on one worker.
-        reference_rate: The same of the original.
-        overhead: Seconds to compile, recalibrate and score.
-        wanted: Images without a bound on time.
-        control: Whether a control is trained beside it.
+        seconds: Time for it.
+        rate: Images a second of the network on one worker.
+        overhead: Seconds that it takes beside its steps.
+        wanted: Images without a bound on time; may be infinite.
     """
-    usable = max(0.0, (seconds - overhead) * _SAFETY)
-    images = child_rate * usable
-    if control:
-        images = min(images, reference_rate * usable - images_so_far)
-    return max(0, min(wanted, math.floor(images)))
+    return max(0, math.floor(min(wanted, rate * max(0.0, seconds - overhead))))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import Cost, MorphRecord
 
@@ -22,6 +24,8 @@ class Candidate:
         images_trained: Images that it and its ancestors trained on since the reference.
         own_images: Those of its own training.
         seconds: Spent on repairing, scoring and training it.
+        correct: bool `(n,)`, for each validation image whether it is right; None before training.
+        margin: What acceptance leaves unused of the allowed drop, a fraction.
     """
 
     name: str
@@ -35,3 +39,5 @@ class Candidate:
     images_trained: int = 0
     own_images: int = 0
     seconds: float = 0.0
+    correct: np.ndarray | None = None
+    margin: float = 0.0

@@ -51,6 +51,7 @@ class HillClimber:
         max_morphs: Morphisms a child at most.
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
+        margin: What acceptance is expected to leave unused of the allowed drop.
         num_validation: With the objective `accuracy`, images that accuracies are measured on: of
             the accepted children that are within half a standard error of the best one, and half
             a point, the one with the fewest weights is taken. None takes the best one.
@@ -66,6 +67,7 @@ class HillClimber:
         max_morphs: int,
         rng: np.random.Generator,
         horizon: Callable[[Candidate], int],
+        margin: float = 0.0,
         num_validation: int | None = None,
     ) -> None:
         self._objective = objective
@@ -76,6 +78,7 @@ class HillClimber:
         self._num_validation = num_validation
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
+        self._margin = margin
         self._seen = {_identity(reference.graph)}
         self.floor = (reference.accuracy or 0.0) - allowed_drop
         self.elite = reference
@@ -243,7 +246,7 @@ class HillClimber:
         exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
         point = CurvePoint(candidate.own_images, lost)
         expected = predict_lost(point, images=self._horizon(candidate), exponent=exponent)
-        return chance_of_success(expected, self._allowed)
+        return chance_of_success(expected, self._allowed - self._margin)
 
     def _most_promising(self, trained: Sequence[Candidate]) -> Candidate | None:
         if self._objective == "accuracy":

@@ -146,23 +146,20 @@ class StoppingRules:
     """The rules of `prune-mi optimize`; the first that holds names the reason.
 
     Attributes:
-        generations: Generations at most.
-        patience: Generations in a row without an accepted child.
+        generations: Generations at most, or None.
+        patience: Generations in a row without an accepted child, or None.
     """
 
-    generations: int
-    patience: int
+    generations: int | None
+    patience: int | None
 
     def reason(self, state: SearchState) -> str | None:
         """See `StoppingRule`."""
-        rules = AnyOf(
-            (
-                NothingToPropose(
-                    "no unit is left whose removal would be new and would save anything"
-                ),
-                MostGenerations(self.generations),
-                NoBetterModel(self.patience),
-                NoTimeLeft(),
-            )
-        )
-        return rules.reason(state)
+        rules: list[StoppingRule] = [
+            NothingToPropose("no unit is left whose removal would be new and would save anything")
+        ]
+        if self.generations is not None:
+            rules.append(MostGenerations(self.generations))
+        if self.patience is not None:
+            rules.append(NoBetterModel(self.patience))
+        return AnyOf((*rules, NoTimeLeft())).reason(state)

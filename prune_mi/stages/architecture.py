@@ -266,8 +266,8 @@ class ArchitectureSearch:
         subject = self._evaluator.subject
         found = recognised_augmentation(
             elite.graph,
-            self._data.validation_images,
-            self._data.validation_labels,
+            self._data.screening_images,
+            self._data.screening_labels,
             subject.scaling,
             num_classes=subject.num_classes,
             so_far=subject.augmentation,

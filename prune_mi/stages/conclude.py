@@ -21,15 +21,19 @@ from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
+from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy
-from prune_mi.records import ModelFacts, RunReport
+from prune_mi.records import ModelFacts, RunReport, Statistics
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.finish import Finalists
 from prune_mi.stages.generations import SearchOutcome
+from prune_mi.stages.honesty import class_facts, class_warnings, limit_facts, unused_facts
+from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.share import SearchData, reference_candidate
 
 _PROBE_IMAGES = 16
 
@@ -41,6 +45,10 @@ def conclude(
     *,
     subject: Subject,
     data: Dataset,
+    search_data: SearchData,
+    allowed: AllowedDrop,
+    start: Candidate,
+    statistics: Statistics,
     pool: WorkerPool,
     settings: OptimizeSettings,
     folder: RunFolder,
@@ -61,43 +69,47 @@ def conclude(
         own = "best.h5" if original.is_h5 else "best.keras"
         if own in files:
             shutil.copyfile(original.path, folder.path / own)
-    reference = measured_facts(
-        subject.graph,
-        subject.test_outputs,
-        subject=subject,
-        data=data,
-        val_accuracy=subject.val_accuracy,
-        size_bytes=original_size,
-    )
-    result = reference
-    moved: list[str] = []
-    if changed:
-        outputs = pool.predict(finalists.result.graph, "test_images")
-        moved = _moved_outputs(outputs, subject)
-        result = measured_facts(
-            finalists.result.graph,
+
+    def facts(candidate: Candidate, outputs: np.ndarray, size_bytes: int) -> ModelFacts:
+        return measured_facts(
+            candidate.graph,
             outputs,
             subject=subject,
             data=data,
-            val_accuracy=finalists.result.accuracy or 0.0,
-            size_bytes=size,
+            val_accuracy=0.0 if candidate.correct is None else float(candidate.correct.mean()),
+            size_bytes=size_bytes,
         )
-    control = None
+
+    def asked(candidate: Candidate) -> np.ndarray:
+        return pool.predict(candidate.graph, "test_images")
+
+    given = reference_candidate(subject, search_data.reference_correct)
+    reference = facts(given, subject.test_outputs, original_size)
+    result, result_outputs, moved = reference, subject.test_outputs, list[str]()
+    if changed:
+        result_outputs = asked(finalists.result)
+        moved = _moved_outputs(result_outputs, subject)
+        result = facts(finalists.result, result_outputs, size)
+    recalibrated = control = None
+    if start.graph is not subject.graph:
+        recalibrated = facts(start, asked(start), original_size)
     if finalists.control is not None:
-        control = measured_facts(
-            finalists.control.graph,
-            pool.predict(finalists.control.graph, "test_images"),
-            subject=subject,
-            data=data,
-            val_accuracy=finalists.control.accuracy or 0.0,
-            size_bytes=original_size,
-        )
+        control = facts(finalists.control, asked(finalists.control), original_size)
+    smaller = _smaller(result, reference, settings.objective)
+    limit = limit_facts(finalists.result, outcome, allowed, subject, settings, chosen=changed)
+    classes = class_facts(
+        subject.test_outputs[:, : subject.num_classes],
+        result_outputs[:, : subject.num_classes],
+        data,
+        subject,
+        limit=settings.max_accuracy_drop,
+    )
     return RunReport(
         model=str(original.path),
         data=settings.data,
         objective=settings.objective,
         max_accuracy_drop=settings.max_accuracy_drop,
-        smaller=_smaller(result, reference, settings.objective),
+        smaller=smaller,
         reference=reference,
         control=control,
         result=result,
@@ -107,13 +119,18 @@ def conclude(
         validation=subject.roles.validation_source,
         images_trained=finalists.result.images_trained,
         control_images=finalists.control_images,
+        recalibrated=recalibrated,
+        statistics=statistics,
+        limit=limit,
+        classes=classes,
+        unused=unused_facts(limit, outcome, budget, smaller=smaller),
         elapsed_s=round(budget.elapsed(), 1),
         budget_s=settings.budget,
         generations=outcome.generations,
         stop_reason=outcome.stop_reason,
         seed=settings.seed,
         versions=installed_versions(),
-        notes=(*notes, *moved),
+        notes=(*notes, *moved, *class_warnings(classes)),
         folder=str(folder.path),
         files=files,
     )
@@ -144,6 +161,9 @@ def measured_facts(
         val_accuracy=val_accuracy,
         test_accuracy=accuracy(classes[unseen], data.y_test[unseen]),
         full_test_accuracy=accuracy(classes, data.y_test),
+        balanced_accuracy=quality(
+            classes[unseen].argmax(axis=1) == data.y_test[unseen], data.y_test[unseen], "balanced"
+        ),
         num_params=cost.num_params,
         macs=cost.macs,
         num_layers=cost.num_layers,
@@ -158,16 +178,20 @@ def write_models(
 
     It is written as `.keras`, and as `.h5` too where the original was that and HDF5 can hold it.
     """
-    compile_like(model, original.compile_config)
     suffixes = (".keras", ".h5") if original.is_h5 and h5_can_hold(model) else (".keras",)
+    names = tuple(f"best{suffix}" for suffix in suffixes)
+    for name in names:
+        write_model(model, original, folder / name, subject, data)
+    return names
+
+
+def write_model(
+    model: keras.Model, original: LoadedModel, path: Path, subject: Subject, data: Dataset
+) -> None:
+    """Writes a model, compiled as the original was, loads it back and compares outputs."""
+    compile_like(model, original.compile_config)
     rows = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
-    probe = unpack_inputs(rows, subject.understanding.packing)
-    names = []
-    for suffix in suffixes:
-        path = folder / f"best{suffix}"
-        save_verified(model, path, probe)
-        names.append(path.name)
-    return tuple(names)
+    save_verified(model, path, unpack_inputs(rows, subject.understanding.packing))
 
 
 def _moved_outputs(outputs: np.ndarray, subject: Subject) -> list[str]:

@@ -1,5 +1,6 @@
 """The final training of the winner, beside the control."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,11 +11,15 @@ from prune_mi.records import Observer
 from prune_mi.search.budget import final_images, final_rounds
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.selection import acceptable
+from prune_mi.stages.control import CONTROL, Control
 from prune_mi.stages.generations import SearchOutcome
-from prune_mi.stages.recipe import TrainingSpeed, after_training, training_task
+from prune_mi.stages.limits import AllowedDrop
+from prune_mi.stages.recipe import after_training, training_task
 from prune_mi.stages.roles import Subject
+from prune_mi.stages.statistics import StatisticsChoice
+from prune_mi.stages.timing import scoring_seconds, training_speed
 
-_CONTROL = "control"
+_MORE_THAN_EXPECTED = 1.5  # images that a training is given which the clock is to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ def train_finalists(
     reference: Candidate,
     subject: Subject,
     *,
+    allowed: AllowedDrop,
+    control: Control | None,
     pool: WorkerPool,
     settings: OptimizeSettings,
     seconds: float | None,
@@ -48,14 +55,14 @@ def train_finalists(
     A cheaper model that is expected to reach the allowed drop in the end goes before the winner;
     should it fail, the winner stays, and where no budget forbids is trained in its place. Weights
     from before the final training are kept where it made them worse on validation; the control is
-    treated alike. Both have the recipe of all trainings; the control, which nothing has damaged,
-    trains at its lowest learning rate.
+    treated alike. Both have the recipe of all trainings.
     """
     train = partial(
         _train_beside_control,
-        reference=reference,
-        speed=outcome.speed,
+        outcome=outcome,
         subject=subject,
+        allowed=allowed,
+        control=control,
         pool=pool,
         settings=settings,
         seconds=seconds,
@@ -77,7 +84,7 @@ def train_finalists(
         return finalists
     observer.note(
         f"{result.name} ended at {result.accuracy:.4f} on validation, below the allowed "
-        f"{subject.floor:.4f}; {elite.name} is kept."
+        f"{subject.floor + result.margin:.4f}; {elite.name} is kept."
     )
     if seconds is None and elite.name != reference.name:
         return train(elite)
@@ -87,9 +94,10 @@ def train_finalists(
 def _train_beside_control(
     finalist: Candidate,
     *,
-    reference: Candidate,
-    speed: TrainingSpeed | None,
+    outcome: SearchOutcome,
     subject: Subject,
+    allowed: AllowedDrop,
+    control: Control | None,
     pool: WorkerPool,
     settings: OptimizeSettings,
     seconds: float | None,
@@ -97,63 +105,68 @@ def _train_beside_control(
     observer: Observer,
 ) -> Finalists:
     """The final training of one candidate, and the control's for as many images."""
-    tasks = _trainings(
-        finalist,
-        reference,
-        speed,
-        subject,
-        settings,
-        seconds=None
-        if seconds is None
-        else seconds / final_rounds(control=settings.control, workers=pool.workers),
-        num_train_images=num_train_images,
-    )
-    result, control, control_images = finalist, None, 0
-    for done in pool.run(tasks):
+    rounds = final_rounds(control=settings.control, workers=pool.workers)
+    if seconds is not None:
+        seconds = max(0.0, seconds / rounds - scoring_seconds(subject, workers=pool.workers))
+    rate = training_speed(subject, outcome.speed, finalist.cost.macs, workers=pool.workers)
+    wanted = settings.most_final_epochs * num_train_images
+    if seconds is not None:
+        overhead = 0.0 if outcome.speed is None else outcome.speed.overhead_seconds
+        expected = final_images(seconds, rate=rate, overhead=overhead, wanted=wanted)
+        wanted = min(wanted, math.ceil(_MORE_THAN_EXPECTED * expected))
+    num_images = round(wanted)
+    tasks: list[TrainTask] = []
+    if num_images > 0:
+        tasks.append(
+            training_task(
+                finalist,
+                subject,
+                settings,
+                num_images=num_images,
+                num_train_images=num_train_images,
+                seconds=seconds,
+            )
+        )
+    begun = control is not None and control.begun
+    if control is not None and not begun:
+        lineage = finalist.images_trained + num_images
+        tasks.append(control.task(lineage, seconds=seconds))
+    outcomes = list(pool.run(tasks))
+    if control is not None and begun:
+        outcomes.append(control.outcome())
+    result, trained_control, control_images = finalist, None, 0
+    for done in outcomes:
         if isinstance(done, FailedEvaluation):
             observer.note(f"The training of {done.name} failed: {done.message}")
-        elif done.name == _CONTROL:
-            control = better_of(replace(reference, name=_CONTROL), done, observer)
+        elif control is not None and done.name == CONTROL:
+            trained_control = better_of(control.start, done, observer)
             control_images = done.images_trained
         else:
-            result = better_of(finalist, done, observer)
-    return Finalists(result, control, control_images)
+            result = allowed.with_margin(better_of(finalist, done, observer))
+    return Finalists(result, trained_control, control_images)
 
 
-def _trainings(
-    finalist: Candidate,
-    reference: Candidate,
-    speed: TrainingSpeed | None,
-    subject: Subject,
-    settings: OptimizeSettings,
+def with_best_statistics(
+    finalists: Finalists,
+    statistics: StatisticsChoice,
     *,
+    allowed: AllowedDrop,
     seconds: float | None,
-    num_train_images: int,
-) -> list[TrainTask]:
-    """The final training, where there is time for one, and the control's."""
-    wanted = round(settings.final_epochs * num_train_images)
-    if seconds is not None and speed is not None:
-        wanted = final_images(
-            seconds,
-            images_so_far=finalist.images_trained,
-            child_rate=speed.images_per_second(finalist.cost.macs),
-            reference_rate=speed.images_per_second(reference.cost.macs),
-            overhead=speed.overhead_seconds,
-            wanted=wanted,
-            control=settings.control,
-        )
-    task = partial(
-        training_task,
-        subject=subject,
-        settings=settings,
-        num_train_images=num_train_images,
-        seconds=seconds,
+    observer: Observer,
+) -> Finalists:
+    """Result and control with the batch-norm statistics that validation chooses."""
+    result, control = finalists.result, finalists.control
+    if not result.own_images:
+        return finalists
+    asked = [result] if control is None else [result, control]
+    chosen, notes = statistics.of_trained(asked, seconds=seconds)
+    for note in notes:
+        observer.note(note)
+    return replace(
+        finalists,
+        result=allowed.with_margin(chosen[0]),
+        control=None if control is None else chosen[1],
     )
-    tasks = [task(finalist, num_images=wanted)] if wanted > 0 else []
-    if settings.control:
-        lineage = max(1, finalist.images_trained + wanted)
-        tasks.append(task(replace(reference, name=_CONTROL), num_images=lineage, damage=0.0))
-    return tasks
 
 
 def better_of(

@@ -1,7 +1,8 @@
 """The generational loop: rank, propose, screen, train, select."""
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,18 +14,21 @@ from prune_mi.execution.tasks import FailedEvaluation, RankTask
 from prune_mi.graph.units import outermost, removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.ranking import least_first
+from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
 from prune_mi.morphisms.remove_unit import saves
-from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
+from prune_mi.records import ChildRecord, GenerationRecord, Observer, TrainedChild, Verdict
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.journal import Journal
 from prune_mi.search.loop import run_generations
 from prune_mi.search.racing import Rung, plan_rungs
+from prune_mi.search.selection import with_hope
 from prune_mi.search.termination import SearchState, StoppingRules
 from prune_mi.stages.evaluation import Evaluator, Failure, child_record
+from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.share import SearchData
@@ -46,6 +50,7 @@ class SearchOutcome:
         generations: What was tried.
         stop_reason: Why it ended.
         speed: Of the trainings, or None where none was made.
+        trained: What each trained child is right on.
     """
 
     elite: Candidate
@@ -53,6 +58,7 @@ class SearchOutcome:
     generations: tuple[GenerationRecord, ...]
     stop_reason: str
     speed: TrainingSpeed | None
+    trained: tuple[TrainedChild, ...]
 
 
 class Search:
@@ -62,12 +68,15 @@ class Search:
         subject: The original, measured.
         reference: The original as a candidate.
         data: What it works on.
+        allowed: What may be lost.
         pool: Where children are evaluated.
         settings: The run's settings.
         time_plan: When to end, and what the rest of the run is expected to take.
         journal: Gets a line a child, as soon as its generation has no more use for it.
         observer: Hears of everything.
         on_elite: Called with each newly accepted model, to be kept safe.
+        on_last: Called with the elite and the speed of trainings when a generation begins behind
+            which there is time for none.
     """
 
     def __init__(
@@ -76,19 +85,32 @@ class Search:
         reference: Candidate,
         data: SearchData,
         *,
+        allowed: AllowedDrop,
         pool: WorkerPool,
         settings: OptimizeSettings,
         time_plan: TimePlan,
         journal: Journal,
         observer: Observer,
         on_elite: Callable[[Candidate], None],
+        on_last: Callable[[Candidate, TrainingSpeed | None], object],
     ) -> None:
+        self._allowed = allowed
+        self._on_last = on_last
+        self._trained: dict[str, TrainedChild] = {}
+        self._chance = chance_level(data.validation_labels, subject.metric)
         self._subject = subject
         self._reference = reference
         self._data = data
         self._pool = pool
         self._workers = pool.workers
-        self._evaluator = Evaluator(subject, data, pool=pool, settings=settings, observer=observer)
+        self._evaluator = Evaluator(
+            subject,
+            data,
+            pool=pool,
+            settings=settings,
+            observer=observer,
+            judge=allowed.with_margin,
+        )
         self._settings = settings
         self._time = time_plan
         self._overhead = time_plan.generation_overhead
@@ -98,7 +120,8 @@ class Search:
         self._on_elite = on_elite
         self._climber = HillClimber(
             reference,
-            allowed_drop=subject.allowed_drop,
+            allowed_drop=(reference.accuracy or 0.0) - subject.floor,
+            margin=allowed.expected_margin,
             objective=settings.objective,
             mix=resolve_mix(settings.mix),
             max_morphs=settings.morphs or _morphs_for(reference),
@@ -111,10 +134,15 @@ class Search:
         records, reason = run_generations(
             self._generation,
             self._state,
-            StoppingRules(self._settings.generations, self._settings.patience),
+            StoppingRules(self._settings.most_generations, self._settings.most_flat_generations),
         )
         return SearchOutcome(
-            self._climber.elite, self._hopeful(), records, reason, self._evaluator.speed
+            self._climber.elite,
+            self._hopeful(),
+            records,
+            reason,
+            self._evaluator.speed,
+            tuple(self._trained.values()),
         )
 
     def _state(self, record: GenerationRecord) -> SearchState:
@@ -132,18 +160,13 @@ class Search:
 
     def _horizon(self, candidate: Candidate) -> int:
         """Images that a candidate will have been trained on after the final training."""
-        most = round(self._settings.final_epochs * self._data.num_train_images)
-        speed = self._evaluator.speed
-        if self._time.final_seconds is None or speed is None:
-            return candidate.own_images + (most if self._time.final_seconds is None else 0)
+        wanted = self._settings.most_final_epochs * self._data.num_train_images
+        seconds, speed = self._time.final_seconds, self._evaluator.speed
+        if seconds is None or speed is None:
+            return candidate.own_images + (0 if math.isinf(wanted) else round(wanted))
+        rate = speed.images_per_second(candidate.cost.macs)
         return candidate.own_images + final_images(
-            self._time.final_seconds,
-            images_so_far=candidate.images_trained,
-            child_rate=speed.images_per_second(candidate.cost.macs),
-            reference_rate=speed.images_per_second(self._reference.cost.macs),
-            overhead=speed.overhead_seconds,
-            wanted=most,
-            control=self._settings.control,
+            seconds, rate=rate, overhead=speed.overhead_seconds, wanted=wanted
         )
 
     def _hopeful(self) -> Candidate | None:
@@ -158,9 +181,12 @@ class Search:
         started = time.monotonic()
         climber, settings = self._climber, self._settings
         parent = climber.elite
-        seconds = generation_seconds(self._remaining(), overhead=self._overhead)
+        remaining = self._remaining()
+        seconds = generation_seconds(remaining, overhead=self._overhead)
         self._observer.time_left(self._time.run_left())
-        self._observer.generation(climber.generation + 1, settings.generations, parent.name)
+        self._observer.generation(climber.generation + 1, settings.most_generations, parent.name)
+        if seconds is not None and seconds == remaining:
+            self._on_last(parent, self._evaluator.speed)
         screened, failures = self._propose(
             rank_candidate(
                 parent, self._subject, settings, pool=self._pool, objective=settings.objective
@@ -171,11 +197,16 @@ class Search:
         if seconds is not None:
             seconds = max(0.0, seconds - preparing)
         early = [self._failed(each) for each in failures]
-        field, rungs = self._line_up(screened, seconds)
+        hopeful, hopeless = with_hope(screened, chance=self._chance)
+        early += [
+            self._record(each, "not trained", "lost too much for training to win it back")
+            for each in hopeless
+        ]
+        field, rungs = self._line_up(hopeful, seconds)
         names = {each.name for each in field}
         early += [
-            self._record(each, "not trained", "other children promised more")
-            for each in screened
+            self._record(each, "not trained", "others saved more for what they lose")
+            for each in hopeful
             if each.name not in names
         ]
         late = self._race(field, rungs)
@@ -240,6 +271,7 @@ class Search:
                 climber.drop(failure.candidate.name)
                 trained.pop(failure.candidate.name, None)
                 records.append(self._failed(failure))
+        trained = {each.name: each for each in self._judged(trained.values())}
         accepted = climber.tell(list(trained.values()))
         if accepted is not None:
             self._on_elite(accepted)
@@ -249,13 +281,32 @@ class Search:
             records.append(record)
         return records
 
+    def _judged(self, trained: Iterable[Candidate]) -> list[Candidate]:
+        """Trained children with what their acceptance leaves unused of the allowed drop.
+
+        Of many children the cheapest that seems to be within it owes that to chance in part.
+        """
+        judged = list(trained)
+        for each in judged:
+            if each.correct is not None:
+                self._trained[each.name] = TrainedChild(each.name, each.cost, each.correct)
+        if self._allowed.confidence is None:
+            return judged
+        bias = self._allowed.chosen(
+            list(self._trained.values()),
+            objective=self._settings.objective,
+            seed=self._settings.seed,
+        ).bias
+        return [self._allowed.with_margin(each, bias=bias) for each in judged]
+
     def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
         """Why a trained child was accepted or not."""
         elite, floor = self._climber.elite, self._climber.floor
         if child.name == elite.name:
             return "accepted", f"{child.accuracy:.4f}, floor {floor:.4f}"
-        if (child.accuracy or 0.0) < floor:
-            return "over the allowed drop", f"{child.accuracy:.4f} is below {floor:.4f}"
+        if (child.accuracy or 0.0) - child.margin < floor:
+            needed = f"{floor:.4f} and {child.margin:.4f} for the error of the estimate"
+            return "over the allowed drop", f"{child.accuracy:.4f} is below {needed}"
         return "not smaller", f"{elite.name} serves the objective better"
 
     def _failed(self, failure: Failure) -> ChildRecord:

@@ -23,7 +23,7 @@ class NoteTaker:
         """See `Observer`."""
         self._observer.reference(cost, val_accuracy)
 
-    def generation(self, index: int, total: int, parent: str) -> None:
+    def generation(self, index: int, total: int | None, parent: str) -> None:
         """See `Observer`."""
         self._observer.generation(index, total, parent)
 

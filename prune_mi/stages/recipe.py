@@ -68,7 +68,7 @@ def training_task(
     """
     recipe = settings.training
     if damage is None:
-        damage = subject.val_accuracy - (child.screened_accuracy or 0.0)
+        damage = subject.start_accuracy - (child.screened_accuracy or 0.0)
     augmentation = subject.augmentation
     short = num_images < _EPOCHS_TO_SHIFT * num_train_images
     if recipe.augmentation == "auto" and short and not subject.understanding.calibration.max_shift:
@@ -122,6 +122,7 @@ def after_training(child: Candidate, outcome: Evaluated) -> Candidate:
         child,
         graph=outcome.graph,
         accuracy=outcome.accuracy,
+        correct=outcome.correct,
         images_trained=child.images_trained + outcome.images_trained,
         own_images=child.own_images + outcome.images_trained,
         seconds=child.seconds + outcome.seconds,

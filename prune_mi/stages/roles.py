@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from prune_mi.config import RunSettings
+from prune_mi.config import Metric, RunSettings
 from prune_mi.data import (
     AugmentationPolicy,
     Dataset,
@@ -18,7 +18,8 @@ from prune_mi.data import (
 from prune_mi.errors import DataError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.measure.honesty import kept_back, remembers_training
+from prune_mi.measure.honesty import remembers_training
+from prune_mi.measure.metric import quality
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import Observer
 from prune_mi.stages.prepare import Understanding
@@ -56,11 +57,13 @@ class Subject:
         understanding: How it wants its images.
         roles: Who sees which images.
         test_outputs: Its outputs on the whole test set, the judged one's columns first.
-        val_accuracy: Its validation accuracy.
+        val_accuracy: Its validation accuracy, or what else the metric is.
         val_correct: Whether it is right, for each validation image.
         images_per_second: Evaluation speed of all workers together.
-        allowed_drop: Validation accuracy that a child may lose, a fraction: what the user allows
-            less what is kept back for the error of the estimate.
+        allowed_drop: What a child may lose of the metric, a fraction.
+        metric: What is kept.
+        start_accuracy: The metric of what the search starts from: the original, perhaps with other
+            batch-norm statistics.
     """
 
     understanding: Understanding
@@ -70,10 +73,12 @@ class Subject:
     val_correct: np.ndarray
     images_per_second: float
     allowed_drop: float
+    metric: Metric
+    start_accuracy: float
 
     @property
     def floor(self) -> float:
-        """The lowest validation accuracy that may be accepted."""
+        """The lowest value of the metric that may be accepted."""
         return self.val_accuracy - self.allowed_drop
 
     @property
@@ -108,7 +113,8 @@ def measure_original(
     *,
     pool: WorkerPool,
     settings: RunSettings,
-    allowed_drop: float,
+    allowed_drop: float = 0.0,
+    metric: Metric = "accuracy",
     observer: Observer,
 ) -> Subject:
     """Evaluates the original, and decides who may see which images.
@@ -118,7 +124,8 @@ def measure_original(
         data: All images.
         pool: Where it is evaluated.
         settings: The run's settings.
-        allowed_drop: Validation accuracy that the user allows to be lost.
+        allowed_drop: What may be lost of the metric, a fraction.
+        metric: What is kept.
         observer: Hears of the decision.
 
     Raises:
@@ -143,13 +150,7 @@ def measure_original(
         val_correct = classes[rows].argmax(axis=1) == data.y_test[rows]
     else:
         val_correct = correct(*validation_images(data, roles))
-    val_accuracy, allowed = float(val_correct.mean()), allowed_drop
-    margin = kept_back(allowed, val_accuracy, len(val_correct))
-    if margin:
-        observer.note(
-            f"Of the allowed drop of {allowed:.4f}, selection keeps {margin:.4f} back: half a "
-            f"standard error of an accuracy on {len(val_correct)} images."
-        )
+    val_accuracy = quality(val_correct, validation_images(data, roles)[1], metric)
     return Subject(
         understanding=understanding,
         roles=roles,
@@ -157,7 +158,9 @@ def measure_original(
         val_accuracy=val_accuracy,
         val_correct=val_correct,
         images_per_second=speed,
-        allowed_drop=allowed - margin,
+        allowed_drop=allowed_drop,
+        metric=metric,
+        start_accuracy=val_accuracy,
     )
 
 

@@ -184,6 +184,8 @@ class SeedStart:
             val_correct=np.zeros(len(validation_images(data, roles)[1]), dtype=bool),
             images_per_second=0.0,
             allowed_drop=0.0,
+            metric="accuracy",
+            start_accuracy=0.0,
         )
         found = share_data(data, subject, settings, pool=pool, most_images=None)
         seed = replace(reference_candidate(subject), accuracy=None)
@@ -204,7 +206,12 @@ class SeedStart:
         trained = after_training(seed, outcome)
         self._observer.reference(trained.cost, outcome.accuracy)
         understanding = replace(understanding, packing=pack(trained.graph))
-        subject = replace(subject, understanding=understanding, val_accuracy=outcome.accuracy)
+        subject = replace(
+            subject,
+            understanding=understanding,
+            val_accuracy=outcome.accuracy,
+            start_accuracy=outcome.accuracy,
+        )
         # Screening images are a part of the validation images; of the seed, the whole is known.
         found = replace(found, screening_reference=outcome.accuracy)
         return Started(
@@ -258,7 +265,6 @@ class ModelStart:
             self.data,
             pool=pool,
             settings=self.settings,
-            allowed_drop=0.0,
             observer=self._observer,
         )
         reference = reference_candidate(subject)

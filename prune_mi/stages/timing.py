@@ -15,6 +15,7 @@ WRITING_SECONDS = 5.0
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
 _TEACHER_SHARE = 0.08
+_STATISTICS_SHARE, _LAST_STATISTICS_SHARE = 0.05, 0.02
 _ASKING_SPEED = 2.0  # times that of training, which goes through a network three times
 
 
@@ -24,6 +25,7 @@ class TimePlan:
 
     Attributes:
         run_end: When the budget is spent, on the monotonic clock; None without a budget.
+        training_end: When trainings must end, likewise.
         search_end: When the final training is to begin, likewise.
         final_seconds: For the final training of the winner; None without a budget.
         generation_overhead: First guess of what a generation spends beside training.
@@ -31,6 +33,7 @@ class TimePlan:
     """
 
     run_end: float | None
+    training_end: float | None
     search_end: float | None
     final_seconds: float | None
     generation_overhead: float
@@ -39,6 +42,12 @@ class TimePlan:
     def run_left(self) -> float | None:
         """What is left of the budget."""
         return None if self.run_end is None else max(0.0, self.run_end - time.monotonic())
+
+    def training_left(self) -> float | None:
+        """What is left of it for trainings that begin now."""
+        if self.training_end is None:
+            return None
+        return max(0.0, self.training_end - time.monotonic())
 
 
 def plan_time(
@@ -50,25 +59,56 @@ def plan_time(
     workers: int,
 ) -> TimePlan:
     """Shares what is left between search and final training."""
-    search = search_seconds(available, control=settings.control)
-    scoring = len(subject.roles.validation) / subject.images_per_second * workers
+    rounds = final_rounds(control=settings.control, workers=workers)
+    search = search_seconds(available, rounds=rounds)
+    scoring = scoring_seconds(subject, workers=workers)
     now = time.monotonic()
     return TimePlan(
         run_end=None if available is None else now + available + closing,
+        training_end=None if available is None else now + available - scoring,
         search_end=None if search is None else now + search,
         final_seconds=None
         if available is None or search is None
-        else (available - search) / final_rounds(control=settings.control, workers=workers),
+        else (available - search) / rounds,
         generation_overhead=generation_overhead(subject, settings, workers=workers),
         compile_seconds=len(subject.graph.nodes) * _COMPILE_SECONDS_A_NODE + scoring,
     )
 
 
-def closing_seconds(subject: Subject, data: Dataset, *, control: bool) -> float:
-    """Measuring result and control on the test set, and writing the files."""
+def scoring_seconds(subject: Subject, *, workers: int) -> float:
+    """What one worker takes to score a model on all validation images."""
+    return len(subject.roles.validation) / subject.images_per_second * workers
+
+
+def training_speed(
+    subject: Subject, speed: TrainingSpeed | None, macs: int, *, workers: int
+) -> float:
+    """Images a second that one worker is expected to train a network of so many MACs on."""
+    if speed is not None:
+        return speed.images_per_second(macs)
+    return subject.images_per_second / workers / _ASKING_SPEED
+
+
+def closing_seconds(subject: Subject, data: Dataset, settings: OptimizeSettings) -> float:
+    """Comparing statistics once more, measuring models on the test set, and writing the files.
+
+    Measured are the result, the control, and the original where it got other statistics.
+    """
     build = 4 * _BUILD_SECONDS_A_NODE * len(subject.graph.nodes)
-    models = 2 if control else 1
-    return models * len(data.y_test) / subject.images_per_second + build + WRITING_SECONDS
+    models = 3 if settings.control else 2
+    measuring = models * len(data.y_test) / subject.images_per_second
+    comparing = last_statistics_seconds(settings.budget) or 0.0
+    return measuring + comparing + build + WRITING_SECONDS
+
+
+def statistics_seconds(budget_seconds: float | None) -> float | None:
+    """For comparing the original's batch-norm statistics before the search."""
+    return None if budget_seconds is None else _STATISTICS_SHARE * budget_seconds
+
+
+def last_statistics_seconds(budget_seconds: float | None) -> float | None:
+    """For comparing those of the result and the control in the end."""
+    return None if budget_seconds is None else _LAST_STATISTICS_SHARE * budget_seconds
 
 
 def search_closing_seconds(

@@ -1,6 +1,6 @@
 import pytest
 
-from prune_mi.measure.honesty import kept_back, remembers_training
+from prune_mi.measure.honesty import remembers_training
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,3 @@ def test_one_gap_becomes_significant_with_more_images() -> None:
 @pytest.mark.parametrize("accuracy", [0.0, 1.0])
 def test_without_any_spread_equals_are_no_gap(accuracy: float) -> None:
     assert remembers_training(accuracy, 100, accuracy, 50) is False
-
-
-def test_what_is_kept_back_shrinks_with_images_and_never_takes_it_all() -> None:
-    assert kept_back(0.02, 0.92, 5000) == pytest.approx(0.5 * (0.92 * 0.08 / 5000) ** 0.5)
-    assert kept_back(0.02, 0.92, 20_000) == pytest.approx(0.5 * kept_back(0.02, 0.92, 5000))
-    assert kept_back(0.02, 0.5, 30) == 0.01
-    assert kept_back(0.0, 0.92, 5000) == 0.0
-    assert kept_back(0.02, 1.0, 5000) == 0.0

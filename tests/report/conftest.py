@@ -7,11 +7,15 @@ import pytest
 
 from prune_mi.records import (
     ChildRecord,
+    ClassFacts,
     GenerationRecord,
+    LimitFacts,
     ModelFacts,
     MorphRecord,
     RunReport,
     SearchReport,
+    Statistics,
+    StatisticsCandidate,
 )
 
 BRANCH = MorphRecord(
@@ -33,9 +37,9 @@ STAGE = MorphRecord(
     layers=tuple(f"stage3_block2_branch_convolution_{index}" for index in range(7)),
     reason="drawn at random from [5] sites",
 )
-REFERENCE = ModelFacts(0.8752, 0.8719, 0.8719, 78_666, 12_501_632, 34, 361_472)
+REFERENCE = ModelFacts(0.8752, 0.8719, 0.8719, 0.8719, 78_666, 12_501_632, 34, 361_472)
 CONTROL = dataclasses.replace(REFERENCE, val_accuracy=0.8760, test_accuracy=0.8731)
-RESULT = ModelFacts(0.8690, 0.8655, 0.8660, 61_002, 8_101_120, 27, 1_290_240)
+RESULT = ModelFacts(0.8690, 0.8655, 0.8660, 0.8655, 61_002, 8_101_120, 27, 1_290_240)
 
 
 def _make_child(name: str = "g1c3", **changes: object) -> ChildRecord:
@@ -83,6 +87,20 @@ def report() -> RunReport:
         validation="5,000 test images, stratified; the other 5,000 were read once, at the end",
         images_trained=1_234_000,
         control_images=1_234_000,
+        recalibrated=dataclasses.replace(REFERENCE, test_accuracy=0.8850),
+        statistics=Statistics(
+            "2,000 images, plain",
+            (
+                StatisticsCandidate("as saved", 0, 0.8752, 0.0, 0.0002),
+                StatisticsCandidate("2,000 images, plain", 2000, 0.8861, 0.0109, 0.0031),
+            ),
+        ),
+        limit=LimitFacts("accuracy", 0.02, 0.0062, 0.0041, 0.001, 0.0041, None, 0.98, 5000, 5000),
+        classes=(
+            ClassFacts("cat", 500, 0.75, 0.70, -0.09, -0.01, False),
+            ClassFacts("dog", 500, 0.85, 0.70, -0.21, -0.09, True),
+        ),
+        unused=("0.0138 of the allowed drop of 0.02 was left on validation",),
         elapsed_s=751.4,
         budget_s=1500.0,
         generations=(GenerationRecord(1, "reference", (_make_child(), failed), "g1c3"),),
@@ -105,7 +123,7 @@ def unchanged_report(report: RunReport) -> RunReport:
 @pytest.fixture
 def search_report() -> SearchReport:
     """A search's report, made up: an ensemble of two, deletions tried."""
-    seed = ModelFacts(0.41, 0.40, 0.40, 1_200, 480_000, 7, 30_000)
+    seed = ModelFacts(0.41, 0.40, 0.40, 0.40, 1_200, 480_000, 7, 30_000)
     return SearchReport(
         start="seed",
         data="cifar10",

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,9 +39,9 @@ def test_a_budget_without_a_bound() -> None:
 
 
 def test_the_search_has_its_share() -> None:
-    assert search_seconds(1000.0, control=True) == pytest.approx(300)
-    assert search_seconds(1000.0, control=False) == pytest.approx(500)
-    assert search_seconds(None, control=True) is None
+    assert search_seconds(1000.0, rounds=1) == pytest.approx(550)
+    assert search_seconds(1000.0, rounds=2) == pytest.approx(400)  # the control waits its turn
+    assert search_seconds(None, rounds=1) is None
 
 
 @pytest.mark.parametrize(
@@ -80,49 +82,17 @@ def test_generations_never_take_more_than_the_search_has_and_end(
     assert spent <= total * (1 + 1e-9)
 
 
-def _final(**changes: float) -> int:
-    arguments = {
-        "images_so_far": 1000, "child_rate": 20.0, "reference_rate": 10.0, "overhead": 10.0,
-        "wanted": 10**6, "control": True, **changes,
-    }  # fmt: skip
-    return final_images(110.0, **arguments)  # type: ignore[arg-type]
+@given(st.floats(0, 1e4), st.floats(0.1, 1e4), st.floats(0, 100), st.floats(0, 1e6))
+def test_a_final_training_is_expected_to_end_in_time(
+    seconds: float, rate: float, overhead: float, wanted: float
+) -> None:
+    images = final_images(seconds, rate=rate, overhead=overhead, wanted=wanted)
+    assert 0 <= images <= wanted
+    if images:
+        assert overhead + images / rate <= seconds * (1 + 1e-9)
 
 
 def test_images_of_the_final_training() -> None:
-    # 100 s behind the overhead, 93 of them used.
-    assert _final(control=False) == 1860
-    assert _final(control=False, wanted=500) == 500
-    assert _final(images_so_far=500) == 430  # the control: 930 in all, 500 of them the search's
-    assert _final(images_so_far=0) == 930
-    assert _final(images_so_far=1000) == 0  # no time left for the control to catch up
-    assert _final(images_so_far=0, reference_rate=100.0) == 1860
-    assert _final(overhead=111.0, control=False) == 0
-
-
-@given(
-    st.floats(0, 1e4), st.integers(0, 10**5), st.floats(0.1, 1e4), st.floats(0.1, 1e4),
-    st.floats(0, 100), st.integers(0, 10**6), st.booleans(),
-)  # fmt: skip
-def test_winner_and_control_end_in_time(
-    seconds: float,
-    so_far: int,
-    child_rate: float,
-    reference_rate: float,
-    overhead: float,
-    wanted: int,
-    control: bool,
-) -> None:
-    images = final_images(
-        seconds,
-        images_so_far=so_far,
-        child_rate=child_rate,
-        reference_rate=reference_rate,
-        overhead=overhead,
-        wanted=wanted,
-        control=control,
-    )
-    assert 0 <= images <= wanted
-    if images:
-        assert overhead + images / child_rate <= seconds
-    if images and control:
-        assert overhead + (so_far + images) / reference_rate <= seconds
+    assert final_images(110.0, rate=20.0, overhead=10.0, wanted=math.inf) == 2000
+    assert final_images(110.0, rate=20.0, overhead=10.0, wanted=500) == 500
+    assert final_images(9.0, rate=20.0, overhead=10.0, wanted=500) == 0

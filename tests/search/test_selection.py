@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from graph_builder import chain
 from hypothesis import given
@@ -13,6 +15,7 @@ from prune_mi.search.selection import (
     choose_for_training,
     improves,
     merit,
+    with_hope,
 )
 
 GRAPH = chain()
@@ -198,3 +201,22 @@ def test_where_all_are_right_the_smallest_is_taken_but_none_that_is_wrong_once()
     nearly = _candidate("nearly", 1 - 1 / 500, 10)
     found = [_candidate("big", 1.0, 900), nearly, _candidate("small", 1.0, 90)]
     assert best_of(found, "accuracy", num_validation=500).name == "small"
+
+
+def test_children_that_lost_far_more_than_others_are_hopeless() -> None:
+    children = [_candidate(str(a), a, 900) for a in (0.86, 0.63, 0.33, 0.14)]
+    hopeful, hopeless = with_hope(children, chance=0.1)
+    assert [each.accuracy for each in hopeful] == [0.86, 0.63]
+    assert [each.accuracy for each in hopeless] == [0.33, 0.14]
+
+
+def test_where_all_lost_as_much_all_are_trained() -> None:
+    children = [_candidate("a", 0.3, 900), _candidate("b", 0.28, 900)]
+    hopeful, hopeless = with_hope(children, chance=0.1)
+    assert len(hopeful) == 2 and not hopeless
+
+
+def test_a_margin_must_be_left_of_the_allowed_drop() -> None:
+    child = replace(_candidate("a", 0.89, 500), margin=0.004)
+    assert acceptable(child, elite=ELITE, floor=0.886, objective="macs")
+    assert not acceptable(child, elite=ELITE, floor=0.887, objective="macs")

@@ -25,7 +25,8 @@ BEFORE = Candidate(
 
 
 def _done(accuracy: float) -> Evaluated:
-    return Evaluated("g1c1", chain(), accuracy, 50, 1.0, 0.0, 1.0)
+    correct = np.ones(1, dtype=bool)
+    return Evaluated("g1c1", chain(), accuracy, correct, 50, 1.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,7 @@ def _finally(
         augmentation=plain,
         from_logits=False,
         val_accuracy=start,
+        start_accuracy=start,
     )
     outcome = SimpleNamespace(
         elite=elite, runners_up=(), subject=subject, speed=TrainingSpeed(((1, 0.01),), 3.0)

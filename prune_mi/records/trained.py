@@ -1,0 +1,138 @@
+"""What is known of trained networks on the validation images, image by image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prune_mi.records.models import Cost
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedChild:
+    """A trained network, without its weights.
+
+    Attributes:
+        name, cost: Its own.
+        correct: bool `(n,)`, for each validation image whether it is right.
+    """
+
+    name: str
+    cost: Cost
+    correct: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsCandidate:
+    """A network with some batch-norm statistics.
+
+    Attributes:
+        name: Such as `2,000 images, plain`, or `as saved`.
+        num_images: Training images that the statistics are of; 0 of those as saved.
+        val_accuracy: On validation images.
+        gain: Against the statistics as saved, on the same images, a fraction.
+        standard_error: Of the gain.
+    """
+
+    name: str
+    num_images: int
+    val_accuracy: float
+    gain: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Which batch-norm statistics the original starts with, and what was compared."""
+
+    chosen: str
+    candidates: tuple[StatisticsCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitFacts:
+    """The allowed drop, and what is known of it.
+
+    Attributes:
+        metric: What it is a drop of.
+        allowed: A fraction.
+        drop: Of the result against the model as given, on validation images.
+        standard_error: Of that drop, image by image.
+        bias: How much smaller the drop looks for having been chosen.
+        kept_back: What selection left unused of the allowed drop for the result.
+        confidence: As asked for, or None.
+        probability: That the result stays within the allowed drop on as many images that no
+            selection saw as there are; None where nothing smaller was chosen.
+        num_validation, num_unseen: Images that selection saw, and that it did not see.
+    """
+
+    metric: str
+    allowed: float
+    drop: float
+    standard_error: float
+    bias: float
+    kept_back: float
+    confidence: float | None
+    probability: float | None
+    num_validation: int
+    num_unseen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """One class on the test images that no selection saw.
+
+    Attributes:
+        name: The class.
+        num_images: Of it.
+        reference, result: Accuracies, fractions.
+        low, high: Interval of the difference, image by image, at 95 % for all classes together.
+        beyond: Whether it lies beyond the allowed drop.
+    """
+
+    name: str
+    num_images: int
+    reference: float
+    result: float
+    low: float
+    high: float
+    beyond: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecalibratedModel:
+    """A model with some batch-norm statistics, measured.
+
+    Attributes:
+        statistics: Which, and what validation says of them.
+        test_accuracy: Over test images that no selection saw.
+        full_test_accuracy: Over the whole test set.
+    """
+
+    statistics: StatisticsCandidate
+    test_accuracy: float
+    full_test_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recalibration:
+    """What `prune-mi recalibrate` found out.
+
+    Attributes:
+        validation: The split that validation images come from.
+        metric: What they chose by.
+        chosen: The name of the statistics that they chose.
+        candidates: What was compared, those as saved first.
+        file: What was written, or None where nothing was better.
+        notes: What the user should know.
+    """
+
+    model: str
+    data: str
+    validation: str
+    metric: str
+    chosen: str
+    candidates: tuple[RecalibratedModel, ...]
+    file: str | None
+    seconds: float
+    seed: int
+    notes: tuple[str, ...]

@@ -1,0 +1,64 @@
+"""What `prune-mi recalibrate` shows: the statistics compared, and which validation chose."""
+
+import dataclasses
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from prune_mi.records import Recalibration
+from prune_mi.report.summary import pairs_table, print_notes
+from prune_mi.report.wording import accuracy_text, printable
+
+
+def print_recalibration(found: Recalibration, console: Console) -> None:
+    """Prints every candidate with its accuracies, the chosen one marked."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table.add_column("batch-norm statistics", overflow="fold")
+    for heading in ("validation", "gain", "unseen test", "full test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in found.candidates:
+        statistics = each.statistics
+        gain = ""
+        if statistics.num_images:
+            gain = f"{statistics.gain:+.4f} ± {statistics.standard_error:.4f}"
+        table.add_row(
+            printable(statistics.name),
+            accuracy_text(statistics.val_accuracy),
+            gain,
+            accuracy_text(each.test_accuracy),
+            accuracy_text(each.full_test_accuracy),
+            style="bold" if statistics.name == found.chosen else "",
+        )
+    console.print()
+    console.print(_verdict(found), highlight=False)
+    console.print()
+    console.print(table)
+    print_notes(found.notes, console)
+    console.print()
+    pairs = [
+        ("model", found.model),
+        ("data", found.data),
+        ("validation", found.validation),
+        ("written", found.file or "nothing"),
+    ]
+    console.print(pairs_table(pairs), highlight=False)
+
+
+def recalibration_to_dict(found: Recalibration) -> dict[str, Any]:
+    """Plain JSON values under the names of the record's fields."""
+    return dataclasses.asdict(found)
+
+
+def _verdict(found: Recalibration) -> Text:
+    if found.file is None:
+        return Text.assemble(
+            ("Nothing better ", "bold yellow"),
+            "by more than a standard error on validation images: the model stays as it is.",
+        )
+    return Text.assemble(
+        ("More accurate: ", "bold green"),
+        f"with batch-norm statistics of {printable(found.chosen)}. Nothing was trained.",
+    )

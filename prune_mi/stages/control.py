@@ -1,0 +1,85 @@
+"""The control: the original, unpruned, trained for as many images as the result's lineage.
+
+More training alone often raises accuracy, and that rise is not pruning's. Under a budget it is
+begun as soon as cores wait that the search has no more use for, and ends when the time does, with
+fewer images than the result where it must; the report tells how many.
+"""
+
+from dataclasses import replace
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.execution.pool import Handle, WorkerPool
+from prune_mi.execution.tasks import Outcome, TrainTask
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.recipe import TrainingSpeed, training_task
+from prune_mi.stages.roles import Subject
+from prune_mi.stages.timing import TimePlan, training_speed
+
+CONTROL = "control"
+
+
+class Control:
+    """The training of a run's control.
+
+    Args:
+        start: What the search started from, which the control is before its training.
+        subject: The original, measured.
+        pool: Where it is trained.
+        settings: The run's settings.
+        time_plan: When it must end.
+        num_train_images: Images that there are.
+    """
+
+    def __init__(
+        self,
+        start: Candidate,
+        subject: Subject,
+        *,
+        pool: WorkerPool,
+        settings: OptimizeSettings,
+        time_plan: TimePlan,
+        num_train_images: int,
+    ) -> None:
+        self._subject = subject
+        self._pool = pool
+        self._settings = settings
+        self._time = time_plan
+        self._num_train_images = num_train_images
+        self._handle: Handle | None = None
+        self.start = replace(start, name=CONTROL)
+
+    def begin(self, elite: Candidate, speed: TrainingSpeed | None) -> None:
+        """Begins it on cores that wait, for as many images as the result is expected to see.
+
+        Nothing is begun where there is no budget, whose end would end it, or but one worker.
+        """
+        left, final = self._time.training_left(), self._time.final_seconds
+        if left is None or final is None or self._handle is not None or self._pool.workers == 1:
+            return
+        expected = training_speed(self._subject, speed, elite.cost.macs, workers=self._pool.workers)
+        images = elite.images_trained + round(expected * left)
+        self._handle = self._pool.begin(self.task(images, seconds=left))
+
+    def task(self, num_images: int, *, seconds: float | None) -> TrainTask:
+        """Its training; nothing has hurt it, so it is trained at its lowest learning rate."""
+        return training_task(
+            self.start,
+            self._subject,
+            self._settings,
+            num_images=max(1, num_images),
+            num_train_images=self._num_train_images,
+            seconds=seconds,
+            damage=0.0,
+        )
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is under way."""
+        return self._handle is not None
+
+    def outcome(self) -> Outcome:
+        """Waits for the training that `begin` began."""
+        if self._handle is None:
+            raise ValueError("the control was not begun")
+        handle, self._handle = self._handle, None
+        return handle.result()

@@ -1,0 +1,129 @@
+"""How far a result can be trusted: the limit, the classes, and what was left unused."""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset
+from prune_mi.measure.limit import paired_drop
+from prune_mi.measure.metric import image_weights
+from prune_mi.records import ClassFacts, LimitFacts, TrainedChild
+from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.generations import SearchOutcome
+from prune_mi.stages.limits import AllowedDrop
+from prune_mi.stages.roles import Subject
+
+_OUTSIDE = 0.05  # of the intervals of all classes together
+_MUCH_LEFT = 0.1  # of a budget
+
+
+def limit_facts(
+    result: Candidate,
+    outcome: SearchOutcome,
+    allowed: AllowedDrop,
+    subject: Subject,
+    settings: OptimizeSettings,
+    *,
+    chosen: bool,
+) -> LimitFacts:
+    """How much of the allowed drop a result uses, and how likely it is to stay within it.
+
+    Args:
+        result: With `correct`.
+        outcome: The search, with what each trained child was right on.
+        allowed: What may be lost.
+        subject: The original, measured.
+        settings: The run's settings.
+        chosen: Whether the result is another model than the original.
+    """
+    correct = allowed.before if result.correct is None else result.correct
+    drop = allowed.drop(correct)
+    bias, probability = 0.0, None
+    if chosen and settings.objective != "accuracy":
+        others = [each for each in outcome.trained if each.name != result.name]
+        own = TrainedChild(result.name, result.cost, correct)
+        bias = allowed.chosen([*others, own], objective=settings.objective, seed=settings.seed).bias
+        probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
+    return LimitFacts(
+        metric=settings.metric,
+        allowed=allowed.limit,
+        drop=drop.value,
+        standard_error=drop.standard_error,
+        bias=bias,
+        kept_back=result.margin,
+        confidence=allowed.confidence,
+        probability=probability,
+        num_validation=len(correct),
+        num_unseen=len(subject.roles.unseen),
+    )
+
+
+def class_facts(
+    before: np.ndarray, after: np.ndarray, data: Dataset, subject: Subject, *, limit: float
+) -> tuple[ClassFacts, ...]:
+    """Each class's accuracy before and after, on test images that no selection saw.
+
+    Intervals are corrected for their number (Bonferroni): all of them together hold at 95 %.
+
+    Args:
+        before: The original's outputs on the whole test set, `(n, classes)`.
+        after: The result's.
+        data: Its labels, and the classes' names.
+        subject: The original: which images no selection saw.
+        limit: The allowed drop, a fraction.
+    """
+    unseen = subject.roles.unseen
+    labels = data.y_test[unseen]
+    right = [each[unseen].argmax(axis=1) == labels for each in (before, after)]
+    found = np.unique(labels)
+    reach = NormalDist().inv_cdf(1 - _OUTSIDE / 2 / len(found))
+    facts = []
+    for label in found:
+        one, other = (each[labels == label] for each in right)
+        drop = paired_drop(one, other, image_weights(np.zeros(len(one)), "accuracy"))
+        low, high = (-drop.value + sign * reach * drop.standard_error for sign in (-1, 1))
+        facts.append(
+            ClassFacts(
+                name=data.class_names[label] if data.class_names else str(label),
+                num_images=len(one),
+                reference=float(one.mean()),
+                result=float(other.mean()),
+                low=low,
+                high=high,
+                beyond=high < -limit,
+            )
+        )
+    return tuple(facts)
+
+
+def class_warnings(classes: tuple[ClassFacts, ...]) -> list[str]:
+    """A sentence for each class that has surely lost more than is allowed."""
+    return [
+        f"Class {each.name} lost more than the allowed drop: {each.reference:.4f} before, "
+        f"{each.result:.4f} after, on {each.num_images} test images (95 % interval of the change "
+        f"{each.low:+.4f} to {each.high:+.4f}, corrected for {len(classes)} classes). "
+        "--metric balanced keeps the mean over classes."
+        for each in classes
+        if each.beyond
+    ]
+
+
+def unused_facts(
+    limit: LimitFacts, outcome: SearchOutcome, budget: Budget, *, smaller: bool
+) -> tuple[str, ...]:
+    """What of the allowed drop and of the budget was left, and why."""
+    told = []
+    left = limit.allowed - limit.drop
+    if smaller and left > 0:
+        told.append(
+            f"{left:.4f} of the allowed drop of {limit.allowed:.4f} was left on validation, "
+            f"{limit.kept_back:.4f} of that kept back for the error of the estimate"
+        )
+    remaining = budget.remaining()
+    if remaining is not None and budget.total is not None:
+        share = remaining / budget.total
+        why = f" ({outcome.stop_reason})" if share > _MUCH_LEFT else ""
+        told.append(f"{share:.0%} of the budget was left{why}")
+    return tuple(told)
