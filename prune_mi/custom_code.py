@@ -5,7 +5,8 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 from prune_mi.errors import ConfigError, first_line
 
@@ -44,6 +45,16 @@ def own_classes(module: ModuleType, bases: tuple[type, ...]) -> dict[str, type]:
         if isinstance(value, type)
         and issubclass(value, bases)
         and value.__module__.partition(".")[0] not in _LIBRARIES
+    }
+
+
+def own_functions(module: ModuleType) -> dict[str, Any]:
+    """The functions by name that a module, or its package, defines: losses, activations, ..."""
+    package = module.__name__.partition(".")[0]
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] == package
     }
 
 

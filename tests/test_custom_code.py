@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prune_mi.custom_code import import_code, own_classes
+from prune_mi.custom_code import import_code, own_classes, own_functions
 from prune_mi.errors import ConfigError
 
 CODE = """
@@ -17,6 +17,11 @@ class Mine(dict):
 
 class Other(list):
     pass
+
+def loss(y, p):
+    return p - y
+
+from json import dumps
 """
 
 
@@ -36,6 +41,7 @@ def test_by_path(tmp_path: Path) -> None:
     module = import_code(str(path))
     assert module.__name__ == "my_layers"
     assert set(own_classes(module, (dict,))) == {"Mine", "OrderedDict"}
+    assert set(own_functions(module)) == {"loss"}
 
 
 def test_by_name_from_the_current_folder(tmp_path: Path) -> None:

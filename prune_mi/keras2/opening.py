@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from prune_mi.custom_code import import_code, own_classes
+from prune_mi.custom_code import import_code, own_classes, own_functions
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.archive import weights_name
 
@@ -59,7 +59,9 @@ def _known(custom_objects: str | None) -> Iterator[None]:
         tf_keras.regularizers.Regularizer,
         tf_keras.constraints.Constraint,
     )
-    with tf_keras.utils.custom_object_scope(own_classes(import_code(custom_objects), bases)):
+    module = import_code(custom_objects)
+    found = own_functions(module) | own_classes(module, bases)
+    with tf_keras.utils.custom_object_scope(found):
         yield
 
 

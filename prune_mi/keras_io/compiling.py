@@ -5,8 +5,9 @@ until a model is compiled.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -66,9 +67,11 @@ def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None
     except Exception as error:  # an old file may say anything, and Keras raise anything
         return f"The model is written without its loss and optimizer: {_why(error)}."
     note = None
+    names = tuple(getattr(model, "output_names", ()))
+    metric = partial(_metric, outputs=names if len(names) > 1 else ())
     try:
         metrics, weighted = (
-            _each(_unnested(each), _metric) for each in (config.metrics, config.weighted_metrics)
+            _each(_unnested(each), metric) for each in (config.metrics, config.weighted_metrics)
         )
     except Exception as error:
         metrics = weighted = None
@@ -99,48 +102,105 @@ def _optimizer(written: Any) -> Any:
         settings["learning_rate"] = settings.pop("lr")
     rate = settings.get("learning_rate")
     if isinstance(rate, Mapping):
-        settings["learning_rate"] = _make(rate, keras.optimizers.schedules)
-    return _make({**written, "config": settings}, keras.optimizers)
+        settings["learning_rate"] = _make(rate, keras.optimizers.schedules, "schedule")
+    return _make({**written, "config": settings}, keras.optimizers, "optimizer")
 
 
 def _loss(written: Any) -> Any:
+    name = _function_name(written)
+    if name is not None:
+        return _function(name, (keras.losses,), "loss")
     if isinstance(written, str):
-        keras.losses.get(written)  # or the user hears of it only when training
-        return written
-    config = dict(written.get("config") or {}) if written["class_name"] != "function" else {}
+        # Kept as a name, by which Keras knows classes too, unless it is the user's function.
+        return written if _known_to(keras.losses, written) else _function(written, (), "loss")
+    config = dict(written.get("config") or {})
     if config.get("reduction") in ("auto", "none", None):
         config["reduction"] = "sum_over_batch_size"
-    return _make(written if not config else {**written, "config": config}, keras.losses)
+    return _make({**written, "config": config}, keras.losses, "loss")
 
 
-def _metric(written: Any) -> Any:
+def _metric(written: Any, outputs: Sequence[str]) -> Any:
+    """A metric.
+
+    Args:
+        written: What is written of it.
+        outputs: The model's outputs where it has several: Keras 2 writes their names before the
+            metrics' own, and Keras 3 shows them there.
+    """
+    # A function of losses may be a metric too; Keras writes some in HDF5 by their names.
+    modules = (keras.metrics, keras.losses)
+    name = _function_name(written)
+    if name is not None:
+        return _function(name, modules, "metric")
     if isinstance(written, str):
-        if written not in _WORDS:
-            keras.metrics.get(written)
-        return written
+        known = written in _WORDS or _known_to(keras.metrics, written)
+        return written if known else _function(written, modules, "metric")
+    config = dict(written["config"])
     if written["class_name"] == "MeanMetricWrapper":
-        config = written["config"]
+        function = config["fn"]
+        if isinstance(function, str):  # by Keras 2
+            config["name"] = _without_output(str(config.get("name")), outputs)
         if config.get("name") in _WORDS:
             # Saved before it was trained, Keras 2 writes what it took the labels for: a guess.
             return config["name"]
-        function = config["fn"]
-        if isinstance(function, Mapping):
-            function = function["config"]
-        return keras.metrics.MeanMetricWrapper(
-            getattr(keras.metrics, str(function)), name=config.get("name")
+        found = _function(_function_name(function) or str(function), modules, "metric")
+        return keras.metrics.MeanMetricWrapper(found, name=config.get("name"))
+    own = _without_output(str(config.get("name")), outputs)
+    if own.replace("_", "") == str(written["class_name"]).lower():
+        config["name"] = own  # else it is a name that the user gave
+    return _make({**written, "config": config}, keras.metrics, "metric")
+
+
+def _function_name(written: Any) -> str | None:
+    """The name of a serialized function; None where it is no function."""
+    if not isinstance(written, Mapping):
+        return None
+    if written.get("class_name") == "__lambda__":
+        return "<lambda>"
+    return str(written["config"]) if written.get("class_name") == "function" else None
+
+
+def _function(name: str, modules: Sequence[Any], role: str) -> Any:
+    """A function of the user's or of Keras's, by the name in a file.
+
+    Raises:
+        ModelError: If there is none.
+    """
+    if name == "<lambda>":
+        raise ModelError(
+            f"its {role} is a lambda, whose code is not in the file; define it as a function in a "
+            ".py file, save the model again compiled with that, and pass --custom-objects with the "
+            "file"
         )
-    return _make(written, keras.metrics)
+    short = name.rpartition(">")[2]  # functions are registered as package>name
+    custom = find_custom(name, short)
+    if custom is not None:
+        return custom
+    for module in modules:
+        if hasattr(module, short):
+            return getattr(module, short)
+        if module is keras.losses and _known_to(module, short):
+            return module.get(short)  # `mse` and other short names
+    raise ModelError(_not_found(short, role))
 
 
-def _make(written: Mapping[str, Any], module: Any) -> Any:
+def _known_to(module: Any, name: str) -> bool:
+    try:
+        return module.get(name) is not None
+    except (ValueError, TypeError):
+        return False
+
+
+def _make(written: Mapping[str, Any], module: Any, role: str) -> Any:
     """An object from its class's name and settings; settings that the class lacks are left out."""
     name = str(written["class_name"])
-    if name == "function":
-        return module.get(str(written["config"]))
     short = name.rpartition(">")[2]
-    cls = find_custom(written.get("registered_name"), name, short) or getattr(module, short, None)
+    custom = find_custom(written.get("registered_name"), name, short)
+    if custom is not None and hasattr(custom, "from_config"):
+        return custom.from_config(dict(written["config"]))
+    cls = custom or getattr(module, short, None)
     if cls is None:
-        raise ModelError(f"{short!r} is not one of Keras 3's")
+        raise ModelError(_not_found(short, role))
     parameters = inspect.signature(cls.__init__).parameters
     known = {
         key: value
@@ -148,6 +208,21 @@ def _make(written: Mapping[str, Any], module: Any) -> Any:
         if key in parameters and value is not None and key not in ("dtype", "fn")
     }
     return cls(**known)
+
+
+def _not_found(name: str, role: str) -> str:
+    return (
+        f"its {role} {name!r} is not one of Keras 3's; if it is your own, pass --custom-objects "
+        "with the module or the .py file that defines it"
+    )
+
+
+def _without_output(name: str, outputs: Sequence[str]) -> str:
+    """A metric's name without the output's before it, which Keras 2 adds with each training."""
+    for output in outputs:
+        while name.startswith(f"{output}_"):
+            name = name.removeprefix(f"{output}_")
+    return name
 
 
 def _each(written: Any, make: Any) -> Any:
@@ -168,4 +243,4 @@ def _unnested(metrics: Any) -> Any:
 
 
 def _why(error: BaseException) -> str:
-    return first_line(error)[:200].rstrip(".")
+    return first_line(error)[:300].rstrip(".")

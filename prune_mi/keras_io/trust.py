@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from prune_mi.custom_code import import_code, own_classes
+from prune_mi.custom_code import import_code, own_classes, own_functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Trust:
     Attributes:
         allow_unsafe: Whether Python code in the file may run, such as a Lambda layer's.
         custom_objects: A module's name or the path of a `.py` file that defines the model's own
-            layers, or None.
+            layers, losses and so on, or None.
     """
 
     allow_unsafe: bool = False
@@ -21,7 +21,7 @@ class Trust:
 
 
 def apply_trust(trust: Trust) -> None:
-    """Makes the user's classes known to Keras, and lets it load code where that is allowed.
+    """Makes the user's code known to Keras, and lets it load code where that is allowed.
 
     Both hold for the process: children are built from configurations all through a run.
 
@@ -38,15 +38,18 @@ def apply_trust(trust: Trust) -> None:
             keras.constraints.Constraint,
             keras.losses.Loss,
             keras.metrics.Metric,
+            keras.optimizers.Optimizer,
+            keras.optimizers.schedules.LearningRateSchedule,
         )
-        found = own_classes(import_code(trust.custom_objects), bases)
+        module = import_code(trust.custom_objects)
+        found = own_functions(module) | own_classes(module, bases)
         keras.saving.get_custom_objects().update(found)
     if trust.allow_unsafe:
         keras.config.enable_unsafe_deserialization()
 
 
 def find_custom(*names: Any) -> Any:
-    """The first of the user's classes with one of these names, registered or not; or None.
+    """The first of the user's classes and functions with one of these names; or None.
 
     Args:
         names: Strings, or whatever else stands in a file in their place.
