@@ -92,6 +92,12 @@ class Node:
         """The tensors it reads, in order, repeats included."""
         return tuple(_tensor_refs((self.args, self.kwargs)))
 
+    @cached_property
+    def data_inputs(self) -> tuple[TensorRef, ...]:
+        """The same without masks, which say where values count and are none themselves."""
+        data = {k: v for k, v in self.kwargs.items() if k != "mask" and not k.endswith("_mask")}
+        return tuple(_tensor_refs((self.args, data)))
+
     def with_inputs(self, change: Callable[[TensorRef], TensorRef]) -> "Node":
         """The same call reading `change(tensor)` in place of each tensor."""
         return Node(
@@ -120,6 +126,8 @@ class LayerGraph:
         kept: Why a layer is protected though the user did not ask for it, by layer name.
         packing: Layers that are not the model's own: they make one input or output of several, see
             `graph.ends`.
+        sequential: Whether it was read from a Sequential model, and is to be written as one while
+            it has no branches.
     """
 
     name: str
@@ -133,6 +141,7 @@ class LayerGraph:
     frozen: frozenset[str] = frozenset()
     kept: Mapping[str, str] = field(default_factory=dict)
     packing: frozenset[str] = frozenset()
+    sequential: bool = False
 
     @cached_property
     def node_by_name(self) -> Mapping[str, Node]:

@@ -98,8 +98,9 @@ def _may_start(graph: LayerGraph, node: Node) -> bool:
 
 
 def _joins_or_yields(node: Node) -> str | None:
-    if len(set(node.inputs)) > 1:
-        return f"joins {len(set(node.inputs))} tensors"
+    joined = len(set(node.data_inputs))
+    if joined > 1:
+        return f"joins {joined} tensors"
     if len(node.outputs) > 1:
         return f"yields {len(node.outputs)} tensors"
     return None
@@ -143,7 +144,7 @@ def _single(graph: LayerGraph, node: Node) -> Unit:
     elif not keeps_shape(graph, [node.name], before, after):
         shapes = f"{show_shape(graph.spec(before).shape)} to {show_shape(node.outputs[0].shape)}"
         reason = f"changes the shape from {shapes}"
-    elif len(node.inputs) > 1:
+    elif len(node.data_inputs) > 1:
         reason = "joins a tensor with itself"
     elif graph.spec(before).dtype != node.outputs[0].dtype:
         reason = "changes the dtype"

@@ -18,7 +18,16 @@ def build_model(graph: LayerGraph) -> keras.Model:
             graph's.
     """
     model = build_untrained(graph)
-    built = {operation.name: operation for operation in model.operations}
+    set_weights({operation.name: operation for operation in model.operations}, graph)
+    return model
+
+
+def set_weights(built: Mapping[str, Any], graph: LayerGraph) -> None:
+    """Gives layers, by name, the graph's weights.
+
+    Raises:
+        GraphError: If a built weight has another shape than the graph's.
+    """
     for name, layer in graph.layers.items():
         if layer.weights:
             try:
@@ -27,7 +36,6 @@ def build_model(graph: LayerGraph) -> keras.Model:
                     built[name].finalize_state()  # Normalization computes with what it finds here
             except ValueError as error:
                 raise GraphError(f"the weights of layer {name!r} do not fit: {error}") from error
-    return model
 
 
 def build_untrained(graph: LayerGraph) -> keras.Model:

@@ -12,6 +12,7 @@ from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
 from prune_mi.keras_io.plain import may_open_plainly, open_plainly
 from prune_mi.keras_io.refusals import refuse_code_and_unknown
+from prune_mi.keras_io.sequential import as_sequential
 from prune_mi.keras_io.soundness import require_sound_graph
 from prune_mi.keras_io.trust import Trust, apply_trust
 from prune_mi.keras_io.upgrade.description import OldModel, pack
@@ -155,6 +156,8 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
 def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
     try:
         model = rebuild(old)
+        if file.config.get("class_name") == "Sequential":
+            model = as_sequential(model)
         difference = _difference(model, old)
     except ModelError as error:
         raise ModelError(f"cannot open {file.path}: {error}") from error

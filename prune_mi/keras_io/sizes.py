@@ -1,6 +1,7 @@
 """Models that take inputs of any size, made for one size, so that what they cost can be counted."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from prune_mi.errors import ModelError
 from prune_mi.graph.edit import with_config
@@ -44,7 +45,8 @@ def with_input_shapes(graph: LayerGraph, shapes: Sequence[Sequence[int]]) -> Lay
         graph.node_by_name[ref.node].layer: {"batch_shape": [None, *shape]}
         for ref, shape in zip(graph.inputs, shapes, strict=True)
     }
-    return trace_model(build_model(with_config(graph, changes)))
+    traced = trace_model(build_model(with_config(graph, changes)))
+    return replace(traced, sequential=graph.sequential)
 
 
 def _count(shape: Shape) -> int:

@@ -40,6 +40,7 @@ def trace_model(model: keras.Model) -> LayerGraph:
         outputs=tuple(outputs),
         input_structure=nesting(functional._inputs_struct),
         output_structure=nesting(functional._outputs_struct),
+        sequential=isinstance(model, keras.Sequential),
     )
     return without_dead_nodes(graph)
 

@@ -12,15 +12,16 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
+from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.end_arrays import unpack_inputs
 from prune_mi.graph.ends import unpack
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
+from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy
@@ -61,8 +62,8 @@ def conclude(
     """
     changed = bool(finalists.result.lineage)
     packing = subject.understanding.packing
-    best = build_model(unpack(finalists.result.graph, packing)) if changed else original.model
-    files = write_models(best, original, folder.path, subject, data)
+    best = build_written(unpack(finalists.result.graph, packing)) if changed else original.model
+    files, unwritten = write_models(best, original, folder.path, subject, data)
     size = (folder.path / files[0]).stat().st_size
     original_size = saved_size(original.model, folder.scratch) if changed else size
     if not changed and original.as_it_is:
@@ -130,7 +131,7 @@ def conclude(
         stop_reason=outcome.stop_reason,
         seed=settings.seed,
         versions=installed_versions(),
-        notes=(*notes, *moved, *class_warnings(classes)),
+        notes=(*notes, *moved, *unwritten, *class_warnings(classes)),
         folder=str(folder.path),
         files=files,
     )
@@ -140,7 +141,7 @@ def keep_safe(
     elite: Candidate, folder: RunFolder, subject: Subject, data: Dataset, original: LoadedModel
 ) -> None:
     """Writes an accepted model at once, so that an interrupted run leaves it behind."""
-    model = build_model(unpack(elite.graph, subject.understanding.packing))
+    model = build_written(unpack(elite.graph, subject.understanding.packing))
     write_models(model, original, folder.path, subject, data)
     folder.best_accuracy = elite.accuracy
 
@@ -173,16 +174,25 @@ def measured_facts(
 
 def write_models(
     model: keras.Model, original: LoadedModel, folder: Path, subject: Subject, data: Dataset
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Writes `best`, compiled as the original was, loads it back and compares outputs.
 
     It is written as `.keras`, and as `.h5` too where the original was that and HDF5 can hold it.
+
+    Returns:
+        The names of the files, and why there is no `best.h5` where one was to be expected.
     """
-    suffixes = (".keras", ".h5") if original.is_h5 and h5_can_hold(model) else (".keras",)
-    names = tuple(f"best{suffix}" for suffix in suffixes)
-    for name in names:
-        write_model(model, original, folder / name, subject, data)
-    return names
+    write_model(model, original, folder / "best.keras", subject, data)
+    if not original.is_h5 or not h5_can_hold(original.model):
+        return ("best.keras",), ()
+    try:
+        if not h5_can_hold(model):
+            raise RunError("the result has operations that HDF5 files cannot hold")
+        write_model(model, original, folder / "best.h5", subject, data)
+    except RunError as error:  # the result is there, in the other file
+        (folder / "best.h5").unlink(missing_ok=True)  # of an earlier best
+        return ("best.keras",), (f"There is no best.h5: {error}; take best.keras.",)
+    return ("best.keras", "best.h5"), ()
 
 
 def write_model(

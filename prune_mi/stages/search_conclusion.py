@@ -14,6 +14,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.sequential import build_written
 from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
@@ -149,6 +150,6 @@ def _write(
     data: Dataset,
 ) -> None:
     """Writes a model, loads it back and compares outputs; it has no loss nor optimizer."""
-    model = build_model(graph if packing is None else unpack(graph, packing))
+    model = build_written(graph if packing is None else unpack(graph, packing))
     probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
     save_verified(model, folder.path / name, probe)
