@@ -8,7 +8,7 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.errors import ConfigError
 from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.graph.ends import unpack
-from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
 from prune_mi.stages.conclude import write_model
@@ -100,7 +100,7 @@ def recalibrate_model(
     written = None
     if chosen.name != AS_SAVED:
         graph = unpack(chosen.candidate.graph, understanding.packing)
-        write_model(build_model(graph), loaded, path, subject, data)
+        write_model(build_written(graph), loaded, path, subject, data)
         written = str(path)
     return Recalibration(
         model=str(source.path),

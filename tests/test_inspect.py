@@ -60,6 +60,34 @@ def test_json_says_all_of_it(tmp_path: Path) -> None:
     assert any(len(group["producers"]) > 1 for group in found["width_groups"])
 
 
+def test_the_net_of_every_course_is_told_why_nothing_can_go(tmp_path: Path) -> None:
+    chain = [
+        keras.Input((12, 12, 1)),
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.Flatten(),
+        layers.Dense(16, activation="relu"),
+        layers.Dense(10),
+    ]
+    path = _saved(keras.Sequential(chain), tmp_path)
+    code, output = _inspect(path)
+    assert code == 0, output
+    _, _, end = output.partition("MACs.\n")
+    assert end.startswith("Nothing that costs MACs can go.")
+    for reason in (
+        "changes the number of channels and the image size (valid padding) (1 layer",
+        "changes the image size (valid padding) (1 layer",
+        "changes the number of values (1 layer",
+        "is the head: its width is the number of classes (1 layer",
+    ):
+        assert reason in end
+    found = json.loads(_inspect(path, "--json")[1])["what_can_go"]
+    assert found["units"] == []
+    assert sum(each["macs_share"] for each in found["reasons"]) == pytest.approx(1)
+
+
 def test_models_that_take_any_size(tmp_path: Path) -> None:
     inputs = keras.Input((None, None, 3))
     x = layers.Conv2D(4, 3, padding="same")(inputs)

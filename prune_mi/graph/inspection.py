@@ -9,6 +9,7 @@ from prune_mi.graph.ir import LayerGraph, Shape
 from prune_mi.graph.macs import node_macs
 from prune_mi.graph.unit import Unit
 from prune_mi.graph.units import find_units
+from prune_mi.graph.what_can_go import WhatCanGo, what_can_go
 from prune_mi.graph.widths import WidthGroup, width_groups
 from prune_mi.records import Cost
 
@@ -54,8 +55,9 @@ class Inspection:
         units: All units, in graph order, those that cannot go with their reasons.
         widths: Channels that can only change together.
         total: Of the whole model.
-        num_removable: Units that can go.
+        num_removable: Units that can go, those inside others and those that cost nothing included.
         removable_macs: Multiply-accumulates of layers that can go, alone or with others.
+        what_can_go: What can go of the MACs together, and why the rest cannot.
         notes: What the user should know.
     """
 
@@ -65,6 +67,7 @@ class Inspection:
     total: Cost
     num_removable: int
     removable_macs: int
+    what_can_go: WhatCanGo
     notes: tuple[str, ...]
 
 
@@ -79,6 +82,7 @@ def inspect_graph(graph: LayerGraph, notes: Sequence[str] = ()) -> Inspection:
         total=total,
         num_removable=sum(unit.reason is None for unit in units),
         removable_macs=sum(row.macs for row in rows if row.unit is not None),
+        what_can_go=what_can_go(graph, "macs"),
         notes=tuple(notes),
     )
 

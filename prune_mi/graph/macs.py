@@ -12,7 +12,7 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape
 
-_RECURRENT = frozenset(
+RECURRENT = frozenset(
     {
         *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"),
         *("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
@@ -46,7 +46,7 @@ def _kernels(layer: LayerDef) -> list[np.ndarray]:
 
 def _positions(graph: LayerGraph, layer: LayerDef, node: Node) -> int:
     kind = layer.class_name
-    of_input = kind.endswith("Transpose") or kind in _RECURRENT
+    of_input = kind.endswith("Transpose") or kind in RECURRENT
     axes: Shape = (graph.spec(node.inputs[0]).shape if of_input else node.outputs[0].shape)[1:]
     if layer.config.get("data_format") == "channels_first" and "Conv" in kind:
         return _size(axes[:1] if "LSTM" in kind else ()) * _size(axes[2 if "LSTM" in kind else 1 :])

@@ -6,6 +6,7 @@ from typing import Literal
 
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.macs import node_macs
+from prune_mi.graph.reasons import Cause, Reason, show_sizes
 from prune_mi.graph.traits import may_change_size
 
 UnitKind = Literal["branch", "gate", "part", "run", "layer"]
@@ -24,6 +25,7 @@ class Unit:
             the concatenation.
         position: For units at a join, the place among its inputs.
         reason: Why it cannot go, or None where it can.
+        causes: The same as codes.
         num_params: Weights that would go, those of layers still called elsewhere not counted.
         macs: Multiply-accumulates that would go.
     """
@@ -35,6 +37,7 @@ class Unit:
     after: TensorRef
     position: int | None
     reason: str | None
+    causes: tuple[Cause, ...]
     num_params: int
     macs: int
 
@@ -46,7 +49,7 @@ def make_unit(
     nodes: tuple[str, ...],
     before: TensorRef,
     after: TensorRef,
-    reason: str | None,
+    reason: Reason | None,
     position: int | None = None,
 ) -> Unit:
     """A unit with what its calls cost; one with a protected layer cannot go."""
@@ -54,7 +57,7 @@ def make_unit(
     going_layers = [graph.node_by_name[each].layer for each in nodes]
     protected = [layer for layer in going_layers if layer in graph.protected]
     if protected and reason is None:
-        reason = f"{protected[0]!r} {graph.kept.get(protected[0], 'is protected')}"
+        reason = protection(graph, protected[0])
     staying = {node.layer for node in graph.nodes if node.name not in going}
     layers = {graph.node_by_name[each].layer for each in nodes} - staying
     return Unit(
@@ -64,10 +67,27 @@ def make_unit(
         before=before,
         after=after,
         position=position,
-        reason=reason,
+        reason=None if reason is None else reason.text,
+        causes=() if reason is None else reason.causes,
         num_params=sum(graph.layers[layer].num_params for layer in layers),
         macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
     )
+
+
+def saves(unit: Unit, objective: str) -> int:
+    """What a unit's removal takes off the objective; for `accuracy`, layers.
+
+    For `params` a normalisation alone counts for nothing: it is invertible, so a change of
+    information across it is an artefact of scaling, and its weights are few.
+    """
+    if objective == "params":
+        return unit.num_params if unit.kind != "layer" else 0
+    return unit.macs if objective == "macs" else len(unit.nodes)
+
+
+def protection(graph: LayerGraph, layer: str) -> Reason:
+    """Why a unit with a protected layer in it cannot go."""
+    return Reason(("with_protected",), f"{layer!r} {graph.kept.get(layer, 'is protected')}")
 
 
 def keeps_shape(
@@ -90,4 +110,4 @@ def sole_reader(graph: LayerGraph, ref: TensorRef) -> Node | None:
 
 def show_shape(shape: Shape) -> str:
     """`32x32x16`, the batch left out."""
-    return "x".join("?" if axis is None else str(axis) for axis in shape[1:]) or "a scalar"
+    return show_sizes(shape[1:])

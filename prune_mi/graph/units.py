@@ -18,9 +18,10 @@ from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import is_join, join_units
+from prune_mi.graph.reasons import OUTPUT, Reason, change_of_shape
 from prune_mi.graph.removal import collapses
 from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel
-from prune_mi.graph.unit import Unit, keeps_shape, make_unit, show_shape, sole_reader
+from prune_mi.graph.unit import Unit, keeps_shape, make_unit, sole_reader
 
 MAX_RUN_GROUPS = 3
 
@@ -79,15 +80,16 @@ def _run(graph: LayerGraph, start: Node) -> Unit:
         names.extend(group)
         after = TensorRef(group[-1])
         first_end = first_end or (tuple(names), after)
-        protected = _yields_output(graph, names)
-        if protected or keeps_shape(graph, names, before, after):
-            reason = protected or left_behind(graph, before, after)
+        at_end = _yields_output(graph, names)
+        if at_end is not None and len(names) > len(group):
+            break  # the layers before the head change the shape, whatever the head does
+        if at_end is not None or keeps_shape(graph, names, before, after):
+            reason = at_end or left_behind(graph, before, after)
             return make_unit(graph, start.name, "run", tuple(names), before, after, reason)
         node = sole_reader(graph, after)
     going, after = first_end or ((start.name,), TensorRef(start.name))
-    reason = _joins_or_yields(start) or (
-        f"changes the shape from {show_shape(shape)} to {show_shape(graph.spec(after).shape)}, "
-        "and no run behind it changes it back"
+    reason = _joins_or_yields(start) or change_of_shape(
+        graph.layer_of(start), shape, graph.spec(after).shape
     )
     return make_unit(graph, start.name, "run", going, before, after, reason)
 
@@ -97,16 +99,16 @@ def _may_start(graph: LayerGraph, node: Node) -> bool:
     return has_kernel(graph.layer_of(node)) and _joins_or_yields(node) is None
 
 
-def _joins_or_yields(node: Node) -> str | None:
+def _joins_or_yields(node: Node) -> Reason | None:
     joined = len(set(node.data_inputs))
     if joined > 1:
-        return f"joins {joined} tensors"
+        return Reason(("joins",), f"joins {joined} tensors")
     if len(node.outputs) > 1:
-        return f"yields {len(node.outputs)} tensors"
+        return Reason(("joins",), f"yields {len(node.outputs)} tensors")
     return None
 
 
-def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> str | None:
+def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> Reason | None:
     """Why what reads both ends of a unit must keep them apart."""
     for node in graph.consumers.get(after, ()):
         kind = graph.layer_of(node).class_name
@@ -115,9 +117,11 @@ def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> str |
         if collapses(graph, node, before, after):
             if node.layer in graph.protected:
                 why = graph.kept.get(node.layer, "is protected")
-                return f"{node.layer!r}, which would go with it, {why}"
+                text = f"{node.layer!r}, which would go with it, {why}"
+                return Reason(("with_protected",), text)
         elif kind in ("Subtract", "Divide", "TrueDivide"):
-            return f"{node.name!r} would be left with a tensor and itself"
+            text = f"{node.name!r} would be left with a tensor and itself"
+            return Reason(("readers",), text)
     return None
 
 
@@ -142,18 +146,16 @@ def _single(graph: LayerGraph, node: Node) -> Unit:
     if reason is not None:
         pass
     elif not keeps_shape(graph, [node.name], before, after):
-        shapes = f"{show_shape(graph.spec(before).shape)} to {show_shape(node.outputs[0].shape)}"
-        reason = f"changes the shape from {shapes}"
+        shapes = graph.spec(before).shape, node.outputs[0].shape
+        reason = change_of_shape(graph.layer_of(node), *shapes)
     elif len(node.data_inputs) > 1:
-        reason = "joins a tensor with itself"
+        reason = Reason(("joins",), "joins a tensor with itself")
     elif graph.spec(before).dtype != node.outputs[0].dtype:
-        reason = "changes the dtype"
+        reason = Reason(("dtype",), "changes the dtype")
     else:
         reason = left_behind(graph, before, after)
     return make_unit(graph, node.name, "layer", (node.name,), before, after, reason)
 
 
-def _yields_output(graph: LayerGraph, names: list[str]) -> str | None:
-    if any(ref.node in names for ref in graph.outputs):
-        return "yields the model's output"
-    return None
+def _yields_output(graph: LayerGraph, names: list[str]) -> Reason | None:
+    return OUTPUT if any(ref.node in names for ref in graph.outputs) else None

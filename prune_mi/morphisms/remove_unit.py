@@ -13,7 +13,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.place import place_of
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import DROPOUTS
-from prune_mi.graph.unit import Unit
+from prune_mi.graph.unit import Unit, saves
 from prune_mi.graph.units import removable_units
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
 from prune_mi.morphisms.site import draw_site
@@ -87,17 +87,6 @@ class RemoveDropout:
         layers = tuple(graph.node_by_name[name].layer for name in chosen.nodes)
         reason, place = f"drawn from {len(sites)} dropouts", place_of(graph, chosen.after)
         return Morphed(slimmed, MorphRecord(self.name, chosen.name, layers, reason, place))
-
-
-def saves(unit: Unit, objective: str) -> int:
-    """What a unit's removal takes off the objective; for `accuracy`, layers.
-
-    For `params` a normalisation alone counts for nothing: it is invertible, so a change of
-    information across it is an artefact of scaling, and its weights are few.
-    """
-    if objective == "params":
-        return unit.num_params if unit.kind != "layer" else 0
-    return unit.macs if objective == "macs" else len(unit.nodes)
 
 
 def _price(ranked: RankedName, unit: Unit, objective: str) -> float:

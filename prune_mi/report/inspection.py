@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -10,6 +11,7 @@ from prune_mi.graph.inspection import Inspection, LayerRow
 from prune_mi.graph.ir import Shape
 from prune_mi.graph.unit import Unit
 from prune_mi.records import Cost
+from prune_mi.report.what_can_go import can_go_line, what_can_go_to_dict, why_not_lines
 from prune_mi.report.wording import count_text, printable, quantity_text
 
 _STYLES = {"removable": "green", "coupled": "cyan", "fixed": "", "protected": "yellow"}
@@ -22,18 +24,21 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
     for note in inspection.notes:
         console.print(Text(printable(note)))
     total = inspection.total
-    share = inspection.removable_macs / max(total.macs, 1)
-    removable = sum(row.unit is not None for row in inspection.layers)
     console.print(
         f"{count_text(total.num_layers)} layers, {count_text(total.num_params)} params, "
-        f"{quantity_text(total.macs)} MACs; {inspection.num_removable} units can go, with "
-        f"{removable} layers and {share:.1%} of the MACs between them.",
+        f"{quantity_text(total.macs)} MACs.",
         highlight=False,
     )
+    console.print(Text(can_go_line(inspection.what_can_go)))
+    lines = why_not_lines(inspection.what_can_go)
+    if lines:
+        console.print("What stays:")
+    for line in lines:
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
 def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
-    """Plain JSON values: `layers`, `units`, `width_groups`, `total`, `notes`."""
+    """Plain JSON values: `layers`, `units`, `width_groups`, `total`, `what_can_go`, `notes`."""
     return {
         "layers": [_layer_dict(row) for row in inspection.layers],
         "units": [_unit_dict(unit, inspection.total) for unit in inspection.units],
@@ -54,6 +59,7 @@ def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
             "num_removable_units": inspection.num_removable,
             "removable_macs": inspection.removable_macs,
         },
+        "what_can_go": what_can_go_to_dict(inspection.what_can_go),
         "notes": list(inspection.notes),
     }
 
@@ -135,6 +141,7 @@ def _unit_dict(unit: Unit, total: Cost) -> dict[str, Any]:
         "macs_share": unit.macs / max(total.macs, 1),
         "removable": unit.reason is None,
         "reason": unit.reason,
+        "causes": list(unit.causes),
     }
 
 

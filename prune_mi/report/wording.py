@@ -31,6 +31,15 @@ def percent_text(accuracy: float) -> str:
     return f"{99.9 if rounded == 100 and accuracy < 1 else rounded:.1f} %"
 
 
+def share_text(share: float) -> str:
+    """`0.312` as `31 %`; below 1 % with a decimal, and what is not nothing is not `0 %`."""
+    if 0 < share < 0.0005:
+        return "under 0.1 %"
+    if round(share, 3) < 0.01:
+        return f"{share * 100:.1f} %" if share else "0 %"
+    return f"{99 if share < 1 and share > 0.99 else share * 100:.0f} %"
+
+
 def predict_line(model: str) -> str:
     """The command that asks a model what is on an image, for a shell to copy."""
     return f"prune-mi predict {shlex.quote(model)} IMAGE.png"

@@ -11,13 +11,13 @@ from prune_mi.config import OptimizeSettings, RunSettings
 from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, RankTask
+from prune_mi.graph.unit import saves
 from prune_mi.graph.units import outermost, removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.ranking import least_first
 from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import RankedName
-from prune_mi.morphisms.remove_unit import saves
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, TrainedChild, Verdict
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Candidate

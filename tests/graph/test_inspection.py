@@ -33,7 +33,7 @@ def test_what_becomes_of_each_layer_of_a_projected_block() -> None:
     assert status["conv_3"] == ("removable", "")
     assert status["add_1"] == ("coupled", "goes with add_1/shortcut")
     assert status["conv_1"][0] == "fixed"
-    assert "changes the shape from 8x8x2 to 8x8x4" in status["conv_1"][1]
+    assert "changes the channels from 2 to 4" in status["conv_1"][1]
     assert status["dense_1"] == ("fixed", "yields the model's output")
 
 

@@ -27,11 +27,7 @@ from prune_mi.graph.validate import validate_graph
 OUTPUT = "yields the model's output"
 
 
-def _no_way_back(before: str, after: str) -> str:
-    return f"changes the shape from {before} to {after}, and no run behind it changes it back"
-
-
-STEM = ("conv_1", "run", "conv_1 relu_1", _no_way_back("8x8x2", "8x8x4"))
+STEM = ("conv_1", "run", "conv_1 relu_1", "changes the channels from 2 to 4")
 HEAD = [
     ("pool_1", "layer", "pool_1", "changes the shape from 8x8x4 to 4"),
     ("dense_1", "run", "dense_1", OUTPUT),
@@ -41,7 +37,12 @@ EXPECTED: list[tuple[Callable[[], LayerGraph], list[tuple[str, str, str, str | N
     (
         chain,
         [
-            ("conv_1", "run", "conv_1 bn_1 relu_1", _no_way_back("8x8x2", "8x8x4")),
+            (
+                "conv_1",
+                "run",
+                "conv_1 bn_1 relu_1",
+                "changes the channels from 2 to 4",
+            ),
             ("bn_1", "layer", "bn_1", None),
             ("relu_1", "layer", "relu_1", None),
             ("conv_2", "run", "conv_2 bn_2 relu_2", None),
@@ -70,12 +71,22 @@ EXPECTED: list[tuple[Callable[[], LayerGraph], list[tuple[str, str, str, str | N
         [
             STEM,
             ("relu_1", "layer", "relu_1", None),
-            ("conv_2", "run", "conv_2 bn_1 relu_2", _no_way_back("8x8x4", "4x4x6")),
+            (
+                "conv_2",
+                "run",
+                "conv_2 bn_1 relu_2",
+                "changes the channels from 4 to 6 and the image from 8x8 to 4x4 (strides)",
+            ),
             ("bn_1", "layer", "bn_1", None),
             ("relu_2", "layer", "relu_2", None),
             ("conv_3", "run", "conv_3 bn_2", None),
             ("bn_2", "layer", "bn_2", None),
-            ("conv_4", "run", "conv_4", _no_way_back("8x8x4", "4x4x6")),
+            (
+                "conv_4",
+                "run",
+                "conv_4",
+                "changes the channels from 4 to 6 and the image from 8x8 to 4x4 (strides)",
+            ),
             ("add_1/shortcut", "branch", "conv_4 add_1", None),
             ("add_1/branch", "branch", "conv_2 bn_1 relu_2 conv_3 bn_2 add_1", None),
             ("relu_3", "layer", "relu_3", None),
@@ -92,7 +103,7 @@ EXPECTED: list[tuple[Callable[[], LayerGraph], list[tuple[str, str, str, str | N
             ("relu_2", "layer", "relu_2", None),
             ("conv_3", "run", "conv_3 relu_3", None),
             ("relu_3", "layer", "relu_3", None),
-            ("conv_4", "run", "conv_4", _no_way_back("8x8x3", "8x8x4")),
+            ("conv_4", "run", "conv_4", "changes the channels from 3 to 4"),
             ("dropout_1", "layer", "dropout_1", None),
             *HEAD,
         ],
@@ -101,7 +112,7 @@ EXPECTED: list[tuple[Callable[[], LayerGraph], list[tuple[str, str, str, str | N
         concatenated,
         [
             ("depthwise_1", "run", "depthwise_1", None),
-            ("conv_1", "run", "conv_1", _no_way_back("8x8x4", "8x8x5")),
+            ("conv_1", "run", "conv_1", "changes the channels from 4 to 5"),
             ("concat_1/part_1", "part", "depthwise_1", None),
             ("concat_1/part_2", "part", "conv_1", None),
             ("pool_1", "layer", "pool_1", "changes the shape from 8x8x13 to 13"),
@@ -135,7 +146,7 @@ EXPECTED: list[tuple[Callable[[], LayerGraph], list[tuple[str, str, str, str | N
         [
             STEM,
             ("relu_1", "layer", "relu_1", None),
-            ("squeeze_1", "layer", "squeeze_1", "changes the shape from 8x8x4 to 1x1x4"),
+            ("squeeze_1", "layer", "squeeze_1", "changes the image from 8x8 to 1x1 (pooling)"),
             ("dense_1", "run", "dense_1", None),
             ("add_1/branch", "branch", "squeeze_1 dense_1 add_1", None),
             ("pool_1", "layer", "pool_1", "changes the shape from 8x8x4 to 4"),

@@ -15,11 +15,11 @@ from graph_builder import (
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.unit import saves
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
-from prune_mi.morphisms.remove_unit import saves
 
 NOTHING_RANKED = "no ranked unit is left whose removal saves any of the objective"
 NOTHING_SAVES = "no unit is left whose removal saves any of the objective"

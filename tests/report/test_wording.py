@@ -13,6 +13,7 @@ from prune_mi.report.wording import (
     printable,
     quantity_text,
     relative_text,
+    share_text,
     size_text,
 )
 
@@ -41,6 +42,15 @@ def test_quantities_have_three_digits(quantity: int, text: str) -> None:
 )
 def test_only_what_is_all_right_is_a_hundred_per_cent(accuracy: float, text: str) -> None:
     assert percent_text(accuracy) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (0.0002, "under 0.1 %"), (0.004, "0.4 %"), (0.312, "31 %"), (1.0, "100 %")],
+)
+def test_shares_are_whole_but_where_they_are_small(share: float, text: str) -> None:
+    assert share_text(share) == text
+    assert share_text(0.998) == "99 %"
 
 
 def test_a_line_to_copy_is_quoted_where_a_shell_needs_it() -> None:
