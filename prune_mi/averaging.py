@@ -14,6 +14,7 @@ from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.one_unit import is_one_unit, two_columns, unit_reading
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
 from prune_mi.keras_io.trace import trace_model
@@ -70,7 +71,10 @@ def average_models(
 
     def measured(name: str, model: keras.Model, graph: LayerGraph) -> Averaged:
         cost = graph_cost(graph)
-        right = accuracy(predict(model, images.x_test, scaled), images.y_test)
+        outputs = predict(model, images.x_test, scaled)
+        if is_one_unit(graph, graph.outputs[0]):
+            outputs = two_columns(outputs, unit_reading(graph, graph.outputs[0]) or "logit")
+        right = accuracy(outputs, images.y_test)
         return Averaged(name, right, cost.num_params, cost.macs)
 
     members = [

@@ -8,7 +8,7 @@ from prune_mi.graph.inspection import Inspection, inspect_graph
 from prune_mi.keras_io.sizes import unknown_axes, with_input_size
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.records import ModelSource
-from prune_mi.stages.interface import read_interface
+from prune_mi.stages.interface import judged_output
 from prune_mi.stages.loading import open_source
 
 
@@ -47,6 +47,5 @@ def inspect_model(
         )
     graph = with_choices(graph, freeze=freeze, protect=protect)
     if output is not None:
-        judged = read_interface(loaded.model, output).judged
-        graph = with_kept(graph, judged=judged)
+        graph = with_kept(graph, judged=judged_output(loaded.model, output))
     return inspect_graph(graph, notes=notes)

@@ -21,14 +21,24 @@ from prune_mi.data.image_arguments import list_image_files
 from prune_mi.data.image_files import MODES, decode_images, read_header
 from prune_mi.data.model_input import shape_matches
 from prune_mi.errors import ConfigError, DataError, ModelError
+from prune_mi.graph.one_unit import two_columns
+from prune_mi.keras_io.compiling import CompileConfig, loss_of
 from prune_mi.keras_io.trace import model_ends, trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.records import ImagePrediction, ModelSource, Predictions
 from prune_mi.stages.interface import Interface, read_interface
-from prune_mi.stages.loading import open_source
+from prune_mi.stages.loading import open_source, unit_note
 from prune_mi.stages.logits import yields_logits
 
 _BATCH = 128
+# Losses that no classifier of one linear unit is trained by.
+_OF_NUMBERS = frozenset(
+    {
+        *("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "log_cosh"),
+        *("msle", "mean_squared_logarithmic_error", "mape", "mean_absolute_percentage_error"),
+        *("logcosh", "poisson", "huber_loss"),
+    }
+)
 
 
 def predict_images(
@@ -65,7 +75,10 @@ def predict_images(
     loaded = open_source(source)
     notes.extend(loaded.notes)
     interface = read_interface(loaded.model, output)
+    _refuse_numbers(interface, loaded.compile_config)
     names = _class_names(interface, class_file, beside, notes)
+    if interface.unit is not None:
+        notes.append(unit_note(interface, names if class_file else ()))
     shape = _image_shape(interface, image_size, class_file)
     outputs, read = _answers(_judged(loaded.model, interface), files, shape, pixels)
     if not read.readable:
@@ -78,7 +91,10 @@ def predict_images(
             f"the model {source.path} yields NaN or infinity for these images; expected a trained "
             "model, and pixels scaled as it was trained on (--scaling)"
         )
-    if yields_logits(trace_model(loaded.model), interface.judged, outputs):
+    logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
+    if interface.unit is not None:
+        outputs = two_columns(outputs, interface.unit)
+    if logits:
         outputs = _softmax(outputs)
     notes.extend(read.notes(shape))
     return Predictions(
@@ -90,6 +106,17 @@ def predict_images(
         broken=tuple(map(str, read.broken)),
         notes=tuple(notes),
     )
+
+
+def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> None:
+    """Refuses a linear unit that was trained to foretell a number: there are no labels to tell."""
+    loss = loss_of(compiled, interface.judged_name, interface.judged)
+    if interface.unit == "logit" and loss in _OF_NUMBERS:
+        raise ModelError(
+            f"the model's output {interface.judged_name!r} is one linear unit that was trained by "
+            f"{loss}: that is a regression, which has no classes (it comes in a later version); "
+            "expected a classifier. For its numbers call the model itself: model.predict(images)"
+        )
 
 
 def _scaling(asked: str | None, class_file: ClassFile | None, notes: list[str]) -> InputScaling:

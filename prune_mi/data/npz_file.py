@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.labels import integer_labels
+from prune_mi.data.labels import integer_labels, label_notes
 from prune_mi.errors import DataError
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -61,7 +61,7 @@ def load_npz(path: Path) -> Dataset:
         y_val=labels.get("y_val"),
         class_names=(),
         source=str(path),
-        notes=(),
+        notes=label_notes(array for name, array in arrays.items() if name.startswith("y")),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.data.dataset import Dataset, check_values
-from prune_mi.data.labels import integer_labels
+from prune_mi.data.labels import integer_labels, label_notes
 from prune_mi.data.model_input import ModelInput, shape_matches, shape_text
 from prune_mi.data.npz_file import raw_images, read_npz
 from prune_mi.errors import DataError
@@ -70,7 +70,7 @@ def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
         y_val=labels.get("val"),
         class_names=(),
         source=str(path),
-        notes=(),
+        notes=label_notes(arrays[f"y_{split}"] for split in splits),
         input_shapes=shapes["train"],
     )
 

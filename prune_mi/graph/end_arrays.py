@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.graph.ends import Packing
+from prune_mi.graph.one_unit import two_columns
 
 
 def unpack_inputs(rows: np.ndarray, packing: Packing) -> Any:
@@ -48,6 +49,8 @@ def pack_outputs(outputs: Any, packing: Packing) -> np.ndarray:
     found: dict[int, np.ndarray] = {}
     _collect(packing.original.output_structure, outputs, found)
     arrays = [found[place].astype(np.float32) for place in packing.order]
+    if packing.unit is not None:
+        arrays[0] = two_columns(arrays[0], packing.unit)
     return np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1)
 
 

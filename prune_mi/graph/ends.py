@@ -6,20 +6,30 @@ Everything between loading a model and writing it works on one input and one out
   cropping and reshaping take its part out again, and a cast where it is not float32. The last of
   these layers bears the input's own name: what read the input reads it still.
 - outputs: the judged one comes first and the others behind it, flattened, as one float32 tensor
-  `(batch, classes + rest)`.
+  `(batch, classes + rest)`. A judged output of one unit becomes two columns, one for each of the
+  two classes that it tells apart, see `graph.one_unit`.
 
 Packing layers, layers that yield an output, and layers that feed other outputs alone are protected:
 a result has to answer to everything that the original answered to. Unpacking puts the original's
-own ends back in their places, whatever was edited between them.
+own ends back in their places, whatever was edited between them. (Where one unit is all that was
+packed, what its kernel reads may still be narrowed: such a layer is kept, but not protected.)
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.end_layers import FLOAT, cast_layer, float_spec, size_of, stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
+from prune_mi.graph.one_unit import (
+    COLUMNS,
+    UnitReading,
+    is_one_unit,
+    size_of_shape,
+    unit_reading,
+    yielding_layers,
+)
+from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.validate import validate_graph
 
 
@@ -30,7 +40,8 @@ class Packing:
     Attributes:
         original: The graph with its own ends.
         judged: Place of the judged output among the original's.
-        graph: The packed graph; the original itself where it has one input and one output.
+        graph: The packed graph; the original itself where it has one input and one output of
+            several columns.
     """
 
     original: LayerGraph
@@ -47,7 +58,20 @@ class Packing:
     def other_sizes(self) -> tuple[int, ...]:
         """Columns of each output but the judged one, in order."""
         specs = (self.original.spec(self.original.outputs[place]) for place in self.order[1:])
-        return tuple(math.prod(axis or 1 for axis in spec.shape[1:]) for spec in specs)
+        return tuple(size_of_shape(spec.shape) or 1 for spec in specs)
+
+    @property
+    def unit(self) -> UnitReading | None:
+        """How the judged output is read where it is one unit; None where it has several."""
+        return _reading(self.original, self.original.outputs[self.judged])
+
+    @property
+    def has_one_end(self) -> bool:
+        """Whether the original has one input and one output, each by itself in no structure."""
+        ends = self.original.inputs, self.original.outputs
+        structures = self.original.input_structure, self.original.output_structure
+        nested = any(isinstance(each, dict | list) for each in structures)
+        return not nested and all(len(each) == 1 for each in ends)
 
 
 def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
@@ -55,7 +79,7 @@ def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
 
     Args:
         graph: The sizes of its inputs and outputs must be known, the batch apart.
-        judged: Place of the output `(batch, classes)` that is to be kept accurate.
+        judged: Place of the output that is to be kept accurate: `(batch, classes)`, or one unit.
 
     Raises:
         ModelError: If an input or output has an unknown size, or an input holds no numbers.
@@ -65,7 +89,7 @@ def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
         packed = _with_one_input(packed)
     elif isinstance(graph.input_structure, dict | list):
         packed = replace(packed, input_structure=0)
-    if len(graph.outputs) > 1:
+    if len(graph.outputs) > 1 or is_one_unit(graph, graph.outputs[judged]):
         packed = _with_one_output(packed, Packing(graph, judged, packed))
     elif isinstance(graph.output_structure, dict | list):
         packed = replace(packed, output_structure=0)
@@ -171,25 +195,40 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
         nodes.append(Node(layer.name, layer.name, (read,), {}, (float_spec(*shape),)))
         return TensorRef(layer.name)
 
+    def as_classes(unit: TensorRef, reading: UnitReading, stem: str) -> TensorRef:
+        columns = [
+            add(
+                stock_layer("Rescaling", fresh_name(graph, name), scale=scale, offset=offset),
+                unit,
+                1,
+            )
+            for name, (scale, offset) in zip(
+                (f"{stem}_class_0", f"{stem}_class_1"), COLUMNS[reading], strict=True
+            )
+        ]
+        both = stock_layer("Concatenate", fresh_name(graph, f"{stem}_classes"), axis=-1)
+        return add(both, columns, 2)
+
     parts, total = [], 0
     for place in packing.order:
         ref = graph.outputs[place]
         spec, size = graph.spec(ref), size_of(graph, ref, "output")
-        stem, total = f"packed_output_{place}", total + size
+        reading = _reading(graph, ref) if place == packing.judged else None
+        stem = f"packed_output_{place}"
         if spec.dtype != FLOAT:
             ref = add(cast_layer(fresh_name(graph, f"{stem}_cast"), FLOAT), ref, *spec.shape[1:])
-        if len(spec.shape) != 2:
+        if len(spec.shape) != 2 or reading:
+            # Also of a unit that is flat: what it is read by first is one call, as any output is.
             flat = stock_layer("Reshape", fresh_name(graph, f"{stem}_flat"), target_shape=[size])
             ref = add(flat, ref, size)
+        if reading:
+            ref, size = as_classes(ref, reading, stem), 2
         parts.append(ref)
-    whole = add(
-        stock_layer("Concatenate", fresh_name(graph, "packed_outputs"), axis=-1), parts, total
-    )
-    judged = graph.outputs[packing.judged].node
-    reasons = _feeding_others_alone(graph, judged)
-    reasons |= {layer.name: "is one of the model's outputs" for layer in added}
-    for ref in graph.outputs:
-        reasons[graph.node_by_name[ref.node].layer] = "yields one of the model's outputs"
+        total += size
+    whole = parts[0]
+    if len(parts) > 1:
+        joined = stock_layer("Concatenate", fresh_name(graph, "packed_outputs"), axis=-1)
+        whole = add(joined, parts, total)
     return _kept(
         replace(
             graph,
@@ -199,8 +238,34 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
             output_structure=0,
             packing=graph.packing | {layer.name for layer in added},
         ),
-        reasons,
+        {
+            **_kept_for_outputs(graph, packing.judged),
+            **dict.fromkeys((layer.name for layer in added), "is one of the model's outputs"),
+        },
+        narrowed=_narrowed(graph),
     )
+
+
+def _reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:
+    """How an output is read where it is one unit."""
+    return (unit_reading(graph, ref) or "logit") if is_one_unit(graph, ref) else None
+
+
+def _kept_for_outputs(graph: LayerGraph, judged: int) -> dict[str, str]:
+    """Why layers must stay, by name: they yield an output, or feed others than the judged one."""
+    alone = len(graph.outputs) == 1
+    why = "yields the model's output" if alone else "yields one of the model's outputs"
+    reasons = {} if alone else _feeding_others_alone(graph, graph.outputs[judged].node)
+    if is_one_unit(graph, graph.outputs[judged]):
+        reasons |= dict.fromkeys(yielding_layers(graph, graph.outputs[judged]), why)
+    return reasons | {graph.node_by_name[ref.node].layer: why for ref in graph.outputs}
+
+
+def _narrowed(graph: LayerGraph) -> frozenset[str]:
+    """Of layers that must stay, those whose kernels may lose what they read: a sole output's."""
+    if len(graph.outputs) > 1:
+        return frozenset()
+    return frozenset(name for name, layer in graph.layers.items() if has_kernel(layer))
 
 
 def _feeding_others_alone(graph: LayerGraph, judged: str) -> dict[str, str]:
@@ -212,18 +277,22 @@ def _feeding_others_alone(graph: LayerGraph, judged: str) -> dict[str, str]:
 
 def _own_outputs(edited: LayerGraph, packing: Packing) -> tuple[TensorRef, ...]:
     """The tensors that the packing layers at the end read, in the original's order."""
-    if len(packing.original.outputs) == 1:
-        return edited.outputs
+    parts = edited.outputs
+    if len(packing.order) > 1:
+        parts = edited.node_by_name[edited.outputs[0].node].inputs
     found: dict[int, TensorRef] = {}
-    parts = edited.node_by_name[edited.outputs[0].node].inputs
     for place, ref in zip(packing.order, parts, strict=True):
         while edited.node_by_name[ref.node].layer in edited.packing:
-            (ref,) = edited.node_by_name[ref.node].inputs
+            ref = edited.node_by_name[ref.node].inputs[0]
         found[place] = ref
     return tuple(found[place] for place in sorted(found))
 
 
-def _kept(graph: LayerGraph, reasons: dict[str, str]) -> LayerGraph:
+def _kept(
+    graph: LayerGraph, reasons: dict[str, str], *, narrowed: frozenset[str] = frozenset()
+) -> LayerGraph:
     return replace(
-        graph, kept={**graph.kept, **reasons}, protected=graph.protected | reasons.keys()
+        graph,
+        kept={**graph.kept, **reasons},
+        protected=graph.protected | (reasons.keys() - narrowed),
     )

@@ -2,6 +2,9 @@
 
     p(y | x) = 1/n sum of p_i(y | x) over the members i = 1 ... n
 
+Of members with one unit for two classes, p(1 | x) is averaged, and the ensemble has one unit too
+(for tanh units that is 2 p(1 | x) - 1, their own mean).
+
 Members keep all that they have, a scaling of the pixels included, and share the input alone. Layers
 of member i bear `member_i_` before their names, so that members may use the same names.
 
@@ -16,6 +19,7 @@ from prune_mi.errors import GraphError
 from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.end_layers import float_spec, stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.one_unit import is_one_unit, unit_reading
 from prune_mi.graph.traits import NOISES
 from prune_mi.graph.validate import validate_graph
 
@@ -32,19 +36,20 @@ def ensemble_graph(
     """Averages the class probabilities of classifiers.
 
     Weights are the members' own arrays, not copies. Weights and multiply-accumulates of the
-    ensemble are the sums of its members'; the input is one layer for all, and a softmax where a
-    member has none and the average come to them.
+    ensemble are the sums of its members'; the input is one layer for all, and a softmax (of one
+    unit: a sigmoid) where a member has none and the average come to them.
 
     Args:
-        graphs: The members, one or more, each from one input to one output `(batch, classes)`. A
-            graph may be a member more than once.
+        graphs: The members, one or more, each from one input to one output `(batch, classes)`, or
+            `(batch, 1)` for two classes. A graph may be a member more than once.
         name: The new graph's.
         from_logits: For each member whether it yields logits; None where the members' own layers
             tell (see `yields_probabilities`).
 
     Returns:
-        A graph from the members' input to float32 `(batch, classes)`, whose rows sum to 1. What is
-        protected or frozen in a member is so in the ensemble.
+        A graph from the members' input to float32 `(batch, classes)`, whose rows sum to 1; or to
+        the probability of class 1, `(batch, 1)`. What is protected or frozen in a member is so in
+        the ensemble.
 
     Raises:
         GraphError: If there is no member, `from_logits` has another length, a member has several
@@ -65,10 +70,10 @@ def ensemble_graph(
         _require_same_ends(graph, graphs[0], place)
     joined = _side_by_side(graphs, name)
     outputs = []
-    for ref, needs_softmax in zip(joined.outputs, logits, strict=True):
-        if needs_softmax:
-            softmax = stock_layer("Softmax", fresh_name(joined, "probabilities"), axis=-1)
-            joined, ref = _appended(joined, softmax, ref)
+    for graph, ref, are_logits in zip(graphs, joined.outputs, logits, strict=True):
+        layer = _to_probabilities(graph, fresh_name(joined, "probabilities"), are_logits)
+        if layer is not None:
+            joined, ref = _appended(joined, layer, ref)
         outputs.append(ref)
     if len(outputs) > 1:
         average = stock_layer("Average", fresh_name(joined, "average"))
@@ -78,12 +83,14 @@ def ensemble_graph(
 
 
 def yields_probabilities(graph: LayerGraph) -> bool:
-    """Whether a classifier's output comes from a softmax over its last axis.
+    """Whether a classifier's output comes from a softmax over its last axis, or from a sigmoid.
 
     Layers that keep a distribution as it is, such as a change of type or an average of
     distributions, may stand behind the softmax. Probabilities computed in another way are not
     recognised.
     """
+    if is_one_unit(graph, graph.outputs[0]):
+        return unit_reading(graph, graph.outputs[0]) != "logit"
     waiting = [graph.outputs[0].node]
     while waiting:
         node = graph.node_by_name[waiting.pop()]
@@ -99,6 +106,19 @@ def yields_probabilities(graph: LayerGraph) -> bool:
     return True
 
 
+def _to_probabilities(graph: LayerGraph, name: str, are_logits: bool) -> LayerDef | None:
+    """What a member lacks to yield probabilities; None where it yields them."""
+    if not is_one_unit(graph, graph.outputs[0]):
+        return stock_layer("Softmax", name, axis=-1) if are_logits else None
+    if are_logits:
+        return stock_layer("Activation", name, activation="sigmoid")
+    return None
+
+
+def _apart(classes: int | None) -> str:
+    return "2 classes apart by one unit" if classes == 1 else f"{classes} classes apart"
+
+
 def _is_softmax(layer: LayerDef, *, rank: int) -> bool:
     if layer.class_name == "Softmax":
         return layer.config.get("axis", -1) in (-1, rank - 1, [-1], [rank - 1])
@@ -112,10 +132,10 @@ def _require_classifier(graph: LayerGraph, place: int) -> None:
             "expected one of each"
         )
     shape = graph.spec(graph.outputs[0]).shape
-    if len(shape) != 2 or shape[1] is None or shape[1] < 2:
+    if len(shape) != 2 or shape[1] is None or shape[1] < 1:
         raise GraphError(
             f"member {place} of the ensemble, {graph.name!r}, yields {shape}; expected a "
-            "classifier's (batch, classes) with at least 2 classes"
+            "classifier's (batch, classes), or (batch, 1) for two classes"
         )
 
 
@@ -127,12 +147,29 @@ def _require_same_ends(graph: LayerGraph, first: LayerGraph, place: int) -> None
             f"{received.dtype}; expected {expected.shape} {expected.dtype}, as member 1 takes. "
             "Average networks of equal input"
         )
+    signs = [_yields_signs(each) for each in (graph, first)]
+    if signs[0] != signs[1]:
+        raise GraphError(
+            f"member {place} of the ensemble, {graph.name!r}, yields {_range(signs[0])}; expected "
+            f"{_range(signs[1])}, as member 1 does. Average networks with equal last activations"
+        )
     classes, wanted = (each.spec(each.outputs[0]).shape[1] for each in (graph, first))
     if classes != wanted:
         raise GraphError(
-            f"member {place} of the ensemble, {graph.name!r}, tells {classes} classes apart; "
-            f"expected {wanted}, as member 1 does. Average networks trained on equal classes"
+            f"member {place} of the ensemble, {graph.name!r}, tells {_apart(classes)}; "
+            f"expected {_apart(wanted)}, as member 1 does. Average networks trained on equal "
+            "classes, with equal units for them"
         )
+
+
+def _yields_signs(graph: LayerGraph) -> bool:
+    """Whether a member is a single tanh unit."""
+    output = graph.outputs[0]
+    return is_one_unit(graph, output) and unit_reading(graph, output) == "tanh"
+
+
+def _range(signs: bool) -> str:
+    return "values from -1 to 1" if signs else "probabilities or logits"
 
 
 def _side_by_side(graphs: Sequence[LayerGraph], name: str) -> LayerGraph:

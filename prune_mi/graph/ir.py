@@ -123,9 +123,10 @@ class LayerGraph:
             tensor), kept so that a built model is called as the original was.
         protected: Layers that no edit may take away or narrow.
         frozen: Layers whose weights stay as they are, whatever their own `trainable` says.
-        kept: Why a layer is protected though the user did not ask for it, by layer name.
-        packing: Layers that are not the model's own: they make one input or output of several, see
-            `graph.ends`.
+        kept: Why a layer must stay though the user did not ask for it, by layer name; such a layer
+            is protected too, unless what it reads may be narrowed.
+        packing: Layers that are not the model's own: they make one input or output of several, and
+            two classes of one unit, see `graph.ends`.
         sequential: Whether it was read from a Sequential model, and is to be written as one while
             it has no branches.
     """

@@ -58,7 +58,8 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
 def _may_go(graph: LayerGraph, node: Node) -> bool:
     """Whether nothing speaks against it: it reads one tensor, is free, and is not the output."""
     ends = any(ref.node == node.name for ref in (*graph.outputs, *graph.inputs))
-    if ends or len(node.data_inputs) != 1 or node.layer in graph.protected:
+    stays = node.layer in graph.protected or node.layer in graph.kept
+    if ends or stays or len(node.data_inputs) != 1:
         return False
     if left_behind(graph, node.inputs[0], TensorRef(node.name)) is not None:
         return False

@@ -52,10 +52,10 @@ def make_unit(
     reason: Reason | None,
     position: int | None = None,
 ) -> Unit:
-    """A unit with what its calls cost; one with a protected layer cannot go."""
+    """A unit with what its calls cost; one with a protected or kept layer cannot go."""
     going = set(nodes)
     going_layers = [graph.node_by_name[each].layer for each in nodes]
-    protected = [layer for layer in going_layers if layer in graph.protected]
+    protected = [layer for layer in going_layers if layer in graph.protected or layer in graph.kept]
     if protected and reason is None:
         reason = protection(graph, protected[0])
     staying = {node.layer for node in graph.nodes if node.name not in going}

@@ -151,7 +151,7 @@ def _single(channels: ChannelMap) -> np.ndarray:
 
 
 def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
-    if layer.name in graph.protected:
+    if layer.name in graph.protected or layer.name in graph.kept:
         return graph.kept.get(layer.name, "is protected")
     if layer.name in graph.frozen or layer.config.get("trainable") is False:
         return "is frozen"

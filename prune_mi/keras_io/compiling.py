@@ -5,6 +5,7 @@ until a model is compiled.
 """
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +47,25 @@ def read_compile_config(written: Mapping[str, Any] | None) -> CompileConfig | No
         loss_weights=written.get("loss_weights"),
     )
     return None if found.loss is None and found.optimizer is None else found
+
+
+def loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
+    """The name of an output's loss, such as `mean_squared_error`; None where none is known.
+
+    Args:
+        config: What its model was compiled with.
+        name: Of the output.
+        place: Of the output among the model's.
+    """
+    loss = None if config is None else config.loss
+    if isinstance(loss, Mapping) and "class_name" not in loss:
+        loss = loss.get(name)
+    if isinstance(loss, list | tuple):
+        loss = loss[place] if place < len(loss) else None
+    if isinstance(loss, Mapping):
+        is_function = loss["class_name"] == "function"
+        loss = loss["config"] if is_function else loss["class_name"]
+    return None if loss is None else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)).lower()
 
 
 def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None:

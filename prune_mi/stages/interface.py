@@ -1,4 +1,7 @@
-"""What a classifier takes and gives, and which of its outputs is judged."""
+"""What a classifier takes and gives, and which of its outputs is judged.
+
+A judged output of several units has a class for each; one of a single unit tells two classes apart.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +11,8 @@ import keras
 from prune_mi.data import ModelInput, shape_text
 from prune_mi.errors import ConfigError, ModelError
 from prune_mi.graph.ir import TensorSpec
-from prune_mi.keras_io.trace import named_ends
+from prune_mi.graph.one_unit import UnitReading, last_activations, size_of_shape, unit_reading
+from prune_mi.keras_io.trace import named_ends, trace_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,20 @@ class Interface:
         outputs: Names, likewise; those that several outputs share have their place behind them.
         judged: Place of the output that is to be kept accurate.
         num_classes: Its classes.
+        unit: How the judged output is read where it is one unit, else None. Whether a linear unit
+            is a classifier's is for the labels to say.
     """
 
     inputs: tuple[ModelInput, ...]
     outputs: tuple[str, ...]
     judged: int
     num_classes: int
+    unit: UnitReading | None = None
+
+    @property
+    def judged_name(self) -> str:
+        """Name of the judged output."""
+        return self.outputs[self.judged]
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -48,11 +60,9 @@ def read_interface(model: keras.Model, output: str | None) -> Interface:
     names = _unique([name for name, _ in outputs])
     judged = _judged(names, [spec for _, spec in outputs], output)
     shape = outputs[judged][1].shape
-    if len(shape) != 2 or shape[1] is None or shape[1] < 2:
-        raise ModelError(
-            f"the model's output {names[judged]!r} has the shape {shape}; expected a classifier's "
-            "(batch, classes) with at least 2 classes"
-        )
+    unit = _unit(model, judged, names[judged]) if size_of_shape(shape) == 1 else None
+    if unit is None and (len(shape) != 2 or shape[1] is None):
+        raise ModelError(_no_classes(names[judged], shape))
     if len(inputs) == 1 and len(inputs[0][1].shape) < 2:
         raise ModelError(
             f"the model's input has the shape {inputs[0][1].shape}; expected at least one axis "
@@ -62,8 +72,63 @@ def read_interface(model: keras.Model, output: str | None) -> Interface:
         inputs=tuple(ModelInput(name, spec.shape[1:]) for name, spec in inputs),
         outputs=names,
         judged=judged,
-        num_classes=shape[1],
+        num_classes=2 if unit else shape[1] or 0,
+        unit=unit,
     )
+
+
+def judged_output(model: keras.Model, output: str | None) -> int:
+    """Place of the output of a name, whatever it yields; None names the only one.
+
+    Raises:
+        ModelError: If the model has no graph.
+        ConfigError: If there is no output of that name, or several and none was named.
+    """
+    _, outputs = named_ends(model)
+    return _judged(_unique([name for name, _ in outputs]), [spec for _, spec in outputs], output)
+
+
+def _unit(model: keras.Model, judged: int, name: str) -> UnitReading:
+    """How a single unit is read.
+
+    Raises:
+        ModelError: If it ends in an activation that no classifier of two classes ends in.
+    """
+    graph = trace_model(model)
+    reading = unit_reading(graph, graph.outputs[judged])
+    if reading is not None:
+        return reading
+    found = sorted(last_activations(graph, graph.outputs[judged]))
+    what = (
+        "which is 1 for every input: a softmax needs a unit for each class"
+        if found == ["softmax"]
+        else "which no classifier of two classes ends in; such a number is a regression's, which "
+        "cannot be optimized yet (it comes in a later version)"
+    )
+    raise ModelError(
+        f"the model's output {name!r} is one unit that ends in {' and '.join(found)}, {what}; "
+        "expected a sigmoid, a tanh or a logit for two classes, or a unit for each class"
+    )
+
+
+def _no_classes(name: str, shape: tuple[int | None, ...]) -> str:
+    """What an output is that is no classifier's, and what comes closest."""
+    received = f"the model's output {name!r} has the shape {shape}"
+    wanted = "expected a classifier's (batch, classes), or (batch, 1) for two classes"
+    if len(shape) >= 4:
+        return (
+            f"{received}: an answer for each pixel, as in segmentation, or features without a "
+            f"head; neither can be optimized yet (segmentation comes in a later version); {wanted}."
+            " What comes closest is a classifier of whole images: end the model in "
+            "GlobalAveragePooling2D and Dense, and train it on one label an image"
+        )
+    if len(shape) == 3:
+        return (
+            f"{received}: an answer for each step of a sequence, which cannot be optimized yet; "
+            f"{wanted}. What comes closest is one answer a sequence: end the model in "
+            "GlobalAveragePooling1D and Dense, and train it on one label a sequence"
+        )
+    return f"{received}, whose size is unknown; {wanted}"
 
 
 def _judged(names: Sequence[str], specs: Sequence[TensorSpec], output: str | None) -> int:

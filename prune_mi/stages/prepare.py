@@ -30,10 +30,11 @@ from prune_mi.measure.quality import predict
 from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
 from prune_mi.stages.interface import read_interface
-from prune_mi.stages.logits import yields_logits
+from prune_mi.stages.logits import refuse_many_labels, yields_logits
 
 _PROBE_IMAGES = 512
 _CLOSE_IMAGES = 4000
+_BATCH = 64  # of images whose tensors are all held
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Understanding:
     """The original, and how it wants its images.
 
     Attributes:
-        packing: The original model, and what it is packed into: one input, one output.
+        packing: The original model, and what it is packed into: one input, one output with a column
+            for each class.
         num_classes: Classes of the judged output, the first columns of the packed one.
         others: Names of the outputs behind it.
         from_logits: Whether the judged output yields logits.
@@ -79,6 +81,7 @@ def understand(
     graph = trace_model(model)
     if not any(layer.weights for layer in graph.layers.values()):
         raise ModelError(f"the model {graph.name!r} has no weights; expected a trained model")
+    refuse_many_labels(graph, interface.judged)
     shapes = data.input_shapes or (data.image_shape,)
     if any(None in each.shape for each in interface.inputs):
         graph = with_input_shapes(graph, shapes)
@@ -197,8 +200,11 @@ def _answers(
     """What the original itself answers, in the columns of the packed graph."""
     if packing.graph is packing.original:
         return predict(model, rows, scaling)
-    inputs = unpack_inputs(scaling.apply(rows), packing)
-    return pack_outputs(direct(model)(inputs, training=False), packing)
+    answer, answers = direct(model), []
+    for start in range(0, len(rows), _BATCH):
+        inputs = unpack_inputs(scaling.apply(rows[start : start + _BATCH]), packing)
+        answers.append(pack_outputs(answer(inputs, training=False), packing))
+    return np.concatenate(answers)
 
 
 def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None:

@@ -8,7 +8,7 @@ from prune_mi.config import SearchSettings
 from prune_mi.data import Dataset
 from prune_mi.data.class_file import CLASS_FILE, describe_classes, write_class_file
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.ends import Packing, unpack
+from prune_mi.graph.ends import Packing, pack, unpack
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
@@ -74,14 +74,18 @@ def conclude_search(
         )
 
     def size_of(graph: LayerGraph) -> int:
-        return saved_size(build_model(graph), folder.scratch)
+        own = unpack(graph, subject.understanding.packing)
+        return saved_size(build_model(own), folder.scratch)
 
     ensemble = None
     if len(members) > 1:
+        packing = subject.understanding.packing
         averaged = ensemble_graph(
-            [each.graph for each in members], from_logits=[subject.from_logits] * len(members)
+            [unpack(each.graph, packing) for each in members],
+            from_logits=[subject.from_logits] * len(members),
         )
         _write(averaged, None, folder, ENSEMBLE, subject, data)
+        averaged = pack(averaged).graph  # the answers of one unit as those of two classes
         files.insert(1, ENSEMBLE)
         images, labels = validation_images(data, subject.roles)
         pool.store.put("asked_images", images)

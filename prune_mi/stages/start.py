@@ -251,7 +251,7 @@ class ModelStart:
         self.settings = settings.for_data(len(data.y_train))
         self.understanding = understand(loaded.model, data, settings, observer)
         original = self.understanding.packing.original
-        if settings.ensemble > 1 and self.understanding.packing.graph is not original:
+        if settings.ensemble > 1 and not self.understanding.packing.has_one_end:
             raise ConfigError(
                 f"`ensemble` is {settings.ensemble}, but the model has several inputs or outputs, "
                 "which cannot be averaged; expected 1"

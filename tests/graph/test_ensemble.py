@@ -128,7 +128,7 @@ def test_other_input_types_are_refused() -> None:
 def test_other_numbers_of_classes_are_refused() -> None:
     net = GraphBuilder()
     five = net.graph(net.dense(net.pool(net.input), 5))
-    with pytest.raises(GraphError, match=r"member 3 .* tells 5 classes apart; expected 3"):
+    with pytest.raises(GraphError, match=r"member 3 .* tells 5 classes apart; expected 3 classes"):
         ensemble_graph([chain(), chain(), five])
 
 
