@@ -111,7 +111,7 @@ def test_two_inputs_and_two_outputs(
     [
         ([], r"2 outputs: 'brightness' (1), 'digit' (10); name the one to keep accurate with"),
         (["--output", "colour"], "'colour', which is no output of the model; expected one of"),
-        (["--output", "brightness"], "expected a classifier's (batch, classes)"),
+        (["--output", "brightness"], "is one linear unit: that is a regression"),
         (["--output", "digit", "--scaling", "unit"], "`scaling` is 'unit', but the model has 2"),
         (["--output", "digit", "--data", "digits"], "the model has 2 inputs"),
     ],

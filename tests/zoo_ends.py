@@ -1,4 +1,7 @@
-"""Small Keras models with several inputs, several outputs or both, in every structure."""
+"""Small Keras models with several inputs, several outputs or both, in every structure.
+
+And such with one output unit, which are packed too.
+"""
 
 from collections.abc import Callable
 
@@ -70,6 +73,51 @@ def half_precision() -> keras.Model:
     return keras.Model([a, b], [y, classes, classes])
 
 
+def one_sigmoid() -> keras.Model:
+    """One sigmoid unit, right behind parallel branches."""
+    inputs = keras.Input((8, 8, 2), name="image")
+    x = _block(_block(inputs))
+    x = layers.Concatenate()([_block(x), layers.Conv2D(3, 1)(x)])
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid", name="yes")(x))
+
+
+def one_flat_logit() -> keras.Model:
+    """A logit without an axis of units, returned by name."""
+    inputs = keras.Input((8, 8, 2), name="image")
+    x = layers.Dense(6)(layers.Flatten()(_block(_block(inputs))))
+    x = layers.Dense(1, name="score")(layers.Dense(6, activation="relu")(x))
+    return keras.Model(inputs, {"logit": layers.Reshape((), name="logit")(x)})
+
+
+def one_squeezed_operation() -> keras.Model:
+    """Operations make the probability, in half precision."""
+    inputs = keras.Input((8, 8, 2), name="image")
+    x = layers.GlobalAveragePooling2D()(_block(_block(inputs)))
+    x = layers.Dense(1, dtype="mixed_bfloat16")(layers.Dense(4)(x))
+    return keras.Model(inputs, keras.ops.squeeze(keras.ops.sigmoid(x), -1))
+
+
+def one_tanh() -> keras.Model:
+    """One tanh unit over a map of one value."""
+    inputs = keras.Input((8, 8, 2), name="image")
+    x = layers.GlobalAveragePooling2D(keepdims=True)(_block(_block(inputs)))
+    x = layers.Conv2D(1, 1, activation="tanh", name="sign")(x)
+    return keras.Model(inputs, x)
+
+
+def unit_and_map() -> keras.Model:
+    """One unit of several outputs is judged."""
+    inputs = keras.Input((8, 8, 2), name="image")
+    x = _block(_block(inputs))
+    y = layers.Dense(1, activation="hard_sigmoid", name="yes")(layers.Flatten()(_block(x)))
+    return keras.Model(inputs, [layers.Conv2D(2, 1, name="map")(x), y])
+
+
+ONE_UNIT: dict[str, Callable[[], keras.Model]] = {
+    build.__name__: build
+    for build in (one_sigmoid, one_flat_logit, one_squeezed_operation, one_tanh, unit_and_map)
+}
 MANY_ENDED: dict[str, Callable[[], keras.Model]] = {
     build.__name__: build
     for build in (two_heads, image_and_facts, by_name, words_and_flags, half_precision)
@@ -80,4 +128,6 @@ JUDGED = {
     "by_name": "which",
     "words_and_flags": "classes",
     "half_precision": "classes:1",
+    **dict.fromkeys(ONE_UNIT),
+    "unit_and_map": "yes",
 }

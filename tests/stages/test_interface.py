@@ -6,11 +6,11 @@ import keras
 import pytest
 from keras import layers
 from zoo import ZOO
-from zoo_ends import MANY_ENDED
+from zoo_ends import MANY_ENDED, ONE_UNIT
 
 from prune_mi.data import ModelInput
 from prune_mi.errors import ConfigError, ModelError
-from prune_mi.stages.interface import read_interface
+from prune_mi.stages.interface import judged_output, read_interface
 
 pytestmark = pytest.mark.slow
 
@@ -63,9 +63,46 @@ def _no_graph() -> keras.Model:
     return keras.Sequential([layers.Dense(2)])
 
 
-def _one_output() -> keras.Model:
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("one_sigmoid", "sigmoid"),
+        ("one_flat_logit", "logit"),
+        ("one_squeezed_operation", "sigmoid"),
+        ("one_tanh", "tanh"),
+        ("unit_and_map", "sigmoid"),
+    ],
+)
+def test_one_unit_tells_two_classes_apart(name: str, unit: str) -> None:
+    output = "yes" if name == "unit_and_map" else None
+    interface = read_interface(ONE_UNIT[name](), output)
+    assert (interface.num_classes, interface.unit) == (2, unit)
+
+
+def test_several_units_have_no_reading() -> None:
+    assert read_interface(ZOO["residual"](), None).unit is None
+
+
+def test_an_output_of_any_kind_has_its_place() -> None:
+    assert judged_output(MANY_ENDED["by_name"](), "map") == 0
+
+
+def _unit(activation: str) -> Callable[[], keras.Model]:
+    def build() -> keras.Model:
+        inputs = keras.Input((8, 8, 1))
+        return keras.Model(inputs, layers.Dense(1, activation)(layers.Flatten()(inputs)))
+
+    return build
+
+
+def _pixels() -> keras.Model:
     inputs = keras.Input((8, 8, 1))
-    return keras.Model(inputs, layers.Dense(1)(layers.Flatten()(inputs)))
+    return keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax", name="mask")(inputs))
+
+
+def _steps() -> keras.Model:
+    inputs = keras.Input((8, 2))
+    return keras.Model(inputs, layers.Dense(3, "softmax", name="tags")(inputs))
 
 
 def _scalar() -> keras.Model:
@@ -77,7 +114,10 @@ def _scalar() -> keras.Model:
     ("build", "fragment"),
     [
         (_no_graph, "without a graph"),
-        (_one_output, "at least 2 classes"),
+        (_unit("relu"), "one unit that ends in relu, which no .* a regression's, .*; expected a s"),
+        (_unit("softmax"), "one unit that ends in softmax, which is 1 for every input"),
+        (_pixels, r"'mask' has the shape \(None, 8, 8, 2\): an answer for each pixel, as in segm"),
+        (_steps, r"'tags' has the shape \(None, 8, 3\): an answer for each step of a sequence"),
         (_scalar, "at least one axis beside the batch"),
     ],
 )
@@ -87,5 +127,5 @@ def test_what_is_no_classifier(build: Callable[[], keras.Model], fragment: str) 
 
 
 def test_an_output_of_another_shape_cannot_be_judged() -> None:
-    with pytest.raises(ModelError, match=r"'map' has the shape \(None, 6, 6, 4\); expected a"):
+    with pytest.raises(ModelError, match=r"'map' has the shape \(None, 6, 6, 4\): an answer for"):
         read_interface(MANY_ENDED["by_name"](), "map")

@@ -1,8 +1,11 @@
 """The loss against its closed form."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from prune_mi.graph.one_unit import two_columns
 from prune_mi.training.distillation import (
     DistillationLoss,
     distillation_targets,
@@ -70,3 +73,39 @@ def test_an_output_that_does_not_vary_stays_finite() -> None:
     assert np.isfinite(_with_others(constant, np.zeros_like(constant)))
     off_by_a_percent = _with_others(constant * 1.01, constant)
     assert off_by_a_percent == pytest.approx(2.0, rel=1e-2)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_one_units_loss_has_the_gradient_of_its_logit(weight: float) -> None:
+    """Also where the probability is rounded: 1 - p has few digits left at a logit of 12."""
+    logits = tf.constant([[-12.0], [-6.0], [-1.0], [0.0], [2.0], [6.0], [12.0]])
+    teacher = two_columns(np.linspace(-4, 4, 7, dtype="float32"), "logit")
+    for label in (0, 1):
+        targets = distillation_targets(
+            np.full(7, label), log_probabilities(teacher, from_logits=True), num_classes=2
+        )
+        gradients = []
+        for from_logits in (True, False):
+            loss = DistillationLoss(weight=weight, temperature=2.0, from_logits=from_logits)
+            with tf.GradientTape() as tape:
+                tape.watch(logits)
+                p = keras.ops.sigmoid(logits)
+                columns = [logits * 0, logits] if from_logits else [1 - p, p]
+                value = loss(targets, keras.ops.concatenate(columns, axis=1))
+            gradients.append(np.asarray(tape.gradient(value, logits)))
+        np.testing.assert_allclose(gradients[1], gradients[0], rtol=0.05, atol=1e-5)
+        assert np.isfinite(gradients[1]).all()
+
+
+def test_a_saturated_unit_stays_finite() -> None:
+    units = np.array([0.0, 1.0, 1e-12, 1.0 - 6e-8], "float32")
+    for label in (0, 1):
+        teacher = log_probabilities(two_columns(units, "sigmoid"), from_logits=False)
+        targets = distillation_targets(np.full(4, label), teacher, num_classes=2)
+        loss = DistillationLoss(weight=0.5, temperature=2.0, from_logits=False)
+        columns = tf.constant(two_columns(units, "sigmoid"))
+        with tf.GradientTape() as tape:
+            tape.watch(columns)
+            value = loss(targets, columns)
+        assert np.isfinite(float(value))
+        assert np.isfinite(np.asarray(tape.gradient(value, columns))).all()
