@@ -54,7 +54,7 @@ def average_models(
     loaded = [open_source(source) for source in sources]
     settings = make_settings({"data": data, "scaling": kind})
     notes = NoteTaker(SilentObserver())
-    images = load_fitting_data(loaded[0].model, settings, notes)
+    images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
     scaled = fit_scaling(kind, images.x_train)
     graphs = [trace_model(each.model) for each in loaded]
     probe = images.x_test[:_PROBE_IMAGES]

@@ -109,7 +109,7 @@ def run_optimize(
 
     notes.phase("Loading the model and the data")
     loaded = _load(source, notes)
-    data = load_fitting_data(loaded.model, settings, notes)
+    data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     folder = RunFolder(path, overwrite=overwrite, inputs=(source.path, Path(settings.data)))
     pool = WorkerPool(
         folder.scratch,
@@ -121,6 +121,7 @@ def run_optimize(
         notes.phase("Studying the original")
         _require_time(budget, 0.0)
         understanding = understand(loaded.model, data, settings, notes)
+        data = understanding.arranged(data)
         pool.use(shared_data(pool.store, understanding, settings))
         subject = measure_original(
             understanding,

@@ -1,14 +1,15 @@
 """`prune-mi predict`: a model asked what is in some images."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from prune_mi.data import InputScaling, shape_text
+from prune_mi.data import COLOUR_KINDS, InputScaling, shape_text
 from prune_mi.data.class_file import (
     CLASS_FILE,
     FILE_SCALINGS,
@@ -17,8 +18,16 @@ from prune_mi.data.class_file import (
     file_scaling,
     read_class_file,
 )
+from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_arguments import list_image_files
-from prune_mi.data.image_files import MODES, decode_images, read_header
+from prune_mi.data.image_files import (
+    FORMATS_TEXT,
+    MODES,
+    Depth,
+    ImageHeader,
+    decode_images,
+    read_header,
+)
 from prune_mi.data.model_input import shape_matches
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.one_unit import two_columns
@@ -48,18 +57,22 @@ def predict_images(
     scaling: str | None = None,
     output: str | None = None,
     image_size: Sequence[int] | None = None,
+    classes: str | Sequence[str] | None = None,
 ) -> Predictions:
     """Classifies image files.
 
     Class names, and what the model wants its pixels to be, come from `classes.json` beside it.
+    Photos are turned as their EXIF tags say.
 
     Args:
         source: The model file, of Keras 2 or 3: a classifier of images.
         images: Files, or folders of them.
-        scaling: What the model takes: `none`, `unit` or `signed`; None takes what `classes.json`
-            says, else `none`.
+        scaling: What the model takes: `none`, `unit`, `signed`, `caffe` or `torch`; None takes what
+            `classes.json` says, else `none`.
         output: Of a model with several outputs, the classes' one.
         image_size: Height and width, where the model takes images of any size.
+        classes: Names of the classes in the order of the model's outputs, or the path of a file of
+            them; they go before those of `classes.json`.
 
     Raises:
         DataError: If there are no such images, none of them can be read, or `classes.json` is
@@ -71,20 +84,31 @@ def predict_images(
     beside = source.path.parent / CLASS_FILE
     class_file = read_class_file(beside) if beside.is_file() else None
     notes: list[str] = []
-    pixels = _scaling(scaling, class_file, notes)
+    kind = _scaling(scaling, class_file, notes)
+    given = None if classes is None else read_class_list(classes)
     loaded = open_source(source)
     notes.extend(loaded.notes)
     interface = read_interface(loaded.model, output)
     _refuse_numbers(interface, loaded.compile_config)
-    names = _class_names(interface, class_file, beside, notes)
+    names = _class_names(interface, class_file, beside, given, notes)
     if interface.unit is not None:
-        notes.append(unit_note(interface, names if class_file else ()))
+        notes.append(unit_note(interface, names if class_file or given else ()))
     shape = _image_shape(interface, image_size, class_file)
-    outputs, read = _answers(_judged(loaded.model, interface), files, shape, pixels)
+    if kind in COLOUR_KINDS and shape[2:] != (3,):
+        raise ConfigError(
+            f"the scaling {kind} is for images of three colours, but the model takes "
+            f"{shape_text(shape)}; expected one of {_listed_scalings(coloured=False)}"
+        )
+
+    def scaled(depth: Depth) -> InputScaling:
+        pixel_range = None if class_file is None else class_file.pixel_range
+        return file_scaling(kind, pixel_range=pixel_range, depth=depth)
+
+    outputs, read = _answers(_judged(loaded.model, interface), files, shape, scaled)
     if not read.readable:
         raise DataError(
             f"none of the {len(files)} images can be read, the first is {files[0]}; expected whole "
-            "PNG, JPEG, BMP, GIF or WebP files"
+            f"{FORMATS_TEXT} files"
         )
     if not np.isfinite(outputs).all():
         raise ModelError(
@@ -99,7 +123,7 @@ def predict_images(
     notes.extend(read.notes(shape))
     return Predictions(
         model=str(source.path),
-        scaling=pixels.describe(),
+        scaling=scaled(8).describe(),
         images=tuple(
             _prediction(file, row, names) for file, row in zip(read.readable, outputs, strict=True)
         ),
@@ -121,18 +145,20 @@ def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> Non
 
 def _scaling(asked: str | None, class_file: ClassFile | None, notes: list[str]) -> InputScaling:
     if asked is not None and asked not in FILE_SCALINGS:
-        raise ConfigError(f"--scaling is {asked!r}; expected one of {', '.join(FILE_SCALINGS)}")
-    kind: FileScaling = next((each for each in FILE_SCALINGS if each == asked), "none")
-    if class_file is not None:
-        return file_scaling(
-            class_file.scaling if asked is None else kind, pixel_range=class_file.pixel_range
-        )
+        raise ConfigError(f"--scaling is {asked!r}; expected one of {_listed_scalings()}")
+    if asked is None and class_file is not None:
+        return class_file.scaling
     if asked is None:
         notes.append(
-            f"There is no {CLASS_FILE} beside the model, so pixels go in as they are, 0 to 255; if "
-            "it was trained on 0..1 or -1..1, pass --scaling unit or signed."
+            f"There is no {CLASS_FILE} beside the model, so pixels go in as they are, 0 to 255, or "
+            "0 to 65535 of files of 16 bits; if it was trained on 0..1 or -1..1, pass --scaling "
+            "unit or signed."
         )
-    return file_scaling(kind)
+    return next((each for each in FILE_SCALINGS if each == asked), "none")
+
+
+def _listed_scalings(*, coloured: bool = True) -> str:
+    return ", ".join(kind for kind in FILE_SCALINGS if coloured or kind not in COLOUR_KINDS)
 
 
 def _image_shape(
@@ -172,9 +198,20 @@ def _image_shape(
 
 
 def _class_names(
-    interface: Interface, class_file: ClassFile | None, beside: Path, notes: list[str]
+    interface: Interface,
+    class_file: ClassFile | None,
+    beside: Path,
+    given: tuple[str, ...] | None,
+    notes: list[str],
 ) -> tuple[str, ...]:
     num_classes = interface.num_classes
+    if given is not None:
+        if len(given) != num_classes:
+            raise ConfigError(
+                f"{len(given)} classes were given, but the model tells {num_classes} apart; "
+                "expected one for each of its outputs, in their order (--classes)"
+            )
+        return given
     if class_file is None:
         notes.append(f"There is no {CLASS_FILE} beside the model: its classes are numbered.")
         return tuple(map(str, range(num_classes)))
@@ -214,28 +251,42 @@ class _Read:
 
 
 def _answers(
-    model: keras.Model, files: Sequence[Path], shape: tuple[int, ...], scaling: InputScaling
+    model: keras.Model,
+    files: Sequence[Path],
+    shape: tuple[int, ...],
+    scaling: Callable[[Depth], InputScaling],
 ) -> tuple[np.ndarray, _Read]:
     """A row of outputs for each image that can be read, in order."""
     channels = shape[2] if len(shape) == 3 else 1
     read, rows = _Read(), []
     for start in range(0, len(files), _BATCH):
-        headers = {file: read_header(file) for file in files[start : start + _BATCH]}
-        pixels, readable = decode_images(
-            list(headers), size=(shape[0], shape[1]), mode=MODES[channels]
-        )
-        for (file, header), is_readable in zip(headers.items(), readable, strict=True):
-            if not is_readable:
-                read.broken.append(file)
-                continue
-            read.readable.append(file)
-            if header is not None:
-                read.changed["size"] += header.size != shape[:2]
-                read.changed["grey"] += channels == 1 and not header.grey
-                read.changed["colour"] += channels > 1 and header.grey
-        if len(pixels):
-            rows.append(predict(model, pixels.reshape(len(pixels), *shape), scaling))
+        headers = [(file, read_header(file)) for file in files[start : start + _BATCH]]
+        for depth, run in groupby(headers, key=_depth_of):
+            batch: list[tuple[Path, ImageHeader | None]] = list(run)
+            pixels, readable = decode_images(
+                [file for file, _ in batch],
+                size=(shape[0], shape[1]),
+                mode=MODES[channels],
+                depth=depth,
+            )
+            for (file, header), is_readable in zip(batch, readable, strict=True):
+                if not is_readable:
+                    read.broken.append(file)
+                    continue
+                read.readable.append(file)
+                if header is not None:
+                    read.changed["size"] += header.size != shape[:2]
+                    read.changed["grey"] += channels == 1 and not header.grey
+                    read.changed["colour"] += channels > 1 and header.grey
+            if len(pixels):
+                images = pixels.reshape(len(pixels), *shape)
+                rows.append(predict(model, images, scaling(depth)))
     return (np.concatenate(rows) if rows else np.empty((0, 0), np.float32)), read
+
+
+def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
+    _, header = read
+    return 8 if header is None else header.depth
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

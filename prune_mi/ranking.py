@@ -52,10 +52,10 @@ def rank_model(
     loaded = open_source(source)
     for note in loaded.notes:
         notes.note(note)
-    data = load_fitting_data(loaded.model, settings, notes)
+    data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     notes.phase("Studying the model")
     understood = understand(loaded.model, data, settings, notes)
-    question = ask_about(understood, data, settings, samples=samples)
+    question = ask_about(understood, understood.arranged(data), settings, samples=samples)
     graph, units = question.graph, question.units
     if not units:
         raise ModelError(

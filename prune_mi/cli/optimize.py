@@ -8,8 +8,10 @@ import typer
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
+    AllowWeakModel,
     Architecture,
     Budget,
+    Classes,
     Config,
     Criterion,
     CustomObjects,
@@ -43,6 +45,8 @@ def optimize(
         ),
     ] = None,
     output: Output = None,
+    classes: Classes = None,
+    allow_weak_model: AllowWeakModel = False,
     out: Annotated[
         Path | None, typer.Option(help="Run folder.  [default: prune-mi-runs/MODEL]")
     ] = None,
@@ -87,7 +91,8 @@ def optimize(
         str | None,
         typer.Option(
             help="What the model was trained on: auto, none, unit (0..1), signed (-1..1), "
-            "standardize (by channel) or mean-image (unit less the mean image).  [default: auto]"
+            "standardize (by channel), mean-image (unit less the mean image), caffe or torch (as "
+            "keras.applications).  [default: auto]"
         ),
     ] = None,
     validation: Annotated[
@@ -134,6 +139,8 @@ def optimize(
     given = {
         "data": data,
         "output": output,
+        "classes": classes,
+        "allow_weak_model": allow_weak_model or None,
         "budget": budget,
         "max_accuracy_drop": max_accuracy_drop,
         "metric": metric,

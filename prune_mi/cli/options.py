@@ -29,6 +29,20 @@ CustomObjects = Annotated[
 Output = Annotated[
     str | None, typer.Option(help="Of several outputs, the name of the one to keep accurate.")
 ]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        help="Names or numbers of the classes in the order of the model's outputs, with commas, or "
+        "a file of them.  [default: classes.json beside the model, or found out]"
+    ),
+]
+AllowWeakModel = Annotated[
+    bool,
+    typer.Option(
+        "--allow-weak-model",
+        help="Go on with a model that is far less right on the data than it is sure of itself.",
+    ),
+]
 Criterion = Annotated[
     str | None,
     typer.Option(

@@ -28,13 +28,14 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="IMAGE...",
-            help="Images (PNG, JPEG, BMP, GIF, WebP), or folders of them.",
+            help="Images (PNG, JPEG, BMP, GIF, WebP, TIFF), or folders of them.",
         ),
     ],
     scaling: Annotated[
         str | None,
         typer.Option(
-            help="What the model was trained on: none (0..255), unit (0..1) or signed (-1..1).  "
+            help="What the model was trained on: none (0..255), unit (0..1), signed (-1..1), caffe "
+            "or torch (as keras.applications).  "
             "[default: as in classes.json, else none]"
         ),
     ] = None,
@@ -43,6 +44,13 @@ def predict(
     ] = None,
     output: Annotated[
         str | None, typer.Option(help="Of several outputs, the name of the classes' one.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the classes in the order of the model's outputs, with commas, or a file "
+            "of them.  [default: as in classes.json, else numbers]"
+        ),
     ] = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
@@ -73,6 +81,7 @@ def predict(
             scaling=scaling,
             output=output,
             image_size=size,
+            classes=classes,
         )
 
     predictions = guarded(predicted, "interrupted", MODEL_TOO_LARGE)

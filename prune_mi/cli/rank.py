@@ -11,7 +11,9 @@ from rich.console import Console
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
+    AllowWeakModel,
     Architecture,
+    Classes,
     Criterion,
     CustomObjects,
     Output,
@@ -46,6 +48,8 @@ def rank(
     ] = 5,
     scaling: Annotated[str | None, typer.Option(help="As for optimize.  [default: auto]")] = None,
     output: Output = None,
+    classes: Classes = None,
+    allow_weak_model: AllowWeakModel = False,
     protect: Protect = None,
     seed: Seed = None,
     architecture: Architecture = None,
@@ -68,6 +72,8 @@ def rank(
         "data": data,
         "scaling": scaling,
         "output": output,
+        "classes": classes,
+        "allow_weak_model": allow_weak_model or None,
         "protect": protect,
         "seed": seed,
         "ranking": None if criterion is None else {"criterion": criterion},

@@ -8,7 +8,9 @@ import typer
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
+    AllowWeakModel,
     Budget,
+    Classes,
     Config,
     CustomObjects,
     Freeze,
@@ -137,6 +139,8 @@ def search(
     output: Annotated[
         str | None, typer.Option(help="With --from: of several outputs, the one to make accurate.")
     ] = None,
+    classes: Classes = None,
+    allow_weak_model: AllowWeakModel = False,
     workers: Workers = None,
     freeze: Freeze = None,
     protect: Protect = None,
@@ -184,6 +188,8 @@ def search(
         "scaling": scaling,
         "validation": validation,
         "output": output,
+        "classes": classes,
+        "allow_weak_model": allow_weak_model or None,
         "ranking": None if criterion is None else {"criterion": criterion},
         "workers": workers,
         "freeze": freeze,

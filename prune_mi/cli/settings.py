@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prune_mi.config import Origin, RunSettings, read_yaml, validated
+from prune_mi.data.class_list import read_class_list
 from prune_mi.data.sources import require_named
 from prune_mi.errors import ConfigError
 
@@ -19,7 +20,8 @@ def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
         config: A settings file, or None; options win over it, within a group setting by setting.
 
     Raises:
-        ConfigError: If the file cannot be read, a setting is wrong, or no data was named.
+        ConfigError: If the file cannot be read, a setting is wrong, classes cannot be
+            read, or no data was named.
         DataError: If there is no such data.
     """
     values = read_yaml(config) if config is not None else {}
@@ -35,5 +37,7 @@ def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
             "or a cifar-10-batches-py folder"
         )
     settings = validated(kind, values, Origin(config, given, options=True))
-    require_named(settings.data)  # seconds before Keras is imported
+    require_named(settings.data)  # seconds before Keras is imported, as the next
+    if settings.classes is not None:
+        read_class_list(settings.classes)
     return settings

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prune_mi.config.values import (
     Augmentation,
+    ClassList,
     Criterion,
     Duration,
     Metric,
@@ -81,6 +82,10 @@ class RunSettings(_Settings):
         data: A data set's name, or the path of an `.npz`, an image folder or a
             cifar-10-batches-py folder.
         output: Of a model with several outputs, the name of the one to keep accurate.
+        classes: Names or numbers of the classes in the order of the model's outputs, or the path of
+            a file of them; None goes by the data, or what the model knows of it.
+        allow_weak_model: Whether to go on with a model that is far less right on the data than it
+            is sure of itself.
         budget: Wall-clock seconds for the whole run; None trains by epochs alone.
         children: Children proposed a generation.
         trained_children: How many of them get a long training, after a heat for up to three times
@@ -96,6 +101,8 @@ class RunSettings(_Settings):
 
     data: str
     output: str | None = None
+    classes: ClassList | None = None
+    allow_weak_model: bool = False
     budget: Duration | None = None
     children: int = Field(default=8, ge=1)
     trained_children: int | None = Field(default=None, ge=1)

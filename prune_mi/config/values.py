@@ -9,7 +9,7 @@ from prune_mi.errors import ConfigError
 
 Objective = Literal["macs", "params", "accuracy"]
 Metric = Literal["accuracy", "balanced"]
-Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image"]
+Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
 Validation = Literal["auto", "test", "train"]
 Criterion = Literal[
     "bypass",
@@ -82,3 +82,19 @@ def _image_size(value: object) -> object:
 
 
 ImageSize = Annotated[tuple[int, int], BeforeValidator(_image_size)]
+
+
+def _class_list(value: object) -> object:
+    """Names of classes, or a text that `data.class_list` reads; numbers are names, too."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(
+        isinstance(each, str | int) and not isinstance(each, bool) for each in value
+    ):
+        return tuple(str(each) for each in value)
+    raise ValueError(
+        "expected a list of names or numbers of classes, or the path of a file of them"
+    )
+
+
+ClassList = Annotated[str | tuple[str, ...], BeforeValidator(_class_list)]

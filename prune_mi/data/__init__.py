@@ -1,10 +1,12 @@
 """Data: sources, splits, input scaling, augmentation."""
 
 from prune_mi.data.augmentation import AugmentationPolicy, augment
+from prune_mi.data.class_order import ClassOrder, other_orders, reordered
 from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.fit_to_model import check_against_model
 from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.scaling import (
+    COLOUR_KINDS,
     SCALING_KINDS,
     InputScaling,
     ScalingKind,
@@ -12,14 +14,17 @@ from prune_mi.data.scaling import (
     choose_scaling,
     fit_scaling,
     pixel_range,
+    reversed_colours,
 )
 from prune_mi.data.sources import DATASET_NAMES, load_dataset
 from prune_mi.data.splits import stratified_sample, stratified_split
 
 __all__ = [
+    "COLOUR_KINDS",
     "DATASET_NAMES",
     "SCALING_KINDS",
     "AugmentationPolicy",
+    "ClassOrder",
     "Dataset",
     "InputScaling",
     "ModelInput",
@@ -30,7 +35,10 @@ __all__ = [
     "choose_scaling",
     "fit_scaling",
     "load_dataset",
+    "other_orders",
     "pixel_range",
+    "reordered",
+    "reversed_colours",
     "shape_text",
     "stratified_sample",
     "stratified_split",

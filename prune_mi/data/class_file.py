@@ -2,10 +2,11 @@
 
     {"classes": ["cat", "dog"], "scaling": "none", "pixel_range": 255.0, "input": [48, 64, 3]}
 
-`scaling` is what is done to the pixels before the model sees them: `none`, `unit` (0..1) or
-`signed` (-1..1). `pixel_range` is the value of a full-bright pixel in the data that the model was
-trained on, 255 in image files: with `none`, pixels of a file are brought to it. `input` is the
-shape of a sample. Other keys are passed over.
+`scaling` is what is done to the pixels before the model sees them: `none`, `unit` (0..1), `signed`
+(-1..1), `caffe` or `torch`. `pixel_range` is the value of a full-bright pixel in the data that the
+model was trained on, 255 in most image files: with `none`, pixels of a file are brought to it.
+Files of 16 bits are taken as they are where it is above 255. `input` is the shape of a sample.
+Other keys are passed over.
 """
 
 import json
@@ -16,14 +17,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.scaling import InputScaling, fit_scaling
+from prune_mi.data.image_files import FULL_BRIGHT, Depth
+from prune_mi.data.scaling import InputScaling, colour_scaling, pixel_range
 from prune_mi.errors import DataError, RunError
 
 CLASS_FILE = "classes.json"
-FILE_RANGE = 255.0
-"""The value of a full-bright pixel in an image file."""
 
-FileScaling = Literal["none", "unit", "signed"]
+FileScaling = Literal["none", "unit", "signed", "caffe", "torch"]
 FILE_SCALINGS: tuple[FileScaling, ...] = get_args(FileScaling)
 """Those that need no statistics of training images."""
 
@@ -45,18 +45,39 @@ class ClassFile:
     input: tuple[int, ...]
 
 
-def file_scaling(kind: FileScaling, *, pixel_range: float = FILE_RANGE) -> InputScaling:
-    """The scaling from an image file's pixels, 0 to 255, to what a model takes.
+def file_scaling(
+    kind: FileScaling, *, pixel_range: float | None = None, depth: Depth = 8
+) -> InputScaling:
+    """The scaling from an image file's pixels to what a model takes.
 
     Args:
-        kind: What the model takes: raw pixels, 0..1 or -1..1.
-        pixel_range: The value that a full-bright raw pixel has for the model.
+        kind: What the model takes: raw pixels, 0..1, -1..1, or one of those for colours.
+        pixel_range: The value that a full-bright raw pixel has for the model; None where that is
+            not known, and it is the file's.
+        depth: Of the file. Pixels of 16 bits are taken to be as they were in training where
+            `pixel_range` is above 255, and numbers of 32 bits always.
+
+    Raises:
+        DataError: If nothing says what the values of a file of 32 bits mean.
     """
+    full = FULL_BRIGHT[depth]
+    if pixel_range is not None and (full is None or (depth == 16 and pixel_range > 255)):
+        full = pixel_range
+    if full is None:
+        if kind != "none":
+            raise DataError(
+                "images of 32 bits do not say what a full-bright pixel is, which the scaling "
+                f"{kind} goes by; expected `pixel_range` in a {CLASS_FILE} beside the model, "
+                "--scaling none, or images of 8 or 16 bits"
+            )
+        full = 1.0
+    if kind in ("caffe", "torch"):
+        return colour_scaling(kind, full)
     if kind == "signed":
-        half = np.asarray(FILE_RANGE / 2, dtype=np.float32)
-        return InputScaling(kind, half, half)
-    scale = FILE_RANGE if kind == "unit" else FILE_RANGE / pixel_range
-    return InputScaling(kind, None, np.asarray(scale, dtype=np.float32))
+        half = np.asarray(full / 2, dtype=np.float32)
+        return InputScaling(kind, half, half, full)
+    scale = full if kind == "unit" else full / (pixel_range or full)
+    return InputScaling(kind, None, np.asarray(scale, dtype=np.float32), full)
 
 
 def describe_classes(data: Dataset, scaling: InputScaling) -> ClassFile | None:
@@ -69,12 +90,9 @@ def describe_classes(data: Dataset, scaling: InputScaling) -> ClassFile | None:
     kind = next((each for each in FILE_SCALINGS if each == scaling.kind), None)
     if kind is None or len(data.image_shape) != 3 or not data.class_names:
         return None
-    pixel_range = fit_scaling("unit", data.x_train).scale
+    full = (data.full_value or pixel_range(data.x_train)) if kind == "none" else scaling.full
     return ClassFile(
-        classes=data.class_names,
-        scaling=kind,
-        pixel_range=1.0 if pixel_range is None else float(pixel_range),
-        input=data.image_shape,
+        classes=data.class_names, scaling=kind, pixel_range=full, input=data.image_shape
     )
 
 

@@ -24,6 +24,9 @@ class Dataset:
         notes: What loading decided on its own and the user should know.
         split_here: Whether the images came without a split, so that a model may know all of them.
         input_shapes: Where `x` holds several inputs flattened side by side, the shape of each.
+        order_known: Whether the classes are in an order that all models of this data have, or that
+            the user has said; class folders have none, and the numbers of an array may be others.
+        full_value: The value of a full-bright pixel where the files say it; None: by the values.
     """
 
     x_train: np.ndarray
@@ -37,6 +40,8 @@ class Dataset:
     notes: tuple[str, ...]
     input_shapes: tuple[tuple[int, ...], ...] = ()
     split_here: bool = False
+    order_known: bool = True
+    full_value: float | None = None
 
     @property
     def num_classes(self) -> int:

@@ -1,10 +1,9 @@
 """Image files that a user names, one by one or by their folder."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from prune_mi.data.image_files import SUFFIXES
+from prune_mi.data.image_files import SUFFIXES, find_images
 from prune_mi.errors import DataError
 
 
@@ -12,7 +11,8 @@ def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     """The files that are meant, in the order given, each once; they may turn out to be broken.
 
     Args:
-        paths: Of images, or of folders: of these all images in them, at any depth, by name.
+        paths: Of images, or of folders: of these all images in them, at any depth, by name,
+            hidden ones aside.
 
     Raises:
         DataError: If there is no such file or folder, a file's name is no image's, or a folder has
@@ -36,12 +36,7 @@ def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    images = sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=False)
-        for name in names
-        if Path(name).suffix.lower() in SUFFIXES
-    )
+    images = find_images(folder)
     if not images:
         raise DataError(f"{folder} has no images in it; expected {', '.join(SUFFIXES)} files")
     return images

@@ -1,13 +1,22 @@
 """A folder of class folders of images."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.image_files import MODES, SUFFIXES, ImageHeader, decode_images, read_header
+from prune_mi.data.image_files import (
+    FULL_BRIGHT,
+    MODES,
+    SUFFIXES,
+    Depth,
+    ImageHeader,
+    decode_images,
+    find_images,
+    is_leftover,
+    read_header,
+)
 from prune_mi.data.image_shape import ShapeChoice
 from prune_mi.data.splits import stratified_split
 from prune_mi.errors import DataError
@@ -40,20 +49,22 @@ class _Tally:
 def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
     """Loads `train/CLASS/*.png`, `test/...` and perhaps `val/...`, or `CLASS/*.png`, split here.
 
-    Links that lead out of the folder are not followed. Files that are no readable image are
-    skipped and named in the notes, unless they are more than a tenth of all.
+    Links that lead out of the folder are not followed, hidden files and folders are passed over,
+    and photos are turned as their EXIF tags say. Files that are no readable image are skipped and
+    named in the notes, unless they are more than a tenth of all.
 
     Args:
         folder: Whose class folders, sorted, number the classes.
         choose_shape: Says which shape all images are converted to.
 
     Returns:
-        uint8 images `(N, H, W, C)`.
+        Images `(N, H, W, C)`, uint8; float32 of 0..65535 where some have 16 bits, and of their own
+        values where they are numbers of 32.
 
     Raises:
         DataError: If there are no class folders, one of train/ and test/ is missing, splits differ
-            in their classes, a class has no readable image, many images are broken, or memory does
-            not suffice.
+            in their classes, a class has no readable image, many images are broken, images of 32
+            bits are mixed with others, or memory does not suffice.
     """
     folder = folder.resolve()
     roots = {name: folder / name for name in ("train", "test", "val") if (folder / name).is_dir()}
@@ -76,9 +87,12 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         )
     height, width, channels = choose_shape(headers)
     size, mode = (height, width), MODES[channels]
-    loaded = {name: _decode(split, size, mode, folder, tally) for name, split in splits.items()}
+    depth = _common_depth(headers, folder)
+    loaded = {
+        name: _decode(split, size, mode, depth, folder, tally) for name, split in splits.items()
+    }
     _require_few_broken(tally, folder)
-    notes = _notes(tally, size)
+    notes = _notes(tally, size) + _depth_notes(headers, depth)
     if not given:
         images, labels = loaded.pop("all")
         _check_classes(labels, class_names, folder)
@@ -102,6 +116,8 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         str(folder),
         tuple(notes),
         split_here=not given,
+        order_known=False,
+        full_value=FULL_BRIGHT[depth] if depth == 16 else None,
     )
 
 
@@ -110,7 +126,7 @@ def _class_names(root: Path, folder: Path) -> tuple[str, ...]:
         sorted(
             entry.name
             for entry in root.iterdir()
-            if entry.is_dir() and not entry.name.startswith(".") and _inside(entry, folder)
+            if entry.is_dir() and not is_leftover(entry.name) and _inside(entry, folder)
         )
     )
 
@@ -144,13 +160,9 @@ def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally)
     labels: list[int] = []
     headers: list[ImageHeader] = []
     for label, name in enumerate(class_names):
-        found = [
-            Path(parent, file)
-            for parent, _, names in os.walk(root / name, followlinks=False)
-            for file in names
-            if Path(file).suffix.lower() in SUFFIXES and _inside(Path(parent, file), folder)
-        ]
-        for file in sorted(found):
+        for file in find_images(root / name):
+            if not _inside(file, folder):
+                continue
             header = read_header(file)
             if header is None:
                 tally.broken.append(str(file.relative_to(folder)))
@@ -162,9 +174,9 @@ def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally)
 
 
 def _decode(
-    split: _Split, size: tuple[int, int], mode: str, folder: Path, tally: _Tally
+    split: _Split, size: tuple[int, int], mode: str, depth: Depth, folder: Path, tally: _Tally
 ) -> tuple[np.ndarray, np.ndarray]:
-    images, readable = decode_images(split.files, size=size, mode=mode)
+    images, readable = decode_images(split.files, size=size, mode=mode, depth=depth)
     for index in np.flatnonzero(~readable):
         tally.broken.append(str(split.files[index].relative_to(folder)))
     kept = np.flatnonzero(readable)
@@ -195,6 +207,35 @@ def _notes(tally: _Tally, size: tuple[int, int]) -> list[str]:
         notes.append(
             f"{len(tally.broken)} broken {'image was' if one else 'images were'} skipped: "
             f"{_first_names(tally.broken)}"
+        )
+    return notes
+
+
+def _common_depth(headers: list[ImageHeader], folder: Path) -> Depth:
+    depths = [header.depth for header in headers]
+    numbers = depths.count(32)
+    if numbers and numbers < len(depths):
+        raise DataError(
+            f"{numbers} of the {len(depths)} images of {folder} hold numbers of 32 bits, which may "
+            "mean anything, the others pixels of 8 or 16 bits; expected one kind: convert the one "
+            "or the other"
+        )
+    return max(depths)
+
+
+def _depth_notes(headers: list[ImageHeader], depth: Depth) -> list[str]:
+    notes = []
+    num_flat = sum(header.depth < depth for header in headers)
+    if num_flat:
+        notes.append(
+            f"{num_flat} of {len(headers)} images have 8 bits, the others 16: their values are "
+            "multiplied by 257, which brings 255 to 65535"
+        )
+    num_coloured = sum(header.depth == 16 and not header.grey for header in headers)
+    if num_coloured:
+        notes.append(
+            f"{num_coloured} of {len(headers)} images have colours of 16 bits, of which the upper "
+            "8 are read; an .npz keeps all"
         )
     return notes
 

@@ -1,10 +1,13 @@
 """A data set in one `.npz` file."""
 
+import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +17,20 @@ from prune_mi.errors import DataError
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 _OPTIONAL = ("x_val", "y_val")
+
+# What people call such arrays, by the words of a name.
+_WORD = re.compile(r"[a-z]+")
+_CAMEL = re.compile(r"([a-z])([A-Z])")
+_MEANING = {
+    word: meaning
+    for meaning, words in {
+        "x": "x image images img imgs data feature features input inputs",
+        "y": "y label labels lbl target targets class classes",
+        "train": "train training tr",
+        "test": "test testing te",
+    }.items()
+    for word in words.split()
+}
 
 
 def load_npz(path: Path) -> Dataset:
@@ -29,18 +46,19 @@ def load_npz(path: Path) -> Dataset:
         DataError: If the file is not an `.npz` or is broken, an array is missing, or one is of
             the wrong type.
     """
-    arrays = read_npz(path, lambda name: name in _REQUIRED + _OPTIONAL)
-    missing = [name for name in _REQUIRED if name not in arrays]
+    there = npz_names(path)
+    missing = [name for name in _REQUIRED if name not in there]
     if missing:
         raise DataError(
-            f"{path} lacks {', '.join(missing)}; it holds {_names(arrays)}; expected "
-            f"{', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it again under "
-            "these names"
+            f"{path} lacks {', '.join(missing)}; it holds {', '.join(there) or 'no arrays'}; "
+            f"expected {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it again "
+            f"under these names{_likely_names(missing, there)}"
         )
+    arrays = read_npz(path, lambda name: name in _REQUIRED + _OPTIONAL)
     if ("x_val" in arrays) != ("y_val" in arrays):
-        there = "x_val" if "x_val" in arrays else "y_val"
+        alone = "x_val" if "x_val" in arrays else "y_val"
         raise DataError(
-            f"{path} has {there} alone; expected x_val and y_val, or neither: add the other"
+            f"{path} has {alone} alone; expected x_val and y_val, or neither: add the other"
         )
     images = {
         name: raw_images(array, where=f"{name} of {path}")
@@ -62,7 +80,14 @@ def load_npz(path: Path) -> Dataset:
         class_names=(),
         source=str(path),
         notes=label_notes(array for name, array in arrays.items() if name.startswith("y")),
+        order_known=False,
+        full_value=_full_value(arrays["x_train"], images["x_train"]),
     )
+
+
+def _full_value(stored: np.ndarray, images: np.ndarray) -> float | None:
+    """The value of a full-bright pixel, where the array's type says it: of 16 bits, unsigned."""
+    return 65535.0 if stored.dtype == np.uint16 and images.dtype == np.float32 else None
 
 
 def raw_images(images: np.ndarray, *, where: str) -> np.ndarray:
@@ -97,6 +122,22 @@ def read_npz(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]
     Raises:
         DataError: If the file is not an `.npz`, is broken or does not fit in memory.
     """
+    with _opened(path) as loaded:
+        return {name: loaded[name] for name in loaded.files if wanted(name)}
+
+
+def npz_names(path: Path) -> tuple[str, ...]:
+    """The names of all arrays of an `.npz`, which are not read.
+
+    Raises:
+        DataError: If the file is not an `.npz` or is broken.
+    """
+    with _opened(path) as loaded:
+        return tuple(loaded.files)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     hint = "expected an .npz that np.savez wrote: save it again, or fetch it again if downloaded"
     try:
         with warnings.catch_warnings():
@@ -107,7 +148,7 @@ def read_npz(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]
                 loaded = np.load(file, allow_pickle=False)
                 if not isinstance(loaded, np.lib.npyio.NpzFile):
                     raise DataError(f"{path} holds a single array; {hint}")
-                return {name: loaded[name] for name in loaded.files if wanted(name)}
+                yield loaded
     except MemoryError as error:
         raise DataError(f"{path} does not fit in memory: pass fewer or smaller images") from error
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError) as error:
@@ -120,5 +161,25 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _names(arrays: dict[str, np.ndarray]) -> str:
-    return ", ".join(arrays) or "none of them"
+def _likely_names(missing: Sequence[str], there: Sequence[str]) -> str:
+    """What the missing arrays may be called, and the line that renames them; may be empty."""
+    likely = {name: found for name in missing if (found := _likely(name, there))}
+    if not likely:
+        return ""
+    kept = [name for name in _REQUIRED if name in there]
+    renamed = ", ".join(f"{new}=old[{old!r}]" for new, old in likely.items())
+    same = "".join(f", {name}=old[{name!r}]" for name in kept)
+    return f". Probably: old = np.load('old.npz'); np.savez('new.npz', {renamed}{same})"
+
+
+def _likely(wanted: str, there: Sequence[str]) -> str | None:
+    """The one array that is probably meant by a name such as x_train."""
+    kind, split = wanted.split("_")
+    found = [
+        name
+        for name in there
+        if name not in _REQUIRED + _OPTIONAL
+        and {_MEANING.get(word) for word in _WORD.findall(_CAMEL.sub(r"\1_\2", name).lower())}
+        == {kind, split}
+    ]
+    return found[0] if len(found) == 1 else None

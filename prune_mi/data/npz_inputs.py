@@ -8,7 +8,7 @@ import numpy as np
 from prune_mi.data.dataset import Dataset, check_values
 from prune_mi.data.labels import integer_labels, label_notes
 from prune_mi.data.model_input import ModelInput, shape_matches, shape_text
-from prune_mi.data.npz_file import raw_images, read_npz
+from prune_mi.data.npz_file import npz_names, raw_images, read_npz
 from prune_mi.errors import DataError
 
 _LARGEST_EXACT = 2**24  # of whole numbers in float32
@@ -72,6 +72,7 @@ def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
         source=str(path),
         notes=label_notes(arrays[f"y_{split}"] for split in splits),
         input_shapes=shapes["train"],
+        order_known=False,
     )
 
 
@@ -92,8 +93,9 @@ def _require_names(
         faults.append(f"has {', '.join(extra)}, which no input of the model is named for")
     if faults:
         named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
+        there = ", ".join(npz_names(path)) or "no arrays"
         raise DataError(
-            f"{path} {' and '.join(faults)}; it holds {', '.join(arrays) or 'none of them'}; the "
+            f"{path} {' and '.join(faults)}; it holds {there}; the "
             f"model's inputs are {named}: expected {', '.join(expected)}"
         )
 

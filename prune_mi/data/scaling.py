@@ -1,17 +1,19 @@
 """Input scalings: what was done to the pixels before the model saw them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from prune_mi.errors import DataError
 
-ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image"]
+ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
 
-SCALING_KINDS: tuple[ScalingKind, ...] = ("none", "unit", "signed", "standardize", "mean-image")
+SCALING_KINDS: tuple[ScalingKind, ...] = get_args(ScalingKind)
+COLOUR_KINDS: tuple[ScalingKind, ...] = ("caffe", "torch")
+"""Those that are for three colours alone."""
 
 # Bounds the float64 temporaries of the statistics, in pixels.
 _CHUNK_PIXELS = 1 << 22
@@ -22,7 +24,15 @@ _DESCRIPTIONS: dict[ScalingKind, str] = {
     "signed": "signed (-1 to 1)",
     "standardize": "standardize (each channel to mean 0 and deviation 1)",
     "mean-image": "unit minus mean image",
+    "caffe": "caffe (blue, green, red, each less its mean on ImageNet)",
+    "torch": "torch (0 to 1, each colour less its mean on ImageNet, divided by its deviation)",
 }
+
+# keras.applications.imagenet_utils; of pixels 0..255 in blue, green, red, and of 0..1 in red first.
+_CAFFE_MEANS = (103.939, 116.779, 123.68)
+_TORCH_MEANS, _TORCH_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What cameras and X-ray detectors fill of 16 bits: 8, 10, 12 or 14 of them.
+_PARTLY_FILLED = (255.0, 1023.0, 4095.0, 16383.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +43,15 @@ class InputScaling:
         kind: Which of the usual scalings this is.
         offset: float32, in raw pixel values, broadcast against one image; None subtracts nothing.
         scale: float32, likewise; None divides by nothing.
+        full: The value of a full-bright raw pixel that it goes by.
+        reverses: Whether the channels are turned round first: red, green, blue to blue, green, red.
     """
 
     kind: ScalingKind
     offset: np.ndarray | None
     scale: np.ndarray | None
+    full: float = 255.0
+    reverses: bool = False
 
     def apply(self, images: np.ndarray) -> np.ndarray:
         """Scales a batch.
@@ -49,6 +63,8 @@ class InputScaling:
             float32 of the same shape; for `none` of float32 images, the images themselves.
         """
         scaled: np.ndarray = np.asarray(images)
+        if self.reverses:
+            scaled = np.ascontiguousarray(scaled[..., ::-1])
         if self.offset is not None:
             scaled = np.subtract(scaled, self.offset, dtype=np.float32)
         if self.scale is not None:
@@ -79,63 +95,120 @@ def pixel_range(images: np.ndarray) -> float:
     return max(255.0, highest)
 
 
+def colour_scaling(kind: ScalingKind, full: float) -> InputScaling:
+    """`caffe` or `torch` for three colours whose full-bright pixel has the value `full`."""
+    if kind == "caffe":
+        # Brought to 255, y = x * 255/R - mean, which is (x - mean * R/255) / (R/255).
+        scale = np.asarray(full / 255, dtype=np.float32)
+        means = np.asarray(_CAFFE_MEANS, dtype=np.float32)
+        return InputScaling(kind, means * scale, scale, full, reverses=True)
+    # y = (x/R - mean) / deviation, which is (x - mean * R) / (deviation * R).
+    means, deviations = (
+        np.asarray(values, dtype=np.float32) * np.float32(full)
+        for values in (_TORCH_MEANS, _TORCH_DEVIATIONS)
+    )
+    return InputScaling(kind, means, deviations, full)
+
+
 def fit_scaling(
-    kind: ScalingKind, x_train: np.ndarray, *, has_channels: bool | None = None
+    kind: ScalingKind,
+    x_train: np.ndarray,
+    *,
+    has_channels: bool | None = None,
+    full: float | None = None,
 ) -> InputScaling:
     """Fits one scaling to training images.
 
     With the pixel range R: `none` is x; `unit` is x/R; `signed` is x/(R/2) - 1; `standardize` is
-    (x - mean)/deviation of each channel; `mean-image` is x/R minus its mean at each pixel.
+    (x - mean)/deviation of each channel; `mean-image` is x/R minus its mean at each pixel; `caffe`
+    is x/(R/255) in the order blue, green, red, minus ImageNet's means; `torch` is (x/R - mean) /
+    deviation of ImageNet (keras.applications.imagenet_utils).
 
     Args:
         kind: One of `SCALING_KINDS`.
         x_train: Raw values `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
         has_channels: Whether the last axis holds channels, or features; None takes arrays
             `(N, H, W)` alone for images without channels.
+        full: The value R of a full-bright pixel; None goes by the values, see `pixel_range`.
 
     Raises:
-        ValueError: If the kind is unknown or there are no images.
+        ValueError: If the kind is unknown, is for three colours and there are not three channels,
+            or there are no images.
     """
     if x_train.size == 0:
         raise ValueError(f"x_train has the shape {x_train.shape}; expected at least one image")
-    full = pixel_range(x_train)
+    full = pixel_range(x_train) if full is None else full
     match kind:
         case "none":
-            return InputScaling(kind, None, None)
+            return InputScaling(kind, None, None, full)
         case "unit":
-            return InputScaling(kind, None, np.asarray(full, dtype=np.float32))
+            return InputScaling(kind, None, np.asarray(full, dtype=np.float32), full)
         case "signed":
             half = np.asarray(full / 2, dtype=np.float32)
-            return InputScaling(kind, half, half)
+            return InputScaling(kind, half, half, full)
         case "standardize":
             channels = x_train.ndim != 3 if has_channels is None else has_channels
             mean, deviation = _channel_statistics(x_train, has_channels=channels)
-            return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32))
+            return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32), full)
         case "mean-image":
             # x/R - mean(x/R) = (x - mean(x)) / R
             mean = _mean_image(x_train).astype(np.float32)
-            return InputScaling(kind, mean, np.asarray(full, dtype=np.float32))
+            return InputScaling(kind, mean, np.asarray(full, dtype=np.float32), full)
+        case "caffe" | "torch":
+            if x_train.ndim != 4 or x_train.shape[-1] != 3:
+                raise ValueError(
+                    f"scaling is {kind!r}, but samples have the shape {x_train.shape[1:]}; "
+                    "expected images of three colours"
+                )
+            return colour_scaling(kind, full)
     raise ValueError(f"scaling is {kind!r}; expected one of {', '.join(SCALING_KINDS)}")
 
 
 def candidate_scalings(
-    x_train: np.ndarray, *, has_channels: bool | None = None
+    x_train: np.ndarray,
+    *,
+    kinds: Sequence[ScalingKind] = SCALING_KINDS,
+    has_channels: bool | None = None,
+    coloured: bool | None = None,
+    full: float | None = None,
 ) -> tuple[InputScaling, ...]:
     """Fits every scaling that is worth trying, in the order of `SCALING_KINDS`.
 
     Args:
         x_train: Raw values `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
+        kinds: Those to try.
         has_channels: See `fit_scaling`.
+        coloured: Whether samples are images of three colours; None goes by the shape.
+        full: The value of a full-bright pixel where the files say it. Where they hold fewer bits
+            than they have room for, `unit` and `signed` are tried by the range that is used, too.
 
     Returns:
-        All five, less `unit` where the pixels already are in [0, 1] and it equals `none`.
+        All, less `unit` where the pixels already are in [0, 1] and it equals `none`, and less
+        those for three colours where there are not three or they were scaled before.
     """
-    same = pixel_range(x_train) == 1
-    return tuple(
-        fit_scaling(kind, x_train, has_channels=has_channels)
-        for kind in SCALING_KINDS
-        if kind != "unit" or not same
-    )
+    if coloured is None:
+        coloured = x_train.ndim == 4 and x_train.shape[-1] == 3
+    by_value = pixel_range(x_train)
+    is_scaled = by_value == 1 and float(x_train.min()) < 0
+    skipped = {"unit"} if by_value == 1 and full is None else set()
+    skipped |= set() if coloured and not is_scaled else set(COLOUR_KINDS)
+    tried = [
+        fit_scaling(kind, x_train, has_channels=has_channels, full=full)
+        for kind in kinds
+        if kind not in skipped or len(kinds) == 1
+    ]
+    if full is not None:
+        highest = float(x_train.max())
+        used = next((each for each in _PARTLY_FILLED if highest <= each), full)
+        if used < full:
+            narrow = [kind for kind in kinds if kind in ("unit", "signed")]
+            tried += [fit_scaling(kind, x_train, full=used) for kind in narrow]
+    return tuple(tried)
+
+
+def reversed_colours(scaling: InputScaling) -> InputScaling:
+    """The same scaling of images whose colours come in the other order, blue, green, red."""
+    return replace(scaling, reverses=not scaling.reverses)
 
 
 def choose_scaling(
@@ -164,21 +237,29 @@ def choose_scaling(
     best = max(accuracies, key=lambda name: accuracies[name])
     # Chance is the better of guessing at random and always naming the commonest class.
     chance = max(1 / num_classes, majority_share)
-    # Three binomial standard errors: the best of five candidates gets there by luck in under 1 %
-    # of cases (5 x 0.00135). With many images that alone is a hair, which any model of related
-    # data clears; 0.05 asks for use, not only significance. Where the commonest class leaves less
-    # than 0.1 of room above chance, half of that room is asked for, or no model could pass.
-    standard_error = sqrt(chance * (1 - chance) / num_samples)
-    needed = chance + max(3 * standard_error, min(0.05, (1 - chance) / 2))
+    needed = clearly_above(chance, num_samples)
     if not accuracies[best] > needed:
         scores = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in accuracies.items())
         raise DataError(
             f"under no input scaling does the model beat chance clearly: accuracy on {num_samples} "
             f"training images is {scores}; chance is {chance:.4f} and expected was more than "
             f"{needed:.4f}. The model was probably not trained on this data, or its classes are "
-            "in another order; pass the data it was trained on, or name its scaling with --scaling"
+            "in another order (--classes says it); pass the data it was trained on, or name its "
+            "scaling with --scaling"
         )
     return best
+
+
+def clearly_above(chance: float, num_samples: int) -> float:
+    """The accuracy that a model of use exceeds on so many samples.
+
+    Three binomial standard errors: the best of five candidates gets there by luck in under 1 % of
+    cases (5 x 0.00135). With many images that alone is a hair, which any model of related data
+    clears; 0.05 asks for use, not only significance. Where the commonest class leaves less than 0.1
+    of room above chance, half of that room is asked for, or no model could pass.
+    """
+    standard_error = sqrt(chance * (1 - chance) / num_samples)
+    return chance + max(3 * standard_error, min(0.05, (1 - chance) / 2))
 
 
 def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:

@@ -1,12 +1,18 @@
 """A model file and a data set that belong together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, check_against_model, load_dataset
+from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.data.class_list import read_class_list
+from prune_mi.data.given_classes import in_given_order
 from prune_mi.data.two_classes import require_two_classes
+from prune_mi.errors import ConfigError
 from prune_mi.graph.one_unit import DESCRIPTIONS
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.records import ModelSource, Observer
@@ -24,13 +30,23 @@ def open_source(source: ModelSource, *, verify: bool = False) -> LoadedModel:
     )
 
 
-def load_fitting_data(model: keras.Model, settings: RunSettings, observer: Observer) -> Dataset:
+def load_fitting_data(
+    model: keras.Model, settings: RunSettings, observer: Observer, *, beside: Path | None = None
+) -> Dataset:
     """Loads the data that the settings name and checks it against a model's ends.
+
+    Its classes are in the order that the settings say, or else `classes.json` beside the model.
+
+    Args:
+        model: The model.
+        settings: Name the data.
+        observer: Hears what was decided.
+        beside: The model's file.
 
     Raises:
         DataError: If it cannot be loaded, or does not fit the model.
         ModelError: If the model is no classifier.
-        ConfigError: If the settings name no output of it.
+        ConfigError: If the settings name no output of it, or no classes.
     """
     interface = read_interface(model, settings.output)
     shape = interface.inputs[0].shape
@@ -46,7 +62,14 @@ def load_fitting_data(model: keras.Model, settings: RunSettings, observer: Obser
             f"{data.source} a train/ and a test/ then."
         )
     if interface.unit is not None:
-        _require_two_classes(interface, data, observer)
+        _require_two_classes(interface, data)
+    if settings.classes is not None:
+        names = read_class_list(settings.classes)
+        data = in_given_order(data, names, num_classes=interface.num_classes)
+    elif beside is not None:
+        data = _in_order_beside(data, beside.parent / CLASS_FILE, interface.num_classes, observer)
+    if interface.unit is not None:
+        observer.note(_unit_note_of_data(interface, data))
     return check_against_model(
         data,
         input_shape=data.image_shape if len(interface.inputs) > 1 else shape,
@@ -72,14 +95,43 @@ def unit_note(interface: Interface, names: Sequence[str] = ()) -> str:
     return f"The output {interface.judged_name} is {DESCRIPTIONS[unit]}: {how[unit]}{zero}."
 
 
-def _require_two_classes(interface: Interface, data: Dataset, observer: Observer) -> None:
+def _require_two_classes(interface: Interface, data: Dataset) -> None:
     unit = interface.unit or "sigmoid"
     require_two_classes(
         data,
         what=f"the model's output {interface.judged_name!r} is {DESCRIPTIONS[unit]}",
         linear=unit == "logit",
     )
+
+
+def _unit_note_of_data(interface: Interface, data: Dataset) -> str:
     note = unit_note(interface, data.class_names)
-    if unit == "logit":
-        note = note.replace(": it", ", and the labels are 0 and 1 alone: it", 1)
-    observer.note(note)
+    if interface.unit != "logit":
+        return note
+    return note.replace(": it", ", and the labels are 0 and 1 alone: it", 1)
+
+
+def _in_order_beside(data: Dataset, path: Path, num_classes: int, observer: Observer) -> Dataset:
+    """The data in the order of a class file, where it is there and speaks of these classes."""
+    if data.order_known or not path.is_file():
+        return data
+    try:
+        names = read_class_list(str(path))
+    except ConfigError as error:
+        observer.note(f"{CLASS_FILE} beside the model is passed over: {error}")
+        return data
+    if not data.class_names:
+        if len(names) != num_classes or any(name.isdecimal() for name in names):
+            return data  # of labels that are numbers it can only say what they are called
+        return replace(data, class_names=names)
+    if sorted(names) != sorted(data.class_names):
+        observer.note(
+            f"{path} is passed over: its {len(names)} classes ({', '.join(names[:3])}, ...) are "
+            f"not those of {data.source} ({', '.join(data.class_names[:3])}, ...); if it has their "
+            "order, give them the same names."
+        )
+        return data
+    ordered = in_given_order(data, names, num_classes=num_classes)
+    if ordered.class_names != data.class_names:
+        observer.note(f"Classes are in the order of {path}: {', '.join(names[:5])}, ...")
+    return ordered

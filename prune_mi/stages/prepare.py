@@ -1,6 +1,5 @@
-"""How a model wants its images, or other inputs: scaling, augmentation, kind of output."""
+"""How a model wants its images, or other inputs: scaling, classes, augmentation, outputs."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -8,12 +7,16 @@ import numpy as np
 
 from prune_mi.config import RunSettings
 from prune_mi.data import (
+    COLOUR_KINDS,
+    SCALING_KINDS,
     AugmentationPolicy,
+    ClassOrder,
     Dataset,
     InputScaling,
     candidate_scalings,
-    choose_scaling,
     fit_scaling,
+    reordered,
+    shape_text,
     stratified_sample,
 )
 from prune_mi.errors import ConfigError, ModelError
@@ -31,9 +34,10 @@ from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
 from prune_mi.stages.interface import read_interface
 from prune_mi.stages.logits import refuse_many_labels, yields_logits
+from prune_mi.stages.reading import gather
+from prune_mi.stages.weak_model import find_reading
 
 _PROBE_IMAGES = 512
-_CLOSE_IMAGES = 4000
 _BATCH = 64  # of images whose tensors are all held
 
 
@@ -49,6 +53,7 @@ class Understanding:
         from_logits: Whether the judged output yields logits.
         scaling, augmentation: As given or found out.
         calibration: The augmentation that its batch-norm statistics stem from.
+        order: The order that its classes are in; None where it is that of the data.
     """
 
     packing: Packing
@@ -58,6 +63,11 @@ class Understanding:
     scaling: InputScaling
     augmentation: AugmentationPolicy
     calibration: AugmentationPolicy
+    order: ClassOrder | None = None
+
+    def arranged(self, data: Dataset) -> Dataset:
+        """The data that the model was understood on, its classes in the model's order."""
+        return data if self.order is None else reordered(data, self.order)
 
     @property
     def graph(self) -> LayerGraph:
@@ -68,12 +78,15 @@ class Understanding:
 def understand(
     model: keras.Model, data: Dataset, settings: RunSettings, observer: Observer
 ) -> Understanding:
-    """Finds out how a model wants its images, or what else it takes.
+    """Finds out how a model wants its images, or what else it takes, and its classes' order.
+
+    All work after it is on `Understanding.arranged` of the data.
 
     Raises:
         ConfigError: If a setting names no output or layer of the model, or does not suit its
             inputs.
-        DataError: If the model does not classify this data clearly better than chance.
+        DataError: If the model does not classify this data clearly better than chance, or is far
+            less right on it than it is sure of itself.
         ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
     """
     interface = read_interface(model, settings.output)
@@ -96,9 +109,14 @@ def understand(
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
     images, labels = data.x_train[probe], data.y_train[probe]
     candidates = _candidates(packing.graph, data, settings)
-    scaling = _find_scaling(
-        rebuilt, candidates, data, images, labels, num_classes, settings, observer
-    )
+
+    def ask(rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
+        return predict(rebuilt, rows, scaling)[:, :num_classes]
+
+    evidence = gather(ask, candidates, data, probe, num_classes)
+    reading = find_reading(evidence, settings, observer)
+    scaling, order = reading.scaling, reading.order
+    labels = order.relabelled(labels)
     outputs = predict(rebuilt, images, scaling)
     _require_equal(outputs, _answers(model, packing, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
@@ -120,6 +138,7 @@ def understand(
         scaling=scaling,
         augmentation=augmentation,
         calibration=calibration,
+        order=None if order.is_as_loaded else order,
     )
 
 
@@ -133,65 +152,23 @@ def _candidates(
             f"`scaling` is {asked!r}, but the model has {len(data.input_shapes)} inputs, which "
             "are taken as they are in the data; expected auto or none"
         )
-    channels = has_channels(packed)
-    if asked != "auto":
-        return (fit_scaling(asked, data.x_train, has_channels=channels),)
-    if data.input_shapes or input_kind(packed) == "ids":
+    if asked == "auto" and (data.input_shapes or input_kind(packed) == "ids"):
         return (fit_scaling("none", data.x_train),)
-    return candidate_scalings(data.x_train, has_channels=channels)
-
-
-def _find_scaling(
-    model: keras.Model,
-    candidates: Sequence[InputScaling],
-    data: Dataset,
-    images: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    settings: RunSettings,
-    observer: Observer,
-) -> InputScaling:
-    def judged(scaling: InputScaling) -> np.ndarray:
-        outputs = predict(model, images, scaling)[:, :num_classes]
-        return np.asarray(outputs.argmax(axis=1) == labels)
-
-    right: dict[str, np.ndarray] = {each.kind: judged(each) for each in candidates}
-    found: dict[str, float] = {kind: float(each.mean()) for kind, each in right.items()}
-    close = _close_to_best(right)
-    if len(close) > 1:
-        more = stratified_sample(data.y_train, size=_CLOSE_IMAGES, rng=np.random.default_rng(0))
-        images, labels = data.x_train[more], data.y_train[more]
-        right = {each.kind: judged(each) for each in candidates if each.kind in close}
-    found |= {kind: float(each.mean()) for kind, each in right.items()}
-    share = float(np.bincount(labels, minlength=num_classes).max() / len(labels))
-    winner = choose_scaling(
-        found, num_samples=len(labels), num_classes=num_classes, majority_share=share
-    )
-    scaling = next(each for each in candidates if each.kind == winner)
-    scores = ", ".join(f"{kind} {score:.3f}" for kind, score in found.items())
-    how = "found" if settings.scaling == "auto" else "as given"
-    observer.note(
-        f"Input scaling {how}: {scaling.describe()} (accuracy on {len(labels)} training images: "
-        f"{scores})."
-    )
-    rivals = [kind for kind in _close_to_best(right) if kind != winner]
-    if rivals:
-        observer.note(
-            f"The scaling {rivals[0]} does as well; if the model was trained on it, pass "
-            f"--scaling {rivals[0]}."
+    coloured = input_kind(packed) == "image" and data.x_train.ndim == 4
+    coloured &= data.image_shape[-1] == 3
+    if asked in COLOUR_KINDS and not coloured:
+        raise ConfigError(
+            f"`scaling` is {asked!r}, which is for images of three colours, but samples have the "
+            f"shape {shape_text(data.image_shape)}; expected one of "
+            f"{', '.join(kind for kind in SCALING_KINDS if kind not in COLOUR_KINDS)}"
         )
-    return scaling
-
-
-def _close_to_best(right: Mapping[str, np.ndarray]) -> list[str]:
-    """The best scaling and those within two standard errors of it, paired image by image."""
-    best = max(right.values(), key=lambda each: float(each.mean()))
-
-    def is_close(each: np.ndarray) -> bool:
-        difference = best.astype(float) - each
-        return bool(difference.mean() <= 2 * difference.std() / np.sqrt(len(difference)))
-
-    return [kind for kind, each in right.items() if is_close(each)]
+    return candidate_scalings(
+        data.x_train,
+        kinds=SCALING_KINDS if asked == "auto" else (asked,),
+        has_channels=has_channels(packed),
+        coloured=coloured,
+        full=data.full_value,
+    )
 
 
 def _answers(

@@ -6,6 +6,7 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.data import AugmentationPolicy, Dataset, fit_scaling
+from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
@@ -135,6 +136,8 @@ class SeedStart:
             "a search from scratch: it has no model that this could be said of",
             scaling="auto",
             output=None,
+            classes=None,
+            allow_weak_model=False,
             validation=("auto", "train"),
         )
         self._observer = observer
@@ -243,13 +246,12 @@ class ModelStart:
         for note in loaded.notes:
             observer.note(note)
         self.name, self.trust = str(source.path), loaded.trust
-        data = load_fitting_data(loaded.model, settings, observer)
-        self.data = replace(
-            data, class_names=data.class_names or tuple(map(str, range(data.num_classes)))
-        )
+        data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
         _refuse(settings, "a search from a model, which has its size", image_size=None)
         self.settings = settings.for_data(len(data.y_train))
         self.understanding = understand(loaded.model, data, settings, observer)
+        arranged = self.understanding.arranged(data)
+        self.data = replace(arranged, class_names=class_names(arranged))
         original = self.understanding.packing.original
         if settings.ensemble > 1 and not self.understanding.packing.has_one_end:
             raise ConfigError(

@@ -1,0 +1,125 @@
+"""Whether a classifier is as right as it is sure of itself, and whether its classes are mixed up.
+
+A classifier's answer has a probability. Over many samples their mean is how often it expects to be
+right (Guo et al., On calibration of modern neural networks, ICML 2017, measure the difference bin
+by bin). A weak model that knows it is weak has a small gap, one that is asked the wrong way, by
+other labels or pixels than it was trained on, a large one.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from prune_mi.measure.quality import is_probabilities
+
+_DOUBTFUL_GAP = 0.1
+_LARGE_GAP = 0.25
+_LITTLE_SKILL = 0.4
+_GAP_ERRORS = 2.0
+_CLEAR_ERRORS, _CLEAR_GAIN = 3.0, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How right and how sure a classifier is on some samples; all are fractions.
+
+    Attributes:
+        accuracy: How often it is right.
+        probability: The mean probability of its answers.
+        chance: What guessing would get.
+        error: Standard error of the difference of the first two.
+        num_samples: How many samples that was.
+    """
+
+    accuracy: float
+    probability: float
+    chance: float
+    error: float
+    num_samples: int
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is less right than sure by more than overfitting usually makes it."""
+        return self._gap > _DOUBTFUL_GAP
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether it is right on so little of what it is sure of that it is asked the wrong way.
+
+        Of what it claims above chance less than two fifths are true. Models that are right, but
+        overconfident or judged by noisy labels, keep more: at a third of all labels wrong, half.
+        """
+        claimed = self.probability - self.chance
+        return self._gap > _LARGE_GAP and self.accuracy - self.chance < _LITTLE_SKILL * claimed
+
+    @property
+    def _gap(self) -> float:
+        """How much less right than sure it is, beyond what chance explains."""
+        return self.probability - self.accuracy - _GAP_ERRORS * self.error
+
+
+def confidence(outputs: np.ndarray, labels: np.ndarray) -> Confidence:
+    """Measures how right and how sure a classifier is.
+
+    Args:
+        outputs: Probabilities or logits, `(n, classes)`.
+        labels: int `(n,)`, places of the outputs.
+    """
+    probabilities = _top_probabilities(outputs)
+    right = outputs.argmax(axis=1) == labels
+    difference = probabilities - right
+    commonest = float(np.bincount(labels).max() / len(labels))
+    return Confidence(
+        accuracy=float(right.mean()),
+        probability=float(probabilities.mean()),
+        chance=max(1 / outputs.shape[1], commonest),
+        error=float(difference.std() / math.sqrt(len(labels))),
+        num_samples=len(labels),
+    )
+
+
+def is_clearly_better(new: np.ndarray, old: np.ndarray) -> bool:
+    """Whether one way to ask is right more often than another, image by image.
+
+    By three standard errors of the paired difference and by at least 0.05, since with many images
+    the former alone would be a hair.
+
+    Args:
+        new: bool `(n,)`, whether each answer is right.
+        old: The same of the other way.
+    """
+    gain = new.astype(float) - old
+    error = float(gain.std()) / math.sqrt(len(gain))
+    return float(gain.mean()) > max(_CLEAR_ERRORS * error, _CLEAR_GAIN)
+
+
+def best_assignment(answers: np.ndarray, labels: np.ndarray, num_classes: int) -> tuple[int, ...]:
+    """The class that each output stands for if it is right as often as it can be.
+
+    The assignment problem over how often each output answers to each class (Kuhn 1955); where
+    nothing decides, an output keeps its own class.
+
+    Args:
+        answers: int `(n,)`, the outputs that were the largest.
+        labels: int `(n,)`.
+        num_classes: Outputs and classes.
+
+    Returns:
+        For each output a class, every class once.
+    """
+    from scipy.optimize import linear_sum_assignment  # which takes a second to import
+
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (answers, labels), 1.0)
+    counts += 0.5 / num_classes * np.eye(num_classes)
+    _, classes = linear_sum_assignment(counts, maximize=True)
+    return tuple(map(int, classes))
+
+
+def _top_probabilities(outputs: np.ndarray) -> np.ndarray:
+    if is_probabilities(outputs):
+        return np.asarray(outputs.max(axis=1), dtype=np.float64)
+    # Of a softmax, the largest: 1 / sum of exp(z - max z).
+    shifted = outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True)
+    return np.asarray(1 / np.exp(shifted).sum(axis=1))

@@ -1,0 +1,212 @@
+"""How a model reads some data: the scaling of its inputs, and the order of its classes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from prune_mi.config import RunSettings
+from prune_mi.data import (
+    ClassOrder,
+    Dataset,
+    InputScaling,
+    choose_scaling,
+    other_orders,
+    stratified_sample,
+)
+from prune_mi.data.class_order import as_loaded, class_names
+from prune_mi.measure.confidence import is_clearly_better
+from prune_mi.records import Observer
+
+_CLOSE_IMAGES = 4000
+_CONFIRMING_IMAGES, _FEWEST_CONFIRMING = 2000, 100
+_NAMED = 5
+
+Ask = Callable[[np.ndarray, InputScaling], np.ndarray]
+"""From raw samples and their scaling to what a model yields for its classes, `(n, classes)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a model reads some data.
+
+    Attributes:
+        scaling: What is done to raw samples.
+        order: The order of its classes.
+    """
+
+    scaling: InputScaling
+    order: ClassOrder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """A model's answers about some training samples, under each scaling tried.
+
+    Attributes:
+        ask: Asks the model.
+        data: As loaded.
+        rows: Of the training samples that it was asked about.
+        scalings: Those tried, by name.
+        orders: Those tried; the first is that of the data.
+    """
+
+    ask: Ask
+    data: Dataset
+    rows: np.ndarray
+    scalings: Mapping[str, InputScaling]
+    orders: Sequence[ClassOrder]
+    _answers: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Of the samples, as loaded."""
+        return np.asarray(self.data.y_train[self.rows])
+
+    @property
+    def num_classes(self) -> int:
+        """Of the model."""
+        return len(self.orders[0].places)
+
+    def answers(self, name: str) -> np.ndarray:
+        """What the model yields under a scaling."""
+        if name not in self._answers:
+            self._answers[name] = self.ask(self.data.x_train[self.rows], self.scalings[name])
+        return self._answers[name]
+
+    def right(self, name: str, order: ClassOrder) -> np.ndarray:
+        """Whether each answer is right, under a scaling and in an order."""
+        return np.asarray(self.answers(name).argmax(axis=1) == order.relabelled(self.labels))
+
+    def best(self, order: ClassOrder) -> tuple[str, float]:
+        """The scaling under which most answers are right in an order, and how many are."""
+        scores = {name: float(self.right(name, order).mean()) for name in self.scalings}
+        winner = max(scores, key=lambda name: scores[name])
+        return winner, scores[winner]
+
+    def with_scalings(self, scalings: Mapping[str, InputScaling]) -> "Evidence":
+        """The same samples under other scalings; what is known of some of them stays known."""
+        known = {
+            name: self._answers[name]
+            for name in self._answers
+            if scalings.get(name) is self.scalings[name]
+        }
+        return Evidence(self.ask, self.data, self.rows, scalings, self.orders, known)
+
+    def held_back(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows of other training samples; empty where there are too few of them to tell."""
+        others = np.setdiff1d(np.arange(len(self.data.y_train)), self.rows)
+        if len(others) < _FEWEST_CONFIRMING:
+            return others[:0]
+        sample = stratified_sample(self.data.y_train[others], size=_CONFIRMING_IMAGES, rng=rng)
+        return np.asarray(others[sample])
+
+
+def scaling_name(scaling: InputScaling, base: float) -> str:
+    """The kind, and the range where it is not the one that the data have."""
+    return scaling.kind if scaling.full == base else f"{scaling.kind} of 0..{scaling.full:g}"
+
+
+def gather(
+    ask: Ask, candidates: Sequence[InputScaling], data: Dataset, rows: np.ndarray, num_classes: int
+) -> Evidence:
+    """Evidence under some scalings, in the order of the data and those that people sort in."""
+    named = {scaling_name(each, candidates[0].full): each for each in candidates}
+    return Evidence(ask, data, rows, named, (as_loaded(num_classes), *other_orders(data)))
+
+
+def asked_about(evidence: Evidence, rows: np.ndarray) -> Evidence:
+    """The same model, asked about other training samples."""
+    return Evidence(evidence.ask, evidence.data, rows, evidence.scalings, evidence.orders)
+
+
+def find_order(evidence: Evidence, observer: Observer) -> ClassOrder:
+    """The order of the data, unless the model is clearly more often right in another.
+
+    That is chosen on the samples of the evidence and confirmed on others.
+    """
+    loaded = evidence.orders[0]
+    scores = {order: evidence.best(order) for order in evidence.orders}
+    winner = max(evidence.orders, key=lambda order: scores[order][1])
+    if winner is loaded:
+        return loaded
+    others = evidence.held_back(np.random.default_rng(0))
+    asked = evidence if not len(others) else asked_about(evidence, others)
+    new, old = (asked.right(scores[order][0], order) for order in (winner, loaded))
+    if not is_clearly_better(new, old):
+        return loaded
+    names = class_names(evidence.data)
+    observer.note(
+        f"Class order found: {winner.name} ({first_names(names, winner)}), in which the model is "
+        f"right on {new.mean():.3f} of {len(new)} training images; {_how_loaded(evidence.data)} "
+        f"({first_names(names, loaded)}) on {old.mean():.3f}. --classes says another."
+    )
+    return winner
+
+
+def find_scaling(
+    evidence: Evidence, order: ClassOrder, settings: RunSettings, observer: Observer
+) -> str:
+    """The name of the scaling under which the model is right most often.
+
+    Raises:
+        DataError: If it is right no more often than chance.
+    """
+    right = {name: evidence.right(name, order) for name in evidence.scalings}
+    found = {name: float(each.mean()) for name, each in right.items()}
+    labels = evidence.labels
+    close = close_to_best(right)
+    if len(close) > 1:
+        data = evidence.data
+        more = stratified_sample(data.y_train, size=_CLOSE_IMAGES, rng=np.random.default_rng(0))
+        asked = asked_about(evidence, more)
+        right = {name: asked.right(name, order) for name in evidence.scalings if name in close}
+        labels = asked.labels
+    found |= {name: float(each.mean()) for name, each in right.items()}
+    counts = np.bincount(labels, minlength=evidence.num_classes)
+    winner = choose_scaling(
+        found,
+        num_samples=len(labels),
+        num_classes=evidence.num_classes,
+        majority_share=float(counts.max() / len(labels)),
+    )
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in found.items())
+    how = "found" if settings.scaling == "auto" else "as given"
+    observer.note(
+        f"Input scaling {how}: {_described(evidence, winner)} (accuracy on {len(labels)} training "
+        f"images: {scores})."
+    )
+    rivals = [name for name in close_to_best(right) if name != winner]
+    if rivals:
+        kind = evidence.scalings[rivals[0]].kind
+        is_other = kind != evidence.scalings[winner].kind
+        hint = f"; if the model was trained on it, pass --scaling {kind}" if is_other else ""
+        observer.note(f"The scaling {rivals[0]} does as well{hint}.")
+    return winner
+
+
+def close_to_best(right: Mapping[str, np.ndarray]) -> list[str]:
+    """The best scaling and those within two standard errors of it, paired image by image."""
+    best = max(right.values(), key=lambda each: float(each.mean()))
+
+    def is_close(each: np.ndarray) -> bool:
+        difference = best.astype(float) - each
+        return bool(difference.mean() <= 2 * difference.std() / np.sqrt(len(difference)))
+
+    return [name for name, each in right.items() if is_close(each)]
+
+
+def _described(evidence: Evidence, name: str) -> str:
+    scaling = evidence.scalings[name]
+    is_base = name == scaling.kind
+    return scaling.describe() if is_base else f"{scaling.describe()} of pixels 0..{scaling.full:g}"
+
+
+def first_names(names: Sequence[str], order: ClassOrder) -> str:
+    """The first few of the names in an order."""
+    told = ", ".join(names[place] for place in order.places[:_NAMED])
+    return f"{told}, ..." if len(names) > _NAMED else told
+
+
+def _how_loaded(data: Dataset) -> str:
+    return "sorted as strings" if data.class_names else "as they are numbered"

@@ -1,0 +1,247 @@
+"""A model that is far less right on the data than it is sure of itself, and what may be the cause.
+
+Such a model is most often asked the wrong way: its classes are in another order, its pixels were
+scaled differently, or their colours came in the order blue, green, red. Each is tried on the
+samples at hand and confirmed on others that were held back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from prune_mi.config import RunSettings
+from prune_mi.data import (
+    ClassOrder,
+    InputScaling,
+    candidate_scalings,
+    reversed_colours,
+    stratified_split,
+)
+from prune_mi.data.class_order import class_names
+from prune_mi.errors import DataError
+from prune_mi.measure.confidence import (
+    best_assignment,
+    confidence,
+    is_clearly_better,
+)
+from prune_mi.records import Observer
+from prune_mi.stages.reading import (
+    Evidence,
+    Reading,
+    asked_about,
+    find_order,
+    find_scaling,
+    scaling_name,
+)
+
+_MOST_TOLD = 20  # classes in a line that can still be copied
+_OUTPUTS_TOLD = 3
+# Outputs that stand for classes at all: an untrained network's hardly do in any order.
+_LEAST_SKILL = 0.25
+_REVERSIBLE = ("none", "unit", "signed", "standardize", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What may be wrong: whether it clearly is, in words, and what mends it."""
+
+    name: str
+    is_clear: bool
+    found: str
+    remedy: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}: {self.found}. {self.remedy}"
+
+
+def find_reading(evidence: Evidence, settings: RunSettings, observer: Observer) -> Reading:
+    """Finds the scaling and the order of classes by which a model is right.
+
+    Args:
+        evidence: The model's answers.
+        settings: May name a scaling, and may allow a weak model.
+        observer: Hears what was found.
+
+    Raises:
+        DataError: If it is right no more often than chance, or far less often than it is sure of
+            itself, or another way to ask it is clearly better.
+    """
+    order = find_order(evidence, observer)
+    try:
+        name = find_scaling(evidence, order, settings, observer)
+    except DataError as error:
+        name, _ = evidence.best(order)
+        causes = _causes(evidence, name, order, settings)
+        raise DataError(f"{error}.\n{_listed(causes)}") from error
+    reading = Reading(evidence.scalings[name], order)
+    found = confidence(evidence.answers(name), order.relabelled(evidence.labels))
+    if not found.is_doubtful:
+        return reading
+    causes = _causes(evidence, name, order, settings)
+    told = (
+        f"the model is right on {found.accuracy:.3f} of {found.num_samples} training images, but "
+        f"sure of itself to {found.probability:.3f}, the mean probability of its answers"
+    )
+    is_wrong = found.is_refuted or any(cause.is_clear for cause in causes)
+    if is_wrong and not settings.allow_weak_model:
+        raise DataError(
+            f"{told}: it is probably asked in another way than it was trained.\n{_listed(causes)}\n"
+            "--allow-weak-model goes on with it as it is"
+        )
+    if is_wrong:
+        observer.note(
+            f"T{told[1:]}. Going on with it, as asked (--allow-weak-model). {_listed(causes)}"
+        )
+    else:
+        observer.note(
+            f"T{told[1:]}. If you know it to be better, look at the order of its classes "
+            "(--classes), at --scaling and at the order of the colours."
+        )
+    return reading
+
+
+def _listed(causes: Sequence[_Cause]) -> str:
+    first = sorted(causes, key=lambda cause: not cause.is_clear)
+    lines = [f"  {place}. {cause.text}" for place, cause in enumerate(first, 1)]
+    return "\n".join(["Likely causes, in this order:", *lines])
+
+
+def _causes(
+    evidence: Evidence, name: str, order: ClassOrder, settings: RunSettings
+) -> list[_Cause]:
+    """What may be wrong with a scaling and an order, in the order of how common that is."""
+    rng = np.random.default_rng(0)
+    others = evidence.held_back(rng)
+    fitted, checked = evidence, asked_about(evidence, others)
+    if not len(others):
+        first, second = stratified_split(evidence.labels, fraction=0.5, rng=rng)
+        fitted, checked = (asked_about(evidence, evidence.rows[part]) for part in (first, second))
+    causes = [
+        _class_order(fitted, checked, name, order),
+        _scaling(fitted, checked, name, order, settings),
+    ]
+    if _is_coloured(evidence):
+        causes.append(_colour_order(fitted, checked, name, order))
+    return causes
+
+
+def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrder) -> _Cause:
+    """Whether every output answers to another class, under whichever scaling."""
+    names, num = class_names(fitted.data), fitted.num_classes
+    remedy = (
+        "Say it with --classes, the names or numbers in the order of the model's outputs or a file "
+        "of them, or with a classes.json beside the model"
+    )
+    assigned = {
+        scaling: ClassOrder(
+            "assigned", best_assignment(fitted.answers(scaling).argmax(axis=1), fitted.labels, num)
+        )
+        for scaling in fitted.scalings
+    }
+    scaling = max(assigned, key=lambda each: float(fitted.right(each, assigned[each]).mean()))
+    found, old = assigned[scaling], checked.right(name, order)
+    new = checked.right(scaling, found)
+    chance = confidence(checked.answers(scaling), checked.labels).chance
+    is_clear = (
+        found.places != order.places
+        and is_clearly_better(new, old)
+        and float(new.mean()) > chance + _LEAST_SKILL * (1 - chance)
+    )
+    if not is_clear:
+        tried = ", ".join(f"{each.name} {fitted.best(each)[1]:.3f}" for each in fitted.orders)
+        return _Cause("class order", False, f"right on {tried}", remedy)
+    moved = [
+        (output, place)
+        for output, (place, before) in enumerate(zip(found.places, order.places, strict=True))
+        if place != before
+    ]
+    told = ", ".join(
+        f"output {output} is most often class {names[place]!r}"
+        for output, place in moved[:_OUTPUTS_TOLD]
+    )
+    more = f" (and {len(moved) - _OUTPUTS_TOLD} more)" if len(moved) > _OUTPUTS_TOLD else ""
+    what = "the two classes look swapped" if num == 2 else "the labels look to be in another order"
+    ordered = [names[place] for place in found.places]
+    if len(ordered) <= _MOST_TOLD and not any("," in each for each in ordered):
+        remedy = f"If that is right, pass --classes {_quoted(','.join(ordered))}; else say it so"
+    under = "" if scaling == name else f" with the scaling {scaling}"
+    return _Cause(
+        "class order",
+        True,
+        f"{what}: {told}{more}, and so the model is right on {new.mean():.3f} of {len(new)} "
+        f"training images held back for this check{under}, where it is now on {old.mean():.3f}",
+        remedy,
+    )
+
+
+def _scaling(
+    fitted: Evidence, checked: Evidence, name: str, order: ClassOrder, settings: RunSettings
+) -> _Cause:
+    """Whether another scaling than the one that was asked for does better."""
+    remedy = "Say it with --scaling, or pass the pixels as the model was trained on them"
+    tried = fitted.scalings
+    if settings.scaling != "auto" and not fitted.data.input_shapes:
+        x_train, full = fitted.data.x_train, fitted.data.full_value
+        base = tried[name].full if full is None else full
+        tried = {
+            **tried,
+            **{scaling_name(each, base): each for each in candidate_scalings(x_train, full=full)},
+        }
+    best, scores, new = _best_of(fitted, checked, tried, order)
+    old = checked.right(name, order)
+    told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())
+    if best == name or not is_clearly_better(new, old):
+        return _Cause("input scaling", False, f"right on {told}", remedy)
+    return _Cause(
+        "input scaling",
+        True,
+        f"with {best} the model is right on {new.mean():.3f} of {len(new)} training images held "
+        f"back for this check, with {name} on {old.mean():.3f} (tried: {told})",
+        f"Pass --scaling {tried[best].kind}, or auto",
+    )
+
+
+def _colour_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrder) -> _Cause:
+    """Whether the model was trained on colours in the order blue, green, red."""
+    remedy = (
+        "If the model was trained on images that OpenCV read, pass them so: an .npz of images in "
+        "the order blue, green, red (images[..., ::-1])"
+    )
+    tried = {
+        each: reversed_colours(scaling)
+        for each, scaling in fitted.scalings.items()
+        if scaling.kind in _REVERSIBLE
+    }
+    if not tried:
+        return _Cause("colour order", False, "only blue, green, red was tried", remedy)
+    best, scores, new = _best_of(fitted, checked, tried, order)
+    old = checked.right(name, order)
+    told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())
+    return _Cause(
+        "colour order",
+        is_clearly_better(new, old),
+        f"in blue, green, red right on {told}; with {best}, on {new.mean():.3f} of {len(new)} "
+        f"training images held back for this check, where it is now on {old.mean():.3f}",
+        remedy,
+    )
+
+
+def _best_of(
+    fitted: Evidence, checked: Evidence, tried: Mapping[str, InputScaling], order: ClassOrder
+) -> tuple[str, dict[str, float], np.ndarray]:
+    """The scaling that is best where it is chosen, all accuracies there, and it checked."""
+    known = fitted.with_scalings(tried)
+    scores = {each: float(known.right(each, order).mean()) for each in tried}
+    best = max(scores, key=lambda each: scores[each])
+    return best, scores, checked.with_scalings(tried).right(best, order)
+
+
+def _is_coloured(evidence: Evidence) -> bool:
+    shape = evidence.data.image_shape
+    return len(shape) == 3 and shape[-1] == 3
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if any(not (each.isalnum() or each in ",._-") for each in text) else text
