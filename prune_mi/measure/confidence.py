@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prune_mi.data.scaling import clearly_above
 from prune_mi.measure.quality import is_probabilities
 
 _DOUBTFUL_GAP = 0.1
@@ -18,6 +19,7 @@ _LARGE_GAP = 0.25
 _LITTLE_SKILL = 0.4
 _GAP_ERRORS = 2.0
 _CLEAR_ERRORS, _CLEAR_GAIN = 3.0, 0.05
+_CERTAIN = 1 - 1e-7  # 1 in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ def confidence(outputs: np.ndarray, labels: np.ndarray) -> Confidence:
     )
 
 
+def is_useful(found: Confidence) -> bool:
+    """Whether a classifier is clearly more often right than chance."""
+    return found.accuracy > clearly_above(found.chance, found.num_samples)
+
+
 def is_clearly_better(new: np.ndarray, old: np.ndarray) -> bool:
     """Whether one way to ask is right more often than another, image by image.
 
@@ -92,6 +99,15 @@ def is_clearly_better(new: np.ndarray, old: np.ndarray) -> bool:
     gain = new.astype(float) - old
     error = float(gain.std()) / math.sqrt(len(gain))
     return float(gain.mean()) > max(_CLEAR_ERRORS * error, _CLEAR_GAIN)
+
+
+def is_saturated(outputs: np.ndarray) -> bool:
+    """Whether most answers have a probability of 1 to the last digits.
+
+    So they do where inputs are hundreds of times as large as those of the training: a network of
+    rectified units is then as right as ever, and no loss has ever asked it to be so sure.
+    """
+    return float(np.median(_top_probabilities(outputs))) > _CERTAIN
 
 
 def best_assignment(answers: np.ndarray, labels: np.ndarray, num_classes: int) -> tuple[int, ...]:

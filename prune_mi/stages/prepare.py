@@ -35,6 +35,7 @@ from prune_mi.stages.augmentation import find_augmentation
 from prune_mi.stages.interface import read_interface
 from prune_mi.stages.logits import refuse_many_labels, yields_logits
 from prune_mi.stages.reading import gather
+from prune_mi.stages.recalibrated import Recalibrated, with_statistics
 from prune_mi.stages.weak_model import find_reading
 
 _PROBE_IMAGES = 512
@@ -114,15 +115,19 @@ def understand(
         return predict(rebuilt, rows, scaling)[:, :num_classes]
 
     evidence = gather(ask, candidates, data, probe, num_classes)
-    reading = find_reading(evidence, settings, observer)
+    recalibrated = Recalibrated(packing.graph, images, num_classes=num_classes)
+    reading = find_reading(evidence, recalibrated, settings, observer)
     scaling, order = reading.scaling, reading.order
     labels = order.relabelled(labels)
     outputs = predict(rebuilt, images, scaling)
     _require_equal(outputs, _answers(model, packing, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
         raise ModelError(f"the model {graph.name!r} yields NaN or infinity on training images")
+    studied = packing.graph
+    if reading.needs_statistics:
+        studied = with_statistics(studied, images, scaling)
     augmentation, calibration = find_augmentation(
-        packing.graph, images, labels, scaling, settings, observer, num_classes=num_classes
+        studied, images, labels, scaling, settings, observer, num_classes=num_classes
     )
     if interface.others:
         observer.note(

@@ -15,8 +15,7 @@ from prune_mi.data import (
     stratified_sample,
 )
 from prune_mi.data.class_order import as_loaded, class_names
-from prune_mi.measure.confidence import is_clearly_better
-from prune_mi.records import Observer
+from prune_mi.measure.confidence import is_clearly_better, is_saturated
 
 _CLOSE_IMAGES = 4000
 _CONFIRMING_IMAGES, _FEWEST_CONFIRMING = 2000, 100
@@ -33,10 +32,12 @@ class Reading:
     Attributes:
         scaling: What is done to raw samples.
         order: The order of its classes.
+        needs_statistics: Whether it is right only with batch-norm statistics of these data.
     """
 
     scaling: InputScaling
     order: ClassOrder
+    needs_statistics: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,7 @@ class Evidence:
     rows: np.ndarray
     scalings: Mapping[str, InputScaling]
     orders: Sequence[ClassOrder]
-    _answers: dict[str, np.ndarray] = field(default_factory=dict)
+    _answers: dict[str, np.ndarray] = field(default_factory=dict, init=False)
 
     @property
     def labels(self) -> np.ndarray:
@@ -86,12 +87,11 @@ class Evidence:
 
     def with_scalings(self, scalings: Mapping[str, InputScaling]) -> "Evidence":
         """The same samples under other scalings; what is known of some of them stays known."""
-        known = {
-            name: self._answers[name]
-            for name in self._answers
-            if scalings.get(name) is self.scalings[name]
-        }
-        return Evidence(self.ask, self.data, self.rows, scalings, self.orders, known)
+        other = Evidence(self.ask, self.data, self.rows, scalings, self.orders)
+        for name, answers in self._answers.items():
+            if scalings.get(name) is self.scalings[name]:
+                other._answers[name] = answers
+        return other
 
     def held_back(self, rng: np.random.Generator) -> np.ndarray:
         """Rows of other training samples; empty where there are too few of them to tell."""
@@ -120,7 +120,7 @@ def asked_about(evidence: Evidence, rows: np.ndarray) -> Evidence:
     return Evidence(evidence.ask, evidence.data, rows, evidence.scalings, evidence.orders)
 
 
-def find_order(evidence: Evidence, observer: Observer) -> ClassOrder:
+def find_order(evidence: Evidence, notes: list[str]) -> ClassOrder:
     """The order of the data, unless the model is clearly more often right in another.
 
     That is chosen on the samples of the evidence and confirmed on others.
@@ -136,7 +136,7 @@ def find_order(evidence: Evidence, observer: Observer) -> ClassOrder:
     if not is_clearly_better(new, old):
         return loaded
     names = class_names(evidence.data)
-    observer.note(
+    notes.append(
         f"Class order found: {winner.name} ({first_names(names, winner)}), in which the model is "
         f"right on {new.mean():.3f} of {len(new)} training images; {_how_loaded(evidence.data)} "
         f"({first_names(names, loaded)}) on {old.mean():.3f}. --classes says another."
@@ -145,9 +145,12 @@ def find_order(evidence: Evidence, observer: Observer) -> ClassOrder:
 
 
 def find_scaling(
-    evidence: Evidence, order: ClassOrder, settings: RunSettings, observer: Observer
+    evidence: Evidence, order: ClassOrder, settings: RunSettings, notes: list[str]
 ) -> str:
     """The name of the scaling under which the model is right most often.
+
+    The first of those that are right equally often; but raw pixels only where the model is not
+    beyond all doubt about them, see `is_saturated`.
 
     Raises:
         DataError: If it is right no more often than chance.
@@ -170,9 +173,12 @@ def find_scaling(
         num_classes=evidence.num_classes,
         majority_share=float(counts.max() / len(labels)),
     )
+    equal = [name for name in found if found[name] == found[winner]]
+    if len(equal) > 1 and winner == "none" and is_saturated(evidence.answers(winner)):
+        winner = equal[1]
     scores = ", ".join(f"{name} {score:.3f}" for name, score in found.items())
     how = "found" if settings.scaling == "auto" else "as given"
-    observer.note(
+    notes.append(
         f"Input scaling {how}: {_described(evidence, winner)} (accuracy on {len(labels)} training "
         f"images: {scores})."
     )
@@ -181,7 +187,7 @@ def find_scaling(
         kind = evidence.scalings[rivals[0]].kind
         is_other = kind != evidence.scalings[winner].kind
         hint = f"; if the model was trained on it, pass --scaling {kind}" if is_other else ""
-        observer.note(f"The scaling {rivals[0]} does as well{hint}.")
+        notes.append(f"The scaling {rivals[0]} does as well{hint}.")
     return winner
 
 

@@ -6,7 +6,7 @@ samples at hand and confirmed on others that were held back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from prune_mi.measure.confidence import (
     best_assignment,
     confidence,
     is_clearly_better,
+    is_useful,
 )
 from prune_mi.records import Observer
 from prune_mi.stages.reading import (
@@ -34,6 +35,7 @@ from prune_mi.stages.reading import (
     find_scaling,
     scaling_name,
 )
+from prune_mi.stages.recalibrated import Recalibrated
 
 _MOST_TOLD = 20  # classes in a line that can still be copied
 _OUTPUTS_TOLD = 3
@@ -44,23 +46,30 @@ _REVERSIBLE = ("none", "unit", "signed", "standardize", "torch")
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
-    """What may be wrong: whether it clearly is, in words, and what mends it."""
+    """What may be wrong: in words, what mends it, and how right the model then is where clearly."""
 
     name: str
-    is_clear: bool
     found: str
     remedy: str
+    accuracy: float | None = None
+
+    @property
+    def is_clear(self) -> bool:
+        return self.accuracy is not None
 
     @property
     def text(self) -> str:
         return f"{self.name}: {self.found}. {self.remedy}"
 
 
-def find_reading(evidence: Evidence, settings: RunSettings, observer: Observer) -> Reading:
+def find_reading(
+    evidence: Evidence, recalibrated: Recalibrated, settings: RunSettings, observer: Observer
+) -> Reading:
     """Finds the scaling and the order of classes by which a model is right.
 
     Args:
         evidence: The model's answers.
+        recalibrated: The model with batch-norm statistics of these data.
         settings: May name a scaling, and may allow a weak model.
         observer: Hears what was found.
 
@@ -68,18 +77,26 @@ def find_reading(evidence: Evidence, settings: RunSettings, observer: Observer) 
         DataError: If it is right no more often than chance, or far less often than it is sure of
             itself, or another way to ask it is clearly better.
     """
-    order = find_order(evidence, observer)
+    notes: list[str] = []
+    order = find_order(evidence, notes)
+    refused: DataError | None = None
     try:
-        name = find_scaling(evidence, order, settings, observer)
+        name = find_scaling(evidence, order, settings, notes)
     except DataError as error:
-        name, _ = evidence.best(order)
-        causes = _causes(evidence, name, order, settings)
-        raise DataError(f"{error}.\n{_listed(causes)}") from error
+        refused, (name, _) = error, evidence.best(order)
     reading = Reading(evidence.scalings[name], order)
     found = confidence(evidence.answers(name), order.relabelled(evidence.labels))
-    if not found.is_doubtful:
+    if refused is None and not found.is_doubtful:
+        _tell(notes, observer)
         return reading
-    causes = _causes(evidence, name, order, settings)
+    parts = _parts(evidence)
+    causes = _causes(*parts, name, order, settings)
+    most = max((cause.accuracy for cause in causes if cause.accuracy is not None), default=0.0)
+    settled = _settled(*parts, recalibrated, most, parts[1].right(name, order), observer)
+    if settled is not None:
+        return settled
+    if refused is not None:
+        raise DataError(f"{refused}.\n{_listed(causes)}") from refused
     told = (
         f"the model is right on {found.accuracy:.3f} of {found.num_samples} training images, but "
         f"sure of itself to {found.probability:.3f}, the mean probability of its answers"
@@ -90,6 +107,7 @@ def find_reading(evidence: Evidence, settings: RunSettings, observer: Observer) 
             f"{told}: it is probably asked in another way than it was trained.\n{_listed(causes)}\n"
             "--allow-weak-model goes on with it as it is"
         )
+    _tell(notes, observer)
     if is_wrong:
         observer.note(
             f"T{told[1:]}. Going on with it, as asked (--allow-weak-model). {_listed(causes)}"
@@ -102,6 +120,57 @@ def find_reading(evidence: Evidence, settings: RunSettings, observer: Observer) 
     return reading
 
 
+def _tell(notes: Sequence[str], observer: Observer) -> None:
+    for note in notes:
+        observer.note(note)
+
+
+def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
+    """Samples to find causes on, and others that were held back to check them."""
+    rng = np.random.default_rng(0)
+    others = evidence.held_back(rng)
+    if len(others):
+        return evidence, asked_about(evidence, others)
+    first, second = stratified_split(evidence.labels, fraction=0.5, rng=rng)
+    return asked_about(evidence, evidence.rows[first]), asked_about(evidence, evidence.rows[second])
+
+
+def _settled(
+    fitted: Evidence,
+    checked: Evidence,
+    recalibrated: Recalibrated,
+    most: float,
+    as_saved: np.ndarray,
+    observer: Observer,
+) -> Reading | None:
+    """The reading with recalibrated statistics, where these were all that was wrong.
+
+    They are after a short training: with the usual momentum of 0.99 a few hundred steps leave much
+    of what they began with.
+    """
+    if not recalibrated.is_possible:
+        return None
+    fitted, checked = (replace(each, ask=recalibrated.ask) for each in (fitted, checked))
+    order = max(fitted.orders, key=lambda each: fitted.best(each)[1])
+    _, most_right = fitted.best(order)
+    # With statistics of their own many scalings come to the same: the nearest is the likeliest.
+    equal = [each for each in fitted.scalings if fitted.right(each, order).mean() == most_right]
+    name = min(equal, key=lambda each: recalibrated.distance(fitted.scalings[each]))
+    right = checked.right(name, order)
+    found = confidence(checked.answers(name), order.relabelled(checked.labels))
+    is_right = is_clearly_better(right, as_saved) and right.mean() >= most
+    if not is_right or found.is_doubtful or not is_useful(found):
+        return None
+    in_order = "" if order.is_as_loaded else f", its classes {order.name}"
+    observer.note(
+        f"The model's batch-norm statistics do not fit its weights, as after a short training: as "
+        f"saved it is right on {as_saved.mean():.3f} of {len(right)} training images, with "
+        f"statistics of these data on {right.mean():.3f}. Input scaling found so: "
+        f"{fitted.scalings[name].describe()}{in_order}."
+    )
+    return Reading(fitted.scalings[name], order, needs_statistics=True)
+
+
 def _listed(causes: Sequence[_Cause]) -> str:
     first = sorted(causes, key=lambda cause: not cause.is_clear)
     lines = [f"  {place}. {cause.text}" for place, cause in enumerate(first, 1)]
@@ -109,20 +178,14 @@ def _listed(causes: Sequence[_Cause]) -> str:
 
 
 def _causes(
-    evidence: Evidence, name: str, order: ClassOrder, settings: RunSettings
+    fitted: Evidence, checked: Evidence, name: str, order: ClassOrder, settings: RunSettings
 ) -> list[_Cause]:
     """What may be wrong with a scaling and an order, in the order of how common that is."""
-    rng = np.random.default_rng(0)
-    others = evidence.held_back(rng)
-    fitted, checked = evidence, asked_about(evidence, others)
-    if not len(others):
-        first, second = stratified_split(evidence.labels, fraction=0.5, rng=rng)
-        fitted, checked = (asked_about(evidence, evidence.rows[part]) for part in (first, second))
     causes = [
         _class_order(fitted, checked, name, order),
         _scaling(fitted, checked, name, order, settings),
     ]
-    if _is_coloured(evidence):
+    if _is_coloured(fitted):
         causes.append(_colour_order(fitted, checked, name, order))
     return causes
 
@@ -151,7 +214,7 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
     )
     if not is_clear:
         tried = ", ".join(f"{each.name} {fitted.best(each)[1]:.3f}" for each in fitted.orders)
-        return _Cause("class order", False, f"right on {tried}", remedy)
+        return _Cause("class order", f"right on {tried}", remedy)
     moved = [
         (output, place)
         for output, (place, before) in enumerate(zip(found.places, order.places, strict=True))
@@ -169,10 +232,10 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
     under = "" if scaling == name else f" with the scaling {scaling}"
     return _Cause(
         "class order",
-        True,
         f"{what}: {told}{more}, and so the model is right on {new.mean():.3f} of {len(new)} "
         f"training images held back for this check{under}, where it is now on {old.mean():.3f}",
         remedy,
+        float(new.mean()),
     )
 
 
@@ -193,13 +256,13 @@ def _scaling(
     old = checked.right(name, order)
     told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())
     if best == name or not is_clearly_better(new, old):
-        return _Cause("input scaling", False, f"right on {told}", remedy)
+        return _Cause("input scaling", f"right on {told}", remedy)
     return _Cause(
         "input scaling",
-        True,
         f"with {best} the model is right on {new.mean():.3f} of {len(new)} training images held "
         f"back for this check, with {name} on {old.mean():.3f} (tried: {told})",
         f"Pass --scaling {tried[best].kind}, or auto",
+        float(new.mean()),
     )
 
 
@@ -215,16 +278,20 @@ def _colour_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOr
         if scaling.kind in _REVERSIBLE
     }
     if not tried:
-        return _Cause("colour order", False, "only blue, green, red was tried", remedy)
+        return _Cause("colour order", "not tried", remedy)
     best, scores, new = _best_of(fitted, checked, tried, order)
     old = checked.right(name, order)
     told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())
+    is_clear = is_clearly_better(new, old)
+    confirmed = (
+        f"; with {best} on {new.mean():.3f} of {len(new)} training images held back for this "
+        f"check, where it is now on {old.mean():.3f}"
+    )
     return _Cause(
         "colour order",
-        is_clearly_better(new, old),
-        f"in blue, green, red right on {told}; with {best}, on {new.mean():.3f} of {len(new)} "
-        f"training images held back for this check, where it is now on {old.mean():.3f}",
+        f"in blue, green, red right on {told}{confirmed if is_clear else ''}",
         remedy,
+        float(new.mean()) if is_clear else None,
     )
 
 
