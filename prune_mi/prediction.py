@@ -142,7 +142,7 @@ def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> Non
         )
 
 
-def _scaling(asked: str | None, class_file: ClassFile | None, notes: list[str]) -> InputScaling:
+def _scaling(asked: str | None, class_file: ClassFile | None, notes: list[str]) -> FileScaling:
     if asked is not None and asked not in FILE_SCALINGS:
         raise ConfigError(f"--scaling is {asked!r}; expected one of {_listed_scalings()}")
     if asked is None and class_file is not None:
