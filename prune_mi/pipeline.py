@@ -6,6 +6,7 @@ load -> study -> (rank -> propose -> screen -> train -> select) x generations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,27 @@ from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver
 from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import Candidate
 from prune_mi.search.journal import Journal
+from prune_mi.stages.can_go import how_much_can_go
 from prune_mi.stages.conclude import conclude, keep_safe
 from prune_mi.stages.control import Control
 from prune_mi.stages.finish import train_finalists, with_best_statistics
 from prune_mi.stages.generations import Search
-from prune_mi.stages.limits import allowed_drop
+from prune_mi.stages.limits import AllowedDrop, allowed_drop
 from prune_mi.stages.loading import load_fitting_data, open_source
+from prune_mi.stages.made import Made, nothing_made
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.prepare import understand
-from prune_mi.stages.roles import measure_original
+from prune_mi.stages.roles import Subject, measure_original
 from prune_mi.stages.run_folder import RunFolder, require_free
-from prune_mi.stages.share import reference_candidate, share_images, share_targets, shared_data
+from prune_mi.stages.share import (
+    SearchData,
+    reference_candidate,
+    share_images,
+    share_targets,
+    shared_data,
+)
 from prune_mi.stages.statistics import StatisticsChoice
 from prune_mi.stages.timing import (
     closing_seconds,
@@ -122,6 +132,7 @@ def run_optimize(
         _require_time(budget, 0.0)
         understanding = understand(loaded.model, data, settings, notes)
         data = understanding.arranged(data)
+        can_go = how_much_can_go(understanding.graph, settings, notes)
         pool.use(shared_data(pool.store, understanding, settings))
         subject = measure_original(
             understanding,
@@ -144,76 +155,33 @@ def run_optimize(
             most_images=teacher_images(budget.total, subject),
         )
         allowed = allowed_drop(subject, search_data, settings, notes)
-        statistics = StatisticsChoice(subject, search_data, pool=pool, seed=settings.seed)
         original = reference_candidate(subject, search_data.reference_correct)
-        start, subject, found = statistics.start(
-            original, subject, seconds=statistics_seconds(budget.total), observer=notes
-        )
-
-        notes.phase("Predicting all training images with the original, for distillation")
-        share_targets(start.graph, subject, search_data, settings, pool=pool)
-
-        notes.phase("Searching")
-        time_plan = plan_time(
-            _require_time(budget, closing), closing, subject, settings, workers=pool.workers
-        )
-        control = None
-        if settings.control:
-            control = Control(
-                start,
+        if can_go.too_little:
+            made = nothing_made(original, subject)
+        else:
+            made = _made(
+                original,
                 subject,
+                search_data,
+                allowed=allowed,
                 pool=pool,
                 settings=settings,
-                time_plan=time_plan,
-                num_train_images=search_data.num_train_images,
+                budget=budget,
+                closing=closing,
+                journal=Journal(folder.journal),
+                notes=notes,
+                on_elite=lambda elite: keep_safe(elite, folder, subject, data, loaded),
             )
-        outcome = Search(
-            subject,
-            start,
-            search_data,
-            allowed=allowed,
-            pool=pool,
-            settings=settings,
-            time_plan=time_plan,
-            journal=Journal(folder.journal),
-            observer=notes,
-            on_elite=lambda elite: keep_safe(elite, folder, subject, data, loaded),
-            on_last=control.begin if control else lambda elite, speed: None,
-        ).run()
-
-        notes.phase("Final training" + (" beside the control" if control else ""))
-        notes.time_left(budget.remaining())
-        finalists = train_finalists(
-            outcome,
-            start,
-            subject,
-            allowed=allowed,
-            control=control,
-            pool=pool,
-            settings=settings,
-            seconds=_time_before(budget, closing),
-            num_train_images=search_data.num_train_images,
-            observer=notes,
-        )
-        finalists = with_best_statistics(
-            finalists,
-            statistics,
-            allowed=allowed,
-            seconds=last_statistics_seconds(budget.total),
-            observer=notes,
-        )
 
         notes.phase("Measuring on images that no selection saw")
         report = conclude(
             loaded,
-            finalists,
-            outcome,
+            made,
             subject=subject,
             data=data,
             search_data=search_data,
             allowed=allowed,
-            start=start,
-            statistics=found,
+            can_go=can_go,
             pool=pool,
             settings=settings,
             folder=folder,
@@ -227,6 +195,79 @@ def run_optimize(
     finally:
         pool.close()
         folder.clean()
+
+
+def _made(
+    original: Candidate,
+    subject: Subject,
+    data: SearchData,
+    *,
+    allowed: AllowedDrop,
+    pool: WorkerPool,
+    settings: OptimizeSettings,
+    budget: Budget,
+    closing: float,
+    journal: Journal,
+    notes: Observer,
+    on_elite: Callable[[Candidate], None],
+) -> Made:
+    """The search and the final training, from the best batch-norm statistics of the original on."""
+    choice = StatisticsChoice(subject, data, pool=pool, seed=settings.seed)
+    start, subject, statistics = choice.start(
+        original, subject, seconds=statistics_seconds(budget.total), observer=notes
+    )
+    notes.phase("Predicting all training images with the original, for distillation")
+    share_targets(start.graph, subject, data, settings, pool=pool)
+
+    notes.phase("Searching")
+    left = _require_time(budget, closing)
+    time_plan = plan_time(left, closing, subject, settings, workers=pool.workers)
+    control = None
+    if settings.control:
+        control = Control(
+            start,
+            subject,
+            pool=pool,
+            settings=settings,
+            time_plan=time_plan,
+            num_train_images=data.num_train_images,
+        )
+    outcome = Search(
+        subject,
+        start,
+        data,
+        allowed=allowed,
+        pool=pool,
+        settings=settings,
+        time_plan=time_plan,
+        journal=journal,
+        observer=notes,
+        on_elite=on_elite,
+        on_last=control.begin if control else lambda elite, speed: None,
+    ).run()
+
+    notes.phase("Final training" + (" beside the control" if control else ""))
+    notes.time_left(budget.remaining())
+    finalists = train_finalists(
+        outcome,
+        start,
+        subject,
+        allowed=allowed,
+        control=control,
+        pool=pool,
+        settings=settings,
+        seconds=_time_before(budget, closing),
+        num_train_images=data.num_train_images,
+        observer=notes,
+    )
+    finalists = with_best_statistics(
+        finalists,
+        choice,
+        allowed=allowed,
+        seconds=last_statistics_seconds(budget.total),
+        observer=notes,
+    )
+    return Made(start, statistics, outcome, finalists)
 
 
 def _load(source: ModelSource, observer: Observer) -> LoadedModel:

@@ -14,6 +14,7 @@ from prune_mi.data.class_file import (
     CLASS_FILE,
     FILE_SCALINGS,
     ClassFile,
+    FileScaling,
     file_scaling,
     read_class_file,
 )

@@ -21,6 +21,8 @@ class RunReport:
         statistics: The statistics that were compared.
         limit: The allowed drop, how much of it was used, and how likely it is to hold.
         classes: Class by class, on test images that no selection saw.
+        can_go: How much can go, and why the rest cannot, in words; empty for `accuracy`.
+        can_go_share: Of what the objective counts, in [0, 1], or None.
         unused: What of the allowed drop and of the budget was left, and why.
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
@@ -45,6 +47,8 @@ class RunReport:
     statistics: Statistics
     limit: LimitFacts
     classes: tuple[ClassFacts, ...]
+    can_go: str
+    can_go_share: float | None
     unused: tuple[str, ...]
     elapsed_s: float
     budget_s: float | None

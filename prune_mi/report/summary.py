@@ -136,6 +136,12 @@ def _verdict(report: RunReport) -> Text:
             ("Not smaller: ", "bold yellow"),
             "the result differs from the original, as listed below, and costs no less.",
         )
+    if report.can_go_share is not None and not report.generations:
+        return Text.assemble(
+            ("Nothing was searched: ", "bold yellow"),
+            f"{printable(report.can_go)} The original is written out unchanged; --continue-anyway "
+            "searches all the same.",
+        )
     return Text.assemble(
         ("Nothing smaller ", "bold yellow"),
         f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop)} in "

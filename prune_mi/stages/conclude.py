@@ -25,13 +25,13 @@ from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy
-from prune_mi.records import ModelFacts, RunReport, Statistics
+from prune_mi.records import ModelFacts, RunReport, TrainedChild
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
-from prune_mi.stages.finish import Finalists
-from prune_mi.stages.generations import SearchOutcome
+from prune_mi.stages.can_go import CanGo
 from prune_mi.stages.honesty import class_facts, class_warnings, limit_facts, unused_facts
 from prune_mi.stages.limits import AllowedDrop
+from prune_mi.stages.made import Made
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.share import SearchData, reference_candidate
@@ -41,15 +41,13 @@ _PROBE_IMAGES = 16
 
 def conclude(
     original: LoadedModel,
-    finalists: Finalists,
-    outcome: SearchOutcome,
+    made: Made,
     *,
     subject: Subject,
     data: Dataset,
     search_data: SearchData,
     allowed: AllowedDrop,
-    start: Candidate,
-    statistics: Statistics,
+    can_go: CanGo,
     pool: WorkerPool,
     settings: OptimizeSettings,
     folder: RunFolder,
@@ -60,6 +58,7 @@ def conclude(
 
     Where nothing smaller was accepted the original itself is written out.
     """
+    start, outcome, finalists = made.start, made.outcome, made.finalists
     changed = bool(finalists.result.lineage)
     packing = subject.understanding.packing
     best = build_written(unpack(finalists.result.graph, packing)) if changed else original.model
@@ -105,6 +104,7 @@ def conclude(
         subject,
         limit=settings.max_accuracy_drop,
     )
+    _write_answers(folder.answers, outcome.trained, allowed, search_data)
     return RunReport(
         model=str(original.path),
         data=settings.data,
@@ -121,9 +121,11 @@ def conclude(
         images_trained=finalists.result.images_trained,
         control_images=finalists.control_images,
         recalibrated=recalibrated,
-        statistics=statistics,
+        statistics=made.statistics,
         limit=limit,
         classes=classes,
+        can_go=can_go.text,
+        can_go_share=can_go.share,
         unused=unused_facts(limit, outcome, budget, smaller=smaller),
         elapsed_s=round(budget.elapsed(), 1),
         budget_s=settings.budget,
@@ -135,6 +137,22 @@ def conclude(
         folder=str(folder.path),
         files=files,
     )
+
+
+def _write_answers(
+    path: Path, trained: Sequence[TrainedChild], allowed: AllowedDrop, data: SearchData
+) -> None:
+    """Writes what each trained child is right on, so that the choice can be made again."""
+    if trained:
+        np.savez_compressed(
+            path,
+            labels=data.validation_labels,
+            original=allowed.before,
+            names=np.array([each.name for each in trained]),
+            macs=np.array([each.cost.macs for each in trained]),
+            params=np.array([each.cost.num_params for each in trained]),
+            correct=np.stack([each.correct for each in trained]),
+        )
 
 
 def keep_safe(

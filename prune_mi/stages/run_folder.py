@@ -13,7 +13,7 @@ from prune_mi.report.wording import accuracy_text, predict_line, printable
 
 _OWN_FILES = (
     *("best.keras", "best.h5", "ensemble.keras", CLASS_FILE),
-    *("config.yaml", "journal.jsonl", "report.json"),
+    *("config.yaml", "journal.jsonl", "report.json", "trained.npz"),
 )
 _SCRATCH = ".scratch-"
 
@@ -79,6 +79,11 @@ class RunFolder:
     def report(self) -> Path:
         """The machine-readable report."""
         return self.path / "report.json"
+
+    @property
+    def answers(self) -> Path:
+        """What each trained child is right on."""
+        return self.path / "trained.npz"
 
     def begin(self, settings: RunSettings) -> None:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""

@@ -100,6 +100,8 @@ def report() -> RunReport:
             ClassFacts("cat", 500, 0.75, 0.70, -0.09, -0.01, False),
             ClassFacts("dog", 500, 0.85, 0.70, -0.21, -0.09, True),
         ),
+        can_go="9 units can go, 93 % of the MACs.",
+        can_go_share=0.93,
         unused=("0.0138 of the allowed drop of 0.02 was left on validation",),
         elapsed_s=751.4,
         budget_s=1500.0,
