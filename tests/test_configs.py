@@ -309,3 +309,15 @@ class TestSearchSettings:
     def test_what_is_wrong_is_named(self, values: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             make_search_settings({"data": "digits", **values})
+
+
+class TestTheLimit:
+    @pytest.mark.parametrize("value", [0.5, 1, 0.2, 1.5])
+    def test_a_confidence_out_of_range_is_refused(self, value: float) -> None:
+        with pytest.raises(ConfigError, match=r"`confidence` is .*; expected .* 0\.5 .* 1") as told:
+            make_settings({"data": "digits", "confidence": value})
+        assert told.value.exit_code == ExitCode.BAD_INPUT
+
+    def test_an_unknown_metric_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"`metric` is 'f1'; expected .*accuracy.*balanced"):
+            make_settings({"data": "digits", "metric": "f1"})

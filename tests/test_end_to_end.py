@@ -110,7 +110,32 @@ def test_the_written_models_are_the_reported_one(whole_run: Path) -> None:
 
 def test_only_the_documented_files_are_left(whole_run: Path) -> None:
     names = sorted(path.name for path in whole_run.iterdir())
-    assert names == ["best.h5", "best.keras", "config.yaml", "journal.jsonl", "report.json"]
+    own = ["best.h5", "best.keras", "config.yaml", "journal.jsonl", "report.json", "trained.npz"]
+    assert names == own
+
+
+def test_the_choice_can_be_made_again_from_what_is_written(whole_run: Path) -> None:
+    report = read_report(whole_run / "report.json")
+    with np.load(whole_run / "trained.npz") as written:
+        trained = {
+            child.name: child.trained_accuracy
+            for generation in report.generations
+            for child in generation.children
+            if child.trained_accuracy is not None
+        }
+        accuracies = written["correct"].mean(axis=1)
+        assert dict(zip(written["names"].tolist(), accuracies, strict=True)) == pytest.approx(
+            trained
+        )
+        assert written["original"].mean() == pytest.approx(report.reference.val_accuracy)
+    limit = report.limit
+    assert limit.drop == pytest.approx(report.reference.val_accuracy - report.result.val_accuracy)
+    assert limit.drop + limit.kept_back <= limit.allowed + 1e-9
+    assert limit.probability is not None and 0.5 < limit.probability <= 1
+    weights = [each.num_images for each in report.classes]
+    results = [each.result for each in report.classes]
+    assert np.average(results, weights=weights) == pytest.approx(report.result.test_accuracy)
+    assert np.mean(results) == pytest.approx(report.result.balanced_accuracy)
 
 
 def test_the_resolved_settings_run_again(

@@ -1,0 +1,128 @@
+"""What a report says of how far its result can be trusted."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from prune_mi.config import make_settings
+from prune_mi.data import Dataset
+from prune_mi.graph.cost import graph_cost
+from prune_mi.measure.metric import image_weights
+from prune_mi.records import SilentObserver, TrainedChild
+from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import Candidate
+from prune_mi.stages.generations import SearchOutcome
+from prune_mi.stages.honesty import class_facts, class_warnings, limit_facts, unused_facts
+from prune_mi.stages.limits import AllowedDrop, allowed_drop
+from prune_mi.stages.note_taker import NoteTaker
+from tests.graph_builder import chain
+
+LABELS = np.repeat([0, 1, 2], 400)
+
+
+def _data() -> Dataset:
+    images = np.zeros((len(LABELS), 2, 2, 1), np.float32)
+    names = ("cat", "dog", "hen")
+    return Dataset(images, LABELS, images, LABELS, None, None, names, "made up", ())
+
+
+def _outputs(right: np.ndarray) -> np.ndarray:
+    answers = np.where(right, LABELS, (LABELS + 1) % 3)
+    return np.eye(3, dtype=np.float32)[answers]
+
+
+SUBJECT = SimpleNamespace(
+    roles=SimpleNamespace(unseen=np.arange(len(LABELS))), val_accuracy=0.9, metric="accuracy"
+)
+
+
+def test_a_class_that_lost_too_much_is_named() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random(len(LABELS)) < 0.95
+    after = before & ((LABELS != 1) | (rng.random(len(LABELS)) < 0.8))
+    facts = class_facts(_outputs(before), _outputs(after), _data(), SUBJECT, limit=0.05)  # type: ignore[arg-type]
+    assert [each.name for each in facts] == ["cat", "dog", "hen"]
+    assert [each.beyond for each in facts] == [False, True, False]
+    dog = facts[1]
+    assert dog.reference == pytest.approx(before[LABELS == 1].mean())
+    assert dog.low < dog.result - dog.reference < dog.high < -0.05
+    (warning,) = class_warnings(facts)
+    assert "Class dog lost more than the allowed drop" in warning
+
+
+def test_classes_hold_by_chance_no_more_often_than_they_should() -> None:
+    rng = np.random.default_rng(1)
+    named = 0
+    for _ in range(200):
+        before = rng.random(len(LABELS)) < 0.9
+        flipped = rng.random(len(LABELS)) < 0.05
+        facts = class_facts(
+            _outputs(before),
+            _outputs(before ^ (flipped & before)),
+            _data(),
+            SUBJECT,  # type: ignore[arg-type]
+            limit=0.045,  # what each class has lost, in truth
+        )
+        named += any(each.beyond for each in facts)
+    assert named / 200 < 0.08
+
+
+def _allowed(limit: float, confidence: float | None = None) -> AllowedDrop:
+    rng = np.random.default_rng(2)
+    before = rng.random(len(LABELS)) < 0.9
+    return AllowedDrop(
+        before, image_weights(LABELS, "accuracy"), limit, confidence, len(LABELS), 0.0
+    )
+
+
+def _child(allowed: AllowedDrop, lost: float) -> Candidate:
+    rng = np.random.default_rng(3)
+    correct = allowed.before & (rng.random(len(LABELS)) >= lost)
+    graph = chain()
+    return Candidate(
+        "g1c1",
+        graph,
+        graph_cost(graph),
+        "reference",
+        (),
+        (),
+        accuracy=float(correct.mean()),
+        correct=correct,
+    )
+
+
+@pytest.mark.parametrize(("lost", "least", "most"), [(0.0, 0.9, 1.0), (0.05, 0.0, 0.1)])
+def test_the_limit_holds_as_likely_as_told(lost: float, least: float, most: float) -> None:
+    allowed = _allowed(0.02)
+    child = _child(allowed, lost)
+    assert child.correct is not None
+    trained = (TrainedChild("g1c1", child.cost, child.correct),)
+    outcome = SearchOutcome(child, None, (), "", None, trained)
+    settings = make_settings({"data": "digits", "max_accuracy_drop": 0.02})
+    facts = limit_facts(child, outcome, allowed, SUBJECT, settings, chosen=True)  # type: ignore[arg-type]
+    assert facts.probability is not None
+    assert least <= facts.probability <= most
+    assert facts.drop == pytest.approx(allowed.before.mean() - (child.accuracy or 0.0))
+    budget = Budget(100.0, started=0.0, clock=lambda: 40.0)
+    told = unused_facts(facts, outcome, budget, smaller=True)
+    assert any("60% of the budget was left" in each for each in told)
+
+
+def test_confidence_asks_for_a_wider_margin() -> None:
+    child = _child(_allowed(0.02), 0.01)
+    plain, sure = (_allowed(0.02, c).with_margin(child, bias=0.001) for c in (None, 0.95))
+    assert 0 < 2 * plain.margin < sure.margin
+
+
+def test_few_images_for_a_small_limit_are_told_of() -> None:
+    notes = NoteTaker(SilentObserver())
+    data = SimpleNamespace(
+        validation_labels=LABELS[:300], reference_correct=np.ones(300, dtype=bool)
+    )
+    subject = SimpleNamespace(roles=SUBJECT.roles, val_accuracy=0.99)
+    settings = make_settings({"data": "digits", "max_accuracy_drop": 0.01})
+    allowed_drop(subject, data, settings, notes)  # type: ignore[arg-type]
+    (note,) = notes.said
+    assert "300 validation images are few" in note
+    assert "validation images would do" in note
