@@ -84,15 +84,22 @@ def unit_note(interface: Interface, names: Sequence[str] = ()) -> str:
         interface: Its `unit` is not None.
         names: Of the two classes, where they are known.
     """
-    one = f"class 1 ({names[1]})" if names else "class 1"
+    zero, one = (
+        (f"class {label} ({name})" for label, name in enumerate(names))
+        if names
+        else (
+            "class 0",
+            "class 1",
+        )
+    )
     how = {
-        "sigmoid": f"it is read as the probability of {one}",
-        "tanh": f"it is read as the sign of {one}, above 0",
-        "logit": f"it is read as the logit of {one}, above 0",
+        "sigmoid": f"the probability of {one} against {zero}",
+        "tanh": f"{one} above 0, {zero} below",
+        "logit": f"the logit of {one} against {zero}, {one} where it is above 0",
     }
     unit = interface.unit or "sigmoid"
-    zero = f", else class 0 ({names[0]})" if names else ", else class 0"
-    return f"The output {interface.judged_name} is {DESCRIPTIONS[unit]}: {how[unit]}{zero}."
+    name = interface.judged_name
+    return f"The output {name} is {DESCRIPTIONS[unit]}: it is read as {how[unit]}."
 
 
 def _require_two_classes(interface: Interface, data: Dataset) -> None:

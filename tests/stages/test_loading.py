@@ -41,3 +41,25 @@ def test_only_a_model_that_may_know_the_test_images_is_flattered(
     searching = NoteTaker(SilentObserver())
     load_data_for_search(data, searching)
     assert not any("flattered" in each for each in searching.said)
+
+
+@pytest.mark.parametrize(
+    ("activation", "told"),
+    [
+        ("sigmoid", "one sigmoid unit: it is read as the probability of class 1 (dog) against cl"),
+        ("tanh", "one tanh unit: it is read as class 1 (dog) above 0, class 0 (cat) below."),
+        (
+            None,
+            "one linear unit, and the labels are 0 and 1 alone: it is read as the logit of class 1 "
+            "(dog) against class 0 (cat), class 1 (dog) where it is above 0.",
+        ),
+    ],
+)
+def test_how_one_unit_is_read_is_said(tmp_path: Path, activation: str | None, told: str) -> None:
+    data = _images(tmp_path, "train", "test")
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Dense(1, activation=activation, name="pet")(layers.Flatten()(inputs))
+    notes = NoteTaker(SilentObserver())
+    loaded = load_fitting_data(keras.Model(inputs, x), make_settings({"data": data}), notes)
+    assert loaded.num_classes == 2
+    assert any(f"The output pet is {told}" in each for each in notes.said)
