@@ -14,6 +14,7 @@ import h5py
 
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.archive import archive_texts, h5_bytes, is_archive
+from prune_mi.keras_io.other_files import what_it_is
 from prune_mi.keras_io.saved_model import read_saved_model
 
 Kind = Literal["keras", "h5", "weights", "saved_model"]
@@ -80,6 +81,9 @@ def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
 
 
 def _read_file(path: Path, architecture: Path | None) -> ModelFile:
+    told = None if h5py.is_hdf5(path) else what_it_is(path)
+    if told is not None:
+        raise ModelError(f"{path} {told}; {_EXPECTED}")
     if is_archive(path):
         _require_suffix(path, (".keras",))
         return _read_archive(path)

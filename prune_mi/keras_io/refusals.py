@@ -1,11 +1,13 @@
 """What a model's configuration asks for that is refused: code, unknown classes and operations."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.lambda_code import require_readable_code
 from prune_mi.keras_io.trust import Trust, find_custom
 from prune_mi.keras_io.upgrade.operations import OPERATIONS
 from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
@@ -74,6 +76,7 @@ def tensorflow_operations(config: Mapping[str, Any]) -> int:
 
 def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
     if trust.allow_unsafe:
+        require_readable_code(entry, _name(entry))
         return
     raise ModelError(
         f"the layer {_name(entry)!r} is a Lambda: Python code in the model file, which would run "
@@ -168,8 +171,20 @@ def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
     own = {*_MODELS, *REPLACED_CLASSES, "TFOpLambda", "SlicingOpLambda"}
     if class_name in own or hasattr(keras.layers, class_name):
         return
+    if _is_operation(class_name):
+        raise ModelError(
+            f"{_name(entry)!r} is the operation {class_name} of keras.ops, which HDF5 files cannot "
+            "hold: Keras does not open this file either. Masks of a Functional model are written "
+            "so. Save the model as .keras where it was made"
+        )
     if find_custom(entry.get("registered_name"), class_name) is None:
         raise ModelError(_needs_code(entry, class_name))
+
+
+def _is_operation(class_name: str) -> bool:
+    """Whether a class is that of a function of `keras.ops`: `NotEqual` of `not_equal`."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
+    return name != class_name and hasattr(keras.ops, name)
 
 
 def _needs_code(entry: Mapping[str, Any], class_name: str) -> str:

@@ -1,5 +1,6 @@
 """Files that look like models until Keras opens them: refused with the reason, and without harm."""
 
+import base64
 import json
 import zipfile
 from pathlib import Path
@@ -110,6 +111,41 @@ def test_a_lambda_of_keras_3(tmp_path: Path) -> None:
     keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1, name="more")(inputs)).save(path)
     with pytest.raises(ModelError, match="'more' is a Lambda: Python code in the model file"):
         load_model(path)
+
+
+def _cut(code: str) -> str:
+    raw = base64.b64decode(code)
+    return base64.b64encode(raw[: len(raw) // 2]).decode()
+
+
+def test_a_lambda_of_another_python(tmp_path: Path) -> None:
+    inputs = keras.Input((4,))
+    x = keras.layers.Lambda(lambda x: x + 1, name="more")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    config = json.loads(model.to_json())
+    function = config["config"]["layers"][1]["config"]["function"]["config"]
+    path, architecture = tmp_path / "m.weights.h5", tmp_path / "m.json"
+    model.save_weights(path)
+    architecture.write_text(json.dumps(config))
+    load_model(path, architecture=architecture, allow_unsafe=True)
+    function["code"] = _cut(function["code"])
+    architecture.write_text(json.dumps(config))
+    with pytest.raises(
+        ModelError, match=r"'more' .* compiled by another version of Python; this one"
+    ):
+        load_model(path, architecture=architecture, allow_unsafe=True)
+    layer = _layer("Lambda", "more", function=[_cut("4wEAAAAAAAAAAAAAAAIAAAAD"), None, None])
+    with pytest.raises(ModelError, match=r"'more' .* compiled by another version of Python"):
+        load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer), allow_unsafe=True)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_operations_in_hdf5(tmp_path: Path) -> None:
+    inputs = keras.Input((4,))
+    x = keras.layers.LSTM(3)(keras.layers.Embedding(9, 2, mask_zero=True)(inputs))
+    keras.Model(inputs, x).save(tmp_path / "m.h5")
+    with pytest.raises(ModelError, match=r"operation NotEqual of keras\.ops, .* as \.keras"):
+        load_model(tmp_path / "m.h5")
 
 
 def test_code_in_another_place(tmp_path: Path) -> None:
