@@ -17,6 +17,7 @@ from prune_mi.report import write_report
 from prune_mi.search.budget import Budget
 from prune_mi.search.journal import Journal
 from prune_mi.stages.architecture import ArchitectureSearch
+from prune_mi.stages.early_refusal import require_possible
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.policies import make_policy, make_schedule
 from prune_mi.stages.run_folder import RunFolder, require_free
@@ -86,6 +87,7 @@ def run_search(
     """`search_architecture` with validated settings; None as source starts from the seed."""
     budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
     notes = NoteTaker(observer)
+    require_possible(budget)
     notes.time_left(budget.remaining())
     # What is wrong in the settings must not cost the user the minutes before it is used.
     make_policy(settings)

@@ -17,6 +17,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
+from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver
 from prune_mi.report import write_report
@@ -26,6 +27,7 @@ from prune_mi.search.journal import Journal
 from prune_mi.stages.can_go import how_much_can_go
 from prune_mi.stages.conclude import conclude, keep_safe
 from prune_mi.stages.control import Control
+from prune_mi.stages.early_refusal import require_possible, require_worthwhile
 from prune_mi.stages.finish import train_finalists, with_best_statistics
 from prune_mi.stages.generations import Search
 from prune_mi.stages.limits import AllowedDrop, allowed_drop
@@ -111,6 +113,7 @@ def run_optimize(
     """`optimize` with validated settings; `started` is when the budget's clock began."""
     budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
     notes = NoteTaker(observer)
+    require_possible(budget)
     notes.time_left(budget.remaining())
     # What is wrong here must not cost the user the minutes before it is used.
     resolve_mix(settings.mix)
@@ -129,7 +132,12 @@ def run_optimize(
     )
     try:
         notes.phase("Studying the original")
-        _require_time(budget, 0.0)
+        require_worthwhile(
+            budget,
+            trace_model(loaded.model),
+            num_test_images=len(data.y_test),
+            control=settings.control,
+        )
         understanding = understand(loaded.model, data, settings, notes)
         data = understanding.arranged(data)
         can_go = how_much_can_go(understanding.graph, settings, notes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.search.budget import final_rounds, search_seconds
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.recipe import TrainingSpeed
@@ -94,11 +95,10 @@ def closing_seconds(subject: Subject, data: Dataset, settings: OptimizeSettings)
 
     Measured are the result, the control, and the original where it got other statistics.
     """
-    build = 4 * _BUILD_SECONDS_A_NODE * len(subject.graph.nodes)
     models = 3 if settings.control else 2
     measuring = models * len(data.y_test) / subject.images_per_second
     comparing = last_statistics_seconds(settings.budget) or 0.0
-    return measuring + comparing + build + WRITING_SECONDS
+    return measuring + comparing + closing_build_seconds(subject.graph)
 
 
 def statistics_seconds(budget_seconds: float | None) -> float | None:
@@ -109,6 +109,16 @@ def statistics_seconds(budget_seconds: float | None) -> float | None:
 def last_statistics_seconds(budget_seconds: float | None) -> float | None:
     """For comparing those of the result and the control in the end."""
     return None if budget_seconds is None else _LAST_STATISTICS_SHARE * budget_seconds
+
+
+def closing_build_seconds(graph: LayerGraph) -> float:
+    """What building and writing the models at the end takes, whatever the number of images."""
+    return 4 * build_seconds(graph) + WRITING_SECONDS
+
+
+def build_seconds(graph: LayerGraph) -> float:
+    """What making a model of a graph takes."""
+    return _BUILD_SECONDS_A_NODE * len(graph.nodes)
 
 
 def search_closing_seconds(
