@@ -86,11 +86,11 @@ def _sorted_places(names: Sequence[str]) -> Iterator[tuple[str, tuple[int, ...]]
         yield "sorted as numbers", _by(names, int)
     else:
         yield "sorted by the numbers in their names", _by(names, _natural)
-    yield "sorted without regard to capitals", _by(names, str.casefold)
-    yield (
-        "sorted by the numbers in their names, without regard to capitals",
-        _by(names, lambda name: _natural(name.casefold())),
-    )
+        yield "sorted without regard to capitals", _by(names, str.casefold)
+        yield (
+            "sorted by the numbers in their names, without regard to capitals",
+            _by(names, lambda name: _natural(name.casefold())),
+        )
     yield "sorted as strings", _by(names, str)
 
 

@@ -96,8 +96,10 @@ def read_header(path: Path) -> ImageHeader | None:
     try:
         with _opened(path) as image:
             height, width = image.height, image.width
-            # Pillow has turned the sides of a TIFF already.
-            if image.format != "TIFF" and _orientation(image) in _SIDEWAYS:
+            # Pillow has turned the sides of a TIFF already, and loads a PNG to look for a tag
+            # behind its pixels, where hardly anybody writes it.
+            has_tag = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+            if has_tag and _orientation(image) in _SIDEWAYS:
                 height, width = width, height
             return ImageHeader(height, width, image.mode in _GREY_MODES, _depth(image))
     # Decoders of broken files raise nearly anything.

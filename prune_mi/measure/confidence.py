@@ -18,6 +18,7 @@ _DOUBTFUL_GAP = 0.1
 _LARGE_GAP = 0.25
 _LITTLE_SKILL = 0.4
 _GAP_ERRORS = 2.0
+_LEAST_SKILL, _MOST_OF, _UNSURE_GAP = 0.25, 0.6, 0.2
 _CLEAR_ERRORS, _CLEAR_GAIN = 3.0, 0.05
 _CERTAIN = 1 - 1e-7  # 1 in float32
 
@@ -54,6 +55,19 @@ class Confidence:
         """
         claimed = self.probability - self.chance
         return self._gap > _LARGE_GAP and self.accuracy - self.chance < _LITTLE_SKILL * claimed
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether it is about as right as sure, as trained models are and others are by luck.
+
+        The outputs of an untrained network tell classes apart, too, once each is named for the
+        class that it sees most often; but it is hardly sure of any, or too sure of large inputs.
+        """
+        claimed = self.probability - self.chance
+        return (
+            self.accuracy - self.chance > max(_LEAST_SKILL * (1 - self.chance), _MOST_OF * claimed)
+            and self.accuracy - self.probability < _UNSURE_GAP
+        )
 
     @property
     def _gap(self) -> float:

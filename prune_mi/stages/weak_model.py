@@ -39,8 +39,6 @@ from prune_mi.stages.recalibrated import Recalibrated
 
 _MOST_TOLD = 20  # classes in a line that can still be copied
 _OUTPUTS_TOLD = 3
-# Outputs that stand for classes at all: an untrained network's hardly do in any order.
-_LEAST_SKILL = 0.25
 _REVERSIBLE = ("none", "unit", "signed", "standardize", "torch")
 
 
@@ -206,11 +204,10 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
     scaling = max(assigned, key=lambda each: float(fitted.right(each, assigned[each]).mean()))
     found, old = assigned[scaling], checked.right(name, order)
     new = checked.right(scaling, found)
-    chance = confidence(checked.answers(scaling), checked.labels).chance
     is_clear = (
         found.places != order.places
         and is_clearly_better(new, old)
-        and float(new.mean()) > chance + _LEAST_SKILL * (1 - chance)
+        and confidence(checked.answers(scaling), found.relabelled(checked.labels)).is_plausible
     )
     if not is_clear:
         tried = ", ".join(f"{each.name} {fitted.best(each)[1]:.3f}" for each in fitted.orders)

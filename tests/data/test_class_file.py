@@ -1,6 +1,7 @@
 """`classes.json`: written and read back; what is wrong in it is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from prune_mi.data.class_file import (
     read_class_file,
     write_class_file,
 )
+from prune_mi.data.image_files import Depth
 from prune_mi.errors import DataError, RunError
 
 CONTENT = ClassFile(("Katze", "höhle\n", "犬"), "none", 16.0, (8, 6, 1))
@@ -106,6 +108,47 @@ def test_pixels_of_files_become_what_the_model_takes(
     assert scaling.kind == kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "pixel_range", "depth", "expected"),
+    [
+        ("none", None, 8, [0, 51, 255]),
+        ("none", 65535.0, 8, [0, 51 * 257, 65535]),
+        ("none", None, 16, [0, 51, 255]),
+        ("none", 65535.0, 16, [0, 51, 255]),
+        ("none", 4095.0, 16, [0, 51, 255]),
+        ("none", 255.0, 16, [0, 51 / 257, 255 / 257]),
+        ("unit", None, 16, [0, 51 / 65535, 255 / 65535]),
+        ("unit", 4095.0, 16, [0, 51 / 4095, 255 / 4095]),
+        ("signed", None, 16, [-1, 51 / 32767.5 - 1, 255 / 32767.5 - 1]),
+        ("none", None, 32, [0, 51, 255]),
+        ("unit", 1000.0, 32, [0, 0.051, 0.255]),
+    ],
+)
+def test_files_of_any_depth_are_scaled_as_in_training(
+    kind: FileScaling, pixel_range: float | None, depth: Depth, expected: list[float]
+) -> None:
+    scaling = file_scaling(kind, pixel_range=pixel_range, depth=depth)
+    pixels = np.array([0, 51, 255], np.float32)
+    np.testing.assert_allclose(scaling.apply(pixels), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("kind", ["caffe", "torch"])
+def test_colours_of_files_are_scaled_as_in_training(kind: FileScaling, depth: Depth) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (5, 4, 4, 3)).astype(np.float32) * (1 if depth == 8 else 257)
+    full = 255.0 if depth == 8 else 65535.0
+    expected = fit_scaling(kind, pixels, full=full).apply(pixels)
+    np.testing.assert_allclose(file_scaling(kind, depth=depth).apply(pixels), expected, rtol=1e-5)
+
+
+def test_numbers_of_32_bits_need_a_range() -> None:
+    with pytest.raises(
+        DataError, match=r"32 bits do not say .*; expected `pixel_range` in a class"
+    ):
+        file_scaling("unit", depth=32)
+
+
 def _dataset(images: np.ndarray, names: tuple[str, ...] = ("a", "b")) -> Dataset:
     labels = np.arange(len(images)) % 2
     return Dataset(images, labels, images, labels, None, None, names, "made up", ())
@@ -124,3 +167,15 @@ def test_what_cannot_be_fed_from_files_is_not_described() -> None:
     assert describe_classes(_dataset(images), fit_scaling("standardize", images)) is None
     assert describe_classes(_dataset(vectors), fit_scaling("none", vectors)) is None
     assert describe_classes(_dataset(images, ()), fit_scaling("none", images)) is None
+
+
+def test_the_range_of_the_scaling_that_was_found_is_described() -> None:
+    images = np.full((4, 6, 5, 3), 4000, np.float32)
+    data = replace(_dataset(images), full_value=65535.0)
+    for kind, full, expected in (
+        ("none", None, 65535.0),
+        ("unit", 4095.0, 4095.0),
+        ("torch", 65535.0, 65535.0),
+    ):
+        described = describe_classes(data, fit_scaling(kind, images, full=full))  # type: ignore[arg-type]
+        assert described == ClassFile(("a", "b"), kind, expected, (6, 5, 3))  # type: ignore[arg-type]

@@ -34,3 +34,10 @@ def test_what_is_no_image_is_refused(tmp_path: Path, name: str, message: str) ->
     _touch(tmp_path / "notes.txt", tmp_path / "empty" / "notes.txt")
     with pytest.raises(DataError, match=message):
         list_image_files([tmp_path / name])
+
+
+def test_hidden_files_are_passed_over_in_folders_alone(tmp_path: Path) -> None:
+    seen, twin = tmp_path / "a.png", tmp_path / "._a.png"
+    _touch(seen, twin, tmp_path / "__MACOSX" / "b.png", tmp_path / "in" / ".cache" / "c.png")
+    assert list_image_files([tmp_path]) == (seen,)
+    assert list_image_files([twin]) == (twin,)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from prune_mi.data import load_dataset
 from prune_mi.errors import DataError
@@ -55,7 +55,7 @@ def test_class_folders_alone_are_split(tmp_path: Path) -> None:
     np.testing.assert_array_equal(dataset.x_test, load_dataset(str(tmp_path)).x_test)
 
 
-@pytest.mark.parametrize("suffix", ["png", "JPG", "jpeg", "bmp", "gif", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "JPG", "jpeg", "bmp", "gif", "webp", "tif", "TIFF"])
 def test_formats(tmp_path: Path, suffix: str) -> None:
     for name in ("cat", "dog"):
         for index in range(5):
@@ -150,10 +150,10 @@ def test_decompression_bombs_are_skipped(tmp_path: Path, side: int) -> None:
     assert dataset.image_shape == (6, 8, 3)
 
 
-def test_only_the_six_formats_are_decoded_whatever_the_name(tmp_path: Path) -> None:
+def test_only_the_usual_formats_are_decoded_whatever_the_name(tmp_path: Path) -> None:
     write_classes(tmp_path, 5)
     with Image.open(tmp_path / "cat" / "0.png") as image:
-        image.save(tmp_path / "cat" / "disguised.png", format="TIFF")
+        image.save(tmp_path / "cat" / "disguised.png", format="PPM")
     assert any("1 broken" in note for note in load_dataset(str(tmp_path)).notes)
 
 
@@ -220,3 +220,157 @@ def test_other_channels_are_refused(tmp_path: Path) -> None:
     write_classes(tmp_path, 5)
     with pytest.raises(DataError, match=r"takes images of 2 channels; .*pass an \.npz instead"):
         load_dataset(str(tmp_path), image_shape=(6, 8, 2))
+
+
+def _write_values(path: Path, values: np.ndarray, **options: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path, **options)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_all_levels_of_16_bits_are_kept(tmp_path: Path, suffix: str, channels: int) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 65536, (10, 6, 8)).astype(np.uint16)
+    for index, image in enumerate(values):
+        _write_values(tmp_path / CLASSES[index % 2] / f"{index:02}.{suffix}", image)
+    dataset = load_dataset(str(tmp_path), image_shape=(None, None, channels))
+    assert dataset.x_train.dtype == np.float32
+    assert dataset.full_value == 65535
+    found = np.concatenate([dataset.x_train, dataset.x_test])
+    assert found.shape == (10, 6, 8, channels)
+    for image in values:
+        expected = np.repeat(image[..., None], min(channels, 3), axis=2).astype(np.float32)
+        assert any(np.array_equal(each[..., :3], expected) for each in found)
+    if channels == 4:
+        assert (found[..., 3] == 65535).all()
+
+
+def test_16_bits_in_the_other_byte_order(tmp_path: Path) -> None:
+    values = np.arange(48, dtype=">u2").reshape(6, 8) * 1300
+    for name in CLASSES:
+        for index in range(5):
+            _write_values(tmp_path / name / f"{index}.tif", values)
+    dataset = load_dataset(str(tmp_path), image_shape=(None, None, 1))
+    np.testing.assert_array_equal(dataset.x_train[0, ..., 0], values.astype(np.float32))
+
+
+def test_images_of_16_bits_are_resized_by_their_own_values(tmp_path: Path) -> None:
+    values = np.arange(0, 64000, 1000, dtype=np.uint16).reshape(8, 8)
+    for name in CLASSES:
+        for index in range(5):
+            _write_values(tmp_path / name / f"{index}.png", values)
+    dataset = load_dataset(str(tmp_path), image_shape=(4, 4, 1))
+    expected = values.reshape(4, 2, 4, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(dataset.x_train[0, ..., 0], expected, rtol=1e-6)
+
+
+def test_8_bits_among_16_are_brought_up(tmp_path: Path) -> None:
+    for name in CLASSES:
+        for index in range(5):
+            _write_values(tmp_path / name / f"{index}.png", np.full((4, 4), 40000, np.uint16))
+    for index in range(5, 10):
+        _write_values(tmp_path / "cat" / f"{index}.png", np.full((4, 4), 100, np.uint8))
+    dataset = load_dataset(str(tmp_path), image_shape=(None, None, 1))
+    assert set(np.unique(dataset.x_train)) == {25700.0, 40000.0}
+    assert any("5 of 20 images have 8 bits, the others 16" in note for note in dataset.notes)
+
+
+def test_colours_of_16_bits_keep_the_upper_8(tmp_path: Path) -> None:
+    for name in CLASSES:
+        for index in range(5):
+            (tmp_path / name).mkdir(exist_ok=True)
+            path = tmp_path / name / f"{index}.png"
+            path.write_bytes(_colour_png(np.full((4, 4, 3), 0x1234, np.uint16)))
+    dataset = load_dataset(str(tmp_path))
+    assert (dataset.x_train == 0x12 * 257).all()
+    assert dataset.full_value == 65535
+    assert any("15 of 15 images have colours of 16 bits" in note for note in dataset.notes)
+
+
+def _colour_png(values: np.ndarray) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    height, width = values.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + content
+
+
+def test_numbers_of_32_bits_stay_as_they_are(tmp_path: Path) -> None:
+    values = np.linspace(-1, 2, 16, dtype=np.float32).reshape(4, 4)
+    for name in CLASSES:
+        for index in range(5):
+            _write_values(tmp_path / name / f"{index}.tif", values)
+    dataset = load_dataset(str(tmp_path), image_shape=(None, None, 1))
+    np.testing.assert_array_equal(dataset.x_train[0, ..., 0], values)
+    assert dataset.full_value is None
+    write_image(tmp_path / "cat" / "flat.png", (4, 4))
+    with pytest.raises(DataError, match=r"15 of the 16 images .* 32 bits, .*; expected one kind"):
+        load_dataset(str(tmp_path))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGBA", "CMYK", "LA"])
+def test_other_modes_are_converted_as_pillow_does(tmp_path: Path, mode: str) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)).convert(mode)
+    for name in CLASSES:
+        for index in range(5):
+            (tmp_path / name).mkdir(exist_ok=True)
+            image.save(tmp_path / name / f"{index}.tif")
+    dataset = load_dataset(str(tmp_path))
+    assert dataset.x_train.dtype == np.uint8
+    np.testing.assert_array_equal(dataset.x_train[0], np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_photos_are_turned_as_their_tags_say(tmp_path: Path, orientation: int, suffix: str) -> None:
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    pixels[:8, :8] = 250
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name in CLASSES:
+        for index in range(5):
+            path = tmp_path / name / f"{index}.{suffix}"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(path, exif=exif)
+    with Image.open(tmp_path / "cat" / f"0.{suffix}") as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    dataset = load_dataset(str(tmp_path))
+    assert dataset.image_shape == expected.shape
+    assert dataset.image_shape[:2] == ((24, 16) if orientation > 4 else (16, 24))
+    np.testing.assert_array_equal(dataset.x_train[0], expected)
+    assert not any("resized" in note for note in dataset.notes)
+
+
+def test_a_broken_tag_leaves_a_good_image(tmp_path: Path) -> None:
+    for name in CLASSES:
+        for index in range(5):
+            path = tmp_path / name / f"{index}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            Image.new("RGB", (8, 8)).save(path, exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01")
+    assert not any("skipped" in note for note in load_dataset(str(tmp_path)).notes)
+
+
+def test_what_systems_leave_behind_is_passed_over(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write_classes(tmp_path / split, 3)
+    expected = load_dataset(str(tmp_path))
+    for split in ("train", "test"):
+        for name in ("__MACOSX", ".ipynb_checkpoints", "@eaDir", "$RECYCLE.BIN"):
+            write_image(tmp_path / split / name / "0.png", (3, 3))
+            write_image(tmp_path / split / "cat" / "deeper" / name / "deep.png", (3, 3))
+        (tmp_path / split / "cat" / "._0.png").write_bytes(b"\x00\x05\x16\x07")
+        (tmp_path / split / "cat" / "Thumbs.db").write_bytes(b"no image")
+    found = load_dataset(str(tmp_path))
+    assert (found.class_names, found.notes) == (CLASSES, ())
+    np.testing.assert_array_equal(found.x_train, expected.x_train)
+
+
+def test_the_order_of_folders_is_not_known(tmp_path: Path) -> None:
+    write_classes(tmp_path, 5)
+    assert not load_dataset(str(tmp_path)).order_known

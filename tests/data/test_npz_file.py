@@ -93,6 +93,52 @@ def test_every_fault_is_named(tmp_path: Path, changes: dict[str, Any], message: 
         load_dataset(save(tmp_path, **changes))
 
 
+@pytest.mark.parametrize(
+    ("names", "told", "renamed"),
+    [
+        (
+            ("X_train", "Y_train", "X_test", "Y_test"),
+            "it holds X_train, Y_train, X_test, Y_test",
+            "x_train=old['X_train'], y_train=old['Y_train'], x_test=old['X_test']",
+        ),
+        (
+            ("train_images", "train_labels", "test_images", "test_labels"),
+            "it holds train_images, train_labels",
+            "x_train=old['train_images'], y_train=old['train_labels']",
+        ),
+        (
+            ("trainX", "trainY", "testX", "testY"),
+            "it holds trainX",
+            "x_train=old['trainX'], y_train=old['trainY']",
+        ),
+        (("x_train", "y_train", "imgs_te", "y_test"), "lacks x_test", "x_test=old['imgs_te'], x_"),
+    ],
+)
+def test_arrays_of_other_names_are_named(
+    tmp_path: Path, names: tuple[str, ...], told: str, renamed: str
+) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **dict(zip(names, make_arrays().values(), strict=True)))
+    with pytest.raises(DataError) as caught:
+        load_dataset(str(path))
+    assert told in str(caught.value)
+    assert f"Probably: old = np.load('old.npz'); np.savez('new.npz', {renamed}" in str(caught.value)
+
+
+def test_names_that_say_nothing_are_only_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, a=np.zeros(3), b=np.zeros(3))
+    with pytest.raises(DataError, match=r"it holds a, b; expected x_train.*under these names$"):
+        load_dataset(str(path))
+
+
+def test_16_bits_say_what_is_full_bright(tmp_path: Path) -> None:
+    images = np.full((6, 4, 4, 3), 4000, np.uint16)
+    assert load_dataset(save(tmp_path, x_train=images)).full_value == 65535
+    assert load_dataset(save(tmp_path, x_train=images.astype(np.int32))).full_value is None
+    assert load_dataset(save(tmp_path, x_train=images // 100)).full_value is None
+
+
 def test_a_file_of_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     for content in (b"", b"no zip at all"):

@@ -7,6 +7,7 @@ from prune_mi.data import (
     choose_scaling,
     fit_scaling,
     pixel_range,
+    reversed_colours,
     scaling,
 )
 from prune_mi.errors import DataError
@@ -97,14 +98,18 @@ def test_a_constant_channel_becomes_zero(images: np.ndarray) -> None:
 
 def test_candidates(images: np.ndarray) -> None:
     kinds = [candidate.kind for candidate in candidate_scalings(images)]
-    assert kinds == ["none", "unit", "signed", "standardize", "mean-image"]
+    assert kinds == ["none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
     small = candidate_scalings(images.astype(np.float32) / 255)
     assert [candidate.kind for candidate in small] == [
         "none",
         "signed",
         "standardize",
         "mean-image",
+        "caffe",
+        "torch",
     ]
+    for other in (images[..., :1], images.astype(np.float32) - 100, images[:, 0]):
+        assert not {each.kind for each in candidate_scalings(other)} & {"caffe", "torch"}
 
 
 def test_descriptions(images: np.ndarray) -> None:
@@ -114,12 +119,52 @@ def test_descriptions(images: np.ndarray) -> None:
         "signed (-1 to 1)",
         "standardize (each channel to mean 0 and deviation 1)",
         "unit minus mean image",
+        "caffe (blue, green, red, each less its mean on ImageNet)",
+        "torch (0 to 1, each colour less its mean on ImageNet, divided by its deviation)",
     ]
+
+
+@pytest.mark.parametrize("full", [255.0, 1.0, 65535.0])
+def test_colours_are_scaled_as_imagenet_models_want_them(images: np.ndarray, full: float) -> None:
+    x = images.astype(np.float64)
+    caffe = x[..., ::-1] - [103.939, 116.779, 123.68]
+    torch = (x / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    given = (x / 255 * full).astype(np.float32)
+    for kind, expected in (("caffe", caffe), ("torch", torch)):
+        scaled = fit_scaling(kind, given, full=full).apply(given)  # type: ignore[arg-type]
+        assert scaled.dtype == np.float32
+        np.testing.assert_allclose(scaled, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_colours_may_come_in_the_other_order(images: np.ndarray) -> None:
+    unit = fit_scaling("unit", images)
+    turned = reversed_colours(unit).apply(images)
+    np.testing.assert_array_equal(turned, unit.apply(images)[..., ::-1])
+
+
+def test_the_range_that_files_say_goes_before_the_values() -> None:
+    images = np.full((4, 5, 5, 1), 30000, np.float32)
+    assert fit_scaling("unit", images).scale == 30000
+    assert fit_scaling("unit", images, full=65535).scale == 65535
+    assert fit_scaling("signed", images, full=65535).offset == 65535 / 2
+
+
+def test_16_bits_that_are_partly_filled_are_tried_by_what_is_used() -> None:
+    images = np.full((4, 5, 5, 1), 4000, np.float32)
+    tried = [(each.kind, each.full) for each in candidate_scalings(images, full=65535)]
+    assert tried == [
+        *((kind, 65535) for kind in ("none", "unit", "signed", "standardize", "mean-image")),
+        ("unit", 4095),
+        ("signed", 4095),
+    ]
+    assert len(candidate_scalings(images * 10, full=65535)) == 5
 
 
 def test_wrong_arguments_are_refused(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="scaling is 'zscore'; expected one of none, unit"):
         fit_scaling("zscore", images)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"scaling is 'caffe', but samples have .*three colours"):
+        fit_scaling("caffe", images[..., :1])
     with pytest.raises(ValueError, match="expected at least one image"):
         fit_scaling("unit", images[:0])
     with pytest.raises(ValueError, match="received 0 accuracies over 5 images"):
