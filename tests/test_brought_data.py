@@ -1,4 +1,4 @@
-"""The command line on what people bring: numbered folders, 16 bits, photos, orders that are wrong."""
+"""The command line on what people bring: numbered folders, 16 bits, photos, wrong orders."""
 
 import json
 from pathlib import Path
