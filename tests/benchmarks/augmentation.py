@@ -1,0 +1,103 @@
+"""Which augmentation serves which length of training.
+
+    python tests/benchmarks/augmentation.py MODEL --data DATA [--images 8000 32000 128000]
+
+The first residual branch of the model is removed, the rest is repaired and trained as `optimize`
+trains a child, distillation and all, for several lengths and with several augmentations. Printed is
+the accuracy on validation images. (Or another unit: `--unit NAME`, see `prune-mi rank`.)
+"""
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from prune_mi.config import make_settings
+from prune_mi.data import AugmentationPolicy
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import Evaluated, ScreenTask
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.units import removable_units
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.trust import Trust
+from prune_mi.records import ModelSource, SilentObserver
+from prune_mi.stages.recipe import training_task
+
+POLICIES = ("none", "flip", "shift", "flip+shift")
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--images", type=int, nargs="+", default=[8000, 32_000, 128_000])
+    parser.add_argument("--policies", nargs="+", default=POLICIES)
+    parser.add_argument("--unit")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    start_backend()
+    from prune_mi.stages.loading import load_fitting_data, open_source
+    from prune_mi.stages.prepare import understand
+    from prune_mi.stages.roles import measure_original
+    from prune_mi.stages.share import (
+        reference_candidate,
+        share_images,
+        share_targets,
+        shared_data,
+    )
+    from prune_mi.stages.statistics import StatisticsChoice
+
+    observer = SilentObserver()
+    settings = make_settings({"data": options.data})
+    loaded = open_source(ModelSource(options.model))
+    data = load_fitting_data(loaded.model, settings, observer, beside=options.model)
+    with tempfile.TemporaryDirectory() as scratch:
+        pool = WorkerPool(Path(scratch), workers=options.workers, observer=observer, trust=Trust())
+        understanding = understand(loaded.model, data, settings, observer)
+        data = understanding.arranged(data)
+        pool.use(shared_data(pool.store, understanding, settings))
+        subject = measure_original(
+            understanding, data, pool=pool, settings=settings, observer=observer
+        )
+        found = share_images(data, subject, settings, pool=pool, most_images=None)
+        original = reference_candidate(subject, found.reference_correct)
+        choice = StatisticsChoice(subject, found, pool=pool, seed=0)
+        start, subject, _ = choice.start(original, subject, seconds=None, observer=observer)
+        share_targets(start.graph, subject, found, settings, pool=pool)
+        units = removable_units(start.graph)
+        unit = next(
+            each
+            for each in units
+            if (each.name == options.unit if options.unit else each.kind == "branch")
+        )
+        graph = remove_unit(start.graph, unit)
+        (repaired,) = pool.run([ScreenTask("child", graph, start.graph, 0)])
+        if not isinstance(repaired, Evaluated):
+            raise SystemExit(repaired.message)
+        print(
+            f"without {unit.name}: {repaired.accuracy:.4f} repaired; the original "
+            f"{subject.val_accuracy:.4f}, as start {subject.start_accuracy:.4f}"
+        )
+        child = replace(
+            start, name="child", graph=repaired.graph, cost=graph_cost(repaired.graph),
+            accuracy=repaired.accuracy, screened_accuracy=repaired.accuracy,
+        )  # fmt: skip
+        tasks = []
+        side = min(data.image_shape[:2])
+        for images in options.images:
+            for name in options.policies:
+                task = training_task(
+                    child, subject, settings, num_images=images,
+                    num_train_images=found.num_train_images, seconds=None,
+                )  # fmt: skip
+                policy = AugmentationPolicy.parse(name, side)
+                tasks.append(replace(task, name=f"{images:>8,} {name}", augmentation=policy))
+        for outcome in pool.run(tasks):
+            print(f"{outcome.name:22} {getattr(outcome, 'accuracy', float('nan')):.4f}", flush=True)
+        pool.close()
+
+
+if __name__ == "__main__":
+    main()
