@@ -34,7 +34,6 @@ from prune_mi.stages.limits import AllowedDrop, allowed_drop
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.made import Made, nothing_made
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import understand
 from prune_mi.stages.roles import Subject, measure_original
 from prune_mi.stages.run_folder import RunFolder, require_free
 from prune_mi.stages.share import (
@@ -45,6 +44,7 @@ from prune_mi.stages.share import (
     shared_data,
 )
 from prune_mi.stages.statistics import StatisticsChoice
+from prune_mi.stages.study import study
 from prune_mi.stages.timing import (
     closing_seconds,
     last_statistics_seconds,
@@ -138,7 +138,9 @@ def run_optimize(
             num_test_images=len(data.y_test),
             control=settings.control,
         )
-        understanding = understand(loaded.model, data, settings, notes)
+        understanding = study(
+            loaded.model, data, settings, pool=pool, scratch=folder.scratch, observer=notes
+        )
         data = understanding.arranged(data)
         can_go = how_much_can_go(understanding.graph, settings, notes)
         pool.use(shared_data(pool.store, understanding, settings))

@@ -14,10 +14,10 @@ from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibra
 from prune_mi.stages.conclude import write_model
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import understand
 from prune_mi.stages.roles import measure_original
 from prune_mi.stages.share import reference_candidate, share_images, shared_data
 from prune_mi.stages.statistics import AS_SAVED, StatisticsChoice
+from prune_mi.stages.study import study
 
 
 def recalibrate_model(
@@ -53,7 +53,7 @@ def recalibrate_model(
     loaded = open_source(source)
     for note in loaded.notes:
         notes.note(note)
-    data = load_fitting_data(loaded.model, settings, notes)
+    data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     with tempfile.TemporaryDirectory() as scratch:
         pool = WorkerPool(
             Path(scratch),
@@ -63,7 +63,10 @@ def recalibrate_model(
         )
         try:
             notes.phase("Studying the model")
-            understanding = understand(loaded.model, data, settings, notes)
+            understanding = study(
+                loaded.model, data, settings, pool=pool, scratch=Path(scratch), observer=notes
+            )
+            data = understanding.arranged(data)
             pool.use(shared_data(pool.store, understanding, settings))
             subject = measure_original(
                 understanding,
