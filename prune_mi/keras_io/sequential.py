@@ -5,7 +5,9 @@ a graph. A Functional model of that graph holds them, and HDF5 files cannot; a S
 makes them anew from its layers.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import keras
 
@@ -41,10 +43,30 @@ def _build_sequential(graph: LayerGraph) -> keras.Sequential | None:
     except ValueError:  # a layer wants what only its call in the graph says
         return None
     # It makes masks and other arguments of calls by itself: they have to come out the same.
-    if trace_model(model).structural_hash() != graph.structural_hash():
+    if _calls(trace_model(model), names) != _calls(graph, names):
         return None
     set_weights(dict(zip(names, built, strict=True)), graph)
     return model
+
+
+def _calls(graph: LayerGraph, own: Sequence[str]) -> str:
+    """A digest of how layers and operations are called.
+
+    What `own` layers are is left out: they are made from the same descriptions, which new ones have
+    without defaults. So is `training=False`, which Keras writes at some calls and goes by at none:
+    what the model is called with stands above it, and where that says nothing it is the default.
+    """
+    layers = {
+        name: replace(layer, serialized={"config": {"is": name}}, weights=(), weight_names=())
+        if name in own
+        else layer
+        for name, layer in graph.layers.items()
+    }
+    nodes = tuple(
+        replace(node, kwargs={k: v for k, v in node.kwargs.items() if k != "training" or v})
+        for node in graph.nodes
+    )
+    return replace(graph, layers=layers, nodes=nodes).structural_hash()
 
 
 def _chain(graph: LayerGraph) -> list[str] | None:
