@@ -201,7 +201,8 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
         )
         for scaling in fitted.scalings
     }
-    scaling = max(assigned, key=lambda each: float(fitted.right(each, assigned[each]).mean()))
+    scores = {each: float(fitted.right(each, assigned[each]).mean()) for each in assigned}
+    scaling = max(scores, key=lambda each: (scores[each], each == name))
     found, old = assigned[scaling], checked.right(name, order)
     new = checked.right(scaling, found)
     is_clear = (
