@@ -61,14 +61,13 @@ def load_fitting_data(
             "A model that has been trained on some of these test images is flattered by them: give "
             f"{data.source} a train/ and a test/ then."
         )
-    if interface.unit is not None:
-        _require_two_classes(interface, data)
     if settings.classes is not None:
         names = read_class_list(settings.classes)
         data = in_given_order(data, names, num_classes=interface.num_classes)
     elif beside is not None:
         data = _in_order_beside(data, beside.parent / CLASS_FILE, interface.num_classes, observer)
     if interface.unit is not None:
+        _require_two_classes(interface, data)
         observer.note(_unit_note_of_data(interface, data))
     return check_against_model(
         data,

@@ -19,6 +19,7 @@ from prune_mi.data import (
     shape_text,
     stratified_sample,
 )
+from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, ModelError
 from prune_mi.graph.choose import with_choices
 from prune_mi.graph.end_arrays import pack_outputs, unpack_inputs
@@ -33,6 +34,7 @@ from prune_mi.measure.quality import predict
 from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
 from prune_mi.stages.interface import read_interface
+from prune_mi.stages.loading import unit_note
 from prune_mi.stages.logits import refuse_many_labels, yields_logits
 from prune_mi.stages.reading import gather
 from prune_mi.stages.recalibrated import Recalibrated, with_statistics
@@ -119,6 +121,10 @@ def understand(
     reading = find_reading(evidence, recalibrated, settings, observer)
     scaling, order = reading.scaling, reading.order
     labels = order.relabelled(labels)
+    if interface.unit is not None and not order.is_as_loaded:
+        names = class_names(data)
+        ordered = unit_note(interface, [names[place] for place in order.places])
+        observer.note(f"In that order: {ordered}")
     outputs = predict(rebuilt, images, scaling)
     _require_equal(outputs, _answers(model, packing, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
