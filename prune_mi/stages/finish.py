@@ -19,7 +19,7 @@ from prune_mi.stages.roles import Subject
 from prune_mi.stages.statistics import StatisticsChoice
 from prune_mi.stages.timing import scoring_seconds, training_speed
 
-_MORE_THAN_EXPECTED = 1.5  # images that a training is given which the clock is to end
+_MORE_THAN_EXPECTED = 4  # times: images of a training that the clock is to end
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import nnls
 
 from prune_mi.config import RunSettings
 from prune_mi.execution.tasks import Evaluated, TrainTask
@@ -40,8 +41,10 @@ class TrainingSpeed:
         sizes = np.array([size for size, _ in self.points], dtype=float)
         seconds = np.array([each for _, each in self.points])
         if np.ptp(sizes) > _SIZE_SPREAD * sizes.max():
-            slope, intercept = np.polyfit(sizes, seconds, 1)
-            return float(1 / max(intercept + slope * macs, seconds.min() * _SIZE_SPREAD))
+            # Neither cost is negative, however other work on the machine has varied the times.
+            design = np.stack([np.ones(len(sizes)), sizes / sizes.max()], axis=1)
+            (fixed, slope), _ = nnls(design, seconds)
+            return float(1 / (fixed + slope * macs / sizes.max()))
         ratio = macs / sizes.mean()
         return float(1 / (seconds.max() * (ratio if ratio > 1 else 0.5 + 0.5 * ratio)))
 

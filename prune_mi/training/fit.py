@@ -88,7 +88,7 @@ def train(
         graph: The network; frozen layers stay as they are.
         source: Images with `DistillationLoss` targets.
         plan: Length and rates.
-        on_progress: Called with images seen and images planned, about every two seconds.
+        on_progress: Called with images seen and images expected in all, about every two seconds.
 
     Returns:
         The trained graph; if the loss ever ceased to be finite, the graph as given, `diverged`.
@@ -121,7 +121,7 @@ def train(
 
     def tell(done: int) -> None:
         if on_progress is not None:
-            on_progress(done * batch_size, total * batch_size)
+            on_progress(done * batch_size, max(done, round(schedule.expected)) * batch_size)
 
     diverged = _take(feed, steps, schedule, tell)
     steps.finish()

@@ -53,13 +53,18 @@ class Schedule:
         self.timed_steps = 0
         self.step_seconds = 0.0
 
+    @property
+    def expected(self) -> float:
+        """Steps that there will have been: all, or as many as there is time for."""
+        if self._deadline is None or self._pace is None:
+            return float(self._total)
+        left = max(0.0, self._deadline - self._clock())
+        return min(float(self._total), self.steps + left / self._pace)
+
     def rates(self, count: int) -> list[float]:
         """Of the next `count` steps."""
-        total = float(self._total)
-        if self._deadline is not None and self._pace is not None:
-            left = max(0.0, self._deadline - self._clock())
-            total = min(total, self.steps + left / self._pace)
-        shares = ((self.steps + step) / max(total, 1.0) for step in range(count))
+        total = max(self.expected, 1.0)
+        shares = ((self.steps + step) / total for step in range(count))
         return [self._peak * cosine(min(share, 1.0), self._cycles) for share in shares]
 
     def begin(self) -> None:
