@@ -7,6 +7,7 @@ load -> study -> (rank -> propose -> screen -> train -> select) x generations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def run_optimize(
         allowed = allowed_drop(subject, search_data, settings, notes)
         original = reference_candidate(subject, search_data.reference_correct)
         if can_go.too_little:
-            made = nothing_made(original, subject)
+            made = nothing_made(original, allowed)
         else:
             made = _made(
                 original,
@@ -190,7 +191,6 @@ def run_optimize(
             subject=subject,
             data=data,
             search_data=search_data,
-            allowed=allowed,
             can_go=can_go,
             pool=pool,
             settings=settings,
@@ -226,6 +226,8 @@ def _made(
     start, subject, statistics = choice.start(
         original, subject, seconds=statistics_seconds(budget.total), observer=notes
     )
+    if subject.understanding.needs_statistics and start.correct is not None:
+        allowed = replace(allowed, before=start.correct)
     notes.phase("Predicting all training images with the original, for distillation")
     share_targets(start.graph, subject, data, settings, pool=pool)
 
@@ -277,7 +279,7 @@ def _made(
         seconds=last_statistics_seconds(budget.total),
         observer=notes,
     )
-    return Made(start, statistics, outcome, finalists)
+    return Made(start, statistics, outcome, finalists, allowed)
 
 
 def _load(source: ModelSource, observer: Observer) -> LoadedModel:

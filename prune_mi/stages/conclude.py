@@ -47,7 +47,6 @@ def conclude(
     subject: Subject,
     data: Dataset,
     search_data: SearchData,
-    allowed: AllowedDrop,
     can_go: CanGo,
     pool: WorkerPool,
     settings: OptimizeSettings,
@@ -59,7 +58,7 @@ def conclude(
 
     Where nothing smaller was accepted the original itself is written out.
     """
-    start, outcome, finalists = made.start, made.outcome, made.finalists
+    start, outcome, finalists, allowed = made.start, made.outcome, made.finalists, made.allowed
     changed = bool(finalists.result.lineage)
     packing = subject.understanding.packing
     best = build_written(unpack(finalists.result.graph, packing)) if changed else original.model

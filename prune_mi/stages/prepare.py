@@ -57,6 +57,7 @@ class Understanding:
         scaling, augmentation: As given or found out.
         calibration: The augmentation that its batch-norm statistics stem from.
         order: The order that its classes are in; None where it is that of the data.
+        needs_statistics: Whether it is right only with batch-norm statistics of these data.
     """
 
     packing: Packing
@@ -67,6 +68,7 @@ class Understanding:
     augmentation: AugmentationPolicy
     calibration: AugmentationPolicy
     order: ClassOrder | None = None
+    needs_statistics: bool = False
 
     def arranged(self, data: Dataset) -> Dataset:
         """The data that the model was understood on, its classes in the model's order."""
@@ -150,6 +152,7 @@ def understand(
         augmentation=augmentation,
         calibration=calibration,
         order=None if order.is_as_loaded else order,
+        needs_statistics=reading.needs_statistics,
     )
 
 

@@ -104,7 +104,14 @@ class StatisticsChoice:
             "from them. This gain is not pruning's."
         )
         accuracy = chosen.candidate.accuracy or 0.0
-        return chosen.candidate, replace(subject, start_accuracy=accuracy), told
+        subject = replace(subject, start_accuracy=accuracy)
+        if subject.understanding.needs_statistics:
+            observer.note(
+                "As saved the model does not fit its own weights, so the allowed drop is counted "
+                "from the model with these statistics."
+            )
+            subject = replace(subject, val_accuracy=accuracy)
+        return chosen.candidate, subject, told
 
     def of_original(
         self, original: Candidate, *, seconds: float | None
