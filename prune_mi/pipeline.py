@@ -222,9 +222,9 @@ def _made(
     on_elite: Callable[[Candidate], None],
 ) -> Made:
     """The search and the final training, from the best batch-norm statistics of the original on."""
-    choice = StatisticsChoice(subject, data, pool=pool, seed=settings.seed)
+    choice = StatisticsChoice(subject, data, pool=pool, seed=settings.seed, observer=notes)
     start, subject, statistics = choice.start(
-        original, subject, seconds=statistics_seconds(budget.total), observer=notes
+        original, subject, seconds=statistics_seconds(budget.total)
     )
     if subject.understanding.needs_statistics and start.correct is not None:
         allowed = replace(allowed, before=start.correct)
@@ -276,6 +276,7 @@ def _made(
         finalists,
         choice,
         allowed=allowed,
+        bias=outcome.bias,
         seconds=last_statistics_seconds(budget.total),
         observer=notes,
     )

@@ -8,9 +8,12 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.errors import ConfigError
 from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.graph.ends import unpack
+from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
+from prune_mi.repair.recalibrate import recalibrated_layers
 from prune_mi.stages.conclude import write_model
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
@@ -51,8 +54,14 @@ def recalibrate_model(
     notes = NoteTaker(observer)
     notes.phase("Loading the model and the data")
     loaded = open_source(source)
-    for note in loaded.notes:
-        notes.note(note)
+    if path.suffix == ".h5" and not h5_can_hold(loaded.model):
+        raise ConfigError(
+            f"the file to write is {path}, but the model has operations that HDF5 files cannot "
+            "hold; expected a name in .keras"
+        )
+    for note in (*loaded.notes, compile_like(loaded.model, loaded.compile_config)):
+        if note is not None:
+            notes.note(note)
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     with tempfile.TemporaryDirectory() as scratch:
         pool = WorkerPool(
@@ -79,7 +88,7 @@ def recalibrate_model(
             found = share_images(data, subject, settings, pool=pool, most_images=None)
             notes.phase("Comparing batch-norm statistics")
             original = reference_candidate(subject, found.reference_correct)
-            choice = StatisticsChoice(subject, found, pool=pool, seed=settings.seed)
+            choice = StatisticsChoice(subject, found, pool=pool, seed=settings.seed, observer=notes)
             chosen, tried = choice.of_original(original, seconds=None)
             candidates = []
             for each in tried:
@@ -98,7 +107,7 @@ def recalibrate_model(
                 )
         finally:
             pool.close()
-    if len(tried) == 1:
+    if not recalibrated_layers(subject.graph):
         notes.note("The model has no batch norm that is not frozen: there is nothing to compare.")
     written = None
     if chosen.name != AS_SAVED:
@@ -122,5 +131,7 @@ def recalibrate_model(
 def _require_new(path: Path, *, overwrite: bool) -> None:
     if path.suffix not in (".keras", ".h5"):
         raise ConfigError(f"the file to write is {path}; expected a name in .keras or .h5")
+    if not path.parent.is_dir():
+        raise ConfigError(f"the folder of {path} is not there; make it, or choose another --out")
     if path.exists() and not overwrite:
         raise ConfigError(f"{path} is there already; choose another with --out, or --overwrite")

@@ -21,6 +21,7 @@ class Job:
         in_background: Whether it only runs while a worker is idle.
         outcome: Of it, once it is done.
         seconds: What its attempts took, those of dead workers among them.
+        first_began: When the first of them began, on the monotonic clock.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Job:
     outcome: Value | Raised | Died | None = None
     seconds: float = 0.0
     history: History = field(default_factory=History)
+    first_began: float | None = None
     began: float = 0.0
     paused: bool = False
 
@@ -64,6 +66,11 @@ class Jobs:
         self._waiting = deque[Job]()
         self._behind = list[Job]()  # in the background, begun or not
         self._running = dict[int, Job]()
+
+    @property
+    def at_once(self) -> int:
+        """How many may run at once: fewer than workers once memory has been short."""
+        return self._deaths.at_once
 
     def done(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Has jobs done and yields each as it is; those left when that is given up are ended."""
@@ -144,6 +151,8 @@ class Jobs:
         job.history.safe = job.history.safe or self._deaths.all_safe
         job.history.beside = 1
         job.began = time.monotonic()
+        if job.first_began is None:
+            job.first_began = job.began
         self._running[self._executor.submit(self._call(job, job.history.safe))] = job
 
     def _hold(self, job: Job, paused: bool) -> None:

@@ -8,7 +8,9 @@ A worker that dies loses its task alone, which is done once more; see `execution
 """
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -30,6 +32,7 @@ from prune_mi.execution.tasks import (
     Ranked,
     RankTask,
     Task,
+    TrainTask,
     evaluate,
     predict_slice,
     rank,
@@ -87,6 +90,11 @@ class WorkerPool:
         self._executor = executor or ProcessExecutor(keep=workers)
         self._jobs = Jobs(self._executor, workers=workers, call=self._made, note=observer.note)
         share_compiled(folder)
+
+    @property
+    def at_once(self) -> int:
+        """Tasks that run at once: as many as workers, until memory has been short."""
+        return self._jobs.at_once
 
     def use(self, data: SharedData) -> None:
         """Says what tasks read, and how; `call` does without."""
@@ -170,11 +178,22 @@ class WorkerPool:
 
     def _made(self, job: Job, safe: bool) -> Call:
         environment = worker_environment(safe=safe)
-        return Call(job.name, job.function, job.args, self._preparation, environment)
+        return Call(job.name, job.function, _in_time(job), self._preparation, environment)
 
     @cached_property
     def _preparation(self) -> Preparation:
         return Preparation(self._trust, self._folder, registered_classes())
+
+
+def _in_time(job: Job) -> tuple[Any, ...]:
+    """A job's arguments; of a training that is done again, with the time that it has left."""
+    if job.first_began is None or not job.args or not isinstance(job.args[0], TrainTask):
+        return job.args
+    task, *others = job.args
+    if task.seconds is None:
+        return job.args
+    spent = time.monotonic() - job.first_began
+    return (replace(task, seconds=max(0.0, task.seconds - spent)), *others)
 
 
 class Handle:

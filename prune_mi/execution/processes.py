@@ -134,7 +134,7 @@ class _Worker:
 
     def _talk(self) -> None:
         calls, answers = _pipes(self._process)
-        with calls, answers, suppress(BrokenPipeError):  # closing writes what has not gone out
+        with suppress(BrokenPipeError), calls, answers:  # closing writes what has not gone out
             while (call := self._calls.get()) is not None:
                 ticket = self.ticket
                 assert ticket is not None

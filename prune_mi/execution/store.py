@@ -28,6 +28,9 @@ class Store(Protocol):
             KeyError: If nothing was put under that name.
         """
 
+    def drop(self, name: str) -> None:
+        """Forgets an array; nothing may be under way that reads it."""
+
 
 class FolderStore:
     """A store on a disk that all processes see: `.npy` files, memory-mapped.
@@ -54,6 +57,11 @@ class FolderStore:
     def get(self, name: str) -> np.ndarray:
         """See `Store`."""
         return _opened(self._path(name, self._versions[name]))
+
+    def drop(self, name: str) -> None:
+        """See `Store`."""
+        with suppress(OSError):
+            self._path(name, self._versions[name]).unlink(missing_ok=True)
 
     def _path(self, name: str, version: int) -> Path:
         return self._folder / f"{name}.{version}.npy"

@@ -3,6 +3,7 @@
 It ends when its parent does, whatever it is doing then: a thread waits for the end of the input.
 """
 
+import ctypes
 import gc
 import os
 import pickle
@@ -11,11 +12,13 @@ import signal
 import struct
 import sys
 import threading
+from contextlib import suppress
 from typing import IO, Any
 
 from prune_mi.execution.executor import carry_out
 
 LENGTH = struct.Struct("!Q")
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 
 def send(stream: IO[bytes], message: bytes) -> None:
@@ -42,8 +45,16 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
     return found
 
 
+def _end_with_parent() -> None:
+    """On Linux, has the kernel end this process with its parent, also while it is held."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
+
+
 def main() -> None:
     """Carries calls out until the parent closes the input."""
+    _end_with_parent()
     # Both mean the run: the parent hears of them too, and ends its workers.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)

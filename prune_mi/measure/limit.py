@@ -3,12 +3,13 @@
 Two models that answer the same n images differ on few of them. With d_i = +1 where only the
 original is right, -1 where only the other one is, and 0 else, the drop and its standard error are
 
-    drop = sum w_i d_i,    se^2 = sum w_i^2 (d_i - drop)^2 + mean(w_i^2)
+    drop = sum w_i d_i,    se^2 = sum w_i^2 (d_i - drop)^2 + max(w_i^2)
 
-w_i = 1 / n for accuracy. The last term is one disagreement that was not seen: without it two models
-that agree on all of few images would be taken for equal. (Agresti & Min, 2005, Simple improved
-confidence intervals for comparing matched proportions.) On m other images the drop will be off the
-true one as well, so what is seen there varies about what was seen here by se sqrt(1 + n / m).
+w_i = 1 / n for accuracy. The last term is one disagreement that was not seen, where it weighs most:
+without it two models that agree on all of few images would be taken for equal. (Agresti & Min,
+2005, Simple improved confidence intervals for comparing matched proportions.) On m other images the
+drop will be off the true one as well, so what is seen there varies about what was seen here by
+se sqrt(1 + n / m).
 
 A model that was chosen because its drop on n images is small owes a part of that to chance. How
 much, the bootstrap tells (Efron & Tibshirani, An Introduction to the Bootstrap, chapter 17): the
@@ -64,7 +65,7 @@ def paired_drop(before: np.ndarray, after: np.ndarray, weights: np.ndarray) -> D
     difference = before.astype(np.float64) - after
     value = float(weights @ difference)
     squares = np.square(weights)
-    variance = float(squares @ np.square(difference - value) + squares.mean())
+    variance = float(squares @ np.square(difference - value) + squares.max())
     return Drop(value, math.sqrt(variance), len(difference))
 
 

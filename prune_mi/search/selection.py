@@ -87,7 +87,10 @@ def with_hope(
         chance: The accuracy that guessing gets.
     """
     kept = [_accuracy(each) - chance for each in candidates]
-    least = _HOPEFUL_SHARE * max(kept, default=0.0)
+    best = max(kept, default=0.0)
+    if best <= 0:  # nothing tells one from the other
+        return list(candidates), []
+    least = _HOPEFUL_SHARE * best
     pairs = list(zip(candidates, kept, strict=True))
     return [each for each, k in pairs if k >= least], [each for each, k in pairs if k < least]
 

@@ -126,7 +126,7 @@ def conclude(
         classes=classes,
         can_go=can_go.text,
         can_go_share=can_go.share,
-        unused=unused_facts(limit, outcome, budget, smaller=smaller),
+        unused=unused_facts(limit, budget, settings, smaller=smaller),
         elapsed_s=round(budget.elapsed(), 1),
         budget_s=settings.budget,
         generations=outcome.generations,

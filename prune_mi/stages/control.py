@@ -54,14 +54,28 @@ class Control:
         Nothing is begun where there is no budget, whose end would end it, or but one worker.
         """
         left, final = self._time.training_left(), self._time.final_seconds
-        if left is None or final is None or self._handle is not None or self._pool.workers == 1:
+        if left is None or final is None or self._handle is not None or self._pool.at_once == 1:
             return
-        expected = training_speed(self._subject, speed, elite.cost.macs, workers=self._pool.workers)
-        images = elite.images_trained + round(expected * left)
-        self._handle = self._pool.begin(self.task(images, seconds=left))
+        rate = training_speed(self._subject, speed, elite.cost.macs, workers=self._pool.workers)
+        most = self._settings.most_final_epochs * self._num_train_images
+        expected = round(min(rate * final, most))
+        task = self.task(
+            elite.images_trained + round(min(rate * left, most)),
+            seconds=left,
+            expected_images=expected,
+        )
+        self._handle = self._pool.begin(task)
 
-    def task(self, num_images: int, *, seconds: float | None) -> TrainTask:
-        """Its training; nothing has hurt it, so it is trained at its lowest learning rate."""
+    def task(
+        self, num_images: int, *, seconds: float | None, expected_images: int | None
+    ) -> TrainTask:
+        """Its training; nothing has hurt it, so it is trained at its lowest learning rate.
+
+        Args:
+            num_images: Images that it sees at most.
+            seconds: Wall clock at most, or None.
+            expected_images: Of the result's final training, whose images it sees varied alike.
+        """
         return training_task(
             self.start,
             self._subject,
@@ -70,6 +84,7 @@ class Control:
             num_train_images=self._num_train_images,
             seconds=seconds,
             damage=0.0,
+            expected_images=expected_images,
         )
 
     @property

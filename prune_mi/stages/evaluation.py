@@ -36,7 +36,6 @@ class Evaluator:
         pool: Where candidates are evaluated.
         settings: The run's settings.
         observer: Hears of each candidate.
-        judge: Says of a trained candidate what its acceptance leaves unused of the allowed drop.
     """
 
     def __init__(
@@ -47,9 +46,7 @@ class Evaluator:
         pool: WorkerPool,
         settings: RunSettings,
         observer: Observer,
-        judge: Callable[[Candidate], Candidate] = lambda candidate: candidate,
     ) -> None:
-        self._judge = judge
         self.subject = subject
         self._data = data
         self._pool = pool
@@ -137,7 +134,7 @@ class Evaluator:
             child = (
                 replace(child, seconds=child.seconds + outcome.seconds)
                 if worse
-                else self._judge(after_training(child, outcome))
+                else after_training(child, outcome)
             )
             trained.append(child)
             below = (child.accuracy or 0.0) < floor

@@ -105,14 +105,14 @@ def _train_beside_control(
     observer: Observer,
 ) -> Finalists:
     """The final training of one candidate, and the control's for as many images."""
-    rounds = final_rounds(control=settings.control, workers=pool.workers)
+    rounds = final_rounds(control=settings.control, workers=pool.at_once)
     if seconds is not None:
         seconds = max(0.0, seconds / rounds - scoring_seconds(subject, workers=pool.workers))
     rate = training_speed(subject, outcome.speed, finalist.cost.macs, workers=pool.workers)
     wanted = settings.most_final_epochs * num_train_images
+    expected = wanted
     if seconds is not None:
-        overhead = 0.0 if outcome.speed is None else outcome.speed.overhead_seconds
-        expected = final_images(seconds, rate=rate, overhead=overhead, wanted=wanted)
+        expected = final_images(seconds, rate=rate, overhead=0.0, wanted=wanted)
         wanted = min(wanted, math.ceil(_MORE_THAN_EXPECTED * expected))
     num_images = round(wanted)
     tasks: list[TrainTask] = []
@@ -125,12 +125,13 @@ def _train_beside_control(
                 num_images=num_images,
                 num_train_images=num_train_images,
                 seconds=seconds,
+                expected_images=round(expected),
             )
         )
     begun = control is not None and control.begun
     if control is not None and not begun:
         lineage = finalist.images_trained + num_images
-        tasks.append(control.task(lineage, seconds=seconds))
+        tasks.append(control.task(lineage, seconds=seconds, expected_images=round(expected)))
     outcomes = list(pool.run(tasks))
     if control is not None and begun:
         outcomes.append(control.outcome())
@@ -142,7 +143,8 @@ def _train_beside_control(
             trained_control = better_of(control.start, done, observer)
             control_images = done.images_trained
         else:
-            result = allowed.with_margin(better_of(finalist, done, observer))
+            better = better_of(finalist, done, observer)
+            result = allowed.with_margin(better, bias=outcome.bias)
     return Finalists(result, trained_control, control_images)
 
 
@@ -151,6 +153,7 @@ def with_best_statistics(
     statistics: StatisticsChoice,
     *,
     allowed: AllowedDrop,
+    bias: float,
     seconds: float | None,
     observer: Observer,
 ) -> Finalists:
@@ -164,7 +167,7 @@ def with_best_statistics(
         observer.note(note)
     return replace(
         finalists,
-        result=allowed.with_margin(chosen[0]),
+        result=allowed.with_margin(chosen[0], bias=bias),
         control=None if control is None else chosen[1],
     )
 

@@ -51,6 +51,7 @@ class SearchOutcome:
         stop_reason: Why it ended.
         speed: Of the trainings, or None where none was made.
         trained: What each trained child is right on.
+        bias: How much smaller drops look for having been chosen, where a confidence was asked for.
     """
 
     elite: Candidate
@@ -59,6 +60,7 @@ class SearchOutcome:
     stop_reason: str
     speed: TrainingSpeed | None
     trained: tuple[TrainedChild, ...]
+    bias: float = 0.0
 
 
 class Search:
@@ -97,6 +99,7 @@ class Search:
         self._allowed = allowed
         self._on_last = on_last
         self._trained: dict[str, TrainedChild] = {}
+        self._bias = 0.0
         self._chance = chance_level(data.validation_labels, subject.metric)
         self._subject = subject
         self._reference = reference
@@ -109,7 +112,6 @@ class Search:
             pool=pool,
             settings=settings,
             observer=observer,
-            judge=allowed.with_margin,
         )
         self._settings = settings
         self._time = time_plan
@@ -143,6 +145,7 @@ class Search:
             reason,
             self._evaluator.speed,
             tuple(self._trained.values()),
+            self._bias,
         )
 
     def _state(self, record: GenerationRecord) -> SearchState:
@@ -243,7 +246,7 @@ class Search:
         rungs = plan_rungs(
             num_children=len(everyone),
             finalists=self._settings.trained_children or self._workers,
-            workers=self._workers,
+            workers=self._pool.at_once,
             seconds=seconds,
             compile_seconds=self._compile_seconds,
         )
@@ -265,6 +268,7 @@ class Search:
             done, failures = self._evaluator.train(
                 field, rung, floor=climber.floor, generation=climber.generation
             )
+            done = self._judged(done)
             climber.observe(done)
             trained |= {each.name: each for each in done}
             for failure in failures:
@@ -291,20 +295,21 @@ class Search:
             if each.correct is not None:
                 self._trained[each.name] = TrainedChild(each.name, each.cost, each.correct)
         if self._allowed.confidence is None:
-            return judged
-        bias = self._allowed.chosen(
+            return [self._allowed.with_margin(each) for each in judged]
+        self._bias = self._allowed.chosen(
             list(self._trained.values()),
             objective=self._settings.objective,
             seed=self._settings.seed,
         ).bias
-        return [self._allowed.with_margin(each, bias=bias) for each in judged]
+        return [self._allowed.with_margin(each, bias=self._bias) for each in judged]
 
     def _verdict(self, child: Candidate) -> tuple[Verdict, str]:
         """Why a trained child was accepted or not."""
         elite, floor = self._climber.elite, self._climber.floor
         if child.name == elite.name:
             return "accepted", f"{child.accuracy:.4f}, floor {floor:.4f}"
-        if (child.accuracy or 0.0) - child.margin < floor:
+        counts = self._settings.objective != "accuracy"
+        if counts and (child.accuracy or 0.0) - child.margin < floor:
             needed = f"{floor:.4f} and {child.margin:.4f} for the error of the estimate"
             return "over the allowed drop", f"{child.accuracy:.4f} is below {needed}"
         return "not smaller", f"{elite.name} serves the objective better"

@@ -38,13 +38,14 @@ def limit_facts(
         settings: The run's settings.
         chosen: Whether the result is another model than the original.
     """
-    correct = allowed.before if result.correct is None else result.correct
+    own = result.correct if chosen else None
+    correct = allowed.before if own is None else own
     drop = allowed.drop(correct)
     bias, probability = 0.0, None
     if chosen and settings.objective != "accuracy":
         others = [each for each in outcome.trained if each.name != result.name]
-        own = TrainedChild(result.name, result.cost, correct)
-        bias = allowed.chosen([*others, own], objective=settings.objective, seed=settings.seed).bias
+        judged = [*others, TrainedChild(result.name, result.cost, correct)]
+        bias = allowed.chosen(judged, objective=settings.objective, seed=settings.seed).bias
         probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
     return LimitFacts(
         metric=settings.metric,
@@ -52,7 +53,7 @@ def limit_facts(
         drop=drop.value,
         standard_error=drop.standard_error,
         bias=bias,
-        kept_back=result.margin,
+        kept_back=result.margin if chosen and settings.objective != "accuracy" else 0.0,
         confidence=allowed.confidence,
         probability=probability,
         num_validation=len(correct),
@@ -111,19 +112,23 @@ def class_warnings(classes: tuple[ClassFacts, ...]) -> list[str]:
 
 
 def unused_facts(
-    limit: LimitFacts, outcome: SearchOutcome, budget: Budget, *, smaller: bool
+    limit: LimitFacts, budget: Budget, settings: OptimizeSettings, *, smaller: bool
 ) -> tuple[str, ...]:
     """What of the allowed drop and of the budget was left, and why."""
     told = []
     left = limit.allowed - limit.drop
     if smaller and left > 0:
+        kept = f", of that {limit.kept_back:.4f} kept back for the error of the estimate"
         told.append(
-            f"{left:.4f} of the allowed drop of {limit.allowed:.4f} was left on validation, "
-            f"{limit.kept_back:.4f} of that kept back for the error of the estimate"
+            f"{left:.4f} of the allowed drop of {limit.allowed:g} on validation"
+            f"{kept if limit.kept_back else ''}"
         )
     remaining = budget.remaining()
     if remaining is not None and budget.total is not None:
-        share = remaining / budget.total
-        why = f" ({outcome.stop_reason})" if share > _MUCH_LEFT else ""
-        told.append(f"{share:.0%} of the budget was left{why}")
+        share, why = remaining / budget.total, ""
+        if share > _MUCH_LEFT and not smaller:
+            why = ": nothing smaller was there for a final training"
+        elif share > _MUCH_LEFT and settings.final_epochs is not None:
+            why = ": the final training ended with its epochs"
+        told.append(f"{share:.0%} of the budget{why}")
     return tuple(told)

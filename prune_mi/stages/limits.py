@@ -85,7 +85,10 @@ def allowed_drop(
     """The allowed drop of a run; the observer hears where there are too few images to keep it."""
     labels, limit, asked = data.validation_labels, settings.max_accuracy_drop, settings.confidence
     num_images, num_unseen = len(labels), len(subject.roles.unseen)
-    error = expected_error(subject.val_accuracy, limit, num_images)
+    weights = image_weights(labels, settings.metric)
+    # Rare classes weigh more: as much is known of all as so many equal images would tell.
+    telling = round(1 / float(weights @ weights))
+    error = expected_error(subject.val_accuracy, limit, telling)
     margin = kept_back(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
@@ -95,7 +98,7 @@ def allowed_drop(
             subject.val_accuracy,
             limit,
             confidence=asked,
-            num_images=num_images,
+            num_images=telling,
             num_unseen=num_unseen,
         )
     if needed is not None:
@@ -112,7 +115,7 @@ def allowed_drop(
         )
     return AllowedDrop(
         before=data.reference_correct,
-        weights=image_weights(labels, settings.metric),
+        weights=weights,
         limit=limit,
         confidence=asked,
         num_unseen=num_unseen,

@@ -59,11 +59,14 @@ def training_task(
     seconds: float | None,
     damage: float | None = None,
     fresh: bool = False,
+    expected_images: int | None = None,
 ) -> TrainTask:
     """The training of a child, the winner or the control: one recipe for all.
 
     Without a learning rate in the settings it goes by `damage`, the accuracy that the child's
     deletions cost before training; see `automatic_rate`.
+
+    `expected_images` is how many it will see where a clock ends it before it has seen all.
 
     Of an augmentation found by itself, shifts are left out of trainings of under three epochs, in
     which every image is nearly new anyway, unless the original was trained with them. (ResNet-8
@@ -73,7 +76,8 @@ def training_task(
     if damage is None:
         damage = subject.start_accuracy - (child.screened_accuracy or 0.0)
     augmentation = subject.augmentation
-    short = num_images < _EPOCHS_TO_SHIFT * num_train_images
+    length = num_images if expected_images is None else expected_images
+    short = length < _EPOCHS_TO_SHIFT * num_train_images
     if recipe.augmentation == "auto" and short and not subject.understanding.calibration.max_shift:
         augmentation = replace(augmentation, max_shift=0)
     return TrainTask(

@@ -66,9 +66,19 @@ class StatisticsChoice:
         data: What the run works on.
         pool: Where networks are recalibrated and scored.
         seed: Varies the images.
+        observer: Hears of what was chosen, and of what could not be compared.
     """
 
-    def __init__(self, subject: Subject, data: SearchData, *, pool: WorkerPool, seed: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        data: SearchData,
+        *,
+        pool: WorkerPool,
+        seed: int,
+        observer: Observer,
+    ) -> None:
+        self._observer = observer
         self._subject = subject
         self._data = data
         self._pool = pool
@@ -83,7 +93,6 @@ class StatisticsChoice:
         subject: Subject,
         *,
         seconds: float | None,
-        observer: Observer,
     ) -> tuple[Candidate, Subject, Statistics]:
         """What the search starts from, the subject that knows of it, and what was compared.
 
@@ -91,13 +100,12 @@ class StatisticsChoice:
             original: As given, with `correct`.
             subject: The original, measured.
             seconds: Wall clock at most, or None.
-            observer: Hears of a choice.
         """
         chosen, tried = self.of_original(original, seconds=seconds)
         told = Statistics(chosen.name, tuple(each.told for each in tried))
         if chosen.policy is None:
             return original, subject, told
-        observer.note(
+        self._observer.note(
             f"Other batch-norm statistics make the original more accurate, nothing trained: "
             f"{chosen.candidate.accuracy:.4f} on validation with those of {chosen.name}, "
             f"{original.accuracy:.4f} as saved. The search, distillation and the control start "
@@ -106,7 +114,7 @@ class StatisticsChoice:
         accuracy = chosen.candidate.accuracy or 0.0
         subject = replace(subject, start_accuracy=accuracy)
         if subject.understanding.needs_statistics:
-            observer.note(
+            self._observer.note(
                 "As saved the model does not fit its own weights, so the allowed drop is counted "
                 "from the model with these statistics."
             )
@@ -128,7 +136,10 @@ class StatisticsChoice:
         as_saved = self._option(AS_SAVED, 0, None, original, original)
         affordable = self._affordable(seconds, networks=len(self._policies), scored=None)
         enough = affordable >= min(_FEW_IMAGES, self._data.num_train_images)
-        if not enough or not recalibrated_layers(original.graph):
+        if not recalibrated_layers(original.graph):
+            return as_saved, [as_saved]
+        if not enough:
+            self._observer.note("Batch-norm statistics were not compared: the budget is too short.")
             return as_saved, [as_saved]
         options = self._options(original, self._policies, min(_IMAGES, affordable), None)
         best = _clearly_best(options)
@@ -152,6 +163,8 @@ class StatisticsChoice:
             seconds: Wall clock at most for all of them, or None.
         """
         asked = [each for each in trained if recalibrated_layers(each.graph)]
+        if not asked:
+            return list(trained), []
         networks = len(asked) * len(self._policies)
         for count, scored in ((_IMAGES, None), (_FEW_IMAGES, None), (_FEW_IMAGES, _FEW_SCORED)):
             if self._affordable(seconds, networks=networks, scored=scored) >= min(
@@ -181,7 +194,10 @@ class StatisticsChoice:
         if seconds is None:
             return self._data.num_train_images
         labels = self._data.validation_labels[:scored]
-        passes = seconds * self._subject.images_per_second / max(networks, 1)
+        # One worker each, as many side by side as there are ways to vary images.
+        beside = min(self._pool.workers, len(self._policies))
+        rate = self._subject.images_per_second / self._pool.workers
+        passes = seconds * rate * beside / max(networks, 1)
         return min(self._data.num_train_images, int((passes - len(labels)) / _PASSES))
 
     def _options(
@@ -207,7 +223,9 @@ class StatisticsChoice:
         options = []
         for name, policy in names.items():
             outcome = outcomes[name]
-            if isinstance(outcome, Evaluated):
+            if not isinstance(outcome, Evaluated):
+                self._observer.note(f"Statistics of {name} failed: {outcome.message}")
+            else:
                 after = replace(
                     before,
                     graph=outcome.graph,

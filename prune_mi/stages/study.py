@@ -51,6 +51,8 @@ def study(
     pool.store.put(_IMAGES, data.x_train)
     rest = replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
     understanding, said = pool.call(_studied, path, pool.store, rest, settings)
+    pool.store.drop(_IMAGES)
+    path.unlink(missing_ok=True)
     for note in said:
         observer.note(note)
     return understanding

@@ -49,6 +49,7 @@ class Schedule:
         self._clock = clock
         self._last: float | None = None
         self._pace: float | None = None  # seconds a step, of late
+        self._was_held = False
         self.steps = 0
         self.timed_steps = 0
         self.step_seconds = 0.0
@@ -86,11 +87,13 @@ class Schedule:
         self._last = now
 
     def _learn_pace(self, seconds: float) -> None:
-        """A moving average; a step that took far longer was held, and says nothing."""
-        if self._pace is None:
+        """A moving average; one call that took far longer was held, and says nothing."""
+        held = self._pace is not None and seconds > _HELD * self._pace
+        if self._pace is None or (held and self._was_held):
             self._pace = seconds
-        elif seconds < _HELD * self._pace:
+        elif not held:
             self._pace += _NEWEST * (seconds - self._pace)
+        self._was_held = held
 
     @property
     def over(self) -> bool:

@@ -63,8 +63,8 @@ def main() -> None:
         )
         found = share_images(data, subject, settings, pool=pool, most_images=None)
         original = reference_candidate(subject, found.reference_correct)
-        choice = StatisticsChoice(subject, found, pool=pool, seed=0)
-        start, subject, _ = choice.start(original, subject, seconds=None, observer=observer)
+        choice = StatisticsChoice(subject, found, pool=pool, seed=0, observer=observer)
+        start, subject, _ = choice.start(original, subject, seconds=None)
         share_targets(start.graph, subject, found, settings, pool=pool)
         units = removable_units(start.graph)
         unit = next(

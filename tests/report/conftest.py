@@ -102,7 +102,7 @@ def report() -> RunReport:
         ),
         can_go="9 units can go, 93 % of the MACs.",
         can_go_share=0.93,
-        unused=("0.0138 of the allowed drop of 0.02 was left on validation",),
+        unused=("0.0138 of the allowed drop of 0.02 on validation",),
         elapsed_s=751.4,
         budget_s=1500.0,
         generations=(GenerationRecord(1, "reference", (_make_child(), failed), "g1c3"),),

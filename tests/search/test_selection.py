@@ -220,3 +220,8 @@ def test_a_margin_must_be_left_of_the_allowed_drop() -> None:
     child = replace(_candidate("a", 0.89, 500), margin=0.004)
     assert acceptable(child, elite=ELITE, floor=0.886, objective="macs")
     assert not acceptable(child, elite=ELITE, floor=0.887, objective="macs")
+
+
+def test_below_chance_all_are_hopeful() -> None:
+    children = [_candidate("a", 0.85, 900), _candidate("b", 0.6, 900)]
+    assert with_hope(children, chance=0.9) == (children, [])

@@ -105,8 +105,8 @@ def test_the_limit_holds_as_likely_as_told(lost: float, least: float, most: floa
     assert least <= facts.probability <= most
     assert facts.drop == pytest.approx(allowed.before.mean() - (child.accuracy or 0.0))
     budget = Budget(100.0, started=0.0, clock=lambda: 40.0)
-    told = unused_facts(facts, outcome, budget, smaller=True)
-    assert any("60% of the budget was left" in each for each in told)
+    told = unused_facts(facts, budget, settings, smaller=True)
+    assert any(each.startswith("60% of the budget") for each in told)
 
 
 def test_confidence_asks_for_a_wider_margin() -> None:
