@@ -65,8 +65,13 @@ def _shape_hint(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
 
 
 def _check_classes(dataset: Dataset, num_classes: int) -> None:
-    if not dataset.class_names:
-        _check_label_range(dataset, num_classes)
+    if dataset.class_names:
+        _check_count(dataset, num_classes)
+    _check_label_range(dataset, num_classes)  # names may have been given to labels that are not so
+    _check_count(dataset, num_classes)
+
+
+def _check_count(dataset: Dataset, num_classes: int) -> None:
     if dataset.num_classes != num_classes:
         named = "named" if dataset.class_names else "counted by their highest label"
         raise DataError(

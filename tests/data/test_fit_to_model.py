@@ -71,6 +71,8 @@ def test_other_shapes_are_refused_with_both_said(
             4,
             r"mine has 3 classes \(counted.*the model tells 4 apart; expected equal",
         ),
+        ((0, 1, 9), ("a", "b", "c"), 3, r"out of range: they reach 9"),
+        ((1, 2, 3), ("a", "b", "c"), 3, r"count from 1: subtract 1"),
         ((0, 1, 1), ("a", "b", "c"), 2, r"mine has 3 classes \(named\), the model tells 2 apart"),
     ],
 )
