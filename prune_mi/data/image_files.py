@@ -203,5 +203,6 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=_FORMATS) as image:
+        # Of a path Pillow maps uncompressed pixels into memory, a TIFF's with its sides turned.
+        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
             yield image

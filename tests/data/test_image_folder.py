@@ -1,6 +1,7 @@
 import shutil
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -345,6 +346,27 @@ def test_photos_are_turned_as_their_tags_say(tmp_path: Path, orientation: int, s
     assert dataset.image_shape[:2] == ((24, 16) if orientation > 4 else (16, 24))
     np.testing.assert_array_equal(dataset.x_train[0], expected)
     assert not any("resized" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (5, lambda pixels: pixels.T),
+        (6, lambda pixels: np.rot90(pixels, -1)),
+        (7, lambda pixels: np.rot90(pixels, 2).T),
+        (8, np.rot90),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])  # modes L, I;16 and I;16B
+def test_uncompressed_grey_tiffs_are_turned(
+    tmp_path: Path, dtype: str, orientation: int, turned: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    pixels = np.arange(40, dtype=dtype).reshape(5, 8)
+    for name in CLASSES:
+        for index in range(5):
+            _write_values(tmp_path / name / f"{index}.tif", pixels, tiffinfo={0x0112: orientation})
+    dataset = load_dataset(str(tmp_path), image_shape=(None, None, 1))
+    np.testing.assert_array_equal(dataset.x_train[0, ..., 0], turned(pixels))
 
 
 def test_a_broken_tag_leaves_a_good_image(tmp_path: Path) -> None:
