@@ -100,19 +100,20 @@ def is_useful(found: Confidence) -> bool:
     return found.accuracy > clearly_above(found.chance, found.num_samples)
 
 
-def is_clearly_better(new: np.ndarray, old: np.ndarray) -> bool:
+def is_clearly_better(new: np.ndarray, old: np.ndarray, *, least: float = _CLEAR_GAIN) -> bool:
     """Whether one way to ask is right more often than another, image by image.
 
-    By three standard errors of the paired difference and by at least 0.05, since with many images
-    the former alone would be a hair.
+    By three standard errors of the paired difference and by more than `least`, since with many
+    images the former alone would be a hair.
 
     Args:
         new: bool `(n,)`, whether each answer is right.
         old: The same of the other way.
+        least: Difference of the accuracies, a fraction.
     """
     gain = new.astype(float) - old
     error = float(gain.std()) / math.sqrt(len(gain))
-    return float(gain.mean()) > max(_CLEAR_ERRORS * error, _CLEAR_GAIN)
+    return float(gain.mean()) > max(_CLEAR_ERRORS * error, least)
 
 
 def is_saturated(outputs: np.ndarray) -> bool:

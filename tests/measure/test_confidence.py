@@ -86,6 +86,7 @@ def test_clearly_better_asks_for_significance_and_use() -> None:
     hair = old.copy()
     hair[1:60:2] = True  # 0.03 better, and surely so
     assert not is_clearly_better(hair, old)
+    assert is_clearly_better(hair, old, least=0.0)
     assert not is_clearly_better(np.array([True] * 10), np.array([True] * 9 + [False]))
 
 
