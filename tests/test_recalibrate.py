@@ -70,6 +70,17 @@ def test_nothing_is_written_where_nothing_may_change(stale_model: Path, tmp_path
     assert not out.exists()
 
 
+def test_classes_are_said_and_a_weak_model_is_allowed(digits_model: Path, tmp_path: Path) -> None:
+    arguments = ["recalibrate", str(digits_model), "--data", "digits", "--freeze", ".*", "--quiet"]
+    arguments += ["--out", str(tmp_path / "same.keras"), "--workers", "1"]
+    arguments += ["--classes", "1,0,3,2,4,5,6,7,8,9"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "--allow-weak-model goes on with it as it is" in " ".join(result.output.split())
+    result = CliRunner().invoke(app, [*arguments, "--allow-weak-model"])
+    assert result.exit_code == 3, result.output
+
+
 def test_optimize_starts_from_the_better_statistics(stale_model: Path, tmp_path: Path) -> None:
     arguments = ["optimize", str(stale_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.05", "--generations", "1", "--children", "2"]

@@ -11,7 +11,9 @@ from rich.console import Console
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import (
     AllowUnsafe,
+    AllowWeakModel,
     Architecture,
+    Classes,
     CustomObjects,
     Freeze,
     Metric,
@@ -42,6 +44,8 @@ def recalibrate(
         str | None, typer.Option(help="As for optimize.  [default: auto]")
     ] = None,
     output: Output = None,
+    classes: Classes = None,
+    allow_weak_model: AllowWeakModel = False,
     freeze: Freeze = None,
     workers: Workers = None,
     seed: Seed = None,
@@ -67,6 +71,8 @@ def recalibrate(
         "validation": validation,
         "metric": metric,
         "output": output,
+        "classes": classes,
+        "allow_weak_model": allow_weak_model or None,
         "freeze": freeze,
         "workers": workers,
         "seed": seed,
