@@ -61,8 +61,8 @@ def predict_images(
 ) -> Predictions:
     """Classifies image files.
 
-    Class names, and what the model wants its pixels to be, come from `classes.json` beside it.
-    Photos are turned as their EXIF tags say.
+    Class names, and what the model wants its pixels to be, come from `classes.json` beside it; one
+    that only says the order of classes, as `optimize` reads it too, will do for the names. Photos are turned as their EXIF tags say.
 
     Args:
         source: The model file, of Keras 2 or 3: a classifier of images.
@@ -82,17 +82,17 @@ def predict_images(
     """
     files = list_image_files(images)
     beside = source.path.parent / CLASS_FILE
-    class_file = read_class_file(beside) if beside.is_file() else None
+    class_file, known = _read_beside(beside)
     notes: list[str] = []
-    kind = _scaling(scaling, class_file, notes)
+    kind = _scaling(scaling, class_file, notes, has_names=known is not None)
     given = None if classes is None else read_class_list(classes)
     loaded = open_source(source)
     notes.extend(loaded.notes)
     interface = read_interface(loaded.model, output)
     _refuse_numbers(interface, loaded.compile_config)
-    names = _class_names(interface, class_file, beside, given, notes)
+    names = _class_names(interface, class_file, known, beside, given, notes)
     if interface.unit is not None:
-        notes.append(unit_note(interface, names if class_file or given else ()))
+        notes.append(unit_note(interface, names if known or given else ()))
     shape = _image_shape(interface, image_size, class_file)
     if kind in COLOUR_KINDS and shape[2:] != (3,):
         raise ConfigError(
@@ -143,16 +143,36 @@ def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> Non
         )
 
 
-def _scaling(asked: str | None, class_file: ClassFile | None, notes: list[str]) -> FileScaling:
+def _read_beside(path: Path) -> tuple[ClassFile | None, tuple[str, ...] | None]:
+    """What a class file says, and the names in it; some say nothing else."""
+    if not path.is_file():
+        return None, None
+    try:
+        class_file = read_class_file(path)
+    except DataError as error:
+        try:
+            return None, read_class_list(str(path))
+        except ConfigError:
+            raise error from None
+    return class_file, class_file.classes
+
+
+def _scaling(
+    asked: str | None, class_file: ClassFile | None, notes: list[str], *, has_names: bool
+) -> FileScaling:
     if asked is not None and asked not in FILE_SCALINGS:
         raise ConfigError(f"--scaling is {asked!r}; expected one of {_listed_scalings()}")
     if asked is None and class_file is not None:
         return class_file.scaling
     if asked is None:
+        why = (
+            f"{CLASS_FILE} beside the model says nothing of the scaling that can be used"
+            if has_names
+            else f"There is no {CLASS_FILE} beside the model"
+        )
         notes.append(
-            f"There is no {CLASS_FILE} beside the model, so pixels go in as they are, 0 to 255, or "
-            "0 to 65535 of files of 16 bits; if it was trained on 0..1 or -1..1, pass --scaling "
-            "unit or signed."
+            f"{why}, so pixels go in as they are, 0 to 255, or 0 to 65535 of files of 16 bits; if "
+            "it was trained on 0..1 or -1..1, pass --scaling unit or signed."
         )
     return next((each for each in FILE_SCALINGS if each == asked), "none")
 
@@ -200,6 +220,7 @@ def _image_shape(
 def _class_names(
     interface: Interface,
     class_file: ClassFile | None,
+    known: tuple[str, ...] | None,
     beside: Path,
     given: tuple[str, ...] | None,
     notes: list[str],
@@ -212,17 +233,22 @@ def _class_names(
                 "expected one for each of its outputs, in their order (--classes)"
             )
         return given
-    if class_file is None:
+    if known is None:
         notes.append(f"There is no {CLASS_FILE} beside the model: its classes are numbered.")
         return tuple(map(str, range(num_classes)))
     wanted = interface.inputs[0].shape
-    if len(class_file.classes) != num_classes or not shape_matches(class_file.input, wanted):
-        raise DataError(
-            f"{beside} belongs to another model: it has {len(class_file.classes)} classes and "
-            f"inputs {shape_text(class_file.input)}, the model {num_classes} and "
-            f"{shape_text(wanted)}; move the one or the other to a folder of its own"
+    fits = class_file is None or shape_matches(class_file.input, wanted)
+    if len(known) != num_classes or not fits:
+        its, own = (
+            ("", "")
+            if class_file is None
+            else (f" and inputs {shape_text(class_file.input)}", f" and {shape_text(wanted)}")
         )
-    return class_file.classes
+        raise DataError(
+            f"{beside} belongs to another model: it has {len(known)} classes{its}, the model "
+            f"{num_classes}{own}; move the one or the other to a folder of its own"
+        )
+    return known
 
 
 def _judged(model: keras.Model, interface: Interface) -> keras.Model:

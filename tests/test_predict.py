@@ -106,6 +106,27 @@ def test_names_and_scaling_come_from_the_class_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "content", ['["dark", "bright"]', '{"bright": 1, "dark": 0}', '{"classes": ["dark", "bright"]}']
+)
+def test_a_class_file_of_names_alone_will_do(tmp_path: Path, content: str) -> None:
+    model = _brightness(tmp_path / "m")
+    image = _image(tmp_path / "a.png", 200)
+    model.with_name("classes.json").write_text(content)
+    found = _json(model, image)
+    assert _classes(found) == ["bright"]
+    assert len(found["notes"]) == 1
+    assert "classes.json beside the model says nothing of the scaling" in found["notes"][0]
+    found = _json(model, image, "--classes", "night,day", "--scaling", "none")
+    assert (_classes(found), found["notes"]) == (["day"], [])
+    model.with_name("classes.json").write_text('["dark", "bright", "glaring"]')
+    code, _, stderr = _predict(model, image)
+    assert (code, "it has 3 classes, the model 2; move the" in stderr) == (2, True), stderr
+    model.with_name("classes.json").write_text('{"names": ["dark", "bright"]}')
+    code, _, stderr = _predict(model, image, "--classes", "night,day")
+    assert (code, "has no `classes`; expected" in stderr) == (2, True), stderr
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (ClassFile(("a", "b", "c"), "none", 255.0, (4, 4, 1)), "3 classes .*, the model 2 and"),
