@@ -1,7 +1,6 @@
 """A model file and a data set that belong together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,6 +9,7 @@ from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, check_against_model, load_dataset
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_order import class_names
 from prune_mi.data.given_classes import in_given_order
 from prune_mi.data.two_classes import require_two_classes
 from prune_mi.errors import ConfigError
@@ -119,25 +119,36 @@ def _unit_note_of_data(interface: Interface, data: Dataset) -> str:
 
 def _in_order_beside(data: Dataset, path: Path, num_classes: int, observer: Observer) -> Dataset:
     """The data in the order of a class file, where it is there and speaks of these classes."""
-    if data.order_known or not path.is_file():
+    if not path.is_file():
         return data
     try:
         names = read_class_list(str(path))
     except ConfigError as error:
         observer.note(f"{CLASS_FILE} beside the model is passed over: {error}")
         return data
-    if not data.class_names:
-        if len(names) != num_classes or any(name.isdecimal() for name in names):
-            return data  # of labels that are numbers it can only say what they are called
-        return replace(data, class_names=names)
-    if sorted(names) != sorted(data.class_names):
-        observer.note(
-            f"{path} is passed over: its {len(names)} classes ({', '.join(names[:3])}, ...) are "
-            f"not those of {data.source} ({', '.join(data.class_names[:3])}, ...); if it has their "
-            "order, give them the same names."
-        )
+    fault = _unlike(names, data, num_classes)
+    if fault:
+        observer.note(f"{path} is passed over: {fault}.")
         return data
+    if data.num_classes > num_classes:
+        return data  # which the check of the labels tells
     ordered = in_given_order(data, names, num_classes=num_classes)
-    if ordered.class_names != data.class_names:
+    if ordered.class_names != class_names(data):
         observer.note(f"Classes are in the order of {path}: {', '.join(names[:5])}, ...")
     return ordered
+
+
+def _unlike(names: Sequence[str], data: Dataset, num_classes: int) -> str:
+    """Why names from a file are not those of some classes; empty where they are."""
+    told = f"its {len(names)} classes ({', '.join(names[:3])}, ...)"
+    if len(names) != num_classes:
+        return f"{told} are another model's, this one tells {num_classes} apart"
+    if data.class_names and sorted(names) != sorted(data.class_names):
+        return (
+            f"{told} are not those of {data.source} ({', '.join(data.class_names[:3])}, ...); if "
+            "it has their order, give them the same names"
+        )
+    is_of_labels = sorted(names) == sorted(map(str, range(num_classes)))
+    if not data.class_names and any(name.isdecimal() for name in names) and not is_of_labels:
+        return f"{told} are numbers, but not the labels 0 to {num_classes - 1}"
+    return ""
