@@ -16,11 +16,11 @@ _EXPECTED = (
 _FILE_SUFFIXES = (".json", ".txt", ".csv", ".names", ".lst", ".list")
 
 
-def read_class_list(said: str | Sequence[str]) -> tuple[str, ...]:
+def read_class_list(said: str | Sequence[str | int]) -> tuple[str, ...]:
     """Reads the order of classes that was said.
 
     Args:
-        said: Names, or one text: names with commas between them, or the path of a file.
+        said: Names or numbers, or one text: names with commas between them, or the path of a file.
 
     Returns:
         Names or numbers, all different, at least two.
@@ -30,7 +30,7 @@ def read_class_list(said: str | Sequence[str]) -> tuple[str, ...]:
             twice, or there are fewer than two.
     """
     if not isinstance(said, str):
-        return _checked([each.strip() for each in said], "`classes`")
+        return _checked([str(each) for each in said], "`classes`")
     path = Path(said).expanduser()
     try:
         is_file = path.is_file()
@@ -42,7 +42,7 @@ def read_class_list(said: str | Sequence[str]) -> tuple[str, ...]:
         looks_like_file = path.suffix.lower() in _FILE_SUFFIXES or len(path.parts) > 1
         fault = "there is no such file" if looks_like_file else "that is a single name and no file"
         raise ConfigError(f"`classes` is {said!r}; {fault}; expected {_EXPECTED}")
-    return _checked([each.strip() for each in said.split(",")], "`classes`")
+    return _checked(said.split(","), "`classes`")
 
 
 def _from_file(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from prune_mi.errors import ConfigError
 def test_words_and_lists() -> None:
     assert read_class_list("cat, dog,owl") == ("cat", "dog", "owl")
     assert read_class_list(["2", "0", "1"]) == ("2", "0", "1")
+    assert read_class_list([2, 0, 1]) == ("2", "0", "1")
 
 
 @pytest.mark.parametrize(
