@@ -62,7 +62,8 @@ def predict_images(
     """Classifies image files.
 
     Class names, and what the model wants its pixels to be, come from `classes.json` beside it; one
-    that only says the order of classes, as `optimize` reads it too, will do for the names. Photos are turned as their EXIF tags say.
+    that only says the order of classes, as `optimize` reads it too, will do for the names. Photos
+    are turned as their EXIF tags say.
 
     Args:
         source: The model file, of Keras 2 or 3: a classifier of images.

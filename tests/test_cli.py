@@ -58,6 +58,11 @@ def test_the_command_line_starts_without_keras() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_wrong_classes_are_told_before_anything_is_opened() -> None:
+    result = CliRunner().invoke(app, ["predict", "none.keras", "none.png", "--classes", "cat"])
+    assert (result.exit_code, "`classes` is 'cat'; that is a single" in result.stderr) == (2, True)
+
+
 def test_the_clock_of_a_command_begins_before_anything_is_imported() -> None:
     done = _python("-X", "importtime", "-m", "prune_mi", "--version")
     imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]

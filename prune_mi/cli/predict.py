@@ -11,6 +11,7 @@ from rich.console import Console
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
 from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
 from prune_mi.config import parse_size
+from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_arguments import list_image_files
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
@@ -69,9 +70,11 @@ def predict(
 
     def predicted() -> Predictions:
         size = None if image_size is None else parse_size(image_size)
+        if classes is not None:
+            read_class_list(classes)
         files = list_image_files(images)
         path = best_of_run(model)
-        read_model_file(path, architecture)  # seconds before Keras is imported
+        read_model_file(path, architecture)  # seconds before Keras is imported, as all before it
         start_backend()
         from prune_mi.prediction import predict_images
 
