@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from prune_mi.config import make_settings
-from prune_mi.data import fit_scaling
+from prune_mi.data import COLOUR_KINDS, fit_scaling, shape_text
 from prune_mi.data.class_file import CLASS_FILE, FILE_SCALINGS, FileScaling
 from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
 from prune_mi.graph.cost import graph_cost
@@ -41,7 +41,7 @@ def average_models(
         sources: The models, two or more: one input of the same shape, the same classes.
         data: As for `optimize`; its test images are asked about.
         out: The `.keras` file to write; the first model's `classes.json`, if any, goes beside it.
-        scaling: What all models take: `none`, `unit` or `signed`.
+        scaling: What all models take: `none`, `unit`, `signed`, `caffe` or `torch`.
         overwrite: Whether `out`, and another `classes.json` beside it, may be there already.
 
     Raises:
@@ -55,7 +55,13 @@ def average_models(
     settings = make_settings({"data": data, "scaling": kind})
     notes = NoteTaker(SilentObserver())
     images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
-    scaled = fit_scaling(kind, images.x_train)
+    if kind in COLOUR_KINDS and images.image_shape[2:] != (3,):
+        raise ConfigError(
+            f"`scaling` is {kind!r}, which is for images of three colours, but samples have the "
+            f"shape {shape_text(images.image_shape)}; expected one of "
+            f"{', '.join(each for each in FILE_SCALINGS if each not in COLOUR_KINDS)}"
+        )
+    scaled = fit_scaling(kind, images.x_train, full=images.full_value)
     graphs = [trace_model(each.model) for each in loaded]
     probe = images.x_test[:_PROBE_IMAGES]
     try:
@@ -104,7 +110,7 @@ def _require(
         raise ConfigError(f"received {len(sources)} model; expected two or more to average")
     kind = next((each for each in FILE_SCALINGS if each == scaling), None)
     if kind is None:
-        raise ConfigError(f"`scaling` is {scaling!r}; expected none, unit or signed")
+        raise ConfigError(f"`scaling` is {scaling!r}; expected one of {', '.join(FILE_SCALINGS)}")
     if out.suffix != ".keras":
         raise ConfigError(f"cannot write {out}; choose a name that ends in .keras")
     if out.resolve() in [source.path.resolve() for source in sources]:

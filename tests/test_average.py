@@ -58,6 +58,24 @@ def test_the_average_answers_as_its_members_do_in_the_mean(data: Path, tmp_path:
     assert "Accuracy on 30 test images." in told
 
 
+def test_images_of_16_bits_are_scaled_by_all_of_them(tmp_path: Path) -> None:
+    labels = np.arange(40) % 2
+    images = np.where(labels, 30000, 10000).astype(np.uint16).reshape(40, 1, 1, 1)
+    path = tmp_path / "data.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    inputs = keras.Input((1, 1, 1))
+    model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.Flatten()(inputs)))
+    kernel, bias = np.array([[0.0, 65535.0]]), np.array([0.0, -20000.0])  # of the data in 0..1
+    model.layers[-1].set_weights([kernel, bias])
+    model.save(tmp_path / "one.keras")
+    one = tmp_path / "one.keras"
+    code, told, error = _average(
+        one, one, "--data", path, "--out", tmp_path / "all.keras", "--scaling", "unit"
+    )
+    assert code == 0, error
+    assert "1.0000" in told and "0.5000" not in told
+
+
 def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
     data: Path, tmp_path: Path
 ) -> None:
@@ -82,7 +100,8 @@ def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
         (("one",), (), "received 1 model; expected two or more to average"),
         (("one", "four"), (), "the models cannot be averaged: member 2"),
         (("one", "nowhere"), (), "nowhere.keras"),
-        (("one", "one"), ("--scaling", "best"), "`scaling` is 'best'; expected none, unit or"),
+        (("one", "one"), ("--scaling", "best"), "`scaling` is 'best'; expected one of none, unit"),
+        (("one", "one"), ("--scaling", "caffe"), "for images of three colours, but samples have"),
         (("one", "one"), ("--out", "all.h5"), "choose a name that ends in .keras"),
     ],
 )

@@ -22,7 +22,11 @@ def average(
     data: Annotated[str, typer.Option(help="As for optimize; its test images are asked about.")],
     out: Annotated[Path, typer.Option(help="What to write: a name that ends in .keras.")],
     scaling: Annotated[
-        str, typer.Option(help="What all models take: none, unit (0..1) or signed (-1..1).")
+        str,
+        typer.Option(
+            help="What all models take: none, unit (0..1), signed (-1..1), caffe or torch (as "
+            "keras.applications)."
+        ),
     ] = "none",
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
