@@ -62,13 +62,17 @@ def last_activations(graph: LayerGraph, ref: TensorRef) -> set[str]:
     Layers that leave values as they are, such as a change of type, and averages are passed.
     """
     _, deciding = _walk_up(graph, ref)
-    return {_activation(graph.layer_of(node)) for node in deciding}
+    return {
+        "hard_sigmoid" if _hard_rescaling(graph, node) else _activation(graph.layer_of(node))
+        for node in deciding
+    }
 
 
 def yielding_layers(graph: LayerGraph, ref: TensorRef) -> set[str]:
     """The layers that make an output what it is read as: its activation, and all behind that."""
     passed, deciding = _walk_up(graph, ref)
-    return {node.layer for node in (*passed, *deciding)}
+    rescalings = [found for node in deciding if (found := _hard_rescaling(graph, node))]
+    return {node.layer for node in (*passed, *deciding, *rescalings)}
 
 
 def two_columns(outputs: np.ndarray, reading: UnitReading) -> np.ndarray:
@@ -91,6 +95,22 @@ def _walk_up(graph: LayerGraph, ref: TensorRef) -> tuple[list[Node], list[Node]]
         else:
             deciding.append(node)
     return passed, deciding
+
+
+def _hard_rescaling(graph: LayerGraph, node: Node) -> Node | None:
+    """The first of the two layers that a `hard_sigmoid` of Keras 2 was upgraded to.
+
+    It is 0.2 x + 0.5, a rescaling, cut off at 0 and 1, a ReLU; None where the call is no such ReLU.
+    """
+    layer = graph.layer_of(node)
+    is_cut = layer.class_name == "ReLU" and layer.config.get("max_value") == 1
+    if not is_cut or layer.config.get("negative_slope") or layer.config.get("threshold"):
+        return None
+    before = graph.node_by_name[node.inputs[0].node]
+    config = graph.layer_of(before).config
+    is_rescaling = graph.layer_of(before).class_name == "Rescaling"
+    is_hard = is_rescaling and (config.get("scale"), config.get("offset")) == (0.2, 0.5)
+    return before if is_hard else None
 
 
 def _passes(graph: LayerGraph, node: Node) -> bool:

@@ -40,6 +40,15 @@ def _behind(*kinds: str, **config: object) -> LayerGraph:
     return net.graph(x)
 
 
+def _hard(*, slope: float = 0.2, most: float | None = 1.0, units: int = 1) -> LayerGraph:
+    """The same that ends in Keras 2's `hard_sigmoid` as it is upgraded: a rescaling and a ReLU."""
+    net = GraphBuilder()
+    x = net.dense(net.pool(net.conv_block(net.input, 4)), units)
+    x = net.call(net.layer("Rescaling", "scaled", scale=slope, offset=0.5), (x,), (None, units))
+    cut = net.layer("ReLU", "cut", max_value=most, negative_slope=0.0, threshold=0.0)
+    return net.graph(net.call(cut, (x,), (None, units)))
+
+
 _FUNCTION = {"module": "builtins", "class_name": "function", "config": "sigmoid"}
 _LAYER = {"module": "keras.layers", "class_name": "ReLU", "config": {"name": "re_lu"}}
 
@@ -63,6 +72,10 @@ _LAYER = {"module": "keras.layers", "class_name": "ReLU", "config": {"name": "re
         (_behind("Sigmoid", "Squeeze", "Cast"), "sigmoid", "sigmoid"),
         (_behind("Activation", activation="linear"), "logit", "linear"),
         (_behind("Softmax"), None, "softmax"),
+        (_hard(), "sigmoid", "hard_sigmoid"),
+        (_hard(slope=1.0), None, "relu"),
+        (_hard(most=None), None, "relu"),
+        (_behind("ReLU", max_value=1.0), None, "relu"),
     ],
 )
 def test_a_unit_is_read_by_its_last_activation(
@@ -131,6 +144,15 @@ def test_the_head_stays_and_says_why() -> None:
     assert not going & {"sigmoid_1", "squeeze_1", *packed.packing}
     removed = remove_unit(packed, units["relu_1"])
     assert unpack(removed, pack(graph)).outputs == graph.outputs
+
+
+def test_both_layers_of_an_upgraded_hard_sigmoid_yield_the_output() -> None:
+    graph = _hard()
+    assert yielding_layers(graph, graph.outputs[0]) == {"scaled_1", "cut_1"}
+    kept = {name: unit.reason for unit in find_units(pack(graph).graph) for name in unit.nodes}
+    assert kept["scaled_1"] == "'scaled_1' yields the model's output"
+    several = _hard(units=3)
+    assert last_activations(several, several.outputs[0]) == {"hard_sigmoid"}
 
 
 def test_a_dense_head_of_the_shape_that_it_reads_stays() -> None:

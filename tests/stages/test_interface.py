@@ -10,6 +10,7 @@ from zoo_ends import MANY_ENDED, ONE_UNIT
 
 from prune_mi.data import ModelInput
 from prune_mi.errors import ConfigError, ModelError
+from prune_mi.keras_io.upgrade.activations import hard_sigmoid
 from prune_mi.stages.interface import judged_output, read_interface
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,13 @@ def test_one_unit_tells_two_classes_apart(name: str, unit: str) -> None:
     output = "yes" if name == "unit_and_map" else None
     interface = read_interface(ONE_UNIT[name](), output)
     assert (interface.num_classes, interface.unit) == (2, unit)
+
+
+def test_hard_sigmoid_of_keras_2_is_a_sigmoid_as_it_is_upgraded() -> None:
+    inputs = keras.Input((4,))
+    scaled, cut = hard_sigmoid("cut", "scaled", "float32")
+    model = keras.Model(inputs, cut(scaled(keras.layers.Dense(1)(inputs))))
+    assert read_interface(model, None).unit == "sigmoid"
 
 
 def test_several_units_have_no_reading() -> None:
