@@ -140,7 +140,13 @@ def run_optimize(
             control=settings.control,
         )
         understanding = study(
-            loaded.model, data, settings, pool=pool, scratch=folder.scratch, observer=notes
+            loaded.model,
+            data,
+            settings,
+            pool=pool,
+            scratch=folder.scratch,
+            observer=notes,
+            compiled=loaded.compile_config,
         )
         data = understanding.arranged(data)
         can_go = how_much_can_go(understanding.graph, settings, notes)

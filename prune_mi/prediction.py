@@ -31,7 +31,7 @@ from prune_mi.data.image_files import (
 from prune_mi.data.model_input import shape_matches
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.one_unit import two_columns
-from prune_mi.keras_io.compiling import CompileConfig, loss_of
+from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
 from prune_mi.keras_io.trace import model_ends, trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.records import ImagePrediction, ModelSource, Predictions
@@ -40,14 +40,6 @@ from prune_mi.stages.loading import open_source, unit_note
 from prune_mi.stages.logits import yields_logits
 
 _BATCH = 128
-# Losses that no classifier of one linear unit is trained by.
-_OF_NUMBERS = frozenset(
-    {
-        *("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "log_cosh"),
-        *("msle", "mean_squared_logarithmic_error", "mape", "mean_absolute_percentage_error"),
-        *("logcosh", "poisson", "huber_loss"),
-    }
-)
 
 
 def predict_images(
@@ -90,7 +82,8 @@ def predict_images(
     loaded = open_source(source)
     notes.extend(loaded.notes)
     interface = read_interface(loaded.model, output)
-    _refuse_numbers(interface, loaded.compile_config)
+    if known is None and given is None:
+        _refuse_numbers(interface, loaded.compile_config)
     names = _class_names(interface, class_file, known, beside, given, notes)
     if interface.unit is not None:
         notes.append(unit_note(interface, names if known or given else ()))
@@ -135,12 +128,13 @@ def predict_images(
 
 def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> None:
     """Refuses a linear unit that was trained to foretell a number: there are no labels to tell."""
-    loss = loss_of(compiled, interface.judged_name, interface.judged)
-    if interface.unit == "logit" and loss in _OF_NUMBERS:
+    loss = regression_loss_of(compiled, interface.judged_name, interface.judged)
+    if interface.unit == "logit" and loss is not None:
         raise ModelError(
             f"the model's output {interface.judged_name!r} is one linear unit that was trained by "
             f"{loss}: that is a regression, which has no classes (it comes in a later version); "
-            "expected a classifier. For its numbers call the model itself: model.predict(images)"
+            "expected a classifier, whose classes --classes names. For its numbers call the model "
+            "itself: model.predict(images)"
         )
 
 

@@ -54,7 +54,7 @@ def rank_model(
         notes.note(note)
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     notes.phase("Studying the model")
-    understood = understand(loaded.model, data, settings, notes)
+    understood = understand(loaded.model, data, settings, notes, compiled=loaded.compile_config)
     question = ask_about(understood, understood.arranged(data), settings, samples=samples)
     graph, units = question.graph, question.units
     if not units:

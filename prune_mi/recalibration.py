@@ -73,7 +73,13 @@ def recalibrate_model(
         try:
             notes.phase("Studying the model")
             understanding = study(
-                loaded.model, data, settings, pool=pool, scratch=Path(scratch), observer=notes
+                loaded.model,
+                data,
+                settings,
+                pool=pool,
+                scratch=Path(scratch),
+                observer=notes,
+                compiled=loaded.compile_config,
             )
             data = understanding.arranged(data)
             pool.use(shared_data(pool.store, understanding, settings))

@@ -274,6 +274,26 @@ def test_numbers_have_no_classes_to_predict(tmp_path: Path) -> None:
     ), stderr
 
 
+def test_a_unit_trained_by_squares_may_have_another_bound(tmp_path: Path) -> None:
+    labels = np.arange(60) % 2
+    images = np.full((60, 8, 8, 1), 200, np.uint8) * labels[:, None, None, None].astype(np.uint8)
+    np.savez(tmp_path / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    model = _model(1, None, loss="mse")
+    kernel = np.full((64, 1), 0.9 / 200 / 64)
+    model.get_layer("answer").set_weights([kernel, np.array([0.05])])  # 0.05 and 0.95
+    model.save(tmp_path / "model.keras")
+    code, _, stderr = _run("rank", tmp_path / "model.keras", "--data", tmp_path / "data.npz")
+    assert code == 2
+    assert "'answer' is one linear unit that was trained by mse: of labels 0 and 1 its bo" in stderr
+    assert "probably 0.5, not 0; train it by binary cross-entropy with from_logits=True" in stderr
+    assert "beat chance" in stderr
+    Image.fromarray(images[1, ..., 0]).save(tmp_path / "a.png")
+    arguments = ("predict", tmp_path / "model.keras", tmp_path / "a.png", "--classes", "dark,light")
+    code, stdout, stderr = _run(*arguments)
+    assert code == 0, stderr
+    assert "class 1 (light) where it is above 0" in " ".join(stdout.split())
+
+
 def test_three_folders_for_one_unit(tmp_path: Path) -> None:
     for name in ("ant", "bee", "cat"):
         (tmp_path / "images" / name).mkdir(parents=True)

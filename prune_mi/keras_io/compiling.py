@@ -18,6 +18,15 @@ from prune_mi.keras_io.trust import find_custom
 
 _WORDS = frozenset({"accuracy", "acc", "crossentropy", "ce"})  # Keras chooses by output and loss
 
+# Losses that no classifier of one linear unit should be trained by.
+_OF_NUMBERS = frozenset(
+    {
+        *("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "log_cosh"),
+        *("msle", "mean_squared_logarithmic_error", "mape", "mean_absolute_percentage_error"),
+        *("logcosh", "poisson", "huber_loss"),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
@@ -66,6 +75,12 @@ def loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
         is_function = loss["class_name"] == "function"
         loss = loss["config"] if is_function else loss["class_name"]
     return None if loss is None else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)).lower()
+
+
+def regression_loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
+    """The name of an output's loss where it is one of numbers, not of classes; see `loss_of`."""
+    loss = loss_of(config, name, place)
+    return loss if loss in _OF_NUMBERS else None
 
 
 def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None:

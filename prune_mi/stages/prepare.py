@@ -20,7 +20,7 @@ from prune_mi.data import (
     stratified_sample,
 )
 from prune_mi.data.class_order import class_names
-from prune_mi.errors import ConfigError, ModelError
+from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.choose import with_choices
 from prune_mi.graph.end_arrays import pack_outputs, unpack_inputs
 from prune_mi.graph.ends import Packing, pack
@@ -28,12 +28,13 @@ from prune_mi.graph.input_kind import has_channels, input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
 from prune_mi.keras_io.sizes import with_input_shapes
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
-from prune_mi.stages.interface import read_interface
+from prune_mi.stages.interface import Interface, read_interface
 from prune_mi.stages.loading import unit_note
 from prune_mi.stages.logits import refuse_many_labels, yields_logits
 from prune_mi.stages.reading import gather
@@ -81,11 +82,23 @@ class Understanding:
 
 
 def understand(
-    model: keras.Model, data: Dataset, settings: RunSettings, observer: Observer
+    model: keras.Model,
+    data: Dataset,
+    settings: RunSettings,
+    observer: Observer,
+    *,
+    compiled: CompileConfig | None = None,
 ) -> Understanding:
     """Finds out how a model wants its images, or what else it takes, and its classes' order.
 
     All work after it is on `Understanding.arranged` of the data.
+
+    Args:
+        model: Of Keras 3.
+        data: As loaded.
+        settings: The run's settings.
+        observer: Hears what was found.
+        compiled: What the model was compiled with.
 
     Raises:
         ConfigError: If a setting names no output or layer of the model, or does not suit its
@@ -120,7 +133,15 @@ def understand(
 
     evidence = gather(ask, candidates, data, probe, num_classes)
     recalibrated = Recalibrated(packing.graph, images, num_classes=num_classes)
-    reading = find_reading(evidence, recalibrated, settings, observer)
+    doubt = _doubt_of_bound(interface, compiled)
+    try:
+        reading = find_reading(evidence, recalibrated, settings, observer)
+    except DataError as error:
+        if not doubt:
+            raise
+        raise DataError(f"{doubt}.\n{error}") from error
+    if doubt:
+        observer.note(f"{doubt[0].upper()}{doubt[1:]}.")
     scaling, order = reading.scaling, reading.order
     labels = order.relabelled(labels)
     if interface.unit is not None and not order.is_as_loaded:
@@ -153,6 +174,18 @@ def understand(
         calibration=calibration,
         order=None if order.is_as_loaded else order,
         needs_statistics=reading.needs_statistics,
+    )
+
+
+def _doubt_of_bound(interface: Interface, compiled: CompileConfig | None) -> str:
+    """Why 0 may not be what divides the classes of one linear unit; empty where it is."""
+    loss = regression_loss_of(compiled, interface.judged_name, interface.judged)
+    if interface.unit != "logit" or loss is None:
+        return ""
+    return (
+        f"the model's output {interface.judged_name!r} is one linear unit that was trained by "
+        f"{loss}: of labels 0 and 1 its bound between the classes is then probably 0.5, not 0; "
+        "train it by binary cross-entropy with from_logits=True, or with a sigmoid"
     )
 
 

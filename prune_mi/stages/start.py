@@ -249,7 +249,9 @@ class ModelStart:
         data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
         _refuse(settings, "a search from a model, which has its size", image_size=None)
         self.settings = settings.for_data(len(data.y_train))
-        self.understanding = understand(loaded.model, data, settings, observer)
+        self.understanding = understand(
+            loaded.model, data, settings, observer, compiled=loaded.compile_config
+        )
         arranged = self.understanding.arranged(data)
         self.data = replace(arranged, class_names=class_names(arranged))
         original = self.understanding.packing.original

@@ -10,6 +10,7 @@ from prune_mi.data import Dataset
 from prune_mi.errors import ModelError, first_line
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.store import Store
+from prune_mi.keras_io.compiling import CompileConfig
 from prune_mi.records import Observer, SilentObserver
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.prepare import Understanding, understand
@@ -25,6 +26,7 @@ def study(
     pool: WorkerPool,
     scratch: Path,
     observer: Observer,
+    compiled: CompileConfig | None = None,
 ) -> Understanding:
     """`understand`, in a worker.
 
@@ -35,6 +37,7 @@ def study(
         pool: Whose worker it is.
         scratch: A folder for the model on its way.
         observer: Hears what was found, when all was.
+        compiled: What the model was compiled with.
 
     Raises:
         PruneMIError: As `understand` does.
@@ -50,7 +53,7 @@ def study(
         ) from error
     pool.store.put(_IMAGES, data.x_train)
     rest = replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
-    understanding, said = pool.call(_studied, path, pool.store, rest, settings)
+    understanding, said = pool.call(_studied, path, pool.store, rest, settings, compiled)
     pool.store.drop(_IMAGES)
     path.unlink(missing_ok=True)
     for note in said:
@@ -59,10 +62,14 @@ def study(
 
 
 def _studied(
-    path: Path, store: Store, data: Dataset, settings: RunSettings
+    path: Path,
+    store: Store,
+    data: Dataset,
+    settings: RunSettings,
+    compiled: CompileConfig | None,
 ) -> tuple[Understanding, list[str]]:
     """Runs in the worker; only training images are asked about."""
     notes = NoteTaker(SilentObserver())
     model = keras.models.load_model(path, compile=False)
     whole = replace(data, x_train=store.get(_IMAGES))
-    return understand(model, whole, settings, notes), notes.said
+    return understand(model, whole, settings, notes, compiled=compiled), notes.said
