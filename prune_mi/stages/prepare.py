@@ -1,11 +1,13 @@
 """How a model wants its images, or other inputs: scaling, classes, augmentation, outputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from prune_mi.config import RunSettings
+from prune_mi.config.values import Scaling
 from prune_mi.data import (
     COLOUR_KINDS,
     SCALING_KINDS,
@@ -126,16 +128,20 @@ def understand(
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
     images, labels = data.x_train[probe], data.y_train[probe]
-    candidates = _candidates(packing.graph, data, settings)
+    candidates = _candidates(packing.graph, data, settings.scaling)
 
     def ask(rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
         return predict(rebuilt, rows, scaling)[:, :num_classes]
+
+    def others() -> Sequence[InputScaling]:
+        is_auto = settings.scaling == "auto"
+        return candidates if is_auto else _candidates(packing.graph, data, "auto")
 
     evidence = gather(ask, candidates, data, probe, num_classes)
     recalibrated = Recalibrated(packing.graph, images, num_classes=num_classes)
     doubt = _doubt_of_bound(interface, compiled)
     try:
-        reading = find_reading(evidence, recalibrated, settings, observer)
+        reading = find_reading(evidence, recalibrated, settings, observer, others=others)
     except DataError as error:
         if not doubt:
             raise
@@ -189,11 +195,8 @@ def _doubt_of_bound(interface: Interface, compiled: CompileConfig | None) -> str
     )
 
 
-def _candidates(
-    packed: LayerGraph, data: Dataset, settings: RunSettings
-) -> tuple[InputScaling, ...]:
+def _candidates(packed: LayerGraph, data: Dataset, asked: Scaling) -> tuple[InputScaling, ...]:
     """The scalings to try: several inputs, and numbers that are names, are taken as they are."""
-    asked = settings.scaling
     if data.input_shapes and asked not in ("auto", "none"):
         raise ConfigError(
             f"`scaling` is {asked!r}, but the model has {len(data.input_shapes)} inputs, which "

@@ -102,17 +102,22 @@ class Evidence:
         return np.asarray(others[sample])
 
 
-def scaling_name(scaling: InputScaling, base: float) -> str:
-    """The kind, and the range where it is not the one that the data have."""
-    return scaling.kind if scaling.full == base else f"{scaling.kind} of 0..{scaling.full:g}"
+def named_scalings(scalings: Sequence[InputScaling]) -> dict[str, InputScaling]:
+    """By their kinds, with the range of those that go by another than the first."""
+    full = scalings[0].full
+    return {
+        each.kind if each.full == full else f"{each.kind} of 0..{each.full:g}": each
+        for each in scalings
+    }
 
 
 def gather(
     ask: Ask, candidates: Sequence[InputScaling], data: Dataset, rows: np.ndarray, num_classes: int
 ) -> Evidence:
     """Evidence under some scalings, in the order of the data and those that people sort in."""
-    named = {scaling_name(each, candidates[0].full): each for each in candidates}
-    return Evidence(ask, data, rows, named, (as_loaded(num_classes), *other_orders(data)))
+    return Evidence(
+        ask, data, rows, named_scalings(candidates), (as_loaded(num_classes), *other_orders(data))
+    )
 
 
 def asked_about(evidence: Evidence, rows: np.ndarray) -> Evidence:

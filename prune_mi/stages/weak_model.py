@@ -5,7 +5,7 @@ scaled differently, or their colours came in the order blue, green, red. Each is
 samples at hand and confirmed on others that were held back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,6 @@ from prune_mi.config import RunSettings
 from prune_mi.data import (
     ClassOrder,
     InputScaling,
-    candidate_scalings,
     reversed_colours,
     stratified_split,
 )
@@ -33,7 +32,7 @@ from prune_mi.stages.reading import (
     asked_about,
     find_order,
     find_scaling,
-    scaling_name,
+    named_scalings,
 )
 from prune_mi.stages.recalibrated import Recalibrated
 
@@ -61,7 +60,12 @@ class _Cause:
 
 
 def find_reading(
-    evidence: Evidence, recalibrated: Recalibrated, settings: RunSettings, observer: Observer
+    evidence: Evidence,
+    recalibrated: Recalibrated,
+    settings: RunSettings,
+    observer: Observer,
+    *,
+    others: Callable[[], Sequence[InputScaling]],
 ) -> Reading:
     """Finds the scaling and the order of classes by which a model is right.
 
@@ -70,6 +74,7 @@ def find_reading(
         recalibrated: The model with batch-norm statistics of these data.
         settings: May name a scaling, and may allow a weak model.
         observer: Hears what was found.
+        others: Fits the scalings that would be tried if the settings named none.
 
     Raises:
         DataError: If it is right no more often than chance, or far less often than it is sure of
@@ -88,7 +93,7 @@ def find_reading(
         _tell(notes, observer)
         return reading
     parts = _parts(evidence)
-    causes = _causes(*parts, name, order, settings)
+    causes = _causes(*parts, name, order, others)
     most = max((cause.accuracy for cause in causes if cause.accuracy is not None), default=0.0)
     settled = _settled(*parts, recalibrated, most, parts[1].right(name, order), observer)
     if settled is not None:
@@ -176,12 +181,16 @@ def _listed(causes: Sequence[_Cause]) -> str:
 
 
 def _causes(
-    fitted: Evidence, checked: Evidence, name: str, order: ClassOrder, settings: RunSettings
+    fitted: Evidence,
+    checked: Evidence,
+    name: str,
+    order: ClassOrder,
+    others: Callable[[], Sequence[InputScaling]],
 ) -> list[_Cause]:
     """What may be wrong with a scaling and an order, in the order of how common that is."""
     causes = [
         _class_order(fitted, checked, name, order),
-        _scaling(fitted, checked, name, order, settings),
+        _scaling(fitted, checked, name, order, others),
     ]
     if _is_coloured(fitted):
         causes.append(_colour_order(fitted, checked, name, order))
@@ -238,18 +247,17 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
 
 
 def _scaling(
-    fitted: Evidence, checked: Evidence, name: str, order: ClassOrder, settings: RunSettings
+    fitted: Evidence,
+    checked: Evidence,
+    name: str,
+    order: ClassOrder,
+    others: Callable[[], Sequence[InputScaling]],
 ) -> _Cause:
     """Whether another scaling than the one that was asked for does better."""
     remedy = "Say it with --scaling, or pass the pixels as the model was trained on them"
     tried = fitted.scalings
-    if settings.scaling != "auto" and not fitted.data.input_shapes:
-        x_train, full = fitted.data.x_train, fitted.data.full_value
-        base = tried[name].full if full is None else full
-        tried = {
-            **tried,
-            **{scaling_name(each, base): each for each in candidate_scalings(x_train, full=full)},
-        }
+    wider = named_scalings(others())
+    tried = {**tried, **{each: wider[each] for each in wider if each not in tried}}
     best, scores, new = _best_of(fitted, checked, tried, order)
     old = checked.right(name, order)
     told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())

@@ -155,6 +155,21 @@ def test_another_scaling_than_the_one_asked_for_is_named() -> None:
     assert "Pass --scaling none, or auto" in message
 
 
+def test_numbers_of_words_are_tried_as_they_are_alone() -> None:
+    inputs = keras.Input((4,))
+    x = layers.Embedding(8, 8, name="words")(inputs)
+    x = layers.Dense(8, "softmax", name="classes")(layers.GlobalAveragePooling1D()(x))
+    model = keras.Model(inputs, x)
+    model.get_layer("words").set_weights([np.eye(8)])
+    model.get_layer("classes").set_weights([30 * np.eye(8), np.zeros(8)])
+    labels = np.arange(800) % 8
+    rows = np.repeat(labels[:, None], 4, axis=1).astype(np.float32)
+    told = np.asarray([2, 1, 0, 3, 4, 6, 7, 5])[labels]
+    data = Dataset(rows, told, rows, told, None, None, (), "made", ())
+    assert "input scaling: right on none 0." in _refusal(model, data, scaling="none")
+    assert "unit 0" not in _refusal(model, data, scaling="none")
+
+
 def test_colours_in_the_other_order_are_named() -> None:
     data = _data(8)
     rng = np.random.default_rng(0)
