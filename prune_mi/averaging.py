@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from prune_mi.config import make_settings
-from prune_mi.data import COLOUR_KINDS, fit_scaling, shape_text
+from prune_mi.data import COLOUR_KINDS, fit_scaling, other_orders, shape_text
 from prune_mi.data.class_file import CLASS_FILE, FILE_SCALINGS, FileScaling
 from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
 from prune_mi.graph.cost import graph_cost
@@ -33,6 +33,7 @@ def average_models(
     data: str,
     out: Path,
     scaling: str = "none",
+    classes: str | Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Average:
     """Averages the class probabilities of classifiers, and measures all on the test images.
@@ -42,19 +43,26 @@ def average_models(
         data: As for `optimize`; its test images are asked about.
         out: The `.keras` file to write; the first model's `classes.json`, if any, goes beside it.
         scaling: What all models take: `none`, `unit`, `signed`, `caffe` or `torch`.
+        classes: As for `optimize`; None goes by the first model's `classes.json`, or else the data.
         overwrite: Whether `out`, and another `classes.json` beside it, may be there already.
 
     Raises:
-        ConfigError: If there are fewer than two models, or `out` or `scaling` does not do.
+        ConfigError: If there are fewer than two models, or `out`, `scaling` or `classes` does not
+            do.
         RunFolderError: If one of these is there already.
         ModelError: If a model cannot be used, or does not fit the others.
         DataError: If the data cannot be loaded, or do not fit the models.
     """
     kind = _require(sources, out, scaling, overwrite=overwrite)
     loaded = [open_source(source) for source in sources]
-    settings = make_settings({"data": data, "scaling": kind})
+    settings = make_settings({"data": data, "scaling": kind, "classes": classes})
     notes = NoteTaker(SilentObserver())
     images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
+    if orders := other_orders(images):
+        notes.note(
+            f"The classes are taken in the order of {images.source}. They may also be "
+            f"{' or '.join(order.name for order in orders)}; --classes says it."
+        )
     if kind in COLOUR_KINDS and images.image_shape[2:] != (3,):
         raise ConfigError(
             f"`scaling` is {kind!r}, which is for images of three colours, but samples have the "
@@ -90,10 +98,9 @@ def average_models(
     out.parent.mkdir(parents=True, exist_ok=True)
     whole = build_model(averaged)
     save_verified(whole, out, scaled.apply(np.asarray(probe)))
-    classes = sources[0].path.with_name(CLASS_FILE)
-    beside = out.with_name(CLASS_FILE)
-    if classes.is_file() and classes.resolve() != beside.resolve():
-        shutil.copyfile(classes, beside)
+    own, beside = sources[0].path.with_name(CLASS_FILE), out.with_name(CLASS_FILE)
+    if own.is_file() and own.resolve() != beside.resolve():
+        shutil.copyfile(own, beside)
     whole_measured = measured(str(out), whole, averaged)
     return Average(tuple(members), whole_measured, len(images.y_test), tuple(notes.said))
 

@@ -76,6 +76,33 @@ def test_images_of_16_bits_are_scaled_by_all_of_them(tmp_path: Path) -> None:
     assert "1.0000" in told and "0.5000" not in told
 
 
+def test_the_order_of_classes_may_be_said(data: Path, tmp_path: Path) -> None:
+    model = _model(tmp_path / "one.keras")
+    one, out = tmp_path / "one.keras", tmp_path / "all" / "average.keras"
+    arguments = (one, one, "--data", data, "--out", out, "--overwrite")
+    images, labels = np.load(data)["x_test"], np.load(data)["y_test"]
+    answers = model.predict(images, verbose=0).argmax(axis=1)
+    expected = f"{np.mean(np.array([2, 0, 1])[answers] == labels):.4f}"
+    code, told, error = _average(*arguments, "--classes", "2,0,1")
+    assert code == 0, error
+    assert expected in told
+    one.with_name("classes.json").write_text('["2", "0", "1"]')
+    assert expected in _average(*arguments)[1]
+    code, _, error = _average(*arguments, "--classes", "a,b")
+    assert (code, "2 classes were given" in error) == (2, True)
+
+
+def test_other_orders_of_classes_are_named(tmp_path: Path) -> None:
+    images, labels = np.zeros((48, 6, 6, 1), np.uint8), np.arange(48) % 12
+    path = tmp_path / "data.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    _model(tmp_path / "one.keras", classes=12)
+    one, out = tmp_path / "one.keras", tmp_path / "all.keras"
+    code, told, error = _average(one, one, "--data", path, "--out", out)
+    assert code == 0, error
+    assert "They may also be sorted as strings; --classes says it." in " ".join(told.split())
+
+
 def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
     data: Path, tmp_path: Path
 ) -> None:

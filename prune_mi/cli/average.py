@@ -8,6 +8,7 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import AllowUnsafe, CustomObjects
+from prune_mi.data.class_list import read_class_list
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Average, ModelSource
@@ -28,6 +29,14 @@ def average(
             "keras.applications)."
         ),
     ] = "none",
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Names or numbers of the classes in the order of the models' outputs, with "
+            "commas, or a file of them.  [default: classes.json beside the first model, or as in "
+            "the data]"
+        ),
+    ] = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Annotated[
@@ -40,13 +49,17 @@ def average(
     """
 
     def averaged() -> Average:
+        if classes is not None:
+            read_class_list(classes)
         paths = [best_of_run(each) for each in models]
         for path in paths:
-            read_model_file(path, None)  # seconds before Keras is imported
+            read_model_file(path, None)  # seconds before Keras is imported, as all before it
         start_backend()
         from prune_mi.averaging import average_models
 
         sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
-        return average_models(sources, data=data, out=out, scaling=scaling, overwrite=overwrite)
+        return average_models(
+            sources, data=data, out=out, scaling=scaling, classes=classes, overwrite=overwrite
+        )
 
     print_average(guarded(averaged, "interrupted; nothing was written", MODEL_TOO_LARGE), Console())
