@@ -16,7 +16,10 @@ from prune_mi.cli import app, entry
 from prune_mi.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("optimize", "search", "demo", "convert", "inspect", "rank", "predict", "average")
+COMMANDS = (
+    *("optimize", "search", "demo", "convert", "inspect", "rank", "recalibrate", "predict"),
+    "average",
+)
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
