@@ -30,6 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(fixture))
 
 
+@pytest.hookimpl(tryfirst=True)  # before fixtures, which may be those of a whole module
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Has runs carried out in this process, but for tests that are about processes."""
+    if item.get_closest_marker("slow") is not None:
+        from in_this_process import InThisProcess
+
+        from prune_mi.execution import pool, processes
+
+        own = item.get_closest_marker("processes") is not None
+        pool.ProcessExecutor = processes.ProcessExecutor if own else InThisProcess
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """The same numbers in every run."""

@@ -12,7 +12,7 @@ import pytest
 from prune_mi import optimize
 from prune_mi.records import SilentObserver
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 
 class Killer(SilentObserver):

@@ -18,7 +18,11 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.trust import Trust
 from prune_mi.records import SilentObserver
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pool")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("pool"),
+]
 
 _PLAIN = AugmentationPolicy(flip=False, max_shift=0)
 
