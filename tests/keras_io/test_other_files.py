@@ -52,6 +52,7 @@ def _npz() -> bytes:
         ("data.npz", _npz(), "is NumPy arrays, not a Keras model"),
         ("model.json", b"{}", "is a JSON file, .*--architecture"),
     ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "content",
 )
 def test_what_it_is_and_what_to_do(name: str, content: bytes, told: str, tmp_path: Path) -> None:
     path = tmp_path / name
