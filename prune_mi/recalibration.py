@@ -113,7 +113,7 @@ def recalibrate_model(
                 )
         finally:
             pool.close()
-    if not recalibrated_layers(subject.graph):
+    if not recalibrated_layers(subject.graph, keep_frozen=True):
         notes.note("The model has no batch norm that is not frozen: there is nothing to compare.")
     written = None
     if chosen.name != AS_SAVED:

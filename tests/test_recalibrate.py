@@ -22,8 +22,8 @@ def stale_model(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) ->
     norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
     for norm in norms:
         if norm is not norms[1]:
-            norm.moving_variance.assign(norm.moving_variance * 2.5)
-            norm.moving_mean.assign(norm.moving_mean + 0.3)
+            norm.moving_mean.assign(norm.moving_mean + 0.1 * norm.moving_variance**0.5)
+            norm.moving_variance.assign(norm.moving_variance * 1.2)
     norms[1].trainable = False
     path = tmp_path_factory.mktemp("stale") / "stale.keras"
     model.save(path)

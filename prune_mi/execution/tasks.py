@@ -222,7 +222,7 @@ def _recalibrate(task: RecalibrateTask, data: SharedData, started: float) -> Eva
 
     images = _calibration_images(data, task.num_images)
     varied = task.augmentation.apply(images, rng=np.random.default_rng(task.seed))
-    graph = recalibrate(task.graph, _batches(varied))
+    graph = recalibrate(task.graph, _batches(varied), keep_frozen=True)
     return _untrained(task.name, graph, data, task.num_validation, started)
 
 

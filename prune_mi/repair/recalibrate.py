@@ -20,12 +20,16 @@ from prune_mi.keras_io.callable import direct
 from prune_mi.repair.settle import identity_norms
 
 
-def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
+def recalibrate(
+    graph: LayerGraph, batches: Iterable[np.ndarray], *, keep_frozen: bool = False
+) -> LayerGraph:
     """Replaces every batch norm's moving statistics by exact ones.
 
     Args:
         graph: The changed graph.
         batches: Scaled images in batches of equal size, float `(batch, ...)`.
+        keep_frozen: Whether norms that the model itself has frozen stay as they are, too: in a
+            network that nothing has been taken from they fit.
 
     Returns:
         The graph with new moving statistics, frozen layers as they were, and so what is the
@@ -33,7 +37,7 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         recalibrate.
     """
     inserted = identity_norms(graph)
-    names = recalibrated_layers(graph)
+    names = recalibrated_layers(graph, keep_frozen=keep_frozen)
     if not names:
         return graph
     instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
@@ -63,15 +67,15 @@ def recalibrate(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
     return with_named_weights(graph, updates)
 
 
-def recalibrated_layers(graph: LayerGraph) -> list[str]:
-    """The batch norms whose statistics are to be new: none that is frozen, by whom ever."""
+def recalibrated_layers(graph: LayerGraph, *, keep_frozen: bool = False) -> list[str]:
+    """The batch norms whose statistics are to be new; see `recalibrate`."""
     left_alone = graph.frozen.union(identity_norms(graph))
     return [
         name
         for name, layer in graph.layers.items()
         if layer.class_name == "BatchNormalization"
         and name not in left_alone
-        and layer.config.get("trainable") is not False
+        and not (keep_frozen and layer.config.get("trainable") is False)
     ]
 
 

@@ -136,7 +136,7 @@ class StatisticsChoice:
         as_saved = self._option(AS_SAVED, 0, None, original, original)
         affordable = self._affordable(seconds, networks=len(self._policies), scored=None)
         enough = affordable >= min(_FEW_IMAGES, self._data.num_train_images)
-        if not recalibrated_layers(original.graph):
+        if not recalibrated_layers(original.graph, keep_frozen=True):
             return as_saved, [as_saved]
         if not enough:
             self._observer.note("Batch-norm statistics were not compared: the budget is too short.")
@@ -162,7 +162,7 @@ class StatisticsChoice:
             trained: With `correct`.
             seconds: Wall clock at most for all of them, or None.
         """
-        asked = [each for each in trained if recalibrated_layers(each.graph)]
+        asked = [each for each in trained if recalibrated_layers(each.graph, keep_frozen=True)]
         if not asked:
             return list(trained), []
         networks = len(asked) * len(self._policies)
@@ -208,7 +208,7 @@ class StatisticsChoice:
         scored: int | None,
     ) -> list[Option]:
         """A network with other statistics, and how it then does; without those that failed."""
-        if not recalibrated_layers(before.graph):
+        if not recalibrated_layers(before.graph, keep_frozen=True):
             return []
         count = min(count, self._data.num_train_images)
         names = {
