@@ -104,7 +104,11 @@ def conclude(
         subject,
         limit=settings.max_accuracy_drop,
     )
-    _write_answers(folder.answers, outcome.trained, allowed, search_data)
+    trained = list(outcome.trained)
+    final = finalists.result
+    if changed and final.correct is not None:
+        trained.append(TrainedChild("result", final.cost, final.correct))
+    _write_answers(folder.answers, trained, allowed, search_data)
     return RunReport(
         model=str(original.path),
         data=settings.data,
@@ -142,7 +146,7 @@ def conclude(
 def _write_answers(
     path: Path, trained: Sequence[TrainedChild], allowed: AllowedDrop, data: SearchData
 ) -> None:
-    """Writes what each trained child is right on, so that the choice can be made again."""
+    """Writes what each trained child and the result are right on, to choose again among them."""
     if trained:
         np.savez_compressed(
             path,

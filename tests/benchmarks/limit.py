@@ -79,7 +79,8 @@ def main() -> None:
             all_held.append(held)
         told, held = np.concatenate(all_told), np.concatenate(all_held)
         everything[confidence] = told, held
-        print(f"{'together':24} {'':11} {len(told):6d} {told.mean():8.3f} {held.mean():8.3f}")
+        if len(told):
+            print(f"{'together':24} {'':11} {len(told):6d} {told.mean():8.3f} {held.mean():8.3f}")
     print("\ntold against held, without and with a confidence: told from, resplits, told, held")
     for told, held in everything.values():
         for low in np.arange(0.0, 1.0, 0.1):
