@@ -191,6 +191,7 @@ class HillClimber:
             floor=self.floor,
             allowed=self._allowed,
             objective=self._objective,
+            margin=self._margin,
         )
 
     def observe(self, trained: Sequence[Candidate]) -> None:

@@ -53,11 +53,22 @@ def choose_for_training(
     floor: float,
     allowed: float,
     objective: str,
+    margin: float = 0.0,
 ) -> tuple[Candidate, ...]:
     """The candidate of greatest merit, then each time the best of those safer than the last.
 
-    The hedge makes it likely that one child of a generation stays within the allowed drop. Where
-    no safer one is left, the best of the rest follow.
+    The hedge makes it likely that one child of a generation stays within the allowed drop. One that
+    is within it before training needs no hedge: beside it those are trained that save more. Where
+    none of these are left, the best of the rest follow.
+
+    Args:
+        candidates: Screened.
+        count: How many.
+        elite: The best accepted model so far.
+        floor: The lowest accuracy that may be accepted.
+        allowed: The allowed drop, a fraction.
+        objective: `macs`, `params` or `accuracy`.
+        margin: What acceptance is expected to leave unused of the allowed drop.
     """
 
     def value(candidate: Candidate) -> float:
@@ -67,8 +78,10 @@ def choose_for_training(
     left.sort(key=value, reverse=True)
     chosen: list[Candidate] = []
     while left and len(chosen) < count:
-        safer = [each for each in left if chosen and _accuracy(each) > _accuracy(chosen[-1])]
-        best = (safer or left)[0]
+        safe = [each for each in chosen if _accuracy(each) - margin >= floor]
+        useful = [each for each in left if all(improves(each, one, objective) for one in safe)]
+        safer = [each for each in useful if chosen and _accuracy(each) > _accuracy(chosen[-1])]
+        best = (safer or useful or left)[0]
         chosen.append(best)
         left.remove(best)
     return tuple(chosen)

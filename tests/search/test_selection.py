@@ -78,8 +78,15 @@ def test_the_second_choice_is_safer_than_the_first() -> None:
     assert sorted(map(_merit, children)) == sorted(map(_merit, (safest, safe, next_best, bold)))
     assert _choose(children, 1) == ["bold"]
     assert _choose(children, 2) == ["bold", "safe"]
-    assert _choose(children, 3) == ["bold", "safe", "safest"]
-    assert _choose(children, 9) == ["bold", "safe", "safest", "next best"]
+    risky = [replace(each, accuracy=(each.accuracy or 0.0) - 0.03) for each in children]
+    assert _choose(risky, 9) == ["bold", "safe", "safest", "next best"]
+
+
+def test_what_is_within_the_allowed_drop_untrained_needs_no_hedge() -> None:
+    safe, safest = _candidate("safe", 0.89, 900), _candidate("safest", 0.90, 950)
+    bold, bolder = _candidate("bold", 0.82, 800), _candidate("bolder", 0.75, 700)
+    children = [safest, safe, bold, bolder]
+    assert _choose(children, 4) == ["safe", "bold", "bolder", "safest"]
 
 
 def test_only_what_improves_is_trained() -> None:
@@ -181,7 +188,12 @@ def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
     if chosen:
         best = max(_merit(each, objective) for each in fit)
         assert _merit(chosen[0], objective) == best
-    if len(chosen) > 1 and any(each.accuracy > chosen[0].accuracy for each in fit):
+    if len(chosen) < 2:
+        return
+    safe = objective != "accuracy" and (chosen[0].accuracy or 0.0) >= FLOOR
+    if safe and any(improves(each, chosen[0], objective) for each in fit):
+        assert improves(chosen[1], chosen[0], objective)
+    elif not safe and any(each.accuracy > chosen[0].accuracy for each in fit):
         assert chosen[1].accuracy > chosen[0].accuracy
 
 
