@@ -15,16 +15,33 @@ pytest_plugins = ["keras2_files"]
 
 # A loaded machine must not fail a property for being slow.
 settings.register_profile("prune-mi", deadline=None, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("prune-mi"), max_examples=1000)
 settings.load_profile("prune-mi")
 
 
-# Files that Keras 2 writes, and a whole run: half a minute each.
-_COSTLY = {"old_folder", "whole_run"}
+# Files that Keras 2 writes, and whole runs: half a minute each.
+_COSTLY = {"old_folder", "whole_run", "found"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offers what takes half an hour more."""
+    told = "the tests marked `thorough` as well, and 1,000 examples of each property"
+    parser.addoption("--thorough", action="store_true", help=told)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses how many examples of a property are tried."""
+    if config.getoption("--thorough"):
+        settings.load_profile("thorough")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps tests that share a costly fixture in one process, so that it is made once."""
+    if not config.getoption("--thorough"):
+        again = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in set(again)]
     for item in items:
         for fixture in _COSTLY.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(fixture))

@@ -106,7 +106,7 @@ def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_with_jax_nothing_is_heard_of_tensorflow(tmp_path: Path) -> None:
     arguments = ("search", "--from-scratch", "--data", "digits", "--out", str(tmp_path / "run"))
-    shortened = ("--generations", "1", "--children", "1", "--child-epochs", "1", "--workers", "2")
+    shortened = ("--generations", "1", "--children", "1", "--child-epochs", "1", "--workers", "1")
     done = subprocess.run(
         [sys.executable, "-m", "prune_mi", *arguments, *shortened, "--final-epochs", "1"],
         env={**os.environ, "KERAS_BACKEND": "jax"},

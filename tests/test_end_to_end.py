@@ -35,8 +35,8 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> P
     model = folder.parent / "model.h5"
     keras.models.load_model(digits_model).save(model)
     arguments = ["optimize", str(model), "--data", "digits", "--out", str(folder)]
-    arguments += ["--max-accuracy-drop", "0.05", "--generations", "2", "--children", "4"]
-    arguments += ["--child-epochs", "4", "--final-epochs", "3", "--quiet"]
+    arguments += ["--max-accuracy-drop", "0.05", "--generations", "2", "--children", "3"]
+    arguments += ["--child-epochs", "3", "--final-epochs", "2", "--quiet"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "Smaller" in result.output

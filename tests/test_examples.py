@@ -37,7 +37,7 @@ def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
 
 
 def test_optimize_from_python_prints_before_and_after(tmp_path: Path) -> None:
-    arguments = ["--epochs", "4", "--budget", "3m", "--generations", "1", "--children", "3"]
+    arguments = ["--epochs", "4", "--budget", "40s", "--generations", "1", "--children", "2"]
     arguments += ["--out", str(tmp_path)]
     printed = _run_example("optimize_from_python.py", *arguments)
     assert "before" in printed and "after" in printed

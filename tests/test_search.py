@@ -48,7 +48,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     """The folder of a search of several generations with an ensemble."""
     folder = tmp_path_factory.mktemp("runs") / "found"
     arguments = ["search", "--from-scratch", "--data", str(digits), "--out", str(folder)]
-    arguments += ["--generations", "2", "--children", "3", "--child-epochs", "6", "--morphs", "3"]
+    arguments += ["--generations", "2", "--children", "2", "--child-epochs", "6", "--morphs", "3"]
     arguments += ["--morph-decay", "linear", "--final-epochs", "6", "--ensemble", "2"]
     arguments += ["--share-weights", "--mix", "adaptive", "--quiet", "--details"]
     result = CliRunner().invoke(app, arguments)
@@ -143,10 +143,6 @@ def test_deletion_by_mi_counts_its_trials_and_can_be_repeated(digits: Path, tmp_
     assert [each.children[0].morphs for each in first.generations] == [
         each.children[0].morphs for each in again.generations
     ]
-    other = _search(digits, tmp_path / "c", **{**settings, "seed": 4})
-    assert [each.morphs for each in other.generations[0].children] != [
-        each.morphs for each in first.generations[0].children
-    ]
 
 
 def test_a_trained_model_may_be_the_start(digits_model: Path, tmp_path: Path) -> None:
@@ -162,10 +158,10 @@ def test_a_trained_model_may_be_the_start(digits_model: Path, tmp_path: Path) ->
     assert read_class_file(tmp_path / "run" / "classes.json").scaling == "unit"
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_settings_file_runs_shortened(path: Path, digits: Path, tmp_path: Path) -> None:
-    if path.stem.startswith("optimize"):
-        return  # run by test_examples
+# Those of optimize, and the three that the example of the paper's table reads: test_examples.
+@pytest.mark.parametrize("name", ["deim2019_random", "nash2017", "search_fast"])
+def test_settings_files_run_shortened(name: str, digits: Path, tmp_path: Path) -> None:
+    path = CONFIGS / f"{name}.yaml"
     settings = read_yaml(path) | SHORT | {"children": 1, "workers": 1, "width": 8, "budget": None}
     settings["ranking"] = {**settings["ranking"], "num_samples": 60}
     report = search_architecture(**settings, data=str(digits), out=tmp_path / "run")
@@ -193,7 +189,7 @@ def test_vectors_are_classified_too(tmp_path: Path, method: str) -> None:
 
 def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) -> None:
     settings = {"children": 30, "generations": 30, "patience": 30, "child_epochs": 50.0}
-    report = _search(digits, tmp_path / "run", budget=60, method="nash", **settings)
+    report = _search(digits, tmp_path / "run", budget=25, method="nash", **settings)
     assert report.elapsed_s < 110  # compiling a training cannot be interrupted
     assert len(report.generations) < 30
     assert report.stop_reason == "the rest of the budget is kept for the final training"

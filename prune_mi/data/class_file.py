@@ -115,6 +115,21 @@ def write_class_file(content: ClassFile, path: Path) -> None:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def write_classes(data: Dataset, scaling: InputScaling, folder: Path) -> bool:
+    """Writes the class file of a model of some images into the model's folder.
+
+    Returns:
+        Whether there is something to say; see `describe_classes`.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    described = describe_classes(data, scaling)
+    if described is not None:
+        write_class_file(described, folder / CLASS_FILE)
+    return described is not None
+
+
 def read_class_file(path: Path) -> ClassFile:
     """Reads a class file.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset
-from prune_mi.data.class_file import CLASS_FILE, describe_classes, write_class_file
+from prune_mi.data.class_file import write_classes
 from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
@@ -120,7 +120,7 @@ def conclude(
         result=result,
         removals=finalists.result.lineage,
         input_scaling=subject.scaling.kind,
-        augmentation=subject.augmentation.name,
+        augmentation=finalists.augmentation or subject.augmentation.name,
         validation=subject.roles.validation_source,
         images_trained=finalists.result.images_trained,
         control_images=finalists.control_images,
@@ -205,9 +205,7 @@ def write_models(
         The names of the files, and why there is no `best.h5` where one was to be expected.
     """
     write_model(model, original, folder / "best.keras", subject, data)
-    described = describe_classes(data, subject.scaling)
-    if described is not None:
-        write_class_file(described, folder / CLASS_FILE)
+    write_classes(data, subject.scaling, folder)
     if not original.is_h5 or not h5_can_hold(original.model):
         return ("best.keras",), ()
     try:

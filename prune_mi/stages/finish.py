@@ -30,11 +30,13 @@ class Finalists:
         result: The winner after its final training, or the reference.
         control: The original, trained for as many images as the winner's lineage; None without one.
         control_images: Images that its training saw, whether or not its weights were kept.
+        augmentation: What the final training did to its images; None where there was none.
     """
 
     result: Candidate
     control: Candidate | None
     control_images: int
+    augmentation: str | None = None
 
 
 def train_finalists(
@@ -116,18 +118,19 @@ def _train_beside_control(
         wanted = min(wanted, math.ceil(_MORE_THAN_EXPECTED * expected))
     num_images = round(wanted)
     tasks: list[TrainTask] = []
+    augmentation = None
     if num_images > 0:
-        tasks.append(
-            training_task(
-                finalist,
-                subject,
-                settings,
-                num_images=num_images,
-                num_train_images=num_train_images,
-                seconds=seconds,
-                expected_images=round(expected),
-            )
+        task = training_task(
+            finalist,
+            subject,
+            settings,
+            num_images=num_images,
+            num_train_images=num_train_images,
+            seconds=seconds,
+            expected_images=round(expected),
         )
+        tasks.append(task)
+        augmentation = task.augmentation.name
     begun = control is not None and control.begun
     if control is not None and not begun:
         lineage = finalist.images_trained + num_images
@@ -145,7 +148,7 @@ def _train_beside_control(
         else:
             better = better_of(finalist, done, observer)
             result = allowed.with_margin(better, bias=outcome.bias)
-    return Finalists(result, trained_control, control_images)
+    return Finalists(result, trained_control, control_images, augmentation)
 
 
 def with_best_statistics(

@@ -6,7 +6,7 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.data import Dataset
-from prune_mi.data.class_file import CLASS_FILE, describe_classes, write_class_file
+from prune_mi.data.class_file import CLASS_FILE, write_classes
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.ends import Packing, pack, unpack
 from prune_mi.graph.ensemble import ensemble_graph
@@ -134,15 +134,11 @@ def write_best(best: Candidate, folder: RunFolder, subject: Subject, data: Datas
     """Writes a model as the best so far, and beside it what its classes are called.
 
     Returns:
-        Whether there is something to say of the classes; see `describe_classes`.
+        Whether there is something to say of the classes; see `write_classes`.
     """
     _write(best.graph, subject.understanding.packing, folder, BEST, subject, data)
     folder.best_accuracy = best.accuracy
-    described = describe_classes(data, subject.scaling)
-    if described is None:
-        return False
-    write_class_file(described, folder.path / CLASS_FILE)
-    return True
+    return write_classes(data, subject.scaling, folder.path)
 
 
 def _write(

@@ -1,11 +1,9 @@
-"""A thousand random networks: traced, taken apart unit by unit, built and run."""
-
-from collections.abc import Callable
+"""Random networks: traced, taken apart unit by unit, built and run."""
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
@@ -83,20 +81,11 @@ def _network(channels: int, pieces: list[tuple[str, int]], flat: bool) -> keras.
     return keras.Model(inputs, layers.Dense(3)(x))
 
 
-def _takes_apart(part: int) -> Callable[[], None]:
-    """A quarter of the thousand: a test for each, so that they can run side by side."""
-
-    @seed(part)
-    @settings(max_examples=250, suppress_health_check=list(HealthCheck), deadline=None)
-    @given(plan=plans(), choices=st.lists(st.integers(0, 10**6), max_size=3))
-    def test(plan: tuple[int, list[tuple[str, int]], bool], choices: list[int]) -> None:
-        _take_apart(_network(*plan), choices)
-
-    return test
-
-
-def _take_apart(model: keras.Model, choices: list[int]) -> None:
+@settings(suppress_health_check=list(HealthCheck))
+@given(plan=plans(), choices=st.lists(st.integers(0, 10**6), max_size=3))
+def test_random_units_go(plan: tuple[int, list[tuple[str, int]], bool], choices: list[int]) -> None:
     """Removes units one after another, builds what is left, and runs it."""
+    model = _network(*plan)
     graph = whole = trace_model(model)
     images = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype("float32")
     for choice in choices:
@@ -115,7 +104,3 @@ def _take_apart(model: keras.Model, choices: list[int]) -> None:
     if graph is whole:
         expected = np.asarray(model(images, training=False))
         np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
-
-
-test_random_units_go_1, test_random_units_go_2 = _takes_apart(1), _takes_apart(2)
-test_random_units_go_3, test_random_units_go_4 = _takes_apart(3), _takes_apart(4)

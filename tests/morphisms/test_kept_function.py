@@ -59,7 +59,7 @@ def _morphed(graph: LayerGraph, kinds: Sequence[str], rng: np.random.Generator) 
     return validate_graph(graph)
 
 
-@settings(max_examples=80)
+@settings(max_examples=settings.default.max_examples // 4)  # each builds two networks
 @given(
     name=st.sampled_from(NAMES),
     kinds=st.lists(st.sampled_from(KEEPING), min_size=1, max_size=4),
