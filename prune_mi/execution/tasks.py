@@ -206,10 +206,9 @@ def predict_slice(
     graph: LayerGraph, data: SharedData, name: str, start: int, stop: int
 ) -> np.ndarray:
     """A model's outputs on rows of a shared array, float32 `(stop - start, columns)`."""
-    from prune_mi.keras_io.build import build_model
-    from prune_mi.measure.quality import predict
+    from prune_mi.execution.kept import kept_predictor
 
-    return predict(build_model(graph), data.load(name)[start:stop], data.scaling)
+    return kept_predictor(graph)(data.load(name)[start:stop], data.scaling)
 
 
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
@@ -341,11 +340,10 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
 
 def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> tuple[float, np.ndarray]:
     """The metric, and for each image whether the answer is right."""
-    from prune_mi.keras_io.build import build_model
+    from prune_mi.execution.kept import kept_predictor
     from prune_mi.measure.metric import quality
-    from prune_mi.measure.quality import predict
 
     images, labels = data.load("val_images")[:count], np.asarray(data.load("val_labels")[:count])
-    outputs = predict(build_model(graph), images, data.scaling)
+    outputs = kept_predictor(graph)(images, data.scaling)
     correct = outputs[:, : data.num_classes].argmax(axis=1) == labels
     return quality(correct, labels, data.metric), correct

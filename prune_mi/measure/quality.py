@@ -1,5 +1,9 @@
 """What a model answers, and how often it is right."""
 
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -10,23 +14,39 @@ _FEW = 256
 _MOST_AT_ONCE = 64  # images evaluated eagerly: all tensors of theirs are held
 
 
-def predict(
-    model: keras.Model, images: np.ndarray, scaling: InputScaling, *, batch_size: int = 128
-) -> np.ndarray:
-    """A model's outputs, float32 `(n, columns)`, its input scaled batch by batch.
+class Predictor:
+    """A model that is asked more than once: it is compiled once, when that pays.
 
     A few images are evaluated eagerly: compiling a deep model costs more. A compiled model gets
-    batches of one size, the last one filled up: it would be compiled again for another.
+    batches of one size, the last one filled up: it would be compiled again for another. Its weights
+    may be set anew between two calls.
     """
-    few = len(images) <= _FEW
-    answer = called_eagerly(model) if few else compiled(model)
-    size = min(batch_size, _MOST_AT_ONCE if few else batch_size, len(images))
-    outputs = []
-    for start in range(0, len(images), size):
-        batch = scaling.apply(np.asarray(images[start : start + size]))
-        filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
-        outputs.append(np.asarray(answer(filled), dtype=np.float32)[: len(batch)])
-    return np.concatenate(outputs)
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+
+    @cached_property
+    def _compiled(self) -> Callable[[np.ndarray], Any]:
+        return compiled(self.model)
+
+    def __call__(
+        self, images: np.ndarray, scaling: InputScaling, *, batch_size: int = 128
+    ) -> np.ndarray:
+        """The model's outputs, float32 `(n, columns)`, its input scaled batch by batch."""
+        few = len(images) <= _FEW
+        answer = called_eagerly(self.model) if few else self._compiled
+        size = min(batch_size, _MOST_AT_ONCE if few else batch_size, len(images))
+        outputs = []
+        for start in range(0, len(images), size):
+            batch = scaling.apply(np.asarray(images[start : start + size]))
+            filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
+            outputs.append(np.asarray(answer(filled), dtype=np.float32)[: len(batch)])
+        return np.concatenate(outputs)
+
+
+def predict(model: keras.Model, images: np.ndarray, scaling: InputScaling) -> np.ndarray:
+    """A model's outputs, float32 `(n, columns)`, where it is asked once; see `Predictor`."""
+    return Predictor(model)(images, scaling)
 
 
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 ASSUMED_EXPONENT = 0.4
 _BOUNDS = (0.15, 0.7)
+_FARTHEST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ def fit_exponent(pairs: Sequence[tuple[CurvePoint, CurvePoint]]) -> float:
 
 
 def predict_lost(point: CurvePoint, *, images: int, exponent: float) -> float:
-    """Accuracy that will still be lost after `images` images in all."""
+    """Accuracy that will still be lost after `images` images in all.
+
+    Or after thirty times as many as were seen: what some batches say of a long training is nothing.
+    """
     if point.images <= 0 or images <= point.images or point.lost <= 0:
         return point.lost
-    return float(point.lost * (point.images / images) ** exponent)
+    seen = max(point.images / images, 1 / _FARTHEST)
+    return float(point.lost * seen**exponent)

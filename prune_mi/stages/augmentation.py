@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import keras
 import numpy as np
 
 from prune_mi.config import RunSettings
@@ -11,7 +10,7 @@ from prune_mi.errors import ConfigError
 from prune_mi.graph.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.measure.quality import accuracy, predict
+from prune_mi.measure.quality import Predictor, accuracy
 from prune_mi.records import Observer
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance
 
@@ -66,9 +65,9 @@ def find_augmentation(
         observer.note("Augmentation: none, since the model does not take an image alone.")
         return AugmentationPolicy(False, 0), AugmentationPolicy(False, 0)
     if asked == "auto":
-        model = build_model(graph)
+        answers = Predictor(build_model(graph))
         policy = AugmentationPolicy.parse(
-            _tolerated(model, images, labels, scaling, num_classes), side
+            _tolerated(answers, images, labels, scaling, num_classes), side
         )
     else:
         policy = AugmentationPolicy.parse(asked, side)
@@ -108,10 +107,10 @@ def recognised_augmentation(
     """
     if input_kind(graph) != "image" or images.ndim != 4:
         return so_far
-    model, side = build_model(graph), min(images.shape[1:3])
+    answers, side = Predictor(build_model(graph)), min(images.shape[1:3])
 
     def above_chance(varied: np.ndarray) -> float:
-        right = accuracy(predict(model, varied, scaling)[:, :num_classes], labels)
+        right = accuracy(answers(varied, scaling)[:, :num_classes], labels)
         return right - float(np.bincount(labels).max()) / len(labels)
 
     plain = above_chance(images)
@@ -134,7 +133,7 @@ _FILLS = {"edge": "their own edges", "zero": "zeros"}
 
 
 def _tolerated(
-    model: keras.Model,
+    answers: Predictor,
     images: np.ndarray,
     labels: np.ndarray,
     scaling: InputScaling,
@@ -143,7 +142,7 @@ def _tolerated(
     """Flips and shifts under which the model is about as accurate."""
 
     def right(varied: np.ndarray) -> float:
-        return accuracy(predict(model, varied, scaling)[:, :num_classes], labels)
+        return accuracy(answers(varied, scaling)[:, :num_classes], labels)
 
     plain = right(images)
     kept = []

@@ -33,7 +33,7 @@ from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
 from prune_mi.keras_io.sizes import with_input_shapes
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.measure.quality import predict
+from prune_mi.measure.quality import Predictor, predict
 from prune_mi.records import Observer
 from prune_mi.stages.augmentation import find_augmentation
 from prune_mi.stages.interface import Interface, read_interface
@@ -124,14 +124,14 @@ def understand(
         )
     graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
     packing = pack(graph, judged=interface.judged)
-    rebuilt = build_model(packing.graph)
+    answers = Predictor(build_model(packing.graph))
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
     images, labels = data.x_train[probe], data.y_train[probe]
     candidates = _candidates(packing.graph, data, settings.scaling)
 
     def ask(rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
-        return predict(rebuilt, rows, scaling)[:, :num_classes]
+        return answers(rows, scaling)[:, :num_classes]
 
     def others() -> Sequence[InputScaling]:
         is_auto = settings.scaling == "auto"
@@ -154,7 +154,7 @@ def understand(
         names = class_names(data)
         ordered = unit_note(interface, [names[place] for place in order.places])
         observer.note(f"In that order: {ordered}")
-    outputs = predict(rebuilt, images, scaling)
+    outputs = answers(images, scaling)
     _require_equal(outputs, _answers(model, packing, images, scaling), graph.name)
     if not np.isfinite(outputs).all():
         raise ModelError(f"the model {graph.name!r} yields NaN or infinity on training images")

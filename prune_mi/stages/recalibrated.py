@@ -1,12 +1,11 @@
 """A model whose batch-norm statistics are taken anew from the data at hand."""
 
-import keras
 import numpy as np
 
 from prune_mi.data import InputScaling
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.measure.quality import predict
+from prune_mi.measure.quality import Predictor
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance
 
 _BATCH = 64
@@ -35,7 +34,7 @@ class Recalibrated:
     def __init__(self, graph: LayerGraph, images: np.ndarray, *, num_classes: int) -> None:
         self._graph, self._images, self._num_classes = graph, images, num_classes
         self._graphs: dict[InputScaling, LayerGraph] = {}
-        self._models: dict[InputScaling, keras.Model] = {}
+        self._answers: dict[InputScaling, Predictor] = {}
         norms = {
             name for name, layer in graph.layers.items() if layer.class_name == "BatchNormalization"
         }
@@ -43,9 +42,9 @@ class Recalibrated:
 
     def ask(self, rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
         """What the model yields for its classes; see `stages.reading.Ask`."""
-        if scaling not in self._models:
-            self._models[scaling] = build_model(self._with(scaling))
-        return predict(self._models[scaling], rows, scaling)[:, : self._num_classes]
+        if scaling not in self._answers:
+            self._answers[scaling] = Predictor(build_model(self._with(scaling)))
+        return self._answers[scaling](rows, scaling)[:, : self._num_classes]
 
     def distance(self, scaling: InputScaling) -> float:
         """How far the model's own statistics are from those of the images, so scaled."""

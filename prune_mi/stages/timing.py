@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.data import Dataset
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.search.budget import final_rounds, search_seconds
 from prune_mi.search.candidate import Candidate
@@ -90,13 +89,21 @@ def training_speed(
     return subject.images_per_second / workers / _ASKING_SPEED
 
 
-def closing_seconds(subject: Subject, data: Dataset, settings: OptimizeSettings) -> float:
+def closing_seconds(
+    subject: Subject, num_images: int, settings: OptimizeSettings, *, recalibrated: bool = True
+) -> float:
     """Comparing statistics once more, measuring models on the test set, and writing the files.
 
-    Measured are the result, the control, and the original where it got other statistics.
+    Args:
+        subject: The original; how fast it was asked is a guide.
+        num_images: The test images.
+        settings: The run's settings.
+        recalibrated: Whether the original has other statistics, or may get them, and is measured
+            with them beside the result and the control.
     """
-    models = 3 if settings.control else 2
-    measuring = models * len(data.y_test) / subject.images_per_second
+    models = 1 + settings.control + recalibrated
+    compiling = len(subject.graph.nodes) * _COMPILE_SECONDS_A_NODE / 2  # forward alone
+    measuring = models * (num_images / subject.images_per_second + compiling)
     comparing = last_statistics_seconds(settings.budget) or 0.0
     return measuring + comparing + closing_build_seconds(subject.graph)
 

@@ -7,7 +7,7 @@ from keras import layers
 
 from prune_mi.data import fit_scaling
 from prune_mi.keras_io.callable import called_eagerly
-from prune_mi.measure.quality import predict
+from prune_mi.measure.quality import Predictor, predict
 
 pytestmark = pytest.mark.slow
 NUM = 300  # enough to be compiled for
@@ -30,11 +30,14 @@ def test_batches_and_compiling_change_nothing(data_format: str) -> None:
     scaling, model = fit_scaling("none", images), _model(data_format)
     expected = np.asarray(called_eagerly(model)(images))
     assert expected.shape == (NUM, 5) and expected.std() > 0.1
+    answers = Predictor(model)
     for batch_size in (NUM, 128):
-        found = predict(model, images, scaling, batch_size=batch_size)
+        found = answers(images, scaling, batch_size=batch_size)
         np.testing.assert_allclose(found, expected, atol=1e-5)
-    few = predict(model, images[:21], scaling, batch_size=8)
+    few = answers(images[:21], scaling, batch_size=8)
     np.testing.assert_allclose(few, expected[:21], atol=1e-5)
+    model.layers[-1].set_weights([np.zeros_like(w) for w in model.layers[-1].get_weights()])
+    assert not answers(images, scaling).any()  # with the weights that it has now
 
 
 class _Asking(layers.Layer):

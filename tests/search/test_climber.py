@@ -291,7 +291,7 @@ def test_which_child_is_promising() -> None:
 
 def test_of_those_expected_within_the_drop_the_cheapest_is_promising() -> None:
     climber = _climber(horizon=10**6)
-    climber.tell([_trained("a", 0.87, 200), _trained("b", 0.86, 100)])
+    climber.tell([_trained("a", 0.878, 200), _trained("b", 0.8779, 100)])
     assert climber.promising is not None
     assert climber.promising.name == "b"
 

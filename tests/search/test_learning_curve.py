@@ -47,6 +47,8 @@ def test_what_will_still_be_lost() -> None:
     assert predict_lost(point, images=50, exponent=0.5) == 0.08
     assert predict_lost(CurvePoint(0, 0.08), images=1600, exponent=0.5) == 0.08
     assert predict_lost(CurvePoint(100, -0.01), images=1600, exponent=0.5) == -0.01
+    farthest = predict_lost(point, images=3000, exponent=0.5)
+    assert predict_lost(point, images=10**6, exponent=0.5) == farthest < 0.02
 
 
 @given(st.integers(1, 10**6), st.floats(1e-4, 1), st.integers(0, 10**7), st.floats(0.15, 0.7))
