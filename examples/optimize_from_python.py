@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Trains a small ResNet on digits, shrinks it.")
     parser.add_argument("--epochs", type=int, default=10, help="of the original's training")
-    parser.add_argument("--budget", default="90s", help="for the optimization, such as 90s or 5m")
+    parser.add_argument(
+        "--budget", default="90s", help="for the optimization, such as 90s or 5m, or none"
+    )
     parser.add_argument("--generations", type=int, default=5, help="of the optimization, at most")
     parser.add_argument("--children", type=int, default=8, help="in each generation")
     parser.add_argument("--out", type=Path, help="folder to keep all files in")
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             model,
             data="digits",
             out=folder / "run",
-            budget=options.budget,
+            budget=None if options.budget == "none" else options.budget,
             generations=options.generations,
             children=options.children,
             max_accuracy_drop=0.02,

@@ -114,7 +114,7 @@ def run_search(
         _require_time(budget)
         folder.begin(settings)
 
-        notes.phase("Training the seed" if source is None else "Studying the model")
+        notes.phase("Training the first network" if source is None else "Studying the model")
         seconds = None if budget.total is None else _SEED_SHARE * budget.total
         begun = start.measured(pool, seconds)
         subject = begun.subject
@@ -158,7 +158,7 @@ def run_search(
             observer=notes,
         )
 
-        notes.phase("Measuring on images that no selection saw")
+        notes.phase("Measuring on test images that were not used so far")
         report = conclude_search(
             start.name,
             final,
@@ -193,6 +193,6 @@ def _require_time(budget: Budget) -> None:
     if left is not None and left < _FEWEST_SECONDS:
         needed = budget.elapsed() + WRITING_SECONDS + 3 * _FEWEST_SECONDS
         raise BudgetError(
-            f"the budget of {budget.total:.0f} s is too short: {budget.elapsed():.0f} s have gone "
-            f"before any training; expected --budget {needed:.0f}s or more"
+            f"the budget of {budget.total:.0f} s is too short: {budget.elapsed():.0f} s passed "
+            f"before the first training; expected --budget {needed:.0f}s or more"
         )

@@ -60,13 +60,13 @@ def average_models(
     images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
     if orders := other_orders(images):
         notes.note(
-            f"The classes are taken in the order of {images.source}. They may also be "
-            f"{' or '.join(order.name for order in orders)}; --classes says it."
+            f"The classes are used in the order of {images.source}. If the models have them "
+            f"{' or '.join(order.name for order in orders)}, pass their order with --classes."
         )
     if kind in COLOUR_KINDS and images.image_shape[2:] != (3,):
         raise ConfigError(
-            f"`scaling` is {kind!r}, which is for images of three colours, but samples have the "
-            f"shape {shape_text(images.image_shape)}; expected one of "
+            f"`scaling` is {kind!r}, which is for images with three colour channels, but samples "
+            f"have the shape {shape_text(images.image_shape)}; expected one of "
             f"{', '.join(each for each in FILE_SCALINGS if each not in COLOUR_KINDS)}"
         )
     scaled = fit_scaling(kind, images.x_train, full=images.full_value)
@@ -126,6 +126,6 @@ def _require(
     for there in (out, *([beside] if own.is_file() and not _alike(own, beside) else [])):
         if there.exists() and not overwrite:
             raise RunFolderError(
-                f"{there} is there already; choose another folder or name, or pass --overwrite"
+                f"{there} already exists; choose another folder or name, or pass --overwrite"
             )
     return kind

@@ -58,14 +58,16 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
 
 def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
     if new.suffix not in (".keras", ".h5"):
-        raise ModelError(f"{new} does not say in which format to write; expected *.keras or *.h5")
+        raise ModelError(
+            f"the name {new} does not tell the file format; expected a name in .keras or .h5"
+        )
     if new.is_dir():
         raise ModelError(f"{new} is a folder; expected the name of a file to write")
     if new.exists():
         if old.exists() and new.samefile(old):
             raise ModelError(f"{new} is the file to convert; choose another name for the new one")
         if not overwrite:
-            raise ModelError(f"{new} is there already; choose another name, or pass --overwrite")
+            raise ModelError(f"{new} already exists; choose another name, or pass --overwrite")
 
 
 def _probe(loaded: LoadedModel) -> object:

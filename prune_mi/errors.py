@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     NOTHING_SMALLER = 3
     RUN_FAILED = 4
     PARTLY_DONE = 5
+    GATE_FAILED = 6
     INTERRUPTED = 130
 
 

@@ -6,12 +6,12 @@ load -> study -> (rank -> propose -> screen -> train -> select) x generations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prune_mi.config import OptimizeSettings, make_settings
+from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
 from prune_mi.errors import BudgetError
 from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.graph.cost import graph_cost
@@ -62,6 +62,7 @@ def optimize(
     out: str | Path | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
+    gates: Mapping[str, Any] | None = None,
     architecture: str | Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
@@ -76,6 +77,8 @@ def optimize(
         out: The run folder; None makes `prune-mi-runs/<model's name>`.
         overwrite: Whether an earlier run's files in `out` may be replaced.
         observer: Hears of progress.
+        gates: What the result is held to, by the names of the fields of `prune_mi.config.Gates`;
+            the report's `gates` has the verdicts.
         architecture: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
@@ -99,6 +102,7 @@ def optimize(
         out=None if out is None else Path(out),
         overwrite=overwrite,
         observer=observer or SilentObserver(),
+        gates=None if gates is None else make_gates(gates),
     )
 
 
@@ -109,6 +113,7 @@ def run_optimize(
     out: Path | None,
     overwrite: bool,
     observer: Observer,
+    gates: Gates | None = None,
     started: float | None = None,
 ) -> RunReport:
     """`optimize` with validated settings; `started` is when the budget's clock began."""
@@ -161,7 +166,8 @@ def run_optimize(
             observer=notes,
         )
         notes.reference(graph_cost(subject.graph), subject.val_accuracy)
-        _require_time(budget, closing_seconds(subject, len(data.y_test), settings))
+        if not can_go.too_little:
+            _require_time(budget, closing_seconds(subject, len(data.y_test), settings))
         folder.begin(settings)
         search_data = share_images(
             data,
@@ -189,7 +195,7 @@ def run_optimize(
                 on_elite=lambda elite: keep_safe(elite, folder, subject, data, loaded),
             )
 
-        notes.phase("Measuring on images that no selection saw")
+        notes.phase("Measuring on test images that were not used so far")
         report = conclude(
             loaded,
             made,
@@ -199,6 +205,7 @@ def run_optimize(
             can_go=can_go,
             pool=pool,
             settings=settings,
+            gates=gates,
             folder=folder,
             budget=budget,
             notes=notes.said,
@@ -298,8 +305,8 @@ def _load(source: ModelSource, observer: Observer) -> LoadedModel:
     notes = [*loaded.notes, compile_like(loaded.model, loaded.compile_config)]
     if loaded.is_h5 and not h5_can_hold(loaded.model):
         notes.append(
-            "The model has operations that HDF5 files cannot hold: the result is written as .keras "
-            "alone."
+            "The model has operations that HDF5 files cannot hold. The result is written only as "
+            ".keras."
         )
     for note in notes:
         if note is not None:
@@ -318,8 +325,8 @@ def _require_time(budget: Budget, closing: float) -> float | None:
     if left is not None and left < 0.3 * (budget.total or 0.0):
         needed = (budget.elapsed() + closing) / 0.6
         raise BudgetError(
-            f"the budget of {budget.total:.0f} s is too short: what comes before the search has "
-            f"taken {budget.elapsed():.0f} s so far, and measuring the result will take about "
-            f"{closing:.0f} s; expected --budget {math.ceil(needed)}s or more"
+            f"the budget of {budget.total:.0f} s is too short: the steps before the search took "
+            f"{budget.elapsed():.0f} s, and measuring the result will take about {closing:.0f} s; "
+            f"expected --budget {math.ceil(needed)}s or more"
         )
     return left

@@ -90,7 +90,7 @@ def predict_images(
     shape = _image_shape(interface, image_size, class_file)
     if kind in COLOUR_KINDS and shape[2:] != (3,):
         raise ConfigError(
-            f"the scaling {kind} is for images of three colours, but the model takes "
+            f"the scaling {kind} is for images with three colour channels, but the model takes "
             f"{shape_text(shape)}; expected one of {_listed_scalings(coloured=False)}"
         )
 
@@ -101,13 +101,13 @@ def predict_images(
     outputs, read = _answers(_judged(loaded.model, interface), files, shape, scaled)
     if not read.readable:
         raise DataError(
-            f"none of the {len(files)} images can be read, the first is {files[0]}; expected whole "
-            f"{FORMATS_TEXT} files"
+            f"none of the {len(files)} images can be read, the first is {files[0]}; expected "
+            f"undamaged {FORMATS_TEXT} files"
         )
     if not np.isfinite(outputs).all():
         raise ModelError(
             f"the model {source.path} yields NaN or infinity for these images; expected a trained "
-            "model, and pixels scaled as it was trained on (--scaling)"
+            "model, and pixels scaled as in its training (--scaling)"
         )
     logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
     if interface.unit is not None:
@@ -131,10 +131,10 @@ def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> Non
     loss = regression_loss_of(compiled, interface.judged_name, interface.judged)
     if interface.unit == "logit" and loss is not None:
         raise ModelError(
-            f"the model's output {interface.judged_name!r} is one linear unit that was trained by "
-            f"{loss}: that is a regression, which has no classes (it comes in a later version); "
-            "expected a classifier, whose classes --classes names. For its numbers call the model "
-            "itself: model.predict(images)"
+            f"the model's output {interface.judged_name!r} is one linear unit that was trained "
+            f"with {loss}: that is regression, which has no classes (planned for a later version); "
+            "expected a classifier. If it is one, name its classes with --classes. To get its "
+            "numbers, call model.predict(images)"
         )
 
 
@@ -161,13 +161,13 @@ def _scaling(
         return class_file.scaling
     if asked is None:
         why = (
-            f"{CLASS_FILE} beside the model says nothing of the scaling that can be used"
+            f"{CLASS_FILE} beside the model names no scaling"
             if has_names
             else f"There is no {CLASS_FILE} beside the model"
         )
         notes.append(
-            f"{why}, so pixels go in as they are, 0 to 255, or 0 to 65535 of files of 16 bits; if "
-            "it was trained on 0..1 or -1..1, pass --scaling unit or signed."
+            f"{why}, so pixels are not scaled: 0 to 255, or 0 to 65535 in 16-bit files. If the "
+            "model was trained on 0..1 or -1..1, pass --scaling unit or signed."
         )
     return next((each for each in FILE_SCALINGS if each == asked), "none")
 
@@ -183,8 +183,7 @@ def _image_shape(
     if len(interface.inputs) > 1:
         named = ", ".join(each.name for each in interface.inputs)
         raise ModelError(
-            f"the model has {len(interface.inputs)} inputs: {named}; expected a single one for "
-            "images"
+            f"the model has {len(interface.inputs)} inputs: {named}; expected one input, for images"
         )
     wanted = interface.inputs[0].shape
     if len(wanted) not in (2, 3) or (len(wanted) == 3 and wanted[2] not in MODES):
@@ -199,15 +198,15 @@ def _image_shape(
         if class_file is not None:
             return class_file.input
         raise ConfigError(
-            f"the model takes images of any size, {shape_text(wanted)}; say one with --image-size, "
-            "such as 64x64: that which it was trained on"
+            f"the model takes images of any size, {shape_text(wanted)}; pass the size that it was "
+            "trained on with --image-size, such as 64x64"
         )
     channels = (side for side in wanted[2:] if side is not None)
     shape = (*image_size, *channels)
     if len(image_size) != 2 or not shape_matches(shape, wanted):
         raise ConfigError(
             f"the image size is {'x'.join(map(str, image_size))}, but the model takes "
-            f"{shape_text(wanted)}; expected a height and a width that it takes, such as 64x64"
+            f"{shape_text(wanted)}; expected a height and a width that fit, such as 64x64"
         )
     return shape
 
@@ -224,12 +223,12 @@ def _class_names(
     if given is not None:
         if len(given) != num_classes:
             raise ConfigError(
-                f"{len(given)} classes were given, but the model tells {num_classes} apart; "
-                "expected one for each of its outputs, in their order (--classes)"
+                f"{len(given)} classes were given, but the model has {num_classes}; expected one "
+                "for each of its outputs, in their order (--classes)"
             )
         return given
     if known is None:
-        notes.append(f"There is no {CLASS_FILE} beside the model: its classes are numbered.")
+        notes.append(f"There is no {CLASS_FILE} beside the model, so its classes are numbered.")
         return tuple(map(str, range(num_classes)))
     wanted = interface.inputs[0].shape
     fits = class_file is None or shape_matches(class_file.input, wanted)
@@ -241,7 +240,7 @@ def _class_names(
         )
         raise DataError(
             f"{beside} belongs to another model: it has {len(known)} classes{its}, the model "
-            f"{num_classes}{own}; move the one or the other to a folder of its own"
+            f"{num_classes}{own}; move one of the two files to another folder"
         )
     return known
 
@@ -263,7 +262,11 @@ class _Read:
     def notes(self, shape: tuple[int, ...]) -> list[str]:
         """How many images were changed to fit the model."""
         size = f"{shape[0]} x {shape[1]} pixels (height x width)"
-        told = {"size": f"resized to {size}", "grey": "turned grey", "colour": "taken as coloured"}
+        told = {
+            "size": f"resized to {size}",
+            "grey": "made grey",
+            "colour": "read as colour images",
+        }
         return [
             f"{self.changed[what]} of {len(self.readable)} images were {how}."
             for what, how in told.items()

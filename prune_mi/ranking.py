@@ -39,7 +39,7 @@ def rank_model(
         source: The model file.
         settings: The data, the criterion and its sizes; what is said of the search is not used.
         samples: Training images, stratified by class; None takes 100 a class, 1000 at least.
-        least: The number k of whose least units each is probably one.
+        least: The number k, for the probability that a unit is among the k lowest.
         observer: Hears of progress.
 
     Raises:
@@ -59,7 +59,8 @@ def rank_model(
     graph, units = question.graph, question.units
     if not units:
         raise ModelError(
-            f"no unit of {source.path} can go; `prune-mi inspect` says of each layer why"
+            f"no unit of {source.path} can be removed; run `prune-mi inspect` to see why, layer by "
+            "layer"
         )
     notes.phase(f"Ranking {len(units)} units")
     ranked = rank_units(question, least=least)
@@ -124,9 +125,9 @@ def _row(graph: LayerGraph, ranked: RankedUnit, information: Information, rank: 
         information_bits=information.bits,
         information_low=information.low,
         information_high=information.high,
-        gain_bits=ranked.gain_bits,
-        gain_low=ranked.gain_low,
-        gain_high=ranked.gain_high,
+        score=ranked.score,
+        score_low=ranked.score_low,
+        score_high=ranked.score_high,
         probability_least=ranked.probability_least,
         rank=rank,
         macs=unit.macs,

@@ -114,7 +114,7 @@ def recalibrate_model(
         finally:
             pool.close()
     if not recalibrated_layers(subject.graph, keep_frozen=True):
-        notes.note("The model has no batch norm that is not frozen: there is nothing to compare.")
+        notes.note("The model has no batch norm, or all are frozen. There is nothing to compare.")
     written = None
     if chosen.name != AS_SAVED:
         graph = unpack(chosen.candidate.graph, understanding.packing)
@@ -136,8 +136,10 @@ def recalibrate_model(
 
 def _require_new(path: Path, *, overwrite: bool) -> None:
     if path.suffix not in (".keras", ".h5"):
-        raise ConfigError(f"the file to write is {path}; expected a name in .keras or .h5")
+        raise ConfigError(f"--out is {path}; expected a name in .keras or .h5")
     if not path.parent.is_dir():
-        raise ConfigError(f"the folder of {path} is not there; make it, or choose another --out")
+        raise ConfigError(
+            f"the folder of {path} does not exist; create it, or choose another --out"
+        )
     if path.exists() and not overwrite:
-        raise ConfigError(f"{path} is there already; choose another with --out, or --overwrite")
+        raise ConfigError(f"{path} already exists; choose another --out, or pass --overwrite")

@@ -20,7 +20,7 @@ settings.load_profile("prune-mi")
 
 
 # Files that Keras 2 writes, and whole runs: half a minute each.
-_COSTLY = {"old_folder", "whole_run", "found"}
+_COSTLY = {"old_folder", "whole_run", "found", "stale_model"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,14 +88,27 @@ def cifar10_path() -> Path:
 
 @pytest.fixture(scope="session")
 def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's network, trained on digits, as `model.keras`."""
+    """A network with a run and a branch that can go, trained on digits, as `model.keras`."""
     import keras
+    from keras import layers
 
     from prune_mi.data import load_dataset
-    from prune_mi.demo import demo_network, train_demo_network
+    from prune_mi.demo import train_demo_network
+
+    def block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
     keras.utils.set_random_seed(0)
-    model = demo_network()
+    inputs = keras.Input((8, 8, 1), name="digit")
+    x = block(inputs, 16)
+    branch = layers.Conv2D(16, 3, padding="same", use_bias=False)(block(x, 16))
+    x = layers.ReLU()(layers.Add()([x, layers.BatchNormalization(momentum=0.9)(branch)]))
+    x = block(block(layers.MaxPooling2D()(x), 32), 32)
+    x = layers.Dropout(0.1)(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(
+        inputs, layers.Dense(10, activation="softmax", name="classes")(x), name="small"
+    )
     train_demo_network(model, load_dataset("digits"))
     path = tmp_path_factory.mktemp("model") / "model.keras"
     model.save(path)

@@ -100,7 +100,7 @@ def test_other_orders_of_classes_are_named(tmp_path: Path) -> None:
     one, out = tmp_path / "one.keras", tmp_path / "all.keras"
     code, told, error = _average(one, one, "--data", path, "--out", out)
     assert code == 0, error
-    assert "They may also be sorted as strings; --classes says it." in " ".join(told.split())
+    assert "have them sorted as strings, pass their order with --classes." in " ".join(told.split())
 
 
 def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
@@ -115,7 +115,7 @@ def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
     arguments = (*folders[:2], "--data", data, "--out")
     code, _, error = _average(*arguments, folders[2] / "average.keras")
     assert code == 2
-    assert "other/classes.json is there already; choose another folder or name" in error
+    assert "other/classes.json already exists; choose another folder or name" in error
     assert (folders[2] / "classes.json").read_text() == '{"classes": []}'
     code, _, _ = _average(*arguments, folders[0] / "average.keras")
     assert code == 0  # the same class file
@@ -128,7 +128,7 @@ def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
         (("one", "four"), (), "the models cannot be averaged: member 2"),
         (("one", "nowhere"), (), "nowhere.keras"),
         (("one", "one"), ("--scaling", "best"), "`scaling` is 'best'; expected one of none, unit"),
-        (("one", "one"), ("--scaling", "caffe"), "for images of three colours, but samples have"),
+        (("one", "one"), ("--scaling", "caffe"), "for images with three colour channels, but"),
         (("one", "one"), ("--out", "all.h5"), "choose a name that ends in .keras"),
     ],
 )
@@ -155,5 +155,5 @@ def test_nothing_is_overwritten_unasked(data: Path, tmp_path: Path) -> None:
     assert code == 2 and "is one of the models" in told
     (tmp_path / "all.keras").write_text("mine")
     code, _, told = _average(one, one, "--data", data, "--out", tmp_path / "all.keras")
-    assert code == 2 and "is there already" in told
+    assert code == 2 and "already exists" in told
     assert (tmp_path / "all.keras").read_text() == "mine"

@@ -64,7 +64,7 @@ def test_no_classifier_output(tmp_path: Path) -> None:
     keras.Model(inputs, layers.Conv2D(2, 3)(inputs)).save(path)
     code, message = _optimize(path, "digits", tmp_path / "run")
     assert code == 2
-    assert "expected a classifier's (batch, classes)" in message
+    assert "expected a classifier with the shape (batch, classes)" in message
 
 
 def test_class_counts_that_differ(tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
+import numpy as np
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 from prune_mi import __version__
@@ -17,8 +20,8 @@ from prune_mi.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    *("optimize", "search", "demo", "convert", "inspect", "rank", "recalibrate", "predict"),
-    "average",
+    *("optimize", "search", "evaluate", "check", "demo", "convert", "inspect", "rank"),
+    *("recalibrate", "predict", "average"),
 )
 
 
@@ -28,29 +31,57 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_command_is_listed() -> None:
-    result = CliRunner().invoke(app, ["--help"])
+def _help(*arguments: str) -> str:
+    """What `--help` prints in a terminal of 80 columns, without colours."""
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*arguments, "--help"])
     assert result.exit_code == 0
+    return Text.from_ansi(result.output).plain
+
+
+def test_every_command_is_listed() -> None:
+    listed = _help()
     for command in COMMANDS:
-        assert f" {command} " in result.output
+        assert f" {command} " in listed
+    assert "--install-completion" in listed
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_that_names_its_exit_codes(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
-    assert result.exit_code == 0
-    assert "Exit codes: 0" in " ".join(result.output.split())
+def test_every_command_has_help_with_an_example_and_its_exit_codes(command: str) -> None:
+    words = " ".join(_help(command).split())
+    assert f"Example: prune-mi {command}" in words
+    assert "Exit codes: 0" in words
 
 
-def test_no_command_is_described_in_half_a_sentence() -> None:
-    result = CliRunner().invoke(app, ["--help"])
-    assert result.output.count("\n  search ") == 1
-    assert "..." not in result.output.split("Commands:")[1]
+@pytest.mark.parametrize("command", COMMANDS)
+def test_defaults_are_text_and_not_markup(command: str) -> None:
+    callbacks = {
+        getattr(each.callback, "__name__", ""): each.callback for each in app.registered_commands
+    }
+    texts = [
+        getattr(option, "help", None) or ""
+        for hint in get_type_hints(callbacks[command], include_extras=True).values()
+        for option in getattr(hint, "__metadata__", ())
+    ]
+    words = " ".join(_help(command).replace("│", " ").split())
+    assert all("[" not in text.replace("\\[", "") for text in texts)
+    assert "\\[" not in words
+    assert words.count("[default: ") >= sum(text.count("\\[default: ") for text in texts)
+
+
+def test_every_command_is_described_in_one_line() -> None:
+    commands = _help().split(" Commands ")[1].splitlines()[1:-1]
+    assert len([line for line in commands if line.startswith("│ ")]) == len(COMMANDS)
+    assert "..." not in "".join(commands)
 
 
 def test_the_module_runs_as_the_console_script_does() -> None:
     done = _python("-m", "prune_mi", "--version")
-    assert (done.returncode, done.stdout.strip()) == (0, f"prune-mi {__version__}")
+    assert done.returncode == 0
+    first, *others = done.stdout.splitlines()
+    assert first == f"prune-mi {__version__}"
+    names = [line.split()[0] for line in others]
+    assert names == ["Python", "keras", "tensorflow", "numpy", "scikit-learn"]
+    assert all(line.split()[1] for line in others)
     done = _python("-m", "prune_mi", "convert", "none.h5")
     assert (done.returncode, "Missing argument" in done.stderr) == (2, True)
 
@@ -105,7 +136,12 @@ def test_a_backend_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_with_jax_nothing_is_heard_of_tensorflow(tmp_path: Path) -> None:
-    arguments = ("search", "--from-scratch", "--data", "digits", "--out", str(tmp_path / "run"))
+    rng, labels = np.random.default_rng(0), np.arange(300) % 2
+    values = rng.normal(size=(300, 6)).astype(np.float32) + 3 * labels[:, None]
+    arrays = {"x_train": values[:200], "y_train": labels[:200]}
+    np.savez(tmp_path / "data.npz", **arrays, x_test=values[200:], y_test=labels[200:])
+    data = str(tmp_path / "data.npz")
+    arguments = ("search", "--from-scratch", "--data", data, "--out", str(tmp_path / "run"))
     shortened = ("--generations", "1", "--children", "1", "--child-epochs", "1", "--workers", "1")
     done = subprocess.run(
         [sys.executable, "-m", "prune_mi", *arguments, *shortened, "--final-epochs", "1"],

@@ -84,7 +84,7 @@ def test_out_of_memory(
     new = [str(tmp_path / "new.keras")] if command == "convert" else []
     result = CliRunner().invoke(app, [command, "model.keras", *new])
     assert result.exit_code == 4
-    assert "the model needs more of it than this machine has left" in " ".join(
+    assert "the model needs more memory than this machine has free" in " ".join(
         result.output.split()
     )
 
@@ -92,7 +92,7 @@ def test_out_of_memory(
 def test_a_model_of_keras_3(tmp_path: Path, digits_model: Path) -> None:
     code, output = _convert(digits_model, tmp_path / "new.keras")
     assert code == 0, output
-    assert "Keras 2 was not asked" in output
+    assert "not compared with Keras 2" in output
 
 
 def test_a_model_that_looks_up_what_it_takes_as_floats(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_operations_do_not_go_into_h5(
 def test_where_nothing_may_be_written(digits_model: Path, tmp_path: Path) -> None:
     for name in ("new.onnx", "new.H5", "new.KERAS"):
         code, output = _convert(digits_model, tmp_path / name)
-        assert (code, "expected *.keras or *.h5" in output) == (2, True)
+        assert (code, "expected a name in .keras or .h5" in output) == (2, True)
     code, output = _convert(digits_model, digits_model, "--overwrite")
     assert (code, "is the file to convert" in output) == (2, True)
     there = tmp_path / "there.keras"
@@ -162,7 +162,7 @@ def test_where_nothing_may_be_written(digits_model: Path, tmp_path: Path) -> Non
     assert (code, "cannot write" in output) == (4, True)
     code, output = _convert(digits_model, there, "--overwrite")
     assert code == 0
-    assert keras.models.load_model(there).name == "demo"
+    assert keras.models.load_model(there).name == "small"
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")

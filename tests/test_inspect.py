@@ -80,7 +80,7 @@ def test_the_net_of_every_course_is_told_why_nothing_can_go(tmp_path: Path) -> N
         "changes the number of channels and the image size (valid padding) (1 layer",
         "changes the image size (valid padding) (1 layer",
         "changes the number of values (1 layer",
-        "is the head: its width is the number of classes (1 layer",
+        "is the head, with one unit for each class (1 layer",
     ):
         assert reason in end
     found = json.loads(_inspect(path, "--json")[1])["what_can_go"]

@@ -60,16 +60,17 @@ def _interrupted(arguments: list[str], *, when: str, how: signal.Signals) -> str
 def test_a_terminated_run_says_so_and_keeps_its_journal(digits_model: Path, tmp_path: Path) -> None:
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
-    arguments += ["--children", "3", "--child-epochs", "0.5"]
+    arguments += ["--children", "2", "--child-epochs", "0.5", "--workers", "1"]
     _interrupted(arguments, when="Final training", how=signal.SIGTERM)
-    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") >= 3
+    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") >= 1
     assert not list((tmp_path / "run").glob(".scratch*"))
 
 
 def test_an_interrupted_search_says_how_to_use_what_it_leaves(tmp_path: Path) -> None:
     arguments = ["search", "--from-scratch", "--data", "digits", "--out", str(tmp_path / "my run")]
     arguments += ["--child-epochs", "1", "--final-epochs", "1", "--children", "2"]
-    text = _interrupted(arguments, when="generation 1/", how=signal.SIGINT)
+    arguments += ["--workers", "1"]
+    text = _interrupted(arguments, when="round 1 of ", how=signal.SIGINT)
     *_, asked, line = text.splitlines()
     assert asked == "Ask best.keras what is on an image:"
     _, *command, image = shlex.split(line)

@@ -90,7 +90,7 @@ def _run(*arguments: object) -> tuple[int, str, str]:
         ),
         (
             "logit",
-            "is one linear unit, and the labels are 0 and 1 alone: it is read as the logit of",
+            "is one linear unit, and all labels are 0 or 1: it is read as the logit of",
             "BinaryCrossentropy",
             ["binary_accuracy"],
             0.0,
@@ -195,10 +195,10 @@ def test_a_search_goes_on_from_one_unit(sigmoid: Path, data: Path, tmp_path: Pat
         data=str(data),
         out=tmp_path / "found",
         generations=1,
-        children=2,
-        morphs=2,
+        children=1,
+        morphs=1,
         child_epochs=1.0,
-        final_epochs=1.0,
+        final_epochs=0.5,
         ensemble=2,
         workers=1,
     )
@@ -233,17 +233,17 @@ def _labels(num: int) -> np.ndarray:
             _model(1, None),
             _labels,
             "labels of {data} are 0, 1, 2, 3, 4, 5 and 4 more, and the "
-            "model's output 'answer' is one linear unit: that is a regression",
+            "model's output 'answer' is one linear unit: that is regression",
         ),
-        (_model(1, None), lambda num: _labels(num) / 7, "Numbers to be foretold are a regression"),
+        (_model(1, None), lambda num: _labels(num) / 7, "Predicting numbers is regression"),
         (
             _model(1, "sigmoid"),
             lambda num: _labels(num) % 3,
-            "is one sigmoid unit, which tells two",
+            "is one sigmoid unit, which is for two",
         ),
         (_model(1, "sigmoid"), lambda num: 1 + _labels(num) % 2, "write 0 for 1 and 1 for 2"),
         (_model(1, "sigmoid"), lambda num: np.eye(3)[_labels(num) % 3], "are 0, 1, 2, but"),
-        (_model(4, None), lambda num: np.outer(_labels(num), np.ones(4)), "are a regression"),
+        (_model(4, None), lambda num: np.outer(_labels(num), np.ones(4)), "are regression"),
         (_model(3, "sigmoid"), lambda num: np.ones((num, 3)), "are multi-label classification"),
         (_model(3, "sigmoid"), lambda num: _labels(num) % 3, "one yes or no a class: multi-label"),
         (_model(1, "relu"), lambda num: _labels(num) % 2, "is one unit that ends in relu"),
@@ -268,7 +268,7 @@ def test_numbers_have_no_classes_to_predict(tmp_path: Path) -> None:
     _model(1, None, loss="mse").save(tmp_path / "model.keras")
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
     code, _, stderr = _run("predict", tmp_path / "model.keras", tmp_path / "a.png")
-    assert (code, "linear unit that was trained by mse: that is a regression" in stderr) == (
+    assert (code, "linear unit that was trained with mse: that is regression" in stderr) == (
         2,
         True,
     ), stderr
@@ -284,9 +284,9 @@ def test_a_unit_trained_by_squares_may_have_another_bound(tmp_path: Path) -> Non
     model.save(tmp_path / "model.keras")
     code, _, stderr = _run("rank", tmp_path / "model.keras", "--data", tmp_path / "data.npz")
     assert code == 2
-    assert "'answer' is one linear unit that was trained by mse: of labels 0 and 1 its bo" in stderr
-    assert "probably 0.5, not 0; train it by binary cross-entropy with from_logits=True" in stderr
-    assert "beat chance" in stderr
+    assert "'answer' is one linear unit that was trained with mse. With labels 0 and 1" in stderr
+    assert "probably 0.5, not 0; train it with binary cross-entropy and from_logits=True" in stderr
+    assert "better than chance" in stderr
     Image.fromarray(images[1, ..., 0]).save(tmp_path / "a.png")
     arguments = ("predict", tmp_path / "model.keras", tmp_path / "a.png", "--classes", "dark,light")
     code, stdout, stderr = _run(*arguments)

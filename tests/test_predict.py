@@ -74,7 +74,7 @@ def test_digits_are_read_from_files(digits_model: Path, tmp_path: Path) -> None:
     assert np.mean(right) > 0.95
     assert found["scaling"] == "unit (0 to 1)"
     assert found["notes"] == [
-        "There is no classes.json beside the model: its classes are numbered."
+        "There is no classes.json beside the model, so its classes are numbered."
     ]
 
 
@@ -115,12 +115,12 @@ def test_a_class_file_of_names_alone_will_do(tmp_path: Path, content: str) -> No
     found = _json(model, image)
     assert _classes(found) == ["bright"]
     assert len(found["notes"]) == 1
-    assert "classes.json beside the model says nothing of the scaling" in found["notes"][0]
+    assert "classes.json beside the model names no scaling" in found["notes"][0]
     found = _json(model, image, "--classes", "night,day", "--scaling", "none")
     assert (_classes(found), found["notes"]) == (["day"], [])
     model.with_name("classes.json").write_text('["dark", "bright", "glaring"]')
     code, _, stderr = _predict(model, image)
-    assert (code, "it has 3 classes, the model 2; move the" in stderr) == (2, True), stderr
+    assert (code, "it has 3 classes, the model 2; move one" in stderr) == (2, True), stderr
     model.with_name("classes.json").write_text('{"names": ["dark", "bright"]}')
     code, _, stderr = _predict(model, image, "--classes", "night,day")
     assert (code, "has no `classes`; expected" in stderr) == (2, True), stderr
@@ -152,11 +152,11 @@ def test_images_are_made_to_fit(tmp_path: Path) -> None:
     assert _classes(found) == ["1", "0"]
     notes = found["notes"]
     assert "1 of 2 images were resized to 4 x 4 pixels (height x width)." in notes
-    assert "1 of 2 images were turned grey." in notes
+    assert "1 of 2 images were made grey." in notes
     model = _brightness(tmp_path / "m", shape=(4, 4, 3))
     found = _json(model, grey, colour, "--scaling", "none")
     assert _classes(found) == ["1", "0"]
-    assert "1 of 2 images were taken as coloured." in found["notes"]
+    assert "1 of 2 images were read as colour images." in found["notes"]
 
 
 def test_images_without_a_channel_axis(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_model_of_any_size_is_told_one(tmp_path: Path) -> None:
     code, _, stderr = _predict(model, image)
     assert (
         code,
-        "takes images of any size, (any, any, 1); say one with --image-size" in stderr,
+        "takes images of any size, (any, any, 1); pass the size" in stderr,
     ) == (
         2,
         True,
@@ -264,7 +264,7 @@ def _not_finite() -> keras.Model:
         (_channels_first, "takes samples of the shape (3, 8, 8); expected images"),
         (_two_inputs, "the model has 2 inputs: left, right"),
         (_sigmoids, "ends in a sigmoid"),
-        (_maps, "expected a classifier's (batch, classes)"),
+        (_maps, "expected a classifier with the shape (batch, classes)"),
         (_not_finite, "yields NaN or infinity"),
     ],
 )
@@ -282,7 +282,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     for arguments, message in (
         ((model, tmp_path / "none.png"), "there is no such image"),
-        ((model, tmp_path / "notes.txt"), "is no image by its name"),
+        ((model, tmp_path / "notes.txt"), "is not an image of a known type"),
         ((tmp_path / "none.keras", image), "no such file"),
         ((image, image), "a.png"),
         ((model, image, "--scaling", "standardize"), "--scaling is 'standardize'; expected one of"),

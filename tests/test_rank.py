@@ -29,14 +29,14 @@ def test_json_has_every_unit_with_its_rank(digits_model: Path, criterion: str) -
     units = found["units"]
     assert sorted(unit["rank"] for unit in units) == list(range(len(units)))
     for unit in units:
-        assert unit["gain_low"] <= unit["gain_bits"] <= unit["gain_high"]
+        assert unit["score_low"] <= unit["score"] <= unit["score_high"]
         assert unit["information_low"] <= unit["information_bits"] <= unit["information_high"]
         assert unit["information_bits"] > 0.5  # of log2(10)
         assert unit["layers"] and 0 <= unit["probability_least"] <= 1
         assert unit["macs"] or unit["num_params"]
     assert sum(unit["probability_least"] for unit in units) == pytest.approx(3)
-    gains = [unit["gain_bits"] for unit in sorted(units, key=lambda unit: unit["rank"])]
-    assert gains == sorted(gains)
+    scores = [unit["score"] for unit in sorted(units, key=lambda unit: unit["rank"])]
+    assert scores == sorted(scores)
     assert found["num_samples"] == 300
 
 
@@ -53,7 +53,7 @@ def test_the_table_and_the_plot(digits_model: Path, tmp_path: Path, suffix: str)
     plot = tmp_path / f"gains{suffix}"
     code, _, output = _rank(digits_model, "--samples", "100", "--plot", plot, "--quiet")
     assert code == 0
-    assert "Missed least:" in output
+    assert "Lowest scores:" in output
     assert "/branch" in output
     head = plot.read_bytes()[:200]
     assert head.startswith(b"\x89PNG") if suffix == ".png" else b"<?xml" in head

@@ -127,8 +127,9 @@ def test_the_result_can_be_asked_about_a_file(found: Path, digits: Path, tmp_pat
 
 def test_deletion_by_mi_counts_its_trials_and_can_be_repeated(digits: Path, tmp_path: Path) -> None:
     settings = {"method": "mi", "mix": "nash", "seed": 3, "ranking": {"num_samples": 100}}
+    settings |= {"children": 1, "morphs": 1}
     first, again = (_search(digits, tmp_path / name, **settings) for name in ("a", "b"))
-    assert first.trials == 2
+    assert first.trials == 1
     assert 0 <= first.adoptions <= first.trials
     slimmed = [
         child
@@ -159,7 +160,7 @@ def test_a_trained_model_may_be_the_start(digits_model: Path, tmp_path: Path) ->
 
 
 # Those of optimize, and the three that the example of the paper's table reads: test_examples.
-@pytest.mark.parametrize("name", ["deim2019_random", "nash2017", "search_fast"])
+@pytest.mark.parametrize("name", ["deim2019_random", "search_fast"])
 def test_settings_files_run_shortened(name: str, digits: Path, tmp_path: Path) -> None:
     path = CONFIGS / f"{name}.yaml"
     settings = read_yaml(path) | SHORT | {"children": 1, "workers": 1, "width": 8, "budget": None}
@@ -173,15 +174,17 @@ def test_settings_files_run_shortened(name: str, digits: Path, tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("method", ["nash", "default"])
-def test_vectors_are_classified_too(tmp_path: Path, method: str) -> None:
+def test_vectors_are_classified_too(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=300)
     values = rng.normal(size=(300, 6)).astype(np.float32) + 2 * np.eye(3, 6)[labels]
     path = tmp_path / "vectors.npz"
     arrays = {"x_train": values[:200], "y_train": labels[:200]}
     np.savez(path, **arrays, x_test=values[200:], y_test=labels[200:])
-    report = _search(path, tmp_path / "run", method=method, child_epochs=20.0, children=1)
+    settings = read_yaml(CONFIGS / "nash2017.yaml") | {"child_epochs": 20.0, "budget": None}
+    settings |= {"children": 1, "generations": 1, "final_epochs": 1.0}
+    settings["training"] = {**settings["training"], "augmentation": "auto"}
+    report = _search(path, tmp_path / "run", **settings)
     assert report.result.test_accuracy > 0.6
     assert report.files == ("best.keras",)
     assert not (tmp_path / "run" / "classes.json").exists()
@@ -193,7 +196,7 @@ def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) ->
     assert report.elapsed_s < 110  # compiling a training cannot be interrupted
     assert len(report.generations) < 30
     assert report.stop_reason == "the rest of the budget is kept for the final training"
-    assert sum("a generation, not the 30 of --children" in note for note in report.notes) == 1
+    assert sum("in each round, instead of 30 (--children)" in note for note in report.notes) == 1
 
 
 def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> None:
@@ -271,5 +274,5 @@ def test_what_a_search_cannot_do_is_refused(digits: Path, tmp_path: Path) -> Non
         _search(digits, tmp_path / "d", scaling="unit")
     with pytest.raises(ConfigError, match=r"`max_params` is 50, but .* has \d+ weights"):
         _search(digits, tmp_path / "e", max_params=50)
-    with pytest.raises(ConfigError, match="cannot decay from 2 to 4"):
+    with pytest.raises(ConfigError, match="cannot fall from 2 to 4"):
         _search(digits, tmp_path / "c", morphs=2, morphs_final=4, morph_decay="linear")

@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("several_ends")]  # one 
 SHORT: dict[str, Any] = {
     "max_accuracy_drop": 0.1,
     "generations": 1,
-    "children": 3,
-    "child_epochs": 3,
+    "children": 2,
+    "child_epochs": 2,
     "final_epochs": 1,
     "control": False,
     "workers": 1,
@@ -110,8 +110,8 @@ def test_two_inputs_and_two_outputs(
     ("options", "message"),
     [
         ([], r"2 outputs: 'brightness' (1), 'digit' (10); name the one to keep accurate with"),
-        (["--output", "colour"], "'colour', which is no output of the model; expected one of"),
-        (["--output", "brightness"], "is one linear unit: that is a regression"),
+        (["--output", "colour"], "'colour', but the model has no such output; expected one of"),
+        (["--output", "brightness"], "is one linear unit: that is regression"),
         (["--output", "digit", "--scaling", "unit"], "`scaling` is 'unit', but the model has 2"),
         (["--output", "digit", "--data", "digits"], "the model has 2 inputs"),
     ],

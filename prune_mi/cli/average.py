@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import AllowUnsafe, CustomObjects
+from prune_mi.cli.options import INPUT, OUTPUT, AllowUnsafe, CustomObjects
 from prune_mi.data.class_list import read_class_list
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
@@ -18,34 +18,53 @@ from prune_mi.report import print_average
 def average(
     models: Annotated[
         list[Path],
-        typer.Argument(help="Two models or more, or runs' folders, of the same classes."),
+        typer.Argument(help="Two or more models, or run folders, with the same classes."),
     ],
-    data: Annotated[str, typer.Option(help="As for optimize; its test images are asked about.")],
-    out: Annotated[Path, typer.Option(help="What to write: a name that ends in .keras.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Data set, as for optimize. Accuracy is measured on its test images.",
+            rich_help_panel=INPUT,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="File to write. Its name must end in .keras.", rich_help_panel=OUTPUT),
+    ],
     scaling: Annotated[
         str,
         typer.Option(
-            help="What all models take: none, unit (0..1), signed (-1..1), caffe or torch (as "
-            "keras.applications)."
+            help="Input scaling of all models: none, unit (0..1), signed (-1..1), caffe or torch "
+            "(as in keras.applications).",
+            rich_help_panel=INPUT,
         ),
     ] = "none",
     classes: Annotated[
         str | None,
         typer.Option(
-            help="Names or numbers of the classes in the order of the models' outputs, with "
-            "commas, or a file of them.  [default: classes.json beside the first model, or as in "
-            "the data]"
+            help="Names or numbers of the classes, in the order of the models' outputs: separated "
+            "by commas, or a file.  \\[default: classes.json beside the first model, else as in "
+            "the data]",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace --out and classes.json beside it.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace --out and classes.json beside it.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
 ) -> None:
-    """Average the class probabilities of several models, such as the best of several searches.
+    """Combine several models into one that averages their class probabilities.
 
-    Exit codes: 0 done; 2 bad input; 4 what was written is not equal; 130 interrupted.
+    Example: prune-mi average run1 run2 --data digits --out mean.keras
+
+    Exit codes: 0 done; 2 bad input; 4 the written model gives other
+    outputs; 130 interrupted.
     """
 
     def averaged() -> Average:

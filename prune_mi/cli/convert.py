@@ -7,25 +7,31 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import OUTPUT, AllowUnsafe, Architecture, CustomObjects
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.report import print_conversion
 
 
 def convert(
-    old: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
-    new: Annotated[Path, typer.Argument(help="What to write: a name that ends in .keras or .h5.")],
+    old: Annotated[
+        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
+    ],
+    new: Annotated[Path, typer.Argument(help="File to write. Its name must end in .keras or .h5.")],
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace NEW where it is there already.")
+        bool,
+        typer.Option("--overwrite", help="Replace NEW if it exists.", rich_help_panel=OUTPUT),
     ] = False,
 ) -> None:
-    """Write a model of Keras 2 again as one of Keras 3, with equal outputs; nothing is pruned.
+    """Convert a Keras 2 model to Keras 3, with equal outputs. Nothing is pruned.
 
-    Exit codes: 0 done; 2 bad input; 4 what was written is not equal; 130 interrupted.
+    Example: prune-mi convert old.h5 new.keras
+
+    Exit codes: 0 done; 2 bad input; 4 the written model gives other
+    outputs; 130 interrupted.
     """
 
     def converted() -> Conversion:

@@ -1,16 +1,20 @@
 """The commands together, and the entry point of the console script."""
 
 import os
+import platform
 import signal
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, NoReturn
 
 import typer
 
 from prune_mi import BEGAN, __version__
 from prune_mi.cli.average import average
+from prune_mi.cli.check import check
 from prune_mi.cli.convert import convert
 from prune_mi.cli.demo import demo
+from prune_mi.cli.evaluate import evaluate
 from prune_mi.cli.inspect import inspect
 from prune_mi.cli.optimize import optimize
 from prune_mi.cli.predict import predict
@@ -21,34 +25,41 @@ from prune_mi.errors import ExitCode
 
 app = typer.Typer(
     name="prune-mi",
-    help="Take the layers out of a trained Keras model that add no information about the classes.",
+    help="Remove the layers of a trained Keras model that add no information about the classes.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
-# Of 65 characters at most, which a terminal of 80 columns shows whole.
+_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")  # whose versions --version prints
+# Of 62 characters at most, which a terminal of 80 columns shows in one line.
 for command, summary in (
-    (optimize, "Make a trained model smaller, as accurate as allowed."),
+    (optimize, "Make a trained model smaller, within an allowed accuracy drop."),
     (search, "Find a network for your images, from scratch or from a model."),
+    (evaluate, "Compare models: accuracy, size and cost."),
+    (check, "Check a smaller model against the one it replaces."),
     (demo, "Train a small network on digits, then make it smaller."),
-    (convert, "Write a model of Keras 2 again as one of Keras 3."),
-    (inspect, "Show every layer of a model, its costs, and whether it can go."),
-    (rank, "Show what each unit of a model adds about the classes."),
-    (recalibrate, "Compute batch-norm statistics anew where that helps."),
-    (predict, "Say what a model sees in images."),
-    (average, "Make one model of several, which averages their probabilities."),
+    (convert, "Convert a Keras 2 model to Keras 3."),
+    (inspect, "Show the layers of a model, and which of them can be removed."),
+    (rank, "Rank the units of a model by what they add."),
+    (recalibrate, "Recompute batch-norm statistics, if that helps."),
+    (predict, "Classify images with a model."),
+    (average, "Combine models into one that averages their probabilities."),
 ):
     app.command(short_help=summary)(command)
 
 
 @app.callback(invoke_without_command=True)
 def main_options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    versions: Annotated[
+        bool,
+        typer.Option("--version", help="Print the versions of prune-mi and of what it runs on."),
+    ] = False,
 ) -> None:
     """Make trained Keras models smaller, or find a network for your images."""
-    if version:
-        typer.echo(f"prune-mi {__version__}")
+    if versions:
+        typer.echo(f"prune-mi {__version__}\nPython {platform.python_version()}")
+        for package in _PACKAGES:
+            typer.echo(f"{package} {_version_of(package)}")
         raise typer.Exit
 
 
@@ -71,6 +82,14 @@ def main() -> None:
         raise
     finally:  # all is written: an interruption while Python ends needs no traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _version_of(package: str) -> str:
+    """A package's version, without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not found"
 
 
 def _interrupt(*_: object) -> NoReturn:

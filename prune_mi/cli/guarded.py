@@ -9,7 +9,7 @@ from rich.console import Console
 from prune_mi.errors import ExitCode, PruneMIError
 
 _T = TypeVar("_T")
-MODEL_TOO_LARGE = "out of memory: the model needs more of it than this machine has left"
+MODEL_TOO_LARGE = "out of memory: the model needs more memory than this machine has free"
 
 
 def guarded(

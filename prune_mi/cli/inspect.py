@@ -10,6 +10,8 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import (
+    INPUT,
+    OUTPUT,
     AllowUnsafe,
     Architecture,
     CustomObjects,
@@ -25,10 +27,15 @@ from prune_mi.report import inspection_to_dict, print_inspection
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
+    model: Annotated[
+        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
+    ],
     input_size: Annotated[
         str | None,
-        typer.Option(help="Size to count for, where the model takes any: 224x224."),
+        typer.Option(
+            help="Input size to count costs for, if the model takes any size: 224x224.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     output: Output = None,
     freeze: Freeze = None,
@@ -37,12 +44,21 @@ def inspect(
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, width groups included.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print everything as JSON, including the width groups.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
 ) -> None:
-    """Show every layer and unit of a model: what it costs, whether it can go, and why not.
+    """Show every layer of a model: its costs, whether it can be removed, and why not.
 
-    Nothing is trained and no data is needed. Exit codes: 0 done; 2 bad input; 130 interrupted.
+    Nothing is trained and no data is needed.
+
+    Example: prune-mi inspect model.h5
+
+    Exit codes: 0 done; 2 bad input; 130 interrupted.
     """
 
     def inspected() -> Inspection:

@@ -1,84 +1,145 @@
-"""Options that several commands have, each worded once."""
+r"""Options that several commands have, each worded once, and the panels of their help.
+
+Help texts are rich markup: a literal square bracket is written `\\[`.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result alone.")]
-Json = Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")]
+CHANGE = "What may change"
+TIME = "Time"
+INPUT = "Data and model"
+REMOVAL = "What may be removed"
+CONTROL = "Validation and control"
+OUTPUT = "Output"
+
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", help="Show no progress, only the result.", rich_help_panel=OUTPUT),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print report.json on standard output.", rich_help_panel=OUTPUT),
+]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace an earlier run's files in the run folder.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace the files of an earlier run in the run folder.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Architecture = Annotated[
     Path | None,
-    typer.Option(help="JSON of model.to_json(), where the model file holds weights alone."),
+    typer.Option(
+        help="Architecture as JSON, written by model.to_json(). For model files that hold only "
+        "weights.",
+        rich_help_panel=INPUT,
+    ),
 ]
 AllowUnsafe = Annotated[
     bool,
     typer.Option(
         "--allow-unsafe",
-        help="Let Python code in the model file run, such as a Lambda layer's: for files whose "
-        "source you trust.",
+        help="Run Python code that the model file contains, such as Lambda layers. Only for files "
+        "from a source that you trust.",
+        rich_help_panel=INPUT,
     ),
 ]
 CustomObjects = Annotated[
     str | None,
-    typer.Option(help="Module, or path of a .py file, that defines the model's own layers."),
+    typer.Option(
+        help="Module, or path of a .py file, that defines the model's custom layers.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Output = Annotated[
-    str | None, typer.Option(help="Of several outputs, the name of the one to keep accurate.")
+    str | None,
+    typer.Option(
+        help="For a model with several outputs: the name of the output to keep accurate.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Classes = Annotated[
     str | None,
     typer.Option(
-        help="Names or numbers of the classes in the order of the model's outputs, with commas, or "
-        "a file of them.  [default: classes.json beside the model, or found out]"
+        help="Names or numbers of the classes, in the order of the model's outputs: separated by "
+        "commas, or a file.  \\[default: classes.json beside the model, else detected]",
+        rich_help_panel=INPUT,
     ),
 ]
 AllowWeakModel = Annotated[
     bool,
     typer.Option(
         "--allow-weak-model",
-        help="Go on with a model that is far less right on the data than it is sure of itself.",
+        help="Continue even if the model is far less accurate on this data than its own "
+        "probabilities suggest.",
+        rich_help_panel=INPUT,
     ),
 ]
 Criterion = Annotated[
     str | None,
     typer.Option(
-        help="How units are ranked: bypass, kmeans, soft, probe, paper, or a control: "
-        "leave-one-out, gate, cka, magnitude, random.  [default: bypass]"
+        help="How units are ranked: bypass, kmeans, soft, probe or paper. For comparison: "
+        "leave-one-out, gate, cka, magnitude or random.  \\[default: bypass]",
+        rich_help_panel=REMOVAL,
     ),
 ]
 Metric = Annotated[
     str | None,
     typer.Option(
-        help="What is kept: accuracy, or balanced (the mean of the classes' accuracies).  "
-        "[default: accuracy]"
+        help="What is measured: accuracy, or balanced (the mean of the accuracies of the "
+        "classes).  \\[default: accuracy]",
+        rich_help_panel=CONTROL,
     ),
 ]
 Freeze = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="REGEX", help="Whole names of layers not to be trained; may be given repeatedly."
+        metavar="REGEX",
+        help="Layers that are not trained: a regular expression for the whole name. May be "
+        "repeated.",
+        rich_help_panel=CHANGE,
     ),
 ]
 Protect = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="REGEX", help="Whole names of layers not to be touched; may be given repeatedly."
+        metavar="REGEX",
+        help="Layers that are not removed or changed: a regular expression for the whole name. "
+        "May be repeated.",
+        rich_help_panel=REMOVAL,
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of every draw.  [default: 0]")]
-Budget = Annotated[str | None, typer.Option(help="Wall clock for the whole run: 90s, 25m, 1h30m.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        help="Seed of the random numbers.  \\[default: 0]",
+        rich_help_panel=CONTROL,
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="Time limit for the whole run: 90s, 25m or 1h30m.", rich_help_panel=TIME),
+]
 Generations = Annotated[
     int | None,
     typer.Option(
-        help="Generations at most.  [default: 5; `optimize` with --budget: what it has time for]"
+        help="Maximum number of generations.  \\[default: 5; `optimize` with --budget: as many as "
+        "fit]",
+        rich_help_panel=TIME,
     ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(help="Child processes.  [default: one a core, on a GPU 5 at most]"),
+    typer.Option(
+        help="Number of worker processes.  \\[default: one per CPU core; at most 5 on a GPU]",
+        rich_help_panel=TIME,
+    ),
 ]
-Config = Annotated[Path | None, typer.Option(help="YAML file of settings; options given here win.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="YAML file with settings. Options on the command line override it."),
+]

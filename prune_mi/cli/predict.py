@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import INPUT, OUTPUT, AllowUnsafe, Architecture, CustomObjects
 from prune_mi.config import parse_size
 from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_arguments import list_image_files
@@ -23,7 +23,9 @@ from prune_mi.report import predictions_to_dict, print_predictions
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(help="The model: .keras, .h5 or a SavedModel folder; or a run's folder."),
+        typer.Argument(
+            help="The model file (.keras or .h5), a SavedModel folder, or a run folder."
+        ),
     ],
     images: Annotated[
         list[Path],
@@ -35,37 +37,55 @@ def predict(
     scaling: Annotated[
         str | None,
         typer.Option(
-            help="What the model was trained on: none (0..255), unit (0..1), signed (-1..1), caffe "
-            "or torch (as keras.applications).  "
-            "[default: as in classes.json, else none]"
+            help="Input scaling that the model was trained with: none (0..255), unit (0..1), "
+            "signed (-1..1), caffe or torch (as in keras.applications).  "
+            "\\[default: as in classes.json, else none]",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     image_size: Annotated[
-        str | None, typer.Option(help="Height and width, where the model takes any: 64x64.")
+        str | None,
+        typer.Option(
+            help="Height and width of the images, if the model takes any size: 64x64.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option(help="Of several outputs, the name of the classes' one.")
+        str | None,
+        typer.Option(
+            help="For a model with several outputs: the name of the output with the classes.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
-            help="Names of the classes in the order of the model's outputs, with commas, or a file "
-            "of them.  [default: as in classes.json, else numbers]"
+            help="Names of the classes, in the order of the model's outputs: separated by commas, "
+            "or a file.  \\[default: as in classes.json, else numbers]",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print the predictions as JSON on standard output.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the predictions as JSON on standard output.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
 ) -> None:
-    """Say what a model sees in images.
+    """Classify images with a model.
 
-    Names of the classes come from classes.json beside the model, which a search writes.
+    The names of the classes come from classes.json beside the model.
+    `search` and `optimize` write this file.
 
-    Exit codes: 0 done; 2 bad input; 5 done, but some images are broken: they are named; 130
-    interrupted.
+    Example: prune-mi predict run/best.keras photo.png
+
+    Exit codes: 0 done; 2 bad input; 5 done, but some images cannot be read
+    and are listed; 130 interrupted.
     """
 
     def predicted() -> Predictions:

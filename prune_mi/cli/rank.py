@@ -10,6 +10,8 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import (
+    INPUT,
+    OUTPUT,
     AllowUnsafe,
     AllowWeakModel,
     Architecture,
@@ -36,17 +38,34 @@ from prune_mi.report import (
 
 
 def rank(
-    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
-    data: Annotated[str, typer.Option(help="As for optimize.")],
+    model: Annotated[
+        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
+    ],
+    data: Annotated[str, typer.Option(help="Data set, as for optimize.", rich_help_panel=INPUT)],
     criterion: Criterion = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=20, help="Training images.  [default: 100 a class, 1000 at least]"),
+        typer.Option(
+            min=20,
+            help="Number of training images to rank on.  \\[default: 100 per class, at least 1000]",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     least: Annotated[
-        int, typer.Option(min=1, help="The k for the probability of being among the k least.")
+        int,
+        typer.Option(
+            min=1,
+            help="A number k. The table shows how probable it is that a unit is among the k with "
+            "the lowest scores.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = 5,
-    scaling: Annotated[str | None, typer.Option(help="As for optimize.  [default: auto]")] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT
+        ),
+    ] = None,
     output: Output = None,
     classes: Classes = None,
     allow_weak_model: AllowWeakModel = False,
@@ -56,16 +75,27 @@ def rank(
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the gains too: a name that ends in .svg or .png.")
+        Path | None,
+        typer.Option(
+            help="Also draw the scores to this file. Its name must end in .svg or .png.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     quiet: Quiet = False,
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print the ranking as JSON on standard output.")
+        bool,
+        typer.Option(
+            "--json", help="Print the ranking as JSON on standard output.", rich_help_panel=OUTPUT
+        ),
     ] = False,
 ) -> None:
-    """Show what each unit of a model adds to the information about the classes.
+    """Rank the units of a model by what they add to the information about the classes.
 
-    Nothing is trained. Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
+    Nothing is trained. The unit with the lowest score is missed least.
+
+    Example: prune-mi rank model.h5 --data cifar10
+
+    Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
     interrupted.
     """
     given = {

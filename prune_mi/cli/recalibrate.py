@@ -10,6 +10,9 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import (
+    CONTROL,
+    INPUT,
+    OUTPUT,
     AllowUnsafe,
     AllowWeakModel,
     Architecture,
@@ -32,16 +35,33 @@ from prune_mi.report import open_observer, print_recalibration, recalibration_to
 
 
 def recalibrate(
-    model: Annotated[Path, typer.Argument(help="The model: .keras, .h5 or a SavedModel folder.")],
-    data: Annotated[str, typer.Option(help="As for optimize.")],
+    model: Annotated[
+        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
+    ],
+    data: Annotated[str, typer.Option(help="Data set, as for optimize.", rich_help_panel=INPUT)],
     out: Annotated[
-        Path | None, typer.Option(help="File to write.  [default: MODEL-recalibrated.keras]")
+        Path | None,
+        typer.Option(
+            help="File to write.  \\[default: MODEL-recalibrated.keras]", rich_help_panel=OUTPUT
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=OUTPUT),
+    ] = False,
     metric: Metric = None,
-    scaling: Annotated[str | None, typer.Option(help="As for optimize.  [default: auto]")] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT
+        ),
+    ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="As for optimize.  [default: auto]")
+        str | None,
+        typer.Option(
+            help="Source of the validation images, as for optimize.  \\[default: auto]",
+            rich_help_panel=CONTROL,
+        ),
     ] = None,
     output: Output = None,
     classes: Classes = None,
@@ -54,16 +74,23 @@ def recalibrate(
     custom_objects: CustomObjects = None,
     quiet: Quiet = False,
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print what was found as JSON on standard output.")
+        bool,
+        typer.Option(
+            "--json", help="Print the result as JSON on standard output.", rich_help_panel=OUTPUT
+        ),
     ] = False,
 ) -> None:
-    """Compute a model's batch-norm statistics anew, and keep those that are most accurate.
+    """Recompute the batch-norm statistics of a model, if that makes it more accurate.
 
-    Nothing is trained and nothing is removed. Validation images choose between the statistics as
-    saved and those of 2,000 training images, plain and varied; of what won, 10,000 are tried too.
+    Nothing is trained and nothing is removed. The saved statistics are
+    compared with statistics of 2,000 training images, plain and varied
+    as in training. The better of these is also tried with 10,000 images.
+    Validation images decide.
 
-    Exit codes: 0 a better model was written; 3 nothing was better, and nothing was written; 2 bad
-    input; 4 the run failed on the way; 130 interrupted.
+    Example: prune-mi recalibrate model.h5 --data cifar10
+
+    Exit codes: 0 a better model was written; 2 bad input; 3 nothing was
+    better, so no file was written; 4 the run failed; 130 interrupted.
     """
     given = {
         "data": data,

@@ -42,6 +42,8 @@ def run_and_report(
     """
     report = _reported(action, objective, quiet, json_output, print_summary, began, finds=False)
     changed = report.smaller or bool(report.removals)
+    if changed and any(gate.decision != "passed" for gate in report.gates):
+        raise typer.Exit(ExitCode.GATE_FAILED)
     raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)
 
 
@@ -55,7 +57,9 @@ def search_and_report(
 ) -> None:
     """The same of a search; see `run_and_report`. `details` adds what it changed and cost."""
     show = partial(print_search_summary, details=details)
-    report = _reported(action, "accuracy", quiet, json_output, show, began, finds=True)
+    report = _reported(
+        action, "accuracy", quiet, json_output, show, began, finds=True, details=details
+    )
     # A seed that nothing has beaten is a network that was found, too.
     found = report.better or report.start == "seed"
     raise typer.Exit(ExitCode.DONE if found else ExitCode.NOTHING_SMALLER)
@@ -70,13 +74,19 @@ def _reported(
     began: float | None,
     *,
     finds: bool,
+    details: bool = False,
 ) -> _R:
     console = Console(stderr=json_output)
 
     def observed() -> _R:
         start_backend()
         with open_observer(
-            console, quiet=quiet, objective=objective, finds=finds, began=began
+            console,
+            quiet=quiet,
+            objective=objective,
+            finds=finds,
+            details=details,
+            began=began,
         ) as observer:
             return action(observer)
 

@@ -9,6 +9,7 @@ from prune_mi.config.files import (
     read_yaml,
     validated,
 )
+from prune_mi.config.gates import GATE_NAMES, Gates, gates_of_pairs, make_gates, read_gates
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import (
     OptimizeSettings,
@@ -29,9 +30,11 @@ from prune_mi.config.values import (
 )
 
 __all__ = [
+    "GATE_NAMES",
     "Augmentation",
     "Criterion",
     "Duration",
+    "Gates",
     "Metric",
     "Objective",
     "OptimizeSettings",
@@ -43,11 +46,14 @@ __all__ = [
     "TrainingSettings",
     "Validation",
     "dump_settings",
+    "gates_of_pairs",
     "load_settings",
+    "make_gates",
     "make_search_settings",
     "make_settings",
     "parse_duration",
     "parse_size",
+    "read_gates",
     "read_yaml",
     "validated",
 ]

@@ -103,7 +103,8 @@ def _instead(location: tuple[str, ...], kind: type[BaseModel]) -> str:
             return f"expected `{last}` {where}"
     for other, command in _COMMANDS.items():
         if other is not kind and location in _paths(other):
-            return f"it is one of `prune-mi {command}`, not of `prune-mi {_COMMANDS[kind]}`"
+            own = _COMMANDS.get(kind, "check")
+            return f"it is one of `prune-mi {command}`, not of `prune-mi {own}`"
     known = [path[-1] for path in _paths(kind) if path[:-1] == tuple(groups)]
     near = difflib.get_close_matches(last, known, n=1, cutoff=_NEAR)
     return f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(known)}"

@@ -66,9 +66,9 @@ def file_scaling(
     if full is None:
         if kind != "none":
             raise DataError(
-                "images of 32 bits do not say what a full-bright pixel is, which the scaling "
-                f"{kind} goes by; expected `pixel_range` in a {CLASS_FILE} beside the model, "
-                "--scaling none, or images of 8 or 16 bits"
+                f"the scaling {kind} needs the value of a white pixel, which images of 32 bits do "
+                f"not tell; expected `pixel_range` in a {CLASS_FILE} beside the model, --scaling "
+                "none, or images of 8 or 16 bits"
             )
         full = 1.0
     if kind in ("caffe", "torch"):
@@ -142,7 +142,7 @@ def read_class_file(path: Path) -> ClassFile:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}; {_remedy(path)}") from error
+        raise DataError(f"{path} is not JSON: {error}; {_remedy(path)}") from error
     if not isinstance(values, dict):
         raise DataError(f"{path} holds a {type(values).__name__}; {_remedy(path)}")
     for key, (is_right, expected) in _EXPECTED.items():

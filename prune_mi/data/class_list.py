@@ -40,7 +40,7 @@ def read_class_list(said: str | Sequence[str | int]) -> tuple[str, ...]:
         return _checked(_from_file(path), str(path))
     if "," not in said:
         looks_like_file = path.suffix.lower() in _FILE_SUFFIXES or len(path.parts) > 1
-        fault = "there is no such file" if looks_like_file else "that is a single name and no file"
+        fault = "there is no such file" if looks_like_file else "that is a single name, no file"
         raise ConfigError(f"`classes` is {said!r}; {fault}; expected {_EXPECTED}")
     return _checked(said.split(","), "`classes`")
 
@@ -51,14 +51,14 @@ def _from_file(path: Path) -> list[str]:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ConfigError(f"{path} is no text: {error}; expected {_EXPECTED}") from error
+        raise ConfigError(f"{path} is not a text file: {error}; expected {_EXPECTED}") from error
     if path.suffix.lower() != ".json" and not text.lstrip().startswith(("[", "{")):
         lines = [line.strip() for line in text.strip().splitlines()]
         return lines[0].split(",") if len(lines) == 1 and "," in lines[0] else lines
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no JSON: {error}; expected {_EXPECTED}") from error
+        raise ConfigError(f"{path} is not JSON: {error}; expected {_EXPECTED}") from error
     if isinstance(values, dict) and "classes" in values:
         values = values["classes"]
     if isinstance(values, dict):

@@ -95,7 +95,7 @@ def _check_images(images: np.ndarray, where: str) -> None:
     if images.ndim < 2:
         raise DataError(
             f"images of the {where} have the shape {images.shape}; expected (N, height, width, "
-            "channels), or one row a sample where they are no images: reshape the array"
+            "channels), or one row for each sample if they are not images: reshape the array"
         )
     if images.size == 0:
         raise DataError(

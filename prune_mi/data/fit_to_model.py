@@ -75,9 +75,8 @@ def _check_count(dataset: Dataset, num_classes: int) -> None:
     if dataset.num_classes != num_classes:
         named = "named" if dataset.class_names else "counted by their highest label"
         raise DataError(
-            f"{dataset.source} has {dataset.num_classes} classes ({named}), the model "
-            f"tells {num_classes} apart; expected equal class counts: pass the data that the "
-            "model was trained on"
+            f"{dataset.source} has {dataset.num_classes} classes ({named}), but the model has "
+            f"{num_classes}; expected equal numbers: pass the data that the model was trained on"
         )
 
 
@@ -93,6 +92,6 @@ def _check_label_range(dataset: Dataset, num_classes: int) -> None:
         )
         raise DataError(
             f"labels of the {split} split of {dataset.source} are out of range: they reach "
-            f"{highest}, so the data has at least {highest + 1} classes, but the model tells "
-            f"{num_classes} apart; expected labels in 0..{num_classes - 1}: {hint}"
+            f"{highest}, so the data has at least {highest + 1} classes, but the model has "
+            f"{num_classes}; expected labels in 0..{num_classes - 1}: {hint}"
         )

@@ -31,8 +31,8 @@ def in_given_order(data: Dataset, names: Sequence[str], *, num_classes: int) -> 
     """
     if len(names) != num_classes:
         raise DataError(
-            f"{len(names)} classes were given ({_listed(names)}), but the model tells "
-            f"{num_classes} apart; expected one for each of its outputs, in their order (--classes)"
+            f"{len(names)} classes were given ({_listed(names)}), but the model has "
+            f"{num_classes}; expected one for each of its outputs, in their order (--classes)"
         )
     if not data.class_names:
         return _numbered(data, names)

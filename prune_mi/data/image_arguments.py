@@ -28,7 +28,8 @@ def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
             )
         elif path.suffix.lower() not in SUFFIXES:
             raise DataError(
-                f"{path} is no image by its name; expected {', '.join(SUFFIXES)}: convert it"
+                f"{path} is not an image of a known type; expected {', '.join(SUFFIXES)}: "
+                "convert it"
             )
         else:
             found[path] = None

@@ -102,8 +102,8 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         loaded["train"] = images[rest], labels[rest]
         loaded["test"] = images[held_out], labels[held_out]
         notes.append(
-            f"{folder} has no train/ and test/: split for you, {len(rest)} images to train and "
-            f"{len(held_out)} to test, each class alike (seed {_SPLIT_SEED})"
+            f"{folder} has no train/ and test/, so its images are split: {len(rest)} to train on "
+            f"and {len(held_out)} to test on, the same share of each class"
         )
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))
@@ -216,9 +216,8 @@ def _common_depth(headers: list[ImageHeader], folder: Path) -> Depth:
     numbers = depths.count(32)
     if numbers and numbers < len(depths):
         raise DataError(
-            f"{numbers} of the {len(depths)} images of {folder} hold numbers of 32 bits, which may "
-            "mean anything, the others pixels of 8 or 16 bits; expected one kind: convert the one "
-            "or the other"
+            f"{numbers} of the {len(depths)} images of {folder} have 32 bits, the others 8 or 16; "
+            "expected one kind, since the values of 32-bit images have no fixed range: convert some"
         )
     return max(depths)
 
@@ -228,14 +227,14 @@ def _depth_notes(headers: list[ImageHeader], depth: Depth) -> list[str]:
     num_flat = sum(header.depth < depth for header in headers)
     if num_flat:
         notes.append(
-            f"{num_flat} of {len(headers)} images have 8 bits, the others 16: their values are "
-            "multiplied by 257, which brings 255 to 65535"
+            f"{num_flat} of {len(headers)} images have 8 bits, the others 16. Values of 8 bits are "
+            "multiplied by 257, so that 255 becomes 65535"
         )
     num_coloured = sum(header.depth == 16 and not header.grey for header in headers)
     if num_coloured:
         notes.append(
-            f"{num_coloured} of {len(headers)} images have colours of 16 bits, of which the upper "
-            "8 are read; an .npz keeps all"
+            f"{num_coloured} of {len(headers)} images have colours of 16 bits. Only the upper 8 "
+            "bits are read; an .npz keeps all of them"
         )
     return notes
 

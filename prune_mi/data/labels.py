@@ -36,8 +36,8 @@ def integer_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
             f"{where} has the shape {labels.shape}; expected one label an image, (N,), "
             "or one-hot rows, (N, classes)"
             + (
-                ". A class for each pixel is segmentation, which cannot be optimized yet (it comes "
-                "in a later version)"
+                ". A class for each pixel is segmentation, which cannot be optimized yet (planned "
+                "for a later version)"
                 if labels.ndim > 2
                 else ""
             )
@@ -47,8 +47,8 @@ def integer_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
         if wrong.size:
             raise DataError(
                 f"{where} holds non-integer labels, first {labels[wrong[0]]} in row {wrong[0]}; "
-                "expected whole numbers from 0, one a class. Numbers to be foretold are a "
-                "regression, which cannot be optimized yet (it comes in a later version)"
+                "expected whole numbers from 0, one for each class. Predicting numbers is "
+                "regression, which cannot be optimized yet (planned for a later version)"
             )
     integers = labels.astype(np.int64)
     return (integers + 1) // 2 if has_signs(integers) else integers
@@ -82,13 +82,13 @@ def _what_rows_are(labels: np.ndarray) -> str:
     """What rows that are not one-hot may be, as a sentence without its full stop."""
     if ((labels == 0) | (labels == 1)).all():
         return (
-            "Several classes or none at once are multi-label classification, which cannot be "
-            "optimized yet (it comes in a later version); what comes closest is a model with one "
+            "Several classes, or none, for one sample are multi-label classification, which cannot "
+            "be optimized yet (planned for a later version). The closest supported model has one "
             "sigmoid unit, and labels 0 and 1 of shape (N,), for the class that matters most"
         )
     if (labels >= 0).all() and np.allclose(labels.sum(axis=1), 1.0, atol=1e-3):
-        return "Where these are probabilities, pass the number of the likeliest class of each"
+        return "If these are probabilities, pass the number of the most likely class of each sample"
     return (
-        "Several numbers a sample are a regression, which cannot be optimized yet (it comes in a "
-        "later version)"
+        "Several numbers for each sample are regression, which cannot be optimized yet (planned "
+        "for a later version)"
     )

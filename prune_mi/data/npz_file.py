@@ -58,7 +58,7 @@ def load_npz(path: Path) -> Dataset:
     if ("x_val" in arrays) != ("y_val" in arrays):
         alone = "x_val" if "x_val" in arrays else "y_val"
         raise DataError(
-            f"{path} has {alone} alone; expected x_val and y_val, or neither: add the other"
+            f"{path} has only {alone}; expected both x_val and y_val, or neither: add the other"
         )
     images = {
         name: raw_images(array, where=f"{name} of {path}")

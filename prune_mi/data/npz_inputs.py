@@ -90,7 +90,7 @@ def _require_names(
     if missing:
         faults.append(f"lacks {', '.join(missing)}")
     if extra:
-        faults.append(f"has {', '.join(extra)}, which no input of the model is named for")
+        faults.append(f"has {', '.join(extra)}, but the model has no input of that name")
     if faults:
         named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
         there = ", ".join(npz_names(path)) or "no arrays"

@@ -241,11 +241,11 @@ def choose_scaling(
     if not accuracies[best] > needed:
         scores = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in accuracies.items())
         raise DataError(
-            f"under no input scaling does the model beat chance clearly: accuracy on {num_samples} "
-            f"training images is {scores}; chance is {chance:.4f} and expected was more than "
-            f"{needed:.4f}. The model was probably not trained on this data, or its classes are "
-            "in another order (--classes says it); pass the data it was trained on, or name its "
-            "scaling with --scaling"
+            "the model is not clearly better than chance with any input scaling: its accuracy on "
+            f"{num_samples} training images is {scores}; expected more than {needed:.4f}, chance "
+            f"is {chance:.4f}. The model was probably not trained on this data, or its classes are "
+            "in another order; pass the data that it was trained on, the order of its classes "
+            "(--classes), or its scaling (--scaling)"
         )
     return best
 

@@ -86,7 +86,7 @@ def _load(spec: str, choose_shape: ShapeChoice) -> Dataset:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
     raise _unusable(
-        spec, "it is no .npz file" if exists else "there is no such name, file or folder"
+        spec, "it is not an .npz file" if exists else "there is no such name, file or folder"
     )
 
 

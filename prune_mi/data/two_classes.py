@@ -26,8 +26,8 @@ def require_two_classes(dataset: Dataset, *, what: str, linear: bool) -> None:
     if dataset.class_names and len(dataset.class_names) != 2:
         raise DataError(
             f"{source} has {len(dataset.class_names)} classes ({_listed(dataset.class_names)}), "
-            f"but {what}, which tells two apart; expected two classes: leave the others out, or "
-            "train a model with a unit for each class"
+            f"but {what}, which is for two classes; expected two: leave the others out, or train "
+            "a model with one unit for each class"
         )
     found = np.unique(np.concatenate([labels for _, _, labels in dataset.splits()]))
     told = f"the labels of {source} are {_listed([str(each) for each in found])}"
@@ -38,14 +38,14 @@ def require_two_classes(dataset: Dataset, *, what: str, linear: bool) -> None:
             )
         if linear:
             raise DataError(
-                f"{told}, and {what}: that is a regression, which cannot be optimized yet (it "
-                "comes in a later version); expected a classifier. What comes closest is two "
-                "classes, labels 0 and 1 for below and above a bound, or a model with a unit for "
-                "each class where the labels are classes"
+                f"{told}, and {what}: that is regression, which cannot be optimized yet (planned "
+                "for a later version); expected a classifier. The closest supported models have "
+                "two classes (labels 0 and 1, for below and above a threshold), or one unit for "
+                "each class if the labels are classes"
             )
         raise DataError(
-            f"{told}, but {what}, which tells two classes apart; expected 0 and 1: leave the other "
-            "classes out, or train a model with a unit for each class"
+            f"{told}, but {what}, which is for two classes; expected 0 and 1: leave the other "
+            "classes out, or train a model with one unit for each class"
         )
     training = np.unique(dataset.y_train)
     if len(training) < 2:

@@ -67,7 +67,7 @@ class Deaths:
         if isinstance(cause, MemoryError):
             return self._killed(name, history, "ran out of memory")
         if cause.was_killed:
-            said = "was killed (SIGKILL), most likely for want of memory"
+            said = "was killed (SIGKILL), most likely because memory ran out"
             return self._killed(name, history, said)
         return self._crashed(name, history, cause)
 
@@ -79,15 +79,15 @@ class Deaths:
         if self._rescued >= _ENOUGH_RESCUED:
             self.all_safe = True
             self._note(
-                f"{self._rescued} tasks whose worker had died came through with oneDNN off: it is "
-                "off for all others from now on. Trainings may take longer so."
+                f"{self._rescued} tasks crashed at first and succeeded with oneDNN off. It now "
+                "stays off for all others. Training may be slower."
             )
 
     def _crashed(self, name: str, history: History, cause: Lost) -> Died | None:
         history.crashes.append(cause.what + (" with oneDNN off" if history.safe else ""))
         if len(history.crashes) > 1:
             self._note(
-                f"The worker of {name} died again, by {cause.explained}: {name} is given up."
+                f"The worker of {name} died again, by {cause.explained}. {name} is given up."
             )
             first, second = history.crashes
             return Died(
@@ -97,8 +97,8 @@ class Deaths:
             )
         history.safe = True
         self._note(
-            f"The worker of {name} died by {cause.explained}: {name} is done once more with "
-            "oneDNN off."
+            f"The worker of {name} died by {cause.explained}. {name} is run once more with oneDNN "
+            "off (a library that TensorFlow uses on CPUs)."
         )
         return None
 
@@ -106,16 +106,17 @@ class Deaths:
         self.short_of_memory = True
         history.kills += 1
         if history.kills > 1 and history.beside == 1:
-            self._note(f"The worker of {name} {said}, with nothing beside it: {name} is given up.")
+            self._note(f"The worker of {name} {said}, while it ran alone. {name} is given up.")
             return Died(
-                f"its worker {said}, {history.kills} times, in the end with nothing beside it",
+                f"its worker {said}. This happened {history.kills} times, the last time while it "
+                "ran alone",
                 "end other programs, give the machine or container more memory, or take a smaller "
                 "batch size or model",
             )
         fewer = max(1, history.beside // 2)
-        then = "once more"
+        told = f"The worker of {name} {said}. {name} is run once more."
         if fewer < self.at_once:
-            then += f", and {fewer} instead of {self.at_once} run at once from now on"
+            told += f" From now on at most {fewer} run at once, instead of {self.at_once}."
             self.at_once = fewer
-        self._note(f"The worker of {name} {said}: {name} is done {then}.")
+        self._note(told)
         return None

@@ -164,7 +164,7 @@ class WorkerPool:
 
     def _used(self) -> SharedData:
         if self._data is None:
-            raise RunError("tasks were given to a pool before what they read; expected `use` first")
+            raise RunError("the pool received tasks before their data; expected `use` first")
         return self._data
 
     def _job_of(self, task: Task) -> Job:
@@ -244,7 +244,7 @@ def _value(job: Job) -> Any:
     """
     outcome = job.outcome
     if isinstance(outcome, Died):
-        raise RunError(f"{job.name} could not be done: {outcome.message}; {outcome.advice}")
+        raise RunError(f"{job.name} failed: {outcome.message}; {outcome.advice}")
     if isinstance(outcome, Raised):
         raise outcome.error
     return None if outcome is None else outcome.value

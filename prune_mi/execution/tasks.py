@@ -289,7 +289,7 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
     if trained.diverged:
         return FailedEvaluation(
             task.name,
-            f"the loss was not finite after {trained.images_trained} images",
+            f"the loss became NaN or infinite after {trained.images_trained} images",
             time.monotonic() - started,
             trained.images_trained,
             trained.step_seconds,

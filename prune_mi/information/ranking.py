@@ -26,27 +26,27 @@ class Information:
 
 @dataclass(frozen=True, slots=True)
 class RankedUnit:
-    """A unit with its information gain.
+    """A unit with its score.
 
     Attributes:
-        gain_bits: What the unit adds to the information about the class; may be negative.
-        gain_spread: Standard error of the gain.
-        gain_low, gain_high: Its 95 % confidence interval.
+        score: What the unit adds, in the measure of the criterion; may be negative.
+        score_spread: Standard error of the score.
+        score_low, score_high: Its 95 % confidence interval.
         information: In the tensor behind the unit; None where the criterion does not say.
-        probability_least: That it is among the k units of least gain.
+        probability_least: That it is among the k units of lowest score.
     """
 
     unit: Unit
-    gain_bits: float
-    gain_spread: float
-    gain_low: float
-    gain_high: float
+    score: float
+    score_spread: float
+    score_low: float
+    score_high: float
     information: Information | None
     probability_least: float
 
 
 def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
-    """Ranks units by the criterion that the question's settings name, least gain first.
+    """Ranks units by the criterion that the question's settings name, lowest score first.
 
     Args:
         question: What the criterion is asked.
@@ -64,10 +64,10 @@ def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
         ranked.append(
             RankedUnit(
                 unit=units[place],
-                gain_bits=float(answer.gains[place]),
-                gain_spread=float(np.std(answer.draws[place])),
-                gain_low=float(low[place]),
-                gain_high=float(high[place]),
+                score=float(answer.gains[place]),
+                score_spread=float(np.std(answer.draws[place])),
+                score_low=float(low[place]),
+                score_high=float(high[place]),
                 information=informed[place],
                 probability_least=float(among[place]),
             )

@@ -91,7 +91,9 @@ def h5_bytes(file: h5py.File, path: Path) -> int:
     try:
         visit(file)
     except RecursionError as error:
-        raise ModelError(f"{path} is a damaged HDF5 model file: its groups have no end") from error
+        raise ModelError(
+            f"{path} is a damaged HDF5 model file: its groups are nested without end"
+        ) from error
     _require_plausible(total, path)
     return total
 
@@ -116,8 +118,8 @@ def _require_safe_weights(archive: zipfile.ZipFile, name: str, path: Path) -> No
                 h5_bytes(file, path)
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise ModelError(
-                f"{path} is a damaged .keras archive: {name} in it is no HDF5 file that can be "
-                f"read ({first_line(error)})"
+                f"{path} is a damaged .keras archive: the HDF5 file {name} in it cannot be read "
+                f"({first_line(error)})"
             ) from error
 
 
@@ -126,7 +128,7 @@ def _require_inside(name: str, path: Path) -> None:
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         raise ModelError(
             f"{path} is not safe to open: it holds {name!r}, a place outside the archive. Keras "
-            "writes no such thing; get the model from a source that you trust"
+            "never writes this; get the model from a source that you trust"
         )
 
 
@@ -134,13 +136,13 @@ def _require_plausible(total: int, path: Path) -> None:
     size = path.stat().st_size
     if total > _SMALL and total > _MOST_EXPANSION * size:
         raise ModelError(
-            f"{path} is not safe to open: a file of {size:,} bytes says that it unpacks to "
-            f"{total:,}; save the model again"
+            f"{path} is not safe to open: its {size:,} bytes would unpack to {total:,}; save the "
+            "model again"
         )
 
 
 def _elsewhere(path: Path, name: str) -> str:
     return (
-        f"{path} is not safe to open: {name} in it lies in another file. Keras writes no such "
-        "thing; get the model from a source that you trust"
+        f"{path} is not safe to open: {name} in it refers to another file. Keras never writes "
+        "this; get the model from a source that you trust"
     )

@@ -37,8 +37,8 @@ def save_verified(model: keras.Model, path: Path, probe: Any) -> int:
         difference = relative_difference(outputs_of(loaded, probe), outputs_of(model, probe))
         if not difference <= _TOLERANCE:
             raise RunError(
-                f"{path} was written, but loads with outputs that differ by {difference:.2g} of "
-                "their size"
+                f"cannot write {path}: the file loads, but its outputs differ by "
+                f"{difference:.2g} (relative)"
             )
         os.replace(temporary, path)
     finally:

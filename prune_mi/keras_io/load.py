@@ -134,8 +134,8 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
     old = describe_with_keras2(file, trust)
     if not old.repeatable:
         raise ModelError(
-            f"cannot open {file.path}: the old model gives other outputs each time it is asked, so "
-            "nothing can be compared with it. A layer is called with training=True, or draws "
+            f"cannot open {file.path}: the old model gives different outputs for the same inputs, "
+            "so its conversion cannot be checked. A layer is called with training=True, or draws "
             "random numbers; save the model without that"
         )
     if plain is None:
@@ -148,8 +148,8 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
         return _Opened(plain, rebuilt=False, difference=difference)
     return replace(
         _rebuild(file, old),
-        note=f"Keras {keras.__version__} opens the file by itself, but with outputs that differ by "
-        f"{difference:.1g} of their size; that model was not taken.",
+        note=f"Keras {keras.__version__} opens the file directly, but the outputs differ by "
+        f"{difference:.1g} (relative), so that model was not used.",
     )
 
 
@@ -163,10 +163,9 @@ def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
         raise ModelError(f"cannot open {file.path}: {error}") from error
     if not difference <= _tolerance(model, old):
         raise ModelError(
-            f"cannot open {file.path}: rebuilt in Keras {keras.__version__} it gives outputs that "
-            f"differ from those of Keras 2 by {difference:.2g} of their size, and no more than "
-            f"{_tolerance(model, old):.0e} was expected. Please report this with the model's "
-            "architecture"
+            f"cannot open {file.path}: rebuilt in Keras {keras.__version__}, its outputs differ "
+            f"from those of Keras 2 by {difference:.2g} (relative); expected at most "
+            f"{_tolerance(model, old):.0e}. Please report this with the model's architecture"
         )
     return _Opened(model, rebuilt=True, difference=difference)
 
@@ -189,10 +188,10 @@ def _notes(file: ModelFile, opened: _Opened) -> tuple[str, ...]:
     if not opened.rebuilt:
         return ()
     equal = "are equal to the old model's"
-    far = f"differ from the old model's by {opened.difference:.1g} of their size"
+    far = f"differ from the old model's by {opened.difference:.1g} (relative)"
     rebuilt = (
         f"The model was written by Keras {file.writer} and was rebuilt layer by layer in Keras "
-        f"{keras.__version__}; on random inputs its outputs "
+        f"{keras.__version__}. On random inputs its outputs "
         f"{far if opened.difference else equal}."
     )
     return (rebuilt,) if opened.note is None else (opened.note, rebuilt)

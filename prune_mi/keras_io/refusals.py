@@ -80,8 +80,8 @@ def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
         return
     raise ModelError(
         f"the layer {_name(entry)!r} is a Lambda: Python code in the model file, which would run "
-        "on this machine. Where you trust the file's source pass --allow-unsafe; better, replace "
-        "the layer by one of Keras's own and save the model again"
+        "on this machine. If you trust the file's source, pass --allow-unsafe. It is better to "
+        "replace the layer by one of Keras's own and save the model again"
     )
 
 
@@ -90,7 +90,7 @@ def _refuse_program(entry: Mapping[str, Any], trust: Trust) -> None:
         return
     raise ModelError(
         f"the layer {_name(entry)!r} is a {entry['class_name']}: a program of another library, "
-        "which would run on this machine. Where you trust the file's source pass --allow-unsafe"
+        "which would run on this machine. If you trust the file's source, pass --allow-unsafe"
     )
 
 
@@ -98,7 +98,7 @@ def _refuse_dotted(entry: Mapping[str, Any], class_name: str) -> None:
     """Refuses `layers.Lambda` of `keras`, by which both Kerases find `Lambda` of `keras.layers`."""
     if "." in class_name and not _is_foreign(entry.get("module")):
         raise ModelError(
-            f"the layer or object {_name(entry)!r} is a {class_name!r}: Keras writes no class's "
+            f"the layer or object {_name(entry)!r} is a {class_name!r}: Keras never writes a class "
             "name with a dot; get the model from a source that you trust"
         )
 
@@ -110,7 +110,7 @@ def _refuse_other_files(entry: Mapping[str, Any], trust: Trust) -> None:
     if isinstance(vocabulary, str) and not trust.allow_unsafe:
         raise ModelError(
             f"the layer {_name(entry)!r} takes its vocabulary from another file, {vocabulary!r}; "
-            "where you trust the model's source pass --allow-unsafe, or save the model with the "
+            "if you trust the model's source, pass --allow-unsafe, or save the model with the "
             "vocabulary in it"
         )
 
@@ -158,8 +158,8 @@ def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
     class_name = str(entry["class_name"])
     if class_name in _TFMOT:
         raise ModelError(
-            f"the layer {_name(entry)!r} is a {class_name} of tensorflow-model-optimization, for "
-            f"training alone; save the model again after {_TFMOT[class_name]}"
+            f"the layer {_name(entry)!r} is a {class_name} of tensorflow-model-optimization, which "
+            f"is only for training; save the model again after {_TFMOT[class_name]}"
         )
     if class_name.startswith("Quantize"):
         raise ModelError(
@@ -174,8 +174,8 @@ def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
     if _is_operation(class_name):
         raise ModelError(
             f"{_name(entry)!r} is the operation {class_name} of keras.ops, which HDF5 files cannot "
-            "hold: Keras does not open this file either. Masks of a Functional model are written "
-            "so. Save the model as .keras where it was made"
+            "hold: Keras does not open this file either. Keras writes masks of a Functional model "
+            "in this way. Save the model as .keras where it was made"
         )
     if find_custom(entry.get("registered_name"), class_name) is None:
         raise ModelError(_needs_code(entry, class_name))

@@ -27,14 +27,14 @@ def read_saved_model(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder} is a folder without best.keras or saved_model.pb; expected a model file "
             "(.keras or .h5), the folder of a run that has found a model, or a SavedModel folder "
-            "that Keras 2 wrote"
+            "written by Keras 2"
         )
     path = folder / "keras_metadata.pb"
     if not path.is_file():
         raise ModelError(
-            f"{folder} is a SavedModel without Keras's metadata: a computation alone, whose layers "
-            "are not written down, as model.export() and tf.saved_model.save() leave it. Save the "
-            "model where it was trained, with model.save('model.keras') or model.save('model.h5')"
+            f"{folder} is a SavedModel without Keras's metadata. It holds the computation, but not "
+            "the layers, as model.export() and tf.saved_model.save() write it. Save the model "
+            "where it was trained, with model.save('model.keras') or model.save('model.h5')"
         )
     try:
         metadata = _root_metadata(path.read_bytes())

@@ -149,8 +149,8 @@ def _one(reference: Any, names: Mapping[str, Any], reader: str) -> _Call:
     name, index = str(reference[0]), reference[1]
     if not isinstance(index, int):
         raise ModelError(
-            f"the model's graph is broken: {reader!r} reads from call {index!r} of {name!r}, and "
-            "expected is its number; save the model again"
+            f"the model's graph is broken: {reader!r} reads from call {index!r} of {name!r}; "
+            "expected the number of a call: save the model again"
         )
     if name not in names:
         raise ModelError(

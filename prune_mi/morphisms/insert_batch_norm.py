@@ -32,4 +32,4 @@ class InsertBatchNorm:
             return NoSite("no channels-last tensor inside the graph")
         ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
         norm = identity_norm(fresh_name(graph, "inserted_bn"), num_channels(graph, ref))
-        return inserted(graph, ref, (norm,), self.name, "identity in inference")
+        return inserted(graph, ref, (norm,), self.name, "starts as the identity")

@@ -60,7 +60,8 @@ class InsertBlock:
         chain = chain.then(stock_layer("Add", fresh_name(graph, "block_add")), shape, before=(ref,))
         chain = chain.then(new_relu(fresh_name(graph, "block_out")), shape)
         names = tuple(layer.name for layer in chain.layers)
-        record = MorphRecord(self.name, ref.node, names, "branch of gamma 0", place_of(graph, ref))
+        reason, place = "residual branch that starts at zero (gamma 0)", place_of(graph, ref)
+        record = MorphRecord(self.name, ref.node, names, reason, place)
         return Morphed(insert_calls(graph, ref, chain.layers, chain.calls), record)
 
 

@@ -46,7 +46,8 @@ class InsertConv:
             *([norm] if self.has_norm else []),
             new_relu(fresh_name(graph, "inserted_relu")),
         )
-        return inserted(graph, ref, layers, self.name, f"{size}x{size} identity")
+        reason = f"{size}x{size} kernel, starts as the identity"
+        return inserted(graph, ref, layers, self.name, reason)
 
 
 class InsertConvRelu(InsertConv):

@@ -43,4 +43,4 @@ class InsertDense:
             new_dense(fresh_name(graph, "inserted_dense"), kernel, bias),
             new_relu(fresh_name(graph, "inserted_relu")),
         )
-        return inserted(graph, ref, layers, self.name, f"{width}x{width} identity")
+        return inserted(graph, ref, layers, self.name, f"{width} units, starts as the identity")

@@ -48,7 +48,7 @@ class InsertPool:
                 came = tuple(name for name in smaller[0].layers if name not in graph.layers)
                 size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
                 record = MorphRecord(
-                    self.name, ref.node, came, f"halves {size}", place_of(graph, ref)
+                    self.name, ref.node, came, f"halves the size {size}", place_of(graph, ref)
                 )
                 return Morphed(smaller[0], record)
             reasons[ref] = smaller.reason

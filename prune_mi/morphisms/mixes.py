@@ -75,11 +75,11 @@ def resolve_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
         mix = MIXES[mix]
     unknown = [name for name in mix if name not in CATALOG]
     if unknown:
-        raise ConfigError(f"unknown morphism {unknown[0]!r}; expected one of {', '.join(CATALOG)}")
+        raise ConfigError(f"unknown change {unknown[0]!r}; expected one of {', '.join(CATALOG)}")
     total = sum(mix.values())
     if not all(math.isfinite(weight) and weight >= 0 for weight in mix.values()) or total <= 0:
         raise ConfigError(
-            f"the mix {dict(mix)} cannot be drawn from; expected weights of at least 0, one of "
-            "them positive"
+            f"no change can be drawn with the mix {dict(mix)}; expected weights of 0 or more, "
+            "at least one above 0"
         )
     return {name: weight / total for name, weight in mix.items()}

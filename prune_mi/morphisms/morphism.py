@@ -13,24 +13,31 @@ import numpy as np
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import MorphRecord, Place
 
+_UNITS = {"bit": " bits", "accuracy": " (accuracy)", "share": " (share)"}
+
 
 @dataclass(frozen=True, slots=True)
 class RankedName:
     """A unit's name and what its removal loses.
 
     Attributes:
-        gain_bits, gain_spread: Its information gain and the standard error of that; some criteria
-            measure something else than bits.
+        score, score_spread: What the unit adds by the criterion, and the standard error of that.
         expected_loss: Accuracy that its removal is expected to cost before training, a fraction;
             None where no child has shown that yet.
-        measure: Of the gain: bit, accuracy, share or score.
+        measure: Of the score: bit, accuracy, share or score.
     """
 
     unit: str
-    gain_bits: float
-    gain_spread: float
+    score: float
+    score_spread: float
     expected_loss: float | None = None
     measure: str = "bit"
+
+    @property
+    def told(self) -> str:
+        """`score 2.498 ± 0.118 bits`, for the user."""
+        unit = _UNITS.get(self.measure, "")
+        return f"score {self.score:z.3f} ± {self.score_spread:.3f}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,11 @@ class NoSite:
     """Nowhere to apply a morphism, and why."""
 
     reason: str
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 unit`, `2 units`: a number and its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class Morphism(Protocol):

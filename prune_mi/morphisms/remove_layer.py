@@ -9,7 +9,7 @@ import numpy as np
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.place import place_of
 from prune_mi.graph.single_layers import SingleLayer, single_layers
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, counted
 from prune_mi.morphisms.site import draw_site
 from prune_mi.records import MorphRecord
 
@@ -30,7 +30,7 @@ class RemoveLayer:
         chosen = draw_site(
             graph, sites, context, rng, kind=self.name, tensor=lambda layer: layer.unit.after
         )
-        return removed(graph, chosen, f"drawn from {len(sites)} layers")
+        return removed(graph, chosen, f"chosen at random from {counted(len(sites), 'layer')}")
 
 
 def removed(graph: LayerGraph, layer: SingleLayer, reason: str) -> Morphed:

@@ -15,7 +15,7 @@ from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.place import place_of
 from prune_mi.graph.resizing import without_pooling
 from prune_mi.graph.traits import LOCAL_POOLINGS
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, counted
 from prune_mi.morphisms.site import draw_sites, has_channels_last
 from prune_mi.records import MorphRecord
 
@@ -38,7 +38,8 @@ class RemovePool:
             slimmed = without_pooling(graph, node)
             if isinstance(slimmed, LayerGraph):
                 went = tuple(name for name in graph.layers if name not in slimmed.layers)
-                reason, place = f"drawn from {len(sites)} poolings", place_of(graph, _yielded(node))
+                reason = f"chosen at random from {counted(len(sites), 'pooling layer')}"
+                place = place_of(graph, _yielded(node))
                 return Morphed(slimmed, MorphRecord(self.name, node.name, went, reason, place))
             reasons[node.name] = slimmed.reason
         return NoSite(f"none of {len(sites)} poolings can go: {reasons[sites[0].name]}")

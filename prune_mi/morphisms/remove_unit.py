@@ -15,7 +15,7 @@ from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.unit import Unit, saves
 from prune_mi.graph.units import removable_units
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
+from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName, counted
 from prune_mi.morphisms.site import draw_site
 from prune_mi.records import MorphRecord
 
@@ -40,11 +40,9 @@ class RemoveByRank:
             ranked.sort(key=lambda each: _price(each, candidates[each.unit], context.objective))
         place = min(int(rng.geometric(context.greed)) - 1, len(ranked) - 1)
         chosen = ranked[place]
-        reason = (
-            f"adds {chosen.gain_bits:+.3f} {chosen.measure} (spread {chosen.gain_spread:.3f}), "
-            f"{_ordinal(place)} least of {len(ranked)}"
-            + ("" if context.objective == "accuracy" else " for what it saves")
-        )
+        saved = "" if context.objective == "accuracy" else " for the cost it saves"
+        among = f"{_ordinal(place)}lowest of {counted(len(ranked), 'unit')}"
+        reason = f"{chosen.told}, {among}{saved}"
         return _remove(graph, candidates[chosen.unit], self.name, reason)
 
 
@@ -64,7 +62,8 @@ class RemoveAtRandom:
         chosen = draw_site(
             graph, candidates, context, rng, kind=self.name, tensor=lambda unit: unit.after
         )
-        return _remove(graph, chosen, self.name, f"drawn from {len(candidates)} units")
+        reason = f"chosen at random from {counted(len(candidates), 'unit')}"
+        return _remove(graph, chosen, self.name, reason)
 
 
 class RemoveDropout:
@@ -85,7 +84,8 @@ class RemoveDropout:
         )
         slimmed = bypass(graph, chosen.after, chosen.before)
         layers = tuple(graph.node_by_name[name].layer for name in chosen.nodes)
-        reason, place = f"drawn from {len(sites)} dropouts", place_of(graph, chosen.after)
+        reason = f"chosen at random from {counted(len(sites), 'dropout layer')}"
+        place = place_of(graph, chosen.after)
         return Morphed(slimmed, MorphRecord(self.name, chosen.name, layers, reason, place))
 
 
@@ -93,7 +93,7 @@ def _price(ranked: RankedName, unit: Unit, objective: str) -> float:
     """Information for cost, or accuracy where that is known; small losses all count as one."""
     if ranked.expected_loss is not None:
         return max(ranked.expected_loss, _SMALL_LOSS) / saves(unit, objective)
-    return max(ranked.gain_bits, ranked.gain_spread) / saves(unit, objective)
+    return max(ranked.score, ranked.score_spread) / saves(unit, objective)
 
 
 def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:
@@ -120,4 +120,9 @@ def _remove(graph: LayerGraph, unit: Unit, kind: str, reason: str) -> Morphed:
 
 
 def _ordinal(place: int) -> str:
-    return {0: "the", 1: "2nd", 2: "3rd"}.get(place, f"{place + 1}th")
+    """Empty for the first place, then `2nd `, `3rd `, `4th `."""
+    number = place + 1
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    if 11 <= number % 100 <= 13:
+        suffix = "th"
+    return f"{number}{suffix} " if place else ""

@@ -46,7 +46,7 @@ class SkipAdd:
             self.name,
             site.end.node,
             tuple(layer.name for layer in chain.layers),
-            f"from {site.start.node}",
+            f"shortcut from {site.start.node}",
             place_of(graph, site.end),
         )
         return Morphed(insert_calls(graph, site.end, chain.layers, chain.calls), record)

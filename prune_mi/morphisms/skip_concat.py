@@ -72,7 +72,7 @@ def _joined(
     if is_too_large(grown, graph):
         return NoSite(f"a shortcut to {site.end.node!r} would make the network too large")
     layers = tuple(layer.name for layer in chain.layers)
-    reason = f"from {site.start.node}"
+    reason = f"shortcut from {site.start.node}"
     return Morphed(
         grown, MorphRecord(kind, site.end.node, layers, reason, place_of(graph, site.end))
     )

@@ -1,6 +1,15 @@
 """The records that cross module boundaries: frozen, typed, plain data."""
 
 from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord, Place, Verdict
+from prune_mi.records.evaluation import (
+    Check,
+    ClassQuality,
+    Comparison,
+    Decision,
+    EvaluatedModel,
+    Evaluation,
+    GateResult,
+)
 from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFacts, ModelSource
 from prune_mi.records.observer import Observer, SilentObserver
 from prune_mi.records.predictions import ImagePrediction, Predictions
@@ -19,10 +28,17 @@ from prune_mi.records.trained import (
 __all__ = [
     "Average",
     "Averaged",
+    "Check",
     "ChildRecord",
     "ClassFacts",
+    "ClassQuality",
+    "Comparison",
     "Conversion",
     "Cost",
+    "Decision",
+    "EvaluatedModel",
+    "Evaluation",
+    "GateResult",
     "GenerationRecord",
     "ImagePrediction",
     "LimitFacts",

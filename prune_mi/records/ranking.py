@@ -15,9 +15,9 @@ class RankingRow:
         information_bits: What the tensor behind the unit tells about the class; of `kmeans` where
             the criterion does not look at tensors by themselves.
         information_low, information_high: 95 % confidence interval of that.
-        gain_bits: What the unit adds; of some criteria in another measure than bits, see `Ranking`.
-        gain_low, gain_high: 95 % confidence interval of the gain.
-        probability_least: That the unit is among the k of least gain.
+        score: What the unit adds, in the measure of the criterion; see `Ranking`.
+        score_low, score_high: 95 % confidence interval of the score.
+        probability_least: That the unit is among the k of lowest score.
         rank: 0 goes first.
         macs, num_params: What would go.
     """
@@ -28,9 +28,9 @@ class RankingRow:
     information_bits: float
     information_low: float
     information_high: float
-    gain_bits: float
-    gain_low: float
-    gain_high: float
+    score: float
+    score_low: float
+    score_high: float
     probability_least: float
     rank: int
     macs: int
@@ -42,7 +42,7 @@ class Ranking:
     """What `prune-mi rank` found out.
 
     Attributes:
-        measure: Of the gains: `bit`, `accuracy` and `share` (fractions), or `score`.
+        measure: Of the scores: `bit`, `accuracy` and `share` (fractions), or `score`.
         least: The k of `probability_least`.
         total: Cost of the whole model.
         units: Removable units that cost anything, in graph order.

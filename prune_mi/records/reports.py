@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from prune_mi.records.children import GenerationRecord, MorphRecord
+from prune_mi.records.evaluation import GateResult
 from prune_mi.records.models import ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
@@ -27,6 +28,7 @@ class RunReport:
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
         files: Written model files, relative to the run folder.
+        gates: What the result was held to, judged on test images that no selection saw.
     """
 
     model: str
@@ -59,6 +61,7 @@ class RunReport:
     notes: tuple[str, ...]
     folder: str
     files: tuple[str, ...]
+    gates: tuple[GateResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

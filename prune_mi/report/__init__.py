@@ -1,8 +1,17 @@
 """What a run shows and writes down: live progress, the closing summary, report.json."""
 
 from prune_mi.report.average import print_average
+from prune_mi.report.check import (
+    check_to_dict,
+    check_to_junit,
+    check_to_markdown,
+    print_check,
+    verdict_text,
+    write_text,
+)
 from prune_mi.report.console import LiveConsole, open_observer
 from prune_mi.report.conversion import print_conversion
+from prune_mi.report.evaluation import evaluation_to_dict, print_evaluation
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
 from prune_mi.report.json_report import (
     read_report,
@@ -23,12 +32,18 @@ from prune_mi.report.summary import print_summary
 
 __all__ = [
     "LiveConsole",
+    "check_to_dict",
+    "check_to_junit",
+    "check_to_markdown",
+    "evaluation_to_dict",
     "inspection_to_dict",
     "open_observer",
     "plot_ranking",
     "predictions_to_dict",
     "print_average",
+    "print_check",
     "print_conversion",
+    "print_evaluation",
     "print_inspection",
     "print_predictions",
     "print_ranking",
@@ -41,5 +56,7 @@ __all__ = [
     "recalibration_to_dict",
     "report_to_dict",
     "require_plottable",
+    "verdict_text",
     "write_report",
+    "write_text",
 ]

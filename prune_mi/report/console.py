@@ -13,8 +13,8 @@ from rich.text import Text
 
 from prune_mi.config import Objective
 from prune_mi.records import ChildRecord, Cost, Observer, SilentObserver
-from prune_mi.report.progress import RunState, child_parts, live_area
-from prune_mi.report.wording import clock_text, count_text, generation_text, printable
+from prune_mi.report.progress import RunState, child_parts, generation_title, live_area
+from prune_mi.report.wording import clock_text, count_text, printable
 
 LOG_INTERVAL_S = 15.0
 """In plain lines, the least time between two reports of one training."""
@@ -26,6 +26,7 @@ def open_observer(
     quiet: bool = False,
     objective: Objective = "macs",
     finds: bool = False,
+    details: bool = False,
     began: float | None = None,
 ) -> AbstractContextManager[Observer]:
     """Opens the observer to hand to the pipeline.
@@ -34,12 +35,13 @@ def open_observer(
         console: Where to show progress; one on stderr keeps stdout free for `--json`.
         quiet: Whether to say nothing at all.
         objective: What the run makes small.
-        finds: Whether it finds a network.
+        finds: Whether it finds a network: what is shown is for those who know little.
+        details: Whether such a run is shown in the words of the field all the same.
         began: When the elapsed time that it shows began, on `time.monotonic`; None: now.
     """
     if quiet:
         return nullcontext(SilentObserver())
-    return LiveConsole(console, objective=objective, finds=finds, began=began)
+    return LiveConsole(console, objective=objective, finds=finds, details=details, began=began)
 
 
 class LiveConsole:
@@ -59,6 +61,7 @@ class LiveConsole:
         *,
         objective: Objective = "macs",
         finds: bool = False,
+        details: bool = False,
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
@@ -69,13 +72,15 @@ class LiveConsole:
             console: Where to show it.
             objective: Decides which accepted child counts as best, and which cost is shown.
             finds: Whether the run finds a network: what is shown is for those who know little.
+            details: Whether such a run is shown in the words of the field all the same.
             live: Whether to redraw in place; None asks the console.
             clock: Seconds that never go back.
             began: When the elapsed time began, on the clock; None: now.
         """
         self._console = console
         self._clock = clock
-        self._state = RunState(objective, clock() if began is None else began, finds=finds)
+        started = clock() if began is None else began
+        self._state = RunState(objective, started, finds=finds, details=details)
         self._logged_s: dict[str, float] = {}
         # Guards the state alone and is never held while printing: the display's own thread takes
         # rich's lock first and this one second.
@@ -132,7 +137,7 @@ class LiveConsole:
         with self._lock:
             self._state.begin_generation(index, total, parent)
             left = self._state.time_left_text(self._clock())
-        title = f"{generation_text(index, total)} from {printable(parent)}"
+            title = generation_title(index, total, parent, self._state)
         self._print(Text(f"{title}, {left}" if left else title, style="bold"))
 
     def child(self, record: ChildRecord) -> None:

@@ -32,7 +32,7 @@ def print_conversion(done: Conversion, console: Console) -> None:
 
 def _agreement(difference: float | None) -> str:
     if difference is None:
-        return "equal when loaded back; Keras 2 was not asked"
+        return "equal when loaded back; not compared with Keras 2"
     if difference == 0:
         return "equal to those of Keras 2 on random inputs"
-    return f"differ from those of Keras 2 by {difference:.1g} of their size on random inputs"
+    return f"differ from those of Keras 2 by {difference:.1g} (relative) on random inputs"

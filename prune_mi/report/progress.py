@@ -1,7 +1,8 @@
 """What is known of a run under way, and how the live area and a line of text show it.
 
-Who has a network found may know little of the subject, and is told of accuracies and sizes, once
-for each network, and nothing of what came before its verdict.
+Who has a network found may know little of the subject, and is told of accuracies and sizes in
+everyday words, once for each network, and nothing of what came before its verdict. With details
+there are the changes of each network too, in the words of the field.
 
 No input or output happens here: `console.py` owns the terminal, the clock and the lock.
 """
@@ -21,11 +22,14 @@ from prune_mi.report.wording import (
     count_text,
     generation_text,
     morph_text,
+    percent_text,
     printable,
     quantity_text,
+    round_text,
 )
 
 _MOST_BARS = 8
+_START = "reference"  # as a search calls what it starts from
 _VERDICT_STYLES = {"accepted": "bold green", "failed": "bold red", "not trained": "dim"}
 
 
@@ -50,12 +54,14 @@ class Training:
 class RunState:
     """What the observer has heard so far. Times are seconds on the observer's clock.
 
-    `finds` is whether a network is being found, not made smaller.
+    `finds` is whether a network is being found, not made smaller; `details` whether that is told in
+    the words of the field.
     """
 
     objective: Objective
     started_s: float
     finds: bool = False
+    details: bool = False
     phase: str = ""
     generation: tuple[int, int | None, str] | None = None
     deadline_s: float | None = None
@@ -66,6 +72,11 @@ class RunState:
     accepted: dict[str, ChildRecord] = field(default_factory=dict)
     heard: dict[str, ChildRecord] = field(default_factory=dict)
     trainings: dict[str, Training] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether all is told in everyday words."""
+        return self.finds and not self.details
 
     def begin_generation(self, index: int, total: int | None, parent: str) -> None:
         """A generation's parent is the search's own word on which child is best so far."""
@@ -107,8 +118,18 @@ class RunState:
         return (record.macs, record.num_params)
 
 
+def generation_title(index: int, total: int | None, parent: str, state: RunState) -> str:
+    """Which generation it is, and what its children are made from."""
+    if not state.plain:
+        return f"{generation_text(index, total)} from {printable(parent)}"
+    start = "the start" if parent == _START else printable(parent)
+    return f"{round_text(index, total)} from {start}"
+
+
 def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
     """A child's line in three parts: its name, its morphisms, its figures and verdict."""
+    if state.plain:
+        return _plain_parts(record, state)
     figures, finds = Text(), state.finds
     for label, accuracy in (
         ("screened", None if finds else record.screened_accuracy),
@@ -126,6 +147,24 @@ def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
     unchanged = "unchanged, trained on" if finds else "unchanged"
     morphs = " ".join(morph_text(morph) for morph in record.morphs) or unchanged
     return [Text(printable(record.name), style="bold"), Text(morphs), figures]
+
+
+def _plain_parts(record: ChildRecord, state: RunState) -> list[Text]:
+    """The same in everyday words."""
+    figures = Text()
+    if record.trained_accuracy is not None:
+        figures.append(f"{percent_text(record.trained_accuracy)} right  ")
+    figures.append(f"{_cost_text(record, state)}  ")
+    verdict: str = record.verdict
+    if record.verdict == "accepted":
+        verdict = "best so far"
+    elif record.verdict == "failed":
+        verdict = f"failed: {printable(record.detail)}"
+    figures.append(verdict, style=_VERDICT_STYLES.get(record.verdict, "yellow"))
+    number = len(record.morphs)
+    changes = "1 change" if number == 1 else f"{number} changes"
+    what = changes if number else "unchanged, trained further"
+    return [Text(printable(record.name), style="bold"), Text(what), figures]
 
 
 def live_area(state: RunState, now_s: float) -> RenderableType:
@@ -156,11 +195,13 @@ def _generation_text(state: RunState) -> str:
     if state.finds:
         told = f"{counts[1][1]} trained"
     last = "" if state.last is None else f", last {printable(state.last.name)}"
-    return f"{generation_text(index, total)} from {printable(parent)}: {told}{last}"
+    return f"{generation_title(index, total, parent, state)}: {told}{last}"
 
 
 def _best_text(state: RunState) -> str:
     best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
+    if state.plain:
+        return _plain_best_text(state)
     start = "start" if state.finds else "reference"
     told = "" if accuracy is None else f" {accuracy:.3f}"
     if best is None:
@@ -174,6 +215,22 @@ def _best_text(state: RunState) -> str:
         )
     parts.append(_cost_text(best, state))
     return ", ".join(parts)
+
+
+def _plain_best_text(state: RunState) -> str:
+    """The same in everyday words."""
+    best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
+    told = "" if accuracy is None else percent_text(accuracy)
+    if best is None:
+        if cost is None:
+            return ""
+        right = f"{told} right, " if told else ""
+        return f"best so far: the start, {right}{_full_cost_text(cost, state)}"
+    parts = [f"best so far: {printable(best.name)}"]
+    if best.trained_accuracy is not None:
+        right = f"{percent_text(best.trained_accuracy)} right"
+        parts.append(f"{right} (the start: {told})" if told else right)
+    return ", ".join([*parts, _cost_text(best, state)])
 
 
 def _cost_text(record: ChildRecord, state: RunState) -> str:
@@ -190,7 +247,7 @@ def _cost_text(record: ChildRecord, state: RunState) -> str:
 
 def _full_cost_text(cost: Cost, state: RunState) -> str:
     if state.finds:
-        return f"{count_text(cost.num_params)} params"
+        return f"{count_text(cost.num_params)} {'weights' if state.plain else 'params'}"
     if state.objective == "params":
         return f"params {count_text(cost.num_params)}"
     return f"macs {quantity_text(cost.macs)}"

@@ -21,23 +21,23 @@ _Cell = Callable[[RankingRow, Ranking], str]
 # What goes first where the console is too narrow for all of it comes last.
 _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("rank", lambda row, _: str(row.rank)),
-    ("gain, {measure}", lambda row, _: f"{row.gain_bits:+.4f}"),
+    ("{score}", lambda row, _: f"{row.score:+.4f}"),
     ("params", lambda row, _: count_text(row.num_params)),
     ("MACs", lambda row, _: quantity_text(row.macs)),
-    ("P({least} least)", lambda row, _: f"{row.probability_least:.0%}"),
-    ("95 % interval", lambda row, _: f"{row.gain_low:+.4f} to {row.gain_high:+.4f}"),
+    ("P(lowest {least})", lambda row, _: f"{row.probability_least:.0%}"),
+    ("95 % interval", lambda row, _: f"{row.score_low:+.4f} to {row.score_high:+.4f}"),
     ("kind", lambda row, _: row.kind),
     ("share", lambda row, ranking: f"{row.macs / max(ranking.total.macs, 1):.1%}"),
-    ("bits behind it", lambda row, _: f"{row.information_bits:.2f}"),
+    ("information (bits)", lambda row, _: f"{row.information_bits:.2f}"),
     (
-        "their interval",
+        "its 95 % interval",
         lambda row, _: f"{row.information_low:.2f} to {row.information_high:.2f}",
     ),
 )
 
 
 def print_ranking(ranking: Ranking, console: Console) -> None:
-    """Prints the units in graph order, and which go first; JSON has what a narrow console has not.
+    """Prints the units in graph order, and the lowest scores; JSON has everything.
 
     Names are never cut: the narrower the console, the fewer columns there are.
     """
@@ -54,14 +54,14 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
     first = ", ".join(row.name for row in by_rank(ranking)[: ranking.least])
     console.print(
         Text(
-            f"{len(ranking.units)} units in the order of the network, by {ranking.criterion} on "
-            f"{ranking.num_samples} training images, {ranking.seconds:.0f} s. Missed least: "
+            f"{len(ranking.units)} units in network order, ranked by {ranking.criterion} on "
+            f"{ranking.num_samples} training images in {ranking.seconds:.0f} s. Lowest scores: "
             f"{printable(first)}."
         )
     )
     if len(columns) < len(_COLUMNS):
         left = ", ".join(_heading(name, ranking) for name, _ in _COLUMNS[len(columns) :])
-        console.print(Text(f"Left out for want of room: {left}; --json has everything."))
+        console.print(Text(f"The terminal is too narrow for: {left}. --json prints everything."))
 
 
 def _table(ranking: Ranking, columns: Sequence[tuple[str, _Cell]]) -> Table:
@@ -77,11 +77,17 @@ def _table(ranking: Ranking, columns: Sequence[tuple[str, _Cell]]) -> Table:
 
 
 def _heading(name: str, ranking: Ranking) -> str:
-    return name.format(measure=ranking.measure, least=ranking.least)
+    return name.format(score=_score(ranking), least=ranking.least)
+
+
+def _score(ranking: Ranking) -> str:
+    """`score (bits)`: what the scores are called, and what they are measured in."""
+    unit = {"bit": "bits", "score": ""}.get(ranking.measure, ranking.measure)
+    return f"score ({unit})" if unit else "score"
 
 
 def by_rank(ranking: Ranking) -> list[RankingRow]:
-    """The units, that of least gain first."""
+    """The units, that of the lowest score first."""
     return sorted(ranking.units, key=lambda row: row.rank)
 
 
@@ -99,11 +105,13 @@ def require_plottable(path: Path) -> None:
     if path.suffix.lower() not in _FORMATS:
         raise ConfigError(f"--plot is {path}; expected a name that ends in .svg or .png")
     if not path.parent.is_dir():
-        raise ConfigError(f"--plot is {path}, but there is no folder {path.parent}; make it first")
+        raise ConfigError(
+            f"--plot is {path}, but the folder {path.parent} does not exist; create it first"
+        )
 
 
 def plot_ranking(ranking: Ranking, path: Path) -> None:
-    """Draws the gains in graph order with their intervals.
+    """Draws the scores in graph order with their intervals.
 
     Raises:
         RunError: If the file cannot be written.
@@ -117,18 +125,18 @@ def plot_ranking(ranking: Ranking, path: Path) -> None:
     axes = figure.add_subplot()
     places = range(len(rows))
     colours = ["tab:green" if row.rank < ranking.least else "tab:gray" for row in rows]
-    gains = [row.gain_bits for row in rows]
-    axes.barh(places, gains, color=colours, height=0.7)
+    scores = [row.score for row in rows]
+    axes.barh(places, scores, color=colours, height=0.7)
     errors = [
-        [max(row.gain_bits - row.gain_low, 0.0) for row in rows],
-        [max(row.gain_high - row.gain_bits, 0.0) for row in rows],
+        [max(row.score - row.score_low, 0.0) for row in rows],
+        [max(row.score_high - row.score, 0.0) for row in rows],
     ]
-    axes.errorbar(gains, places, xerr=errors, fmt="none", ecolor="black", elinewidth=0.8)
+    axes.errorbar(scores, places, xerr=errors, fmt="none", ecolor="black", elinewidth=0.8)
     axes.set_yticks(places, [printable(row.name) for row in rows], fontsize=7)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(
-        f"gain, {ranking.measure} ({ranking.criterion}); green: the {ranking.least} missed least"
+        f"{_score(ranking)}, criterion {ranking.criterion}; green: the {ranking.least} lowest"
     )
     axes.set_title(Path(ranking.model).name, fontsize=9)
     axes.margins(y=0.01)

@@ -55,8 +55,9 @@ def recalibration_to_dict(found: Recalibration) -> dict[str, Any]:
 def _verdict(found: Recalibration) -> Text:
     if found.file is None:
         return Text.assemble(
-            ("Nothing better ", "bold yellow"),
-            "by more than a standard error on validation images: the model stays as it is.",
+            ("Nothing better: ", "bold yellow"),
+            "no other statistics were better by more than a standard error on the validation "
+            "images. No file was written.",
         )
     return Text.assemble(
         ("More accurate: ", "bold green"),

@@ -36,10 +36,11 @@ def recalibrated_text(report: RunReport) -> str | None:
         return None
     gap = difference_text(report.result.test_accuracy, model.test_accuracy)
     return (
-        f"The original, recalibrated (batch-norm statistics of {report.statistics.chosen}, nothing "
-        f"trained or removed): test accuracy {accuracy_text(model.test_accuracy)}, "
+        f"The recalibrated original (batch-norm statistics of {report.statistics.chosen}, nothing "
+        f"trained or removed) has the test accuracy {accuracy_text(model.test_accuracy)}, "
         f"{difference_text(model.test_accuracy, report.reference.test_accuracy)} against the "
-        f"original. This gain is not pruning's. Against it the result's test accuracy is {gap}."
+        "original. This gain does not come from pruning. Test accuracy, result minus recalibrated "
+        f"original: {gap}."
     )
 
 

@@ -29,7 +29,7 @@ _FILES = {
     "ensemble.keras": "the average of several networks",
     CLASS_FILE: "names of its classes; keep it beside the network",
 }
-_REPORT = ("report.json", "all that was tried, changed and measured")
+_REPORT = ("report.json", "all that was tried and measured")
 
 
 def print_search_summary(report: SearchReport, console: Console, *, details: bool = False) -> None:
@@ -58,20 +58,19 @@ def _verdict(report: SearchReport) -> Text:
     if not report.better and report.start != "seed":
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
-            "than what the search started from was found; what is written out gets "
-            f"{right} of new {_kind(report)} right.",
+            "than the model that the search started from was found. The network that is written "
+            f"out gets {right} of new {_kind(report)} right.",
         )
     found = f"a network that gets {right} of new {_kind(report)} right"
-    smallest = "" if report.better else ": the smallest that was tried, no other was better"
-    return Text.assemble(("Found ", "bold green"), f"{found}{smallest}.")
+    first = "" if report.better else " It is the first one: no other was better."
+    return Text.assemble(("Found ", "bold green"), f"{found}.{first}")
 
 
 def _findings(report: SearchReport) -> list[tuple[str, str]]:
     elapsed = clock_text(report.elapsed_s)
     if report.budget_s is not None:
         elapsed += f" of {clock_text(report.budget_s)}"
-    size = f"{count_text(report.result.num_params)} weights, {size_text(report.result.size_bytes)}"
-    rows = [*_accuracy(report), ("size", size)]
+    rows = [*_accuracy(report), ("size", _size(report.result))]
     if report.start != "seed":
         rows.append(("before", f"{_figures(report.reference)}: {report.start}"))
     if report.ensemble is not None:
@@ -84,12 +83,12 @@ def _findings(report: SearchReport) -> list[tuple[str, str]]:
 
 def _accuracy(report: SearchReport) -> list[tuple[str, str]]:
     right, number = report.result.test_accuracy, report.num_unseen
-    told = f"{_kind(report)} that nothing in the search has seen"
+    told = f"{_kind(report)} that the search has not used"
     low, high = map(percent_text, accuracy_interval(right, number))
     return [
         ("accuracy", f"{percent_text(right)} of {count_text(number)} {told}"),
         ("expect", f"{low} to {high} of other {_kind(report)} like these (95 % confidence)"),
-        ("guessing", f"{percent_text(report.commonest_share)}: always the commonest class"),
+        ("guessing", f"{percent_text(report.commonest_share)}: always the most common class"),
     ]
 
 
@@ -99,10 +98,12 @@ def _kind(report: SearchReport) -> str:
 
 
 def _figures(model: ModelFacts) -> str:
-    return (
-        f"{percent_text(model.test_accuracy)} are right, "
-        f"{count_text(model.num_params)} weights, {size_text(model.size_bytes)}"
-    )
+    return f"{percent_text(model.test_accuracy)} are right, {_size(model)}"
+
+
+def _size(model: ModelFacts) -> str:
+    number = count_text(model.num_params)
+    return f"{size_text(model.size_bytes)}, {number} learned numbers (weights)"
 
 
 def _files(report: SearchReport) -> list[str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import ModelFacts, MorphRecord, RunReport
+from prune_mi.report.gates import print_gates
 from prune_mi.report.reliability import (
     classes_table,
     limit_text,
@@ -103,6 +104,9 @@ def print_summary(report: RunReport, console: Console) -> None:
         console.print()
     print_changes(report.removals, console)
     print_notes(report.notes, console)
+    if report.gates:
+        console.print()
+        print_gates(report.gates, console)
     console.print()
     console.print(pairs_table(_closing(report)), highlight=False)
 
@@ -134,13 +138,13 @@ def _verdict(report: RunReport) -> Text:
     if report.removals:
         return Text.assemble(
             ("Not smaller: ", "bold yellow"),
-            "the result differs from the original, as listed below, and costs no less.",
+            "the result has the changes listed below, but does not cost less.",
         )
     if report.can_go_share is not None and not report.generations:
         return Text.assemble(
             ("Nothing was searched: ", "bold yellow"),
-            f"{printable(report.can_go)} The original is written out unchanged; --continue-anyway "
-            "searches all the same.",
+            f"{printable(report.can_go)} The original is written out unchanged. To search anyway, "
+            "pass --continue-anyway.",
         )
     return Text.assemble(
         ("Nothing smaller ", "bold yellow"),
@@ -195,10 +199,10 @@ def _changed(new: float, old: float) -> str:
 def _against_control(report: RunReport, control: ModelFacts) -> Text:
     seen = quantity_text(report.control_images)
     own = quantity_text(report.images_trained)
-    gap = _changed(report.result.test_accuracy, control.test_accuracy)
+    gap = difference_text(report.result.test_accuracy, control.test_accuracy)
     return Text(
-        f"The control is the original, unpruned, trained on {seen} images (the result: {own}); "
-        f"against it the result's test accuracy is {gap}."
+        f"The control is the unpruned original, trained on {seen} images (the result: {own}). "
+        f"Test accuracy, result minus control: {gap}."
     )
 
 
@@ -210,7 +214,7 @@ def _changes(morphs: Sequence[MorphRecord]) -> Text:
     )
     told = ", ".join(counted(count, word) for word, count in counts if count)
     if not morphs:
-        return Text("Nothing was removed or inserted.", style="bold")
+        return Text("Nothing was changed.", style="bold")
     return Text.assemble(("What changed, in order", "bold"), f" ({told or len(morphs)})")
 
 

@@ -21,12 +21,12 @@ _CHANGES: Mapping[Cause, str] = {
 _OTHERS: Mapping[Cause, str] = {
     "sequence": "turns a sequence into one vector",
     "words": "turns numbers into vectors",
-    "output": "is the head: its width is the number of classes",
+    "output": "is the head, with one unit for each class",
     "protected": "is protected by --protect",
-    "kept": "is needed by other inputs or outputs",
-    "with_protected": "can go only with a layer that is protected",
-    "joins": "joins several tensors, or yields several",
-    "readers": "is needed by what reads it",
+    "kept": "is needed for other inputs or outputs",
+    "with_protected": "can only go together with a protected layer",
+    "joins": "has several inputs or outputs",
+    "readers": "is needed by the layers that read it",
 }
 
 
@@ -34,14 +34,10 @@ def can_go_line(found: WhatCanGo) -> str:
     """`9 units can go, 31 % of the MACs.`, or that nothing can."""
     counted, number = _COUNTED[found.objective], len(found.units)
     if not number:
-        same = (
-            "as many channels, and an image of the same size"
-            if found.of_images
-            else "as many values"
-        )
+        same = "as many channels, and the same image size" if found.of_images else "as many values"
         return (
-            f"Nothing that costs {counted} can go. A layer can go where it yields the shape that "
-            f"it is given: {same}."
+            f"Nothing that costs {counted} can go. A layer can go only if its output has the same "
+            f"shape as its input: {same}."
         )
     units = "1 unit" if number == 1 else f"{number} units"
     return f"{units} can go, {share_text(found.share)} of the {counted}."

@@ -56,6 +56,11 @@ def generation_text(index: int, total: int | None) -> str:
     return f"generation {index}" if total is None else f"generation {index}/{total}"
 
 
+def round_text(index: int, total: int | None) -> str:
+    """The same for who knows little of the subject: `round 2 of 5`, or `round 2`."""
+    return f"round {index}" if total is None else f"round {index} of {total}"
+
+
 def relative_text(now: int, before: int) -> str:
     """The change from `before` to `now` in per cent, such as `-35.2 %`."""
     if now == before:

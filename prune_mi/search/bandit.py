@@ -63,9 +63,9 @@ class Exp3:
         weights = memory.get("log_weights", {})
         if tuple(weights) != self._kinds or "rewards" not in memory:
             raise RunError(
-                f"what was to be recalled is of {', '.join(weights) or 'nothing'}; expected "
-                f"{', '.join(self._kinds)}. Resume with the mix and the version that the run began "
-                "with"
+                f"the saved state is for the changes {', '.join(weights) or 'none'}; expected "
+                f"{', '.join(self._kinds)}. Resume with the mix and the version of prune-mi that "
+                "the run began with"
             )
         self._log_weights = np.array(list(weights.values()))
         self._rewards = list(memory["rewards"])

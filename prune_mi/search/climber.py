@@ -178,7 +178,7 @@ class HillClimber:
             for child in seen
             if child.accuracy is not None
         ]
-        losses = expected_losses({each.unit: each.gain_bits for each in ranking}, shown)
+        losses = expected_losses({each.unit: each.score for each in ranking}, shown)
         return [replace(each, expected_loss=losses[each.unit]) for each in ranking]
 
     def choose(self, screened: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:

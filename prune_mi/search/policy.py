@@ -79,7 +79,8 @@ class FixedPolicy:
         """See `Policy`."""
         if memory:
             raise RunError(
-                f"a fixed mix was given the memory of {', '.join(memory)}; expected none"
+                f"a fixed mix keeps no state, but received state for {', '.join(memory)}; expected "
+                "none"
             )
 
 
@@ -91,6 +92,6 @@ def require_finite(reward: float) -> None:
     """
     if not math.isfinite(reward):
         raise RunError(
-            f"a child's reward is {reward}; expected a difference of accuracies. Do not tell of "
-            "children whose evaluation failed"
+            f"the reward of a child is {reward}; expected a difference of two accuracies. Leave "
+            "out children whose evaluation failed"
         )

@@ -107,9 +107,9 @@ class Reinforce:
         }
         if not fits or any(len(each) != len(_PLACES) for each in places.values()):
             raise RunError(
-                f"what was to be recalled is of {', '.join(kinds) or 'nothing'}; expected "
+                f"the saved state is for the changes {', '.join(kinds) or 'none'}; expected "
                 f"{', '.join(self._kinds)} and {len(_PLACES)} places for each. Resume with the mix "
-                "and the version that the run began with"
+                "and the version of prune-mi that the run began with"
             )
         self._kind = Preferences(np.array(list(kinds.values())), entropy_share=self._share)
         self._places = {kind: self._place_preferences(each) for kind, each in places.items()}

@@ -36,13 +36,13 @@ class MorphSchedule:
     def __post_init__(self) -> None:
         if self.first < 1 or self.generations < 1:
             raise ConfigError(
-                f"a schedule of {self.first} morphisms over {self.generations} generations; "
-                "expected at least 1 of both"
+                f"received {self.first} changes a child over {self.generations} generations; "
+                "expected at least 1 of each"
             )
         if self.decay != "none" and not 1 <= self.final <= self.first:
             raise ConfigError(
-                f"the number of morphisms cannot decay from {self.first} to {self.final}; expected "
-                f"a last number between 1 and {self.first}"
+                f"the number of changes a child cannot fall from {self.first} to {self.final}; "
+                f"expected a last number from 1 to {self.first}"
             )
 
     def morphs(self, generation: int) -> int:

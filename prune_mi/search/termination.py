@@ -156,7 +156,7 @@ class StoppingRules:
     def reason(self, state: SearchState) -> str | None:
         """See `StoppingRule`."""
         rules: list[StoppingRule] = [
-            NothingToPropose("no unit is left whose removal would be new and would save anything")
+            NothingToPropose("no removal is left that would be new and save cost")
         ]
         if self.generations is not None:
             rules.append(MostGenerations(self.generations))

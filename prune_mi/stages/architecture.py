@@ -44,6 +44,12 @@ from prune_mi.stages.trial import Trials
 
 _MOST_GROWTH = 2.0  # of weights and of a step's work, in a generation of the default method
 _COST = "params"  # what removals by rank are to save
+_VARIED = {
+    "none": "used as they are.",
+    "flip": "also mirrored at random.",
+    "shift": "also shifted at random.",
+    "flip+shift": "also mirrored and shifted at random.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +238,9 @@ class ArchitectureSearch:
         if num_children < self._settings.children and not self._told_of_few:
             self._told_of_few = True
             self._observer.note(
-                f"The budget has time to train {num_children} new "
-                f"{'network' if num_children == 1 else 'networks'} a generation, not the "
-                f"{self._settings.children} of --children: starting each takes a while, too."
+                f"The time budget is enough for {num_children} new "
+                f"{'network' if num_children == 1 else 'networks'} in each round, instead of "
+                f"{self._settings.children} (--children)."
             )
 
     def _draw(self, parent: Candidate) -> Draw:
@@ -260,7 +266,7 @@ class ArchitectureSearch:
         )
 
     def _vary(self, elite: Candidate) -> None:
-        """Trains from now on with the flips and shifts that the best network sees through."""
+        """Trains from now on with the flips and shifts that do not mislead the best network."""
         if self._settings.training.augmentation != "auto":
             return
         subject = self._evaluator.subject
@@ -274,11 +280,12 @@ class ArchitectureSearch:
         )
         if found != subject.augmentation:
             last = self._climber.generation == self._settings.generations
-            since = f"From generation {self._climber.generation + 1} on"
-            self._observer.note(
-                f"{'In the final training' if last else since}, training images are varied by "
-                f"chance ({found.name}), which {elite.name} is not misled by."
-            )
+            since = f"From round {self._climber.generation + 1} on"
+            told = f"{'In the final training' if last else since}, the training images are "
+            told += _VARIED[found.name]
+            if found.name != "none":
+                told += f" The best network so far, {elite.name}, recognises such images as well."
+            self._observer.note(told)
             understanding = replace(subject.understanding, augmentation=found)
             self._evaluator.subject = replace(subject, understanding=understanding)
 
@@ -324,7 +331,7 @@ class ArchitectureSearch:
 
     def _failed(self, failure: Failure) -> ChildRecord:
         name, message = failure.candidate.name, failure.outcome.message
-        self._observer.note(f"{name} failed and is passed over: {message}")
+        self._observer.note(f"Network {name} failed and is left out: {message}")
         return self._record(failure.candidate, "failed", message)
 
     def _record(self, child: Candidate, verdict: Verdict, detail: str) -> ChildRecord:

@@ -59,10 +59,10 @@ def find_augmentation(
     if input_kind(graph) != "image":
         if asked not in ("auto", "none"):
             raise ConfigError(
-                f"`training.augmentation` is {asked!r}, but the model does not take an image "
-                "alone; expected auto or none"
+                f"`training.augmentation` is {asked!r}, but the model's input is not a single "
+                "image; expected auto or none"
             )
-        observer.note("Augmentation: none, since the model does not take an image alone.")
+        observer.note("Augmentation: none, because the model's input is not a single image.")
         return AugmentationPolicy(False, 0), AugmentationPolicy(False, 0)
     if asked == "auto":
         answers = Predictor(build_model(graph))
@@ -73,11 +73,15 @@ def find_augmentation(
         policy = AugmentationPolicy.parse(asked, side)
     plain = AugmentationPolicy(flip=policy.flip, max_shift=0)
     calibration = _trained_with(graph, images, scaling, policy) if policy.max_shift else plain
-    how = "which the original tolerates" if asked == "auto" else "as asked"
+    how = "the original keeps its accuracy on such images" if asked == "auto" else "as set"
+    told = f"Augmentation: {policy.name}" + (f" ({how})." if policy.name != "none" else ".")
     if calibration.max_shift:
-        how += f"; its batch norms know images shifted over {_FILLS[calibration.fill]}"
         policy = calibration
-    observer.note(f"Augmentation: {policy.name}, {how}.")
+        told += (
+            " The batch-norm statistics of the original are those of shifted images with "
+            f"{_FILLS[calibration.fill]}, so it was trained on such images."
+        )
+    observer.note(told)
     return policy, calibration
 
 
@@ -129,7 +133,7 @@ def recognised_augmentation(
     return AugmentationPolicy.parse("+".join(kept) or "none", side)
 
 
-_FILLS = {"edge": "their own edges", "zero": "zeros"}
+_FILLS = {"edge": "repeated edge pixels", "zero": "zeros at the edge"}
 
 
 def _tolerated(

@@ -10,9 +10,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
+from prune_mi.config import Gates, OptimizeSettings
 from prune_mi.data import Dataset
 from prune_mi.data.class_file import write_classes
+from prune_mi.data.class_order import class_names
+from prune_mi.data.digest import images_digest
 from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
@@ -26,14 +28,15 @@ from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy
-from prune_mi.records import ModelFacts, RunReport, TrainedChild
+from prune_mi.records import GateResult, ModelFacts, RunReport, TrainedChild
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.can_go import CanGo
+from prune_mi.stages.gates import Rivals, judge
 from prune_mi.stages.honesty import class_facts, class_warnings, limit_facts, unused_facts
 from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.made import Made
-from prune_mi.stages.roles import Subject
+from prune_mi.stages.roles import Roles, Subject
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.share import SearchData, reference_candidate
 
@@ -50,6 +53,7 @@ def conclude(
     can_go: CanGo,
     pool: WorkerPool,
     settings: OptimizeSettings,
+    gates: Gates | None,
     folder: RunFolder,
     budget: Budget,
     notes: Sequence[str],
@@ -112,7 +116,7 @@ def conclude(
     final = finalists.result
     if changed and final.correct is not None:
         trained.append(TrainedChild("result", final.cost, final.correct))
-    _write_answers(folder.answers, trained, allowed, search_data)
+    _write_answers(folder.answers, trained, allowed, search_data, subject.roles, data)
     return RunReport(
         model=str(original.path),
         data=settings.data,
@@ -144,14 +148,53 @@ def conclude(
         notes=(*notes, *moved, *unwritten, *class_warnings(classes)),
         folder=str(folder.path),
         files=files,
+        gates=()
+        if gates is None
+        else _judged(gates, reference, result, result_outputs, subject, data),
     )
 
 
+def _judged(
+    gates: Gates,
+    reference: ModelFacts,
+    result: ModelFacts,
+    outputs: np.ndarray,
+    subject: Subject,
+    data: Dataset,
+) -> tuple[GateResult, ...]:
+    """The result held to its gates, on test images that no selection saw."""
+    unseen = subject.roles.unseen
+    before, after = (
+        each[unseen, : subject.num_classes].argmax(axis=1)
+        for each in (subject.test_outputs, outputs)
+    )
+    given = Rivals(
+        before=before,
+        after=after,
+        labels=data.y_test[unseen],
+        names=class_names(data),
+        params=(reference.num_params, result.num_params),
+        macs=(reference.macs, result.macs),
+        saved_bytes=(reference.size_bytes, result.size_bytes),
+        size_bytes=result.size_bytes,
+    )
+    return judge(gates, given, subject.metric)
+
+
 def _write_answers(
-    path: Path, trained: Sequence[TrainedChild], allowed: AllowedDrop, data: SearchData
+    path: Path,
+    trained: Sequence[TrainedChild],
+    allowed: AllowedDrop,
+    data: SearchData,
+    roles: Roles,
+    whole: Dataset,
 ) -> None:
-    """Writes what each trained child and the result are right on, to choose again among them."""
+    """Writes what each trained child and the result are right on, to choose again among them.
+
+    Beside it, which test images selection saw, if any: whoever measures the result leaves them out.
+    """
     if trained:
+        seen = roles.validation if roles.validation_source == "test" else np.zeros(0, np.int64)
         np.savez_compressed(
             path,
             labels=data.validation_labels,
@@ -160,6 +203,8 @@ def _write_answers(
             macs=np.array([each.cost.macs for each in trained]),
             params=np.array([each.cost.num_params for each in trained]),
             correct=np.stack([each.correct for each in trained]),
+            test_rows=seen,
+            test_digest=images_digest(whole.x_test),
         )
 
 
@@ -218,7 +263,7 @@ def write_models(
         write_model(model, original, folder / "best.h5", subject, data)
     except RunError as error:  # the result is there, in the other file
         (folder / "best.h5").unlink(missing_ok=True)  # of an earlier best
-        return ("best.keras",), (f"There is no best.h5: {error}; take best.keras.",)
+        return ("best.keras",), (f"best.h5 was not written: {error}. Use best.keras.",)
     return ("best.keras", "best.h5"), ()
 
 
@@ -245,8 +290,9 @@ def _moved_outputs(outputs: np.ndarray, subject: Subject) -> list[str]:
         f"{name} {share:.4f}" for name, share in zip(understanding.others, shares, strict=True)
     )
     return [
-        f"The other outputs have moved from the original's on {len(unseen)} test samples that no "
-        f"selection saw, by 1 - R^2 (0: equal, 1: no nearer than its mean): {told}."
+        f"Change of the other outputs on {len(unseen)} test samples that were not used for "
+        "selection, measured as 1 - R^2 against the original (0: equal; 1: no better than the "
+        f"original's mean): {told}."
     ]
 
 

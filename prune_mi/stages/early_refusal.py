@@ -29,7 +29,7 @@ def require_possible(budget: Budget) -> None:
     """
     if budget.total is not None and budget.total < LEAST_BUDGET_SECONDS:
         raise BudgetError(
-            f"the budget of {budget.total:.0f} s is too short: no run is done in less than "
+            f"the budget of {budget.total:.0f} s is too short: every run takes at least "
             f"{LEAST_BUDGET_SECONDS:.0f} s; expected --budget {_USUAL_BUDGET_SECONDS:.0f}s or more"
         )
 
@@ -56,7 +56,7 @@ def require_worthwhile(
         return
     needed = (elapsed + _USUAL_FACTOR * ahead) / (1 - 1.3 * _LEAST_SHARE)
     raise BudgetError(
-        f"the budget of {budget.total:.0f} s is too short: loading has taken {elapsed:.0f} s, and "
+        f"the budget of {budget.total:.0f} s is too short: loading took {elapsed:.0f} s, and "
         f"studying the model and measuring the result will take at least {ahead:.0f} s; expected "
         f"--budget {math.ceil(needed)}s or more"
     )

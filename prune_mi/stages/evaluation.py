@@ -138,7 +138,7 @@ class Evaluator:
             )
             trained.append(child)
             below = (child.accuracy or 0.0) < floor
-            detail = "below the floor so far" if below else "within the allowed drop"
+            detail = "below the required accuracy so far" if below else "within the allowed drop"
             self._observer.child(child_record(child, generation, "pending", detail))
         return trained, failures
 

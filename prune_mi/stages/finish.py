@@ -77,7 +77,7 @@ def train_finalists(
             return Finalists(reference, None, 0)
         return train(elite)
     observer.note(
-        f"{promising.name} is cheaper than the best accepted model and still learning: it gets "
+        f"{promising.name} is cheaper than the best accepted model and still improving, so it gets "
         "the final training."
     )
     finalists = train(promising)
@@ -85,8 +85,8 @@ def train_finalists(
     if acceptable(result, elite=elite, floor=subject.floor, objective=settings.objective):
         return finalists
     observer.note(
-        f"{result.name} ended at {result.accuracy:.4f} on validation, below the allowed "
-        f"{subject.floor + result.margin:.4f}; {elite.name} is kept."
+        f"{result.name} reached {result.accuracy:.4f} on the validation images, below the required "
+        f"{subject.floor + result.margin:.4f}. {elite.name} is kept."
     )
     if seconds is None and elite.name != reference.name:
         return train(elite)
@@ -176,7 +176,12 @@ def with_best_statistics(
 
 
 def better_of(
-    before: Candidate, done: Evaluated, observer: Observer, *, within: float = 0.0
+    before: Candidate,
+    done: Evaluated,
+    observer: Observer,
+    *,
+    within: float = 0.0,
+    images: str = "validation images",
 ) -> Candidate:
     """The candidate with its new weights, or with its old ones where training lowered accuracy.
 
@@ -185,12 +190,14 @@ def better_of(
         done: Its final training.
         observer: Hears that the old weights are kept.
         within: Accuracy that may be lost for all that, a fraction.
+        images: What the images are called, on which accuracy is measured.
     """
     trained = after_training(before, done)
     if (trained.accuracy or 0.0) >= (before.accuracy or 0.0) - within:
         return trained
     observer.note(
-        f"The final training made {before.name} less accurate on the validation images: "
-        f"{trained.accuracy:.4f} after it, {before.accuracy:.4f} before; it is kept as it was."
+        f"The final training made {before.name} less accurate on the {images}: "
+        f"{before.accuracy:.4f} before, {trained.accuracy:.4f} after. The weights from before are "
+        "kept."
     )
     return before

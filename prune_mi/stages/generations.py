@@ -202,13 +202,13 @@ class Search:
         early = [self._failed(each) for each in failures]
         hopeful, hopeless = with_hope(screened, chance=self._chance)
         early += [
-            self._record(each, "not trained", "lost too much for training to win it back")
+            self._record(each, "not trained", "lost too much accuracy to recover it by training")
             for each in hopeless
         ]
         field, rungs = self._line_up(hopeful, seconds)
         names = {each.name for each in field}
         early += [
-            self._record(each, "not trained", "others saved more for what they lose")
+            self._record(each, "not trained", "others save more cost for the accuracy they lose")
             for each in hopeful
             if each.name not in names
         ]
@@ -307,16 +307,16 @@ class Search:
         """Why a trained child was accepted or not."""
         elite, floor = self._climber.elite, self._climber.floor
         if child.name == elite.name:
-            return "accepted", f"{child.accuracy:.4f}, floor {floor:.4f}"
+            return "accepted", f"{child.accuracy:.4f}, required {floor:.4f}"
         counts = self._settings.objective != "accuracy"
         if counts and (child.accuracy or 0.0) - child.margin < floor:
-            needed = f"{floor:.4f} and {child.margin:.4f} for the error of the estimate"
-            return "over the allowed drop", f"{child.accuracy:.4f} is below {needed}"
-        return "not smaller", f"{elite.name} serves the objective better"
+            needed = f"{floor:.4f} plus {child.margin:.4f} for the error of the estimate"
+            return "over the allowed drop", f"{child.accuracy:.4f} is below the required {needed}"
+        return "not smaller", f"{elite.name} is better by the objective"
 
     def _failed(self, failure: Failure) -> ChildRecord:
         name, message = failure.candidate.name, failure.outcome.message
-        self._observer.note(f"{name} failed and is passed over: {message}")
+        self._observer.note(f"{name} failed and is left out: {message}")
         spent = failure.candidate.seconds + failure.outcome.seconds
         return self._record(replace(failure.candidate, seconds=spent), "failed", message)
 

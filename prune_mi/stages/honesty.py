@@ -105,7 +105,7 @@ def class_warnings(classes: tuple[ClassFacts, ...]) -> list[str]:
         f"Class {each.name} lost more than the allowed drop: {each.reference:.4f} before, "
         f"{each.result:.4f} after, on {each.num_images} test images (95 % interval of the change "
         f"{each.low:+.4f} to {each.high:+.4f}, corrected for {len(classes)} classes). "
-        "--metric balanced keeps the mean over classes."
+        "Pass --metric balanced to keep the mean accuracy of the classes."
         for each in classes
         if each.beyond
     ]
@@ -118,7 +118,7 @@ def unused_facts(
     told = []
     left = limit.allowed - limit.drop
     if smaller and left > 0:
-        kept = f", of that {limit.kept_back:.4f} kept back for the error of the estimate"
+        kept = f" ({limit.kept_back:.4f} of it is a margin for the error of the estimate)"
         told.append(
             f"{left:.4f} of the allowed drop of {limit.allowed:g} on validation"
             f"{kept if limit.kept_back else ''}"
@@ -127,8 +127,8 @@ def unused_facts(
     if remaining is not None and budget.total is not None:
         share, why = remaining / budget.total, ""
         if share > _MUCH_LEFT and not smaller:
-            why = ": nothing smaller was there for a final training"
+            why = ": there was no smaller model for a final training"
         elif share > _MUCH_LEFT and settings.final_epochs is not None:
-            why = ": the final training ended with its epochs"
+            why = ": the final training ended after --final-epochs"
         told.append(f"{share:.0%} of the budget{why}")
     return tuple(told)

@@ -66,7 +66,7 @@ def read_interface(model: keras.Model, output: str | None) -> Interface:
     if len(inputs) == 1 and len(inputs[0][1].shape) < 2:
         raise ModelError(
             f"the model's input has the shape {inputs[0][1].shape}; expected at least one axis "
-            "beside the batch"
+            "after the batch axis"
         )
     return Interface(
         inputs=tuple(ModelInput(name, spec.shape[1:]) for name, spec in inputs),
@@ -100,33 +100,34 @@ def _unit(model: keras.Model, judged: int, name: str) -> UnitReading:
         return reading
     found = sorted(last_activations(graph, graph.outputs[judged]))
     what = (
-        "which is 1 for every input: a softmax needs a unit for each class"
+        "which is 1 for every input: a softmax needs one unit for each class"
         if found == ["softmax"]
-        else "which no classifier of two classes ends in; such a number is a regression's, which "
-        "cannot be optimized yet (it comes in a later version)"
+        else "which is not how a classifier of two classes ends; regression cannot be optimized "
+        "yet (planned for a later version)"
     )
     raise ModelError(
         f"the model's output {name!r} is one unit that ends in {' and '.join(found)}, {what}; "
-        "expected a sigmoid, a tanh or a logit for two classes, or a unit for each class"
+        "expected a sigmoid, a tanh or a logit for two classes, or one unit for each class"
     )
 
 
 def _no_classes(name: str, shape: tuple[int | None, ...]) -> str:
     """What an output is that is no classifier's, and what comes closest."""
     received = f"the model's output {name!r} has the shape {shape}"
-    wanted = "expected a classifier's (batch, classes), or (batch, 1) for two classes"
+    wanted = "expected a classifier with the shape (batch, classes), or (batch, 1) for two classes"
     if len(shape) >= 4:
         return (
             f"{received}: an answer for each pixel, as in segmentation, or features without a "
-            f"head; neither can be optimized yet (segmentation comes in a later version); {wanted}."
-            " What comes closest is a classifier of whole images: end the model in "
-            "GlobalAveragePooling2D and Dense, and train it on one label an image"
+            "head. Neither can be optimized yet (segmentation is planned for a later version); "
+            f"{wanted}. The closest supported model is a classifier of whole images: end the model "
+            "in GlobalAveragePooling2D and Dense, and train it with one label for each image"
         )
     if len(shape) == 3:
         return (
             f"{received}: an answer for each step of a sequence, which cannot be optimized yet; "
-            f"{wanted}. What comes closest is one answer a sequence: end the model in "
-            "GlobalAveragePooling1D and Dense, and train it on one label a sequence"
+            f"{wanted}. The closest supported model has one answer for each sequence: end the "
+            "model in GlobalAveragePooling1D and Dense, and train it with one label for each "
+            "sequence"
         )
     return f"{received}, whose size is unknown; {wanted}"
 
@@ -139,7 +140,7 @@ def _judged(names: Sequence[str], specs: Sequence[TensorSpec], output: str | Non
         if output in names:
             return names.index(output)
         raise ConfigError(
-            f"`output` is {output!r}, which is no output of the model; expected one of {told}"
+            f"`output` is {output!r}, but the model has no such output; expected one of {told}"
         )
     if len(names) > 1:
         raise ConfigError(

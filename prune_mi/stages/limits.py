@@ -104,14 +104,14 @@ def allowed_drop(
     if needed is not None:
         share = "all" if margin >= limit else f"about {margin / limit:.0%}"
         kept = (
-            f"a confidence of {asked} keeps back {share} of it"
+            f"a confidence of {asked} uses up {share} of the allowed drop as a margin"
             if asked is not None
-            else "an error of that size eats half of it or more"
+            else "an error of this size uses up at least half of the allowed drop"
         )
         observer.note(
-            f"{num_images} validation images are few for an allowed drop of {limit:g}: the drop of "
-            f"a smaller model will be known to about {error:.4f}, and {kept}. About {needed:,} "
-            "validation images would do, or a larger --max-accuracy-drop."
+            f"{num_images} validation images are few for an allowed drop of {limit:g}. The drop of "
+            f"a smaller model can be measured only to about ±{error:.4f}, and {kept}. Use about "
+            f"{needed:,} validation images, or a larger --max-accuracy-drop."
         )
     return AllowedDrop(
         before=data.reference_correct,

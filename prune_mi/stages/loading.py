@@ -58,8 +58,9 @@ def load_fitting_data(
         observer.note(note)
     if data.split_here:
         observer.note(
-            "A model that has been trained on some of these test images is flattered by them: give "
-            f"{data.source} a train/ and a test/ then."
+            "If the model was trained on some of these test images, its measured accuracy is too "
+            f"high. In that case split the images into {data.source}/train and "
+            f"{data.source}/test yourself."
         )
     if settings.classes is not None:
         names = read_class_list(settings.classes)
@@ -114,7 +115,7 @@ def _unit_note_of_data(interface: Interface, data: Dataset) -> str:
     note = unit_note(interface, data.class_names)
     if interface.unit != "logit":
         return note
-    return note.replace(": it", ", and the labels are 0 and 1 alone: it", 1)
+    return note.replace(": it", ", and all labels are 0 or 1: it", 1)
 
 
 def _in_order_beside(data: Dataset, path: Path, num_classes: int, observer: Observer) -> Dataset:
@@ -124,11 +125,11 @@ def _in_order_beside(data: Dataset, path: Path, num_classes: int, observer: Obse
     try:
         names = read_class_list(str(path))
     except ConfigError as error:
-        observer.note(f"{CLASS_FILE} beside the model is passed over: {error}")
+        observer.note(f"{CLASS_FILE} beside the model is ignored: {error}")
         return data
     fault = _unlike(names, data, num_classes)
     if fault:
-        observer.note(f"{path} is passed over: {fault}.")
+        observer.note(f"{path} is ignored: {fault}.")
         return data
     if data.num_classes > num_classes:
         return data  # which the check of the labels tells
@@ -142,11 +143,11 @@ def _unlike(names: Sequence[str], data: Dataset, num_classes: int) -> str:
     """Why names from a file are not those of some classes; empty where they are."""
     told = f"its {len(names)} classes ({', '.join(names[:3])}, ...)"
     if len(names) != num_classes:
-        return f"{told} are another model's, this one tells {num_classes} apart"
+        return f"{told} do not fit this model, which has {num_classes} classes"
     if data.class_names and sorted(names) != sorted(data.class_names):
         return (
             f"{told} are not those of {data.source} ({', '.join(data.class_names[:3])}, ...); if "
-            "it has their order, give them the same names"
+            "only the names differ, use the same names in both"
         )
     is_of_labels = sorted(names) == sorted(map(str, range(num_classes)))
     if not data.class_names and any(name.isdecimal() for name in names) and not is_of_labels:

@@ -31,7 +31,7 @@ class Made:
 
 def nothing_made(original: Candidate, allowed: AllowedDrop) -> Made:
     """Where there is nothing to search for."""
-    reason = "next to nothing of the model can go"
+    reason = "almost nothing of the model can go"
     return Made(
         start=original,
         statistics=Statistics(AS_SAVED, ()),

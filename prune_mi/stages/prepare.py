@@ -119,8 +119,8 @@ def understand(
     if any(None in each.shape for each in interface.inputs):
         graph = with_input_shapes(graph, shapes)
         observer.note(
-            "The model takes inputs of any size; its costs are counted, and the result is made, "
-            f"for {', '.join('x'.join(map(str, shape)) for shape in shapes)}."
+            "The model takes inputs of any size. Its costs are counted for, and the result takes, "
+            f"{', '.join('x'.join(map(str, shape)) for shape in shapes)}."
         )
     graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
     packing = pack(graph, judged=interface.judged)
@@ -166,9 +166,9 @@ def understand(
     )
     if interface.others:
         observer.note(
-            f"The output {interface.outputs[interface.judged]} is kept accurate; the layers of "
-            f"{', '.join(interface.others)} stay and learn to follow the original's outputs, "
-            "without a promise of how near."
+            f"The output {interface.outputs[interface.judged]} is kept accurate. The layers of "
+            f"{', '.join(interface.others)} are not removed. They are trained to follow the "
+            "original's outputs, but how closely they do is not guaranteed."
         )
     return Understanding(
         packing=packing,
@@ -189,9 +189,9 @@ def _doubt_of_bound(interface: Interface, compiled: CompileConfig | None) -> str
     if interface.unit != "logit" or loss is None:
         return ""
     return (
-        f"the model's output {interface.judged_name!r} is one linear unit that was trained by "
-        f"{loss}: of labels 0 and 1 its bound between the classes is then probably 0.5, not 0; "
-        "train it by binary cross-entropy with from_logits=True, or with a sigmoid"
+        f"the model's output {interface.judged_name!r} is one linear unit that was trained with "
+        f"{loss}. With labels 0 and 1, the threshold between its classes is then probably 0.5, not "
+        "0; train it with binary cross-entropy and from_logits=True, or with a sigmoid"
     )
 
 
@@ -200,7 +200,7 @@ def _candidates(packed: LayerGraph, data: Dataset, asked: Scaling) -> tuple[Inpu
     if data.input_shapes and asked not in ("auto", "none"):
         raise ConfigError(
             f"`scaling` is {asked!r}, but the model has {len(data.input_shapes)} inputs, which "
-            "are taken as they are in the data; expected auto or none"
+            "are used unscaled; expected auto or none"
         )
     if asked == "auto" and (data.input_shapes or input_kind(packed) == "ids"):
         return (fit_scaling("none", data.x_train),)
@@ -208,8 +208,8 @@ def _candidates(packed: LayerGraph, data: Dataset, asked: Scaling) -> tuple[Inpu
     coloured &= data.image_shape[-1] == 3
     if asked in COLOUR_KINDS and not coloured:
         raise ConfigError(
-            f"`scaling` is {asked!r}, which is for images of three colours, but samples have the "
-            f"shape {shape_text(data.image_shape)}; expected one of "
+            f"`scaling` is {asked!r}, which is for images with three colour channels, but samples "
+            f"have the shape {shape_text(data.image_shape)}; expected one of "
             f"{', '.join(kind for kind in SCALING_KINDS if kind not in COLOUR_KINDS)}"
         )
     return candidate_scalings(
@@ -239,6 +239,6 @@ def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None
         worst = float(np.max(np.abs(rebuilt - original)))
         raise ModelError(
             f"the model {name!r} cannot be rebuilt from its configuration and weights: outputs "
-            f"differ by {worst:.2g}. A layer keeps state that its weights do not hold; expected "
+            f"differ by {worst:.2g}. A layer has state that is not in its weights; expected "
             "Keras's own layers"
         )

@@ -142,9 +142,9 @@ def find_order(evidence: Evidence, notes: list[str]) -> ClassOrder:
         return loaded
     names = class_names(evidence.data)
     notes.append(
-        f"Class order found: {winner.name} ({first_names(names, winner)}), in which the model is "
+        f"Class order found: {winner.name} ({first_names(names, winner)}). With it the model is "
         f"right on {new.mean():.3f} of {len(new)} training images; {_how_loaded(evidence.data)} "
-        f"({first_names(names, loaded)}) on {old.mean():.3f}. --classes says another."
+        f"({first_names(names, loaded)}) on {old.mean():.3f}. To set another order, pass --classes."
     )
     return winner
 
@@ -192,7 +192,7 @@ def find_scaling(
         kind = evidence.scalings[rivals[0]].kind
         is_other = kind != evidence.scalings[winner].kind
         hint = f"; if the model was trained on it, pass --scaling {kind}" if is_other else ""
-        notes.append(f"The scaling {rivals[0]} does as well{hint}.")
+        notes.append(f"The scaling {rivals[0]} is equally accurate{hint}.")
     return winner
 
 

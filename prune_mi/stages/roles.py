@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -30,6 +30,7 @@ _TELLING_IMAGES, _MOST_HELD_OUT = 500, 0.2
 _MAX_SEARCH_SPLIT = 5000
 _FEWEST_OF_A_CLASS = 2
 _WARM_UP_IMAGES = 64
+_DECIDE = "are set aside: networks do not learn from them, and they decide which one is best."
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +172,16 @@ def search_roles(data: Dataset, settings: RunSettings) -> Roles:
         DataError: If a split is too small for its role.
     """
     if data.y_val is not None and settings.validation == "auto":
-        return _given_validation(data)
+        given = _given_validation(data)
+        return replace(given, description=f"{len(given.validation)} images {_DECIDE}")
     rng = np.random.default_rng((settings.seed, 1))
-    why = "so that the choice among models is an honest one"
     # On few images the most accurate of dozens of models would be the one that was luckiest.
     telling = round(min(_TELLING_IMAGES, _MOST_HELD_OUT * len(data.y_train)))
     least = max(_FEWEST_OF_A_CLASS * data.num_classes, telling)
-    return _from_training(data, rng, why, least=least)
+    roles = _from_training(data, rng, "", least=least)
+    held, num = len(roles.validation), len(data.y_train)
+    text = f"{held} of the {num} training images, the same share of each class, {_DECIDE}"
+    return replace(roles, description=text)
 
 
 def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
@@ -203,7 +207,7 @@ def _assign_roles(
     if data.y_val is not None and settings.validation == "auto":
         return _given_validation(data)
     rng = np.random.default_rng((settings.seed, 1))
-    source, why = settings.validation, "as asked"
+    source, why = settings.validation, "the setting `validation`"
     if source == "auto":
         sample = stratified_sample(data.y_train, size=_MEMORY_IMAGES, rng=rng)
         known = float(train_correct(sample).mean())
@@ -218,16 +222,16 @@ def _assign_roles(
         unseen, held = stratified_split(data.y_test, fraction=0.5, rng=rng)
         _require(len(held) and len(unseen), "test", len(data.y_test))
         text = (
-            f"Validation: half of the test set, stratified ({len(held)} images); the other half "
-            f"({len(unseen)}) stays untouched until the end, because {why}."
+            f"Validation: half of the test set, stratified ({len(held)} images). The other half "
+            f"({len(unseen)}) is not used until the end. Reason: {why}."
         )
         return Roles(np.arange(len(data.y_train)), held, unseen, "test", text)
-    return _from_training(data, rng, f"because {why}")
+    return _from_training(data, rng, why)
 
 
 def _given_validation(data: Dataset) -> Roles:
     num = len(data.y_val) if data.y_val is not None else 0
-    text = f"Validation: the {num} validation images given."
+    text = f"Validation: the {num} validation images of the data."
     everything, whole_test = np.arange(len(data.y_train)), np.arange(len(data.y_test))
     return Roles(everything, np.arange(num), whole_test, "val", text)
 
@@ -237,13 +241,13 @@ def _from_training(data: Dataset, rng: np.random.Generator, why: str, *, least: 
     fraction = max(min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / num), min(least / num, 0.5))
     rest, held = stratified_split(data.y_train, fraction=fraction, rng=rng)
     _require(len(held) and len(rest), "training", num)
-    text = f"Validation: {len(held)} training images held out of training, stratified, {why}."
+    text = f"Validation: {len(held)} of the training images, stratified. Reason: {why}."
     return Roles(rest, held, np.arange(len(data.y_test)), "train", text)
 
 
 def _require(enough: int, split: str, size: int) -> None:
     if not enough:
         raise DataError(
-            f"the {split} split has {size} images, too few to take a validation set from; give "
-            "x_val and y_val (or a val/ folder) of your own"
+            f"the {split} split has {size} images, too few to take validation images from; add "
+            "x_val and y_val (or a val/ folder) to the data"
         )

@@ -100,14 +100,14 @@ class RunFolder:
         there = [name for name in _OWN_FILES if (self.path / name).is_file()]
         if not self._begun or not there:
             return "interrupted; nothing was written"
-        best = "no model had been accepted"
+        best = "No model was accepted yet"
         if "best.keras" in there:
             best = "best.keras is the best model so far"
             if self.best_accuracy is not None:
                 best += f" (validation accuracy {accuracy_text(self.best_accuracy)})"
         told = (
-            f"interrupted; {self.path} holds {', '.join(there)}: {best}. A run cannot be resumed; "
-            "--overwrite begins it anew"
+            f"interrupted; {self.path} holds {', '.join(there)}. {best}. A run cannot be resumed; "
+            "to start it again, pass --overwrite"
         )
         if {"best.keras", CLASS_FILE} <= set(there):
             line = predict_line(printable(str(self.path / "best.keras")))

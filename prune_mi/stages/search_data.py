@@ -54,7 +54,8 @@ def load_data_for_search(
     for note in data.notes:
         observer.note(note)
     if data.x_train.ndim == 3:
-        observer.note(f"Samples of the shape {shape_text(data.image_shape)} are grey images.")
+        shape = shape_text(data.image_shape)
+        observer.note(f"The samples have the shape {shape}. They are read as grey images.")
         data = _with_channel(data)
     _require_known_kind(data)
     if image_size is not None and data.image_shape[:2] != image_size:
@@ -86,12 +87,14 @@ def _tell_of(
 ) -> None:
     if not asked and any(header.size != shape[:2] for header in headers):
         observer.note(
-            f"Images are brought to {_size_text(shape[:2])} pixels (height x width), by the median "
-            "of their sizes; --image-size sets another size."
+            f"All images are resized to {_size_text(shape[:2])} pixels (height x width), after the "
+            "median of their sizes. To set another size, pass --image-size."
         )
     num_grey = sum(header.grey for header in headers)
     if shape[2] == 3 and num_grey:
-        observer.note(f"{num_grey} of {len(headers)} images are grey and are taken as coloured.")
+        observer.note(
+            f"{num_grey} of {len(headers)} images are grey. They are read as colour images."
+        )
 
 
 def _with_channel(data: Dataset) -> Dataset:
@@ -129,7 +132,7 @@ def _require_classes(data: Dataset, observer: Observer) -> None:
         )
     if data.num_classes > len(labels):
         raise DataError(
-            f"labels of {source} reach {data.num_classes - 1}, though it has but {len(labels)} "
+            f"labels of {source} reach {data.num_classes - 1}, but it has only {len(labels)} "
             "training samples; expected classes counted from 0: renumber them"
         )
     of_class = np.zeros(data.num_classes, dtype=np.int64)
@@ -147,7 +150,10 @@ def _require_classes(data: Dataset, observer: Observer) -> None:
     if untested.size:
         told = ", ".join(_class_text(data, each) for each in untested[:_NAMED])
         more = f" and {untested.size - _NAMED} more" if untested.size > _NAMED else ""
-        observer.note(f"There is no test sample of {told}{more}: test accuracy says nothing of it.")
+        observer.note(
+            f"There are no test samples of {told}{more}, so the measured accuracy does not cover "
+            "them."
+        )
 
 
 def _class_text(data: Dataset, label: int) -> str:

@@ -57,14 +57,14 @@ def train_best(
     members = ensemble_members(outcome, settings.ensemble)
     if len(members) < settings.ensemble:
         observer.note(
-            f"The ensemble has {len(members)} of the {settings.ensemble} members asked for: no "
-            "more networks of different structure were found."
+            f"The average has {len(members)} of the {settings.ensemble} networks asked for "
+            "(--ensemble): no more networks that differ in structure were found."
         )
     by_name = {each.name: each for each in members}
     waves = math.ceil(len(members) / pool.workers)
     beside_steps = 0.0 if outcome.speed is None else outcome.speed.overhead_seconds
     if seconds is not None and seconds / waves <= beside_steps:
-        observer.note("The budget leaves no time for a final training.")
+        observer.note("The time budget leaves no time for a final training of the best network.")
         return FinallyTrained(tuple(members), 0, 0.0)
     tasks = [
         training_task(
@@ -87,7 +87,9 @@ def train_best(
         before, subject = by_name[done.name], outcome.subject
         error = standard_error(before.accuracy or 0.0, len(subject.roles.validation))
         within = error if done.accuracy > subject.val_accuracy else 0.0
-        by_name[done.name] = better_of(before, done, observer, within=within)
+        by_name[done.name] = better_of(
+            before, done, observer, within=within, images="images set aside"
+        )
     return FinallyTrained(tuple(by_name[each.name] for each in members), images, training_s)
 
 

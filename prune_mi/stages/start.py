@@ -55,8 +55,8 @@ def _require_size(settings: SearchSettings, *, seed_cost: Cost) -> None:
     most = settings.max_params
     if most is not None and seed_cost.num_params > most:
         raise ConfigError(
-            f"`max_params` is {most}, but what the search starts from has {seed_cost.num_params} "
-            "weights; expected at least as many"
+            f"`max_params` is {most}, but the network that the search starts from has "
+            f"{seed_cost.num_params} weights; expected at least as many"
         )
 
 
@@ -67,7 +67,7 @@ def _asked_augmentation(shape: tuple[int, ...], settings: SearchSettings) -> Aug
         return _PLAIN
     if len(shape) != 3:
         raise ConfigError(
-            f"`training.augmentation` is {asked!r}, but samples of the shape {shape} are no "
+            f"`training.augmentation` is {asked!r}, but samples of the shape {shape} are not "
             "images; expected auto or none"
         )
     return AugmentationPolicy.parse(asked, min(shape[:2]))
@@ -133,7 +133,7 @@ class SeedStart:
             )
         _refuse(
             settings,
-            "a search from scratch: it has no model that this could be said of",
+            "a search from scratch, which starts without a trained model",
             scaling="auto",
             output=None,
             classes=None,
@@ -203,8 +203,8 @@ class SeedStart:
         outcome = next(iter(pool.run([task])))
         if isinstance(outcome, FailedEvaluation):
             raise RunError(
-                f"the seed could not be trained: {outcome.message}; look at the data's values, or "
-                "try a lower learning rate"
+                f"the first network could not be trained: {outcome.message}; check the values in "
+                "the data, or try a lower learning rate"
             )
         trained = after_training(seed, outcome)
         self._observer.reference(trained.cost, outcome.accuracy)
@@ -247,7 +247,7 @@ class ModelStart:
             observer.note(note)
         self.name, self.trust = str(source.path), loaded.trust
         data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
-        _refuse(settings, "a search from a model, which has its size", image_size=None)
+        _refuse(settings, "a search from a model, which sets the image size", image_size=None)
         self.settings = settings.for_data(len(data.y_train))
         self.understanding = understand(
             loaded.model, data, settings, observer, compiled=loaded.compile_config

@@ -106,17 +106,17 @@ class StatisticsChoice:
         if chosen.policy is None:
             return original, subject, told
         self._observer.note(
-            f"Other batch-norm statistics make the original more accurate, nothing trained: "
+            "Other batch-norm statistics make the original more accurate without training: "
             f"{chosen.candidate.accuracy:.4f} on validation with those of {chosen.name}, "
             f"{original.accuracy:.4f} as saved. The search, distillation and the control start "
-            "from them. This gain is not pruning's."
+            "from them. This gain does not come from pruning."
         )
         accuracy = chosen.candidate.accuracy or 0.0
         subject = replace(subject, start_accuracy=accuracy)
         if subject.understanding.needs_statistics:
             self._observer.note(
-                "As saved the model does not fit its own weights, so the allowed drop is counted "
-                "from the model with these statistics."
+                "The saved statistics do not fit the weights of the model, so the allowed drop is "
+                "counted from the model with the new statistics."
             )
             subject = replace(subject, val_accuracy=accuracy)
         return chosen.candidate, subject, told
@@ -174,7 +174,7 @@ class StatisticsChoice:
         else:
             return list(trained), [
                 "Batch-norm statistics were not compared again after the final training: the "
-                "budget has no time for it."
+                "budget leaves no time for it."
             ]
         found, notes = [], []
         for each in trained:
@@ -184,7 +184,7 @@ class StatisticsChoice:
             found.append(each if best is None else best.candidate)
             if best is not None:
                 notes.append(
-                    f"After its training {each.name} got batch-norm statistics of {best.name}: "
+                    f"After training, {each.name} got batch-norm statistics of {best.name}: "
                     f"{best.candidate.accuracy:.4f} on validation, {each.accuracy:.4f} before."
                 )
         return found, notes

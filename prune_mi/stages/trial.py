@@ -19,6 +19,7 @@ from prune_mi.graph.single_layers import SingleLayer, single_layers
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
 from prune_mi.morphisms.catalog import Allows
+from prune_mi.morphisms.morphism import RankedName, counted
 from prune_mi.morphisms.remove_layer import removed
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Candidate
@@ -131,14 +132,18 @@ class Trials:
                 continue
             layers = choices[child.name]
             least = min(range(len(layers)), key=answer.gains.__getitem__)
-            found.append(self._without(child, layers[least], answer.gains[least]))
+            told = self._told(answer.gains[least], answer.spreads[least], layers)
+            found.append(self._without(child, layers[least], told))
         return found
 
-    def _without(self, child: Candidate, layer: SingleLayer, gain: float) -> Candidate:
+    def _told(self, score: float, spread: float, layers: Sequence[SingleLayer]) -> str:
+        """Why a layer was chosen, for the user."""
         measure = MEASURES[self._settings.ranking.criterion]
-        slimmed = removed(
-            child.graph, layer, f"adds {gain:+.3f} {measure}, the least of its layers"
-        )
+        name = RankedName("", score, spread, measure=measure)
+        return f"{name.told}, lowest of {counted(len(layers), 'layer')}"
+
+    def _without(self, child: Candidate, layer: SingleLayer, reason: str) -> Candidate:
+        slimmed = removed(child.graph, layer, reason)
         return replace(
             child,
             name=f"{child.name}s",

@@ -102,23 +102,23 @@ def find_reading(
         raise DataError(f"{refused}.\n{_listed(causes)}") from refused
     told = (
         f"the model is right on {found.accuracy:.3f} of {found.num_samples} training images, but "
-        f"sure of itself to {found.probability:.3f}, the mean probability of its answers"
+        f"the mean probability of its answers is {found.probability:.3f}"
     )
     is_wrong = found.is_refuted or any(cause.is_clear for cause in causes)
     if is_wrong and not settings.allow_weak_model:
         raise DataError(
-            f"{told}: it is probably asked in another way than it was trained.\n{_listed(causes)}\n"
-            "--allow-weak-model goes on with it as it is"
+            f"{told}: its inputs or classes are probably not as in its training.\n"
+            f"{_listed(causes)}\nTo continue with the model as it is, pass --allow-weak-model"
         )
     _tell(notes, observer)
     if is_wrong:
         observer.note(
-            f"T{told[1:]}. Going on with it, as asked (--allow-weak-model). {_listed(causes)}"
+            f"T{told[1:]}. The run continues because of --allow-weak-model. {_listed(causes)}"
         )
     else:
         observer.note(
-            f"T{told[1:]}. If you know it to be better, look at the order of its classes "
-            "(--classes), at --scaling and at the order of the colours."
+            f"T{told[1:]}. If the model should be better, check the order of its classes "
+            "(--classes), --scaling and the order of the colour channels."
         )
     return reading
 
@@ -166,9 +166,9 @@ def _settled(
         return None
     in_order = "" if order.is_as_loaded else f", its classes {order.name}"
     observer.note(
-        f"The model's batch-norm statistics do not fit its weights, as after a short training: as "
-        f"saved it is right on {as_saved.mean():.3f} of {len(right)} training images, with "
-        f"statistics of these data on {right.mean():.3f}. Input scaling found so: "
+        f"The model's batch-norm statistics do not fit its weights, as after a short training. As "
+        f"saved, it is right on {as_saved.mean():.3f} of {len(right)} training images; with "
+        f"statistics of these data, on {right.mean():.3f}. Input scaling found with them: "
         f"{fitted.scalings[name].describe()}{in_order}."
     )
     return Reading(fitted.scalings[name], order, needs_statistics=True)
@@ -201,8 +201,8 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
     """Whether every output answers to another class, under whichever scaling."""
     names, num = class_names(fitted.data), fitted.num_classes
     remedy = (
-        "Say it with --classes, the names or numbers in the order of the model's outputs or a file "
-        "of them, or with a classes.json beside the model"
+        "Pass the right order with --classes (names or numbers in the order of the model's "
+        "outputs, or a file), or in a classes.json beside the model"
     )
     assigned = {
         scaling: ClassOrder(
@@ -235,12 +235,13 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
     what = "the two classes look swapped" if num == 2 else "the labels look to be in another order"
     ordered = [names[place] for place in found.places]
     if len(ordered) <= _MOST_TOLD and not any("," in each for each in ordered):
-        remedy = f"If that is right, pass --classes {_quoted(','.join(ordered))}; else say it so"
+        found_order = _quoted(",".join(ordered))
+        remedy = f"If that is right, pass --classes {found_order}; else pass the right order"
     under = "" if scaling == name else f" with the scaling {scaling}"
     return _Cause(
         "class order",
-        f"{what}: {told}{more}, and so the model is right on {new.mean():.3f} of {len(new)} "
-        f"training images held back for this check{under}, where it is now on {old.mean():.3f}",
+        f"{what}: {told}{more}. In that order the model is right on {new.mean():.3f} of {len(new)} "
+        f"training images held back for this check{under}, instead of {old.mean():.3f}",
         remedy,
         float(new.mean()),
     )
@@ -254,7 +255,7 @@ def _scaling(
     others: Callable[[], Sequence[InputScaling]],
 ) -> _Cause:
     """Whether another scaling than the one that was asked for does better."""
-    remedy = "Say it with --scaling, or pass the pixels as the model was trained on them"
+    remedy = "Pass the scaling with --scaling, or pass pixels that are scaled as in training"
     tried = fitted.scalings
     wider = named_scalings(others())
     tried = {**tried, **{each: wider[each] for each in wider if each not in tried}}
@@ -266,7 +267,7 @@ def _scaling(
     return _Cause(
         "input scaling",
         f"with {best} the model is right on {new.mean():.3f} of {len(new)} training images held "
-        f"back for this check, with {name} on {old.mean():.3f} (tried: {told})",
+        f"back for this check, and with {name} on {old.mean():.3f} (tried: {told})",
         f"Pass --scaling {tried[best].kind}, or auto",
         float(new.mean()),
     )
@@ -275,8 +276,8 @@ def _scaling(
 def _colour_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrder) -> _Cause:
     """Whether the model was trained on colours in the order blue, green, red."""
     remedy = (
-        "If the model was trained on images that OpenCV read, pass them so: an .npz of images in "
-        "the order blue, green, red (images[..., ::-1])"
+        "If the model was trained on images read by OpenCV, pass an .npz with images in the order "
+        "blue, green, red (images[..., ::-1])"
     )
     tried = {
         each: reversed_colours(scaling)
@@ -291,7 +292,7 @@ def _colour_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOr
     is_clear = is_clearly_better(new, old)
     confirmed = (
         f"; with {best} on {new.mean():.3f} of {len(new)} training images held back for this "
-        f"check, where it is now on {old.mean():.3f}"
+        f"check, instead of {old.mean():.3f}"
     )
     return _Cause(
         "colour order",

@@ -142,7 +142,7 @@ def _answer_one(options: argparse.Namespace, criterion: str) -> None:
     ranked = rank_units(question)
     seconds = time.monotonic() - started
     answer = {
-        "gains": {each.unit.name: each.gain_bits for each in ranked},
+        "gains": {each.unit.name: each.score for each in ranked},
         "seconds": seconds,
         "forward_seconds": forward,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

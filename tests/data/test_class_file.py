@@ -70,7 +70,7 @@ def test_wrong_values_are_named(tmp_path: Path, changes: dict[str, object], mess
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is no JSON"), ("[" * 100_000, "is no JSON"), ("[]", "holds a list")],
+    [("{", "is not JSON"), ("[" * 100_000, "is not JSON"), ("[]", "holds a list")],
 )
 def test_no_json_object(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "classes.json"
@@ -78,7 +78,7 @@ def test_no_json_object(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_class_file(path)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is not JSON"):
         read_class_file(path)
 
 
@@ -143,9 +143,7 @@ def test_colours_of_files_are_scaled_as_in_training(kind: FileScaling, depth: De
 
 
 def test_numbers_of_32_bits_need_a_range() -> None:
-    with pytest.raises(
-        DataError, match=r"32 bits do not say .*; expected `pixel_range` in a class"
-    ):
+    with pytest.raises(DataError, match=r"32 bits do not tell; expected `pixel_range` in a class"):
         file_scaling("unit", depth=32)
 
 

@@ -48,9 +48,9 @@ def test_numbers_as_names_in_a_file_of_places(tmp_path: Path) -> None:
         ("a,b,a", r"`classes` names 'a' more than once; expected each class once"),
         ("a,,b", r"has no name in place 1 of 3 .*; expected names or numbers of all classes"),
         ("nowhere.json", r"`classes` is 'nowhere\.json'; there is no such file; expected names"),
-        ("cat", r"`classes` is 'cat'; that is a single name and no file"),
+        ("cat", r"`classes` is 'cat'; that is a single name, no file"),
         (["one"], r"`classes` has 1 names; expected"),
-        ("x\0y", r"single name and no file"),
+        ("x\0y", r"single name, no file"),
     ],
 )
 def test_wrong_words_are_named(said: str | list[str], message: str) -> None:
@@ -61,8 +61,8 @@ def test_wrong_words_are_named(said: str | list[str], message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"order\.json is no JSON: .*; expected names or numbers"),
-        ("[" * 100_000, "is no JSON"),
+        ("{", r"order\.json is not JSON: .*; expected names or numbers"),
+        ("[" * 100_000, "is not JSON"),
         ("3", r"order\.json holds '3'; expected"),
         ('["a", ["b"]]', r"order\.json holds"),
         ('["a", true]', r"order\.json holds"),
@@ -82,5 +82,5 @@ def test_wrong_files_are_named(tmp_path: Path, text: str, message: str) -> None:
 def test_no_text(tmp_path: Path) -> None:
     path = tmp_path / "order.txt"
     path.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(ConfigError, match=r"order\.txt is no text"):
+    with pytest.raises(ConfigError, match=r"order\.txt is not a text file"):
         read_class_list(str(path))

@@ -62,18 +62,18 @@ def test_other_shapes_are_refused_with_both_said(
             (0, 1, 5),
             (),
             3,
-            r"out of range: they reach 5.* tells 3 apart; expected labels in 0\.\.2",
+            r"out of range: they reach 5.* the model has 3; expected labels in 0\.\.2",
         ),
         ((1, 2, 3), (), 3, r"count from 1: subtract 1"),
         (
             (0, 1, 2),
             (),
             4,
-            r"mine has 3 classes \(counted.*the model tells 4 apart; expected equal",
+            r"mine has 3 classes \(counted.*the model has 4; expected equal",
         ),
         ((0, 1, 9), ("a", "b", "c"), 3, r"out of range: they reach 9"),
         ((1, 2, 3), ("a", "b", "c"), 3, r"count from 1: subtract 1"),
-        ((0, 1, 1), ("a", "b", "c"), 2, r"mine has 3 classes \(named\), the model tells 2 apart"),
+        ((0, 1, 1), ("a", "b", "c"), 2, r"mine has 3 classes \(named\), but the model has 2"),
     ],
 )
 def test_other_classes_are_refused(

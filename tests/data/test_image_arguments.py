@@ -26,7 +26,7 @@ def test_files_and_folders_in_order_each_once(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("none.png", r"no such image: .*none\.png; expected a file or a folder"),
-        ("notes.txt", r"notes\.txt is no image by its name; expected \.png, \.jpg"),
+        ("notes.txt", r"notes\.txt is not an image of a known type; expected \.png, \.jpg"),
         ("empty", r"empty has no images in it; expected \.png"),
     ],
 )

@@ -52,7 +52,7 @@ def test_class_folders_alone_are_split(tmp_path: Path) -> None:
     assert np.bincount(dataset.y_train).tolist() == [8, 8, 8]
     assert np.bincount(dataset.y_test).tolist() == [2, 2, 2]
     assert len(dataset.notes) == 1
-    assert "split for you, 24 images to train and 6 to test" in dataset.notes[0]
+    assert "its images are split: 24 to train on and 6 to test on" in dataset.notes[0]
     np.testing.assert_array_equal(dataset.x_test, load_dataset(str(tmp_path)).x_test)
 
 

@@ -77,7 +77,7 @@ def test_pixels_keep_their_values_in_one_of_two_types(
     ("changes", "message"),
     [
         ({"x_test": None, "y_test": None}, r"lacks x_test, y_test; it holds x_train, y_train; exp"),
-        ({"x_val": np.zeros((1, 4, 4, 3))}, r"has x_val alone; expected x_val and y_val"),
+        ({"x_val": np.zeros((1, 4, 4, 3))}, r"has only x_val; expected both x_val and y_val"),
         ({"x_test": np.array([["a"]])}, r"x_test of .*mine\.npz holds <U1 values; expected pixels"),
         ({"x_test": np.zeros((0, 4, 4, 3)), "y_test": np.zeros(0)}, r"the test split.* is empty"),
         ({"x_test": np.full((3, 4, 4, 3), np.nan)}, r"NaN or infinite pixels"),

@@ -63,7 +63,7 @@ def test_a_channel_axis_may_be_left_out_and_sizes_be_open(tmp_path: Path) -> Non
             r"lacks x_test_facts; it holds x_train_image, .*; the model's inputs are image "
             r"\(4, 4, 1\), facts \(3\), age \(\): expected x_train_image, .*, y_train, y_test",
         ),
-        ({"x_train": np.zeros((6, 4))}, "has x_train, which no input of the model is named for"),
+        ({"x_train": np.zeros((6, 4))}, "has x_train, but the model has no input of that name"),
         ({"x_val_age": np.zeros(3)}, "lacks x_val_image, x_val_facts, y_val"),
         ({"y_test": None}, "lacks y_test"),
         ({"x_test_age": np.zeros(2)}, r"different lengths: x_test_image 3, .*x_test_age 2"),

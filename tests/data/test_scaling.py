@@ -189,7 +189,7 @@ def test_the_best_scaling_is_chosen_however_narrowly() -> None:
 def test_chance_must_be_beaten_clearly(
     best: float, num_samples: int, majority_share: float
 ) -> None:
-    with pytest.raises(DataError, match=rf"none 0\.0500, unit {best:.4f}; chance is") as caught:
+    with pytest.raises(DataError, match=rf"none 0\.0500, unit {best:.4f}; expected") as caught:
         choose_scaling(
             {"none": 0.05, "unit": best},
             num_samples=num_samples,

@@ -34,15 +34,19 @@ def test_two_classes_will_do(linear: bool) -> None:
             _dataset([0, 1, 2], ("ant", "bee", "cat")),
             False,
             r"mine has 3 classes \(ant, bee, cat\), but the model's output 'y' is one unit, which "
-            "tells two apart; expected two classes: leave the others out, or train",
+            "is for two classes; expected two: leave the others out, or train",
         ),
-        (_dataset([0, 1, 2]), False, r"are 0, 1, 2, but .*tells two classes apart; expected 0 and"),
+        (_dataset([0, 1, 2]), False, r"are 0, 1, 2, but .*is for two classes; expected 0 and"),
         (
             _dataset(list(range(10))),
             True,
-            r"0, 1, 2, 3, 4, 5 and 4 more, and .*: that is a regress",
+            r"0, 1, 2, 3, 4, 5 and 4 more, and .*: that is regression",
         ),
-        (_dataset([0, 1], test=[3]), True, r"are 0, 1, 3, and .*What comes closest is two classes"),
+        (
+            _dataset([0, 1], test=[3]),
+            True,
+            r"are 0, 1, 3, and .*The closest supported models have two",
+        ),
         (_dataset([1, 2]), True, r"are 1, 2, but .*expected 0 and 1: write 0 for 1 and 1 for 2"),
         (_dataset([0, 255]), False, r"write 0 for 0 and 1 for 255"),
         (_dataset([1, 1, 1], test=[0, 1]), False, r"all 3 training labels of mine are 1; expected"),

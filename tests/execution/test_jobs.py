@@ -155,15 +155,14 @@ def test_a_kill_halves_what_runs_at_once_and_only_alone_it_is_final() -> None:
     kill = signal.SIGKILL
     _ends(bench, ("a", kill), ("b", kill), "c", "d", ("a", kill), "b", ("a", kill), "e")
     outcomes = {job.name: _outcome(job) for job in bench.run("abcde")}
-    assert isinstance(outcomes["a"], Died) and "most likely for want of memory" in str(
-        outcomes["a"]
-    )
+    assert isinstance(outcomes["a"], Died)
+    assert "most likely because memory ran out" in str(outcomes["a"])
     assert outcomes["b"] == "b done" and outcomes["e"] == "e done"
     # Both kills were of the time when four ran: two from then on, and one after the third.
     assert bench.log == "a b c d b a a e"
-    assert "2 instead of 4 run at once from now on" in bench.notes[0]
+    assert "From now on at most 2 run at once, instead of 4." in bench.notes[0]
     assert "instead" not in bench.notes[1]
-    assert "1 instead of 2" in bench.notes[2]
+    assert "at most 1 run at once, instead of 2" in bench.notes[2]
     assert "is given up" in bench.notes[3]
 
 
@@ -173,7 +172,7 @@ def test_one_worker_has_a_second_try_too_and_a_memory_error_is_like_a_kill() -> 
     done, died = [_outcome(job) for job in bench.run("ab")]
     assert done == "a done" and isinstance(died, Died)
     assert bench.log == "a a b b"
-    assert bench.notes[0] == "The worker of a ran out of memory: a is done once more."
+    assert bench.notes[0] == "The worker of a ran out of memory. a is run once more."
 
 
 def test_what_runs_in_the_background_waits_for_an_idle_worker_and_is_held_for_others() -> None:

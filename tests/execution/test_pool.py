@@ -149,13 +149,13 @@ def test_a_call_that_dies_is_done_without_onednn(pool: WorkerPool, heard: Heard)
 
 
 def test_a_call_that_dies_twice_says_so_and_what_to_try(pool: WorkerPool) -> None:
-    died = "_dies could not be done: its worker died twice: SIGILL, then SIGILL with oneDNN off; "
+    died = "_dies failed: its worker died twice: SIGILL, then SIGILL with oneDNN off; "
     with pytest.raises(RunError, match=died + ".*try another version of TensorFlow"):
         pool.call(_dies)
 
 
 def test_tasks_before_their_data_are_refused(tmp_path: Path, graph: LayerGraph) -> None:
-    with pytest.raises(RunError, match="before what they read"):
+    with pytest.raises(RunError, match="received tasks before their data"):
         list(
             WorkerPool(tmp_path, workers=1, observer=Heard(), trust=Trust()).run([_training(graph)])
         )

@@ -126,8 +126,8 @@ def test_the_ranking_puts_the_needed_unit_last(network: tuple[LayerGraph, bool])
     graph, from_logits = network
     ranked = rank_units(_question(graph, from_logits=from_logits))
     assert ranked[-1].unit.name == "needed"
-    assert ranked[-1].gain_bits > 1
-    assert ranked[0].gain_spread < 1e-6
+    assert ranked[-1].score > 1
+    assert ranked[0].score_spread < 1e-6
 
 
 def test_no_more_images_than_one_pass_costs() -> None:

@@ -39,7 +39,8 @@ _SAME_BLOCKS = {
     *(f"EfficientNetB{number}" for number in range(1, 8)),  # as 0
     *(f"EfficientNetV2{size}" for size in ("B1", "B2", "B3", "S", "M", "L")),  # as B0
     "MobileNetV3Large",  # as Small
-    "NASNetLarge",  # as Mobile
+    *("NASNetLarge", "NASNetMobile"),  # half a minute each
+    *("InceptionResNetV2", "ResNet50V2"),  # as InceptionV3 and ResNet50
     *("ResNet101", "ResNet152", "ResNet101V2", "ResNet152V2"),  # as 50
     "VGG19",  # as 16
 }

@@ -227,7 +227,7 @@ def test_a_known_function_of_another_module(tmp_path: Path, registered_name: Any
 @pytest.mark.parametrize("module", ["keras", "tf_keras", None])
 def test_a_class_with_a_dot(tmp_path: Path, module: str | None) -> None:
     layer = {**_layer("layers.Lambda", "odd"), "module": module}
-    with pytest.raises(ModelError, match=r"'odd' is a 'layers\.Lambda': Keras writes no class's"):
+    with pytest.raises(ModelError, match=r"'odd' is a 'layers\.Lambda': Keras never writes a"):
         load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer))
 
 

@@ -95,7 +95,7 @@ def _geometry(draw: st.DrawFn, rank: int) -> tuple[type[layers.Layer], dict[str,
 _FORMATS = ["channels_last", "channels_last", "channels_first"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=settings.default.max_examples)
 @given(data=st.data(), rank=st.integers(1, 3))
 def test_random_geometry(data: st.DataObject, rank: int) -> None:
     """Both agree on the shape, or on there being none; unknown sizes stay unknown."""
@@ -124,7 +124,7 @@ def _alone(layer: type[layers.Layer], config: dict[str, Any], sizes: Shape) -> k
     return keras.Model(inputs, layer(**config)(inputs))
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(
     rows=st.integers(1, 5),
     columns=st.integers(1, 5),

@@ -93,7 +93,7 @@ def test_it_is_compared_where_that_is_not_known(open_old: Open, old_files: dict[
 
 def test_hard_sigmoid_is_split_off(open_old: Open) -> None:
     loaded = open_old("hard_flat")
-    assert "opens the file by itself, but with outputs that differ" in loaded.notes[0]
+    assert "opens the file directly, but the outputs differ" in loaded.notes[0]
     model = open_old("hard").model
     assert isinstance(model.get_layer("bare"), keras.layers.ReLU)
     assert model.get_layer("fused").activation is keras.activations.linear
@@ -120,7 +120,7 @@ def test_a_wrong_model_of_keras_3_is_not_taken(
     monkeypatch.setattr(load, "open_plainly", open_wrongly)
     loaded = open_old("flat", verify=True)
     assert not loaded.as_it_is
-    assert "that model was not taken" in loaded.notes[0]
+    assert "that model was not used" in loaded.notes[0]
     _require_equal(loaded.model, old_files["flat"])
 
 
@@ -133,7 +133,7 @@ def test_a_wrong_rebuilt_model_is_refused(open_old: Open, monkeypatch: pytest.Mo
         return model
 
     monkeypatch.setattr(load, "rebuild", rebuild_wrongly)
-    with pytest.raises(ModelError, match=r"outputs that differ from those of Keras 2 by 0\.\d+"):
+    with pytest.raises(ModelError, match=r"its outputs differ from those of Keras 2 by 0\.\d+"):
         open_old("mobile")
 
 
@@ -192,7 +192,7 @@ def test_operations_become_layers_where_there_are_such(open_old: Open) -> None:
         ("with_code", r"'halve' is a Lambda: Python code.*--allow-unsafe"),
         ("unknown_operation", r"calls TensorFlow's 'math\.bessel_i0'"),
         ("unknown_layer", r"'local' is a 'LocallyConnected2D'.*--custom-objects"),
-        ("random", "other outputs each time it is asked"),
+        ("random", "different outputs for the same inputs"),
         ("hard_inside", r"'steps' \(ConvLSTM2D\) has recurrent_activation='hard_sigmoid'.*inside"),
     ],
 )

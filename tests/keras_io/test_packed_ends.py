@@ -97,7 +97,7 @@ def _described(structure: Any) -> Any:
     return tuple(structure.shape), str(structure.dtype)
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings.default.max_examples // 8)
 @example(name="by_name", seed=25400, num_morphs=4)  # an output that adds up what is left alike
 @given(
     name=st.sampled_from(list(MODELS)),

@@ -81,7 +81,7 @@ def _network(channels: int, pieces: list[tuple[str, int]], flat: bool) -> keras.
     return keras.Model(inputs, layers.Dense(3)(x))
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@settings(max_examples=settings.default.max_examples // 2, suppress_health_check=list(HealthCheck))
 @given(plan=plans(), choices=st.lists(st.integers(0, 10**6), max_size=3))
 def test_random_units_go(plan: tuple[int, list[tuple[str, int]], bool], choices: list[int]) -> None:
     """Removes units one after another, builds what is left, and runs it."""

@@ -93,7 +93,7 @@ def test_calls_that_are_no_list() -> None:
 @pytest.mark.parametrize("call", [None, "q", 0.5, [0]])
 def test_a_call_that_is_no_number(call: Any) -> None:
     broken = _layer("a", {"args": [_tensor("in", call)], "kwargs": {}})
-    with pytest.raises(ModelError, match=r"'a' reads from call .* and expected is its number"):
+    with pytest.raises(ModelError, match=r"'a' reads from call .*; expected the number of a call"):
         require_sound_graph(_model(_layer("in"), broken, outputs=[["a", 0, 0]]))
 
 

@@ -139,7 +139,7 @@ def test_what_an_inserted_convolution_is_made_of() -> None:
     kernel = outcome.graph.layers["inserted_conv_1"].weights[0]
     size = kernel.shape[0]
     assert kernel.shape == (size, size, 4, 4)
-    assert outcome.record.reason == f"{size}x{size} identity"
+    assert outcome.record.reason == f"{size}x{size} kernel, starts as the identity"
     centre = (size - 1) // 2  # Where 'same' padding has the output's own position
     np.testing.assert_array_equal(kernel[centre, centre], np.eye(4))
     assert kernel.sum() == 4
@@ -166,7 +166,7 @@ def test_a_dropout_goes_and_only_that() -> None:
     outcome = _apply("remove-dropout", graph, _context())
     assert isinstance(outcome, Morphed)
     assert outcome.record.layers == ("dropout_1",)
-    assert outcome.record.reason == "drawn from 1 dropouts"
+    assert outcome.record.reason == "chosen at random from 1 dropout layer"
     assert set(graph.layers) - set(outcome.graph.layers) == {"dropout_1"}
     assert outcome.graph.node_by_name["pool_1"].inputs == (TensorRef("relu_1"),)
 
@@ -211,9 +211,22 @@ def test_by_rank_the_reason_tells_gain_and_place() -> None:
         assert isinstance(outcome, Morphed)
         reasons.add(outcome.record.reason)
     assert reasons == {
-        "adds +0.000 bit (spread 0.050), the least of 2 for what it saves",
-        "adds +0.100 bit (spread 0.050), 2nd least of 2 for what it saves",
+        "score 0.000 ± 0.050 bits, lowest of 2 units for the cost it saves",
+        "score 0.100 ± 0.050 bits, 2nd lowest of 2 units for the cost it saves",
     }
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        ("bit", "score 0.123 ± 0.050 bits"),
+        ("accuracy", "score 0.123 ± 0.050 (accuracy)"),
+        ("share", "score 0.123 ± 0.050 (share)"),
+        ("score", "score 0.123 ± 0.050"),
+    ],
+)
+def test_a_score_is_told_with_its_measure(measure: str, told: str) -> None:
+    assert RankedName("conv", 0.1234, 0.05, measure=measure).told == told
 
 
 def test_by_rank_information_is_weighed_against_what_is_saved() -> None:
@@ -237,7 +250,7 @@ def _first_by_rank(graph: LayerGraph, ranking: list[RankedName], objective: str)
     for seed in range(20):
         outcome = _apply("remove-by-rank", graph, context, seed)
         assert isinstance(outcome, Morphed)
-        if "the least of 2" in outcome.record.reason:
+        if ", lowest of 2 units" in outcome.record.reason:
             found.add(outcome.record.target)
     (first,) = found
     return first

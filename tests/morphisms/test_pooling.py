@@ -207,7 +207,7 @@ def test_features_constant_over_windows_are_classified_as_before() -> None:
     images = _images(graph)[:, ::2, ::2].repeat(2, 1).repeat(2, 2)[:, :9]
     outcome = _apply("insert-pool", graph)
     assert isinstance(outcome, Morphed)
-    assert outcome.record.reason == "halves 9x8"
+    assert outcome.record.reason == "halves the size 9x8"
     np.testing.assert_allclose(
         _outputs(outcome.graph, images), _outputs(graph, images), rtol=1e-4, atol=1e-5
     )
@@ -273,5 +273,5 @@ def test_poolings_of_signals_and_volumes_go_too() -> None:
     for name in ("one_dimensional", "three_dimensional"):
         outcome = _apply("remove-pool", _graph(name))
         assert isinstance(outcome, Morphed)
-        assert outcome.record.reason == "drawn from 1 poolings"
+        assert outcome.record.reason == "chosen at random from 1 pooling layer"
         _require_keras_agrees(outcome.graph)

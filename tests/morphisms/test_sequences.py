@@ -27,7 +27,7 @@ def _graph(name: str) -> LayerGraph:
     return _GRAPHS[name]
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(
     name=st.sampled_from([name for name in ZOO if name != "multi_output"]),
     seed=st.integers(0, 2**32 - 1),
@@ -63,7 +63,7 @@ _REMOVING = ("remove-at-random", "remove-skip")
 _GROWING = ("widen-conv", "widen-dense", "skip-add", "skip-concat")
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(
     name=st.sampled_from(["residual", "concatenated", "densely_connected", "parallel", "chain"]),
     kinds=st.lists(st.sampled_from(_REMOVING + _GROWING), min_size=2, max_size=5),

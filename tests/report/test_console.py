@@ -145,10 +145,38 @@ def test_the_objective_decides_which_child_is_best(
     assert "best so far: g1c2," in area(display)
 
 
-def test_who_looks_for_a_network_hears_of_each_once(make_child: MakeChild) -> None:
+def test_who_looks_for_a_network_hears_of_each_once_in_everyday_words(
+    make_child: MakeChild,
+) -> None:
     stream = io.StringIO()
     display = LiveConsole(
         Console(file=stream, width=80), live=False, objective="accuracy", finds=True
+    )
+    display.reference(Cost(178, 9_380, 7), 0.5134)
+    assert "best so far: the start, 51.3 % right, 178 weights" in area(display)
+    display.generation(1, 4, "reference")
+    display.child(make_child(trained_accuracy=None, verdict="pending"))
+    display.child(make_child(verdict="pending"))
+    assert "round 1 of 4 from the start: 1 trained, last g1c3" in area(display)
+    display.child(make_child(num_params=3_562))
+    display.child(make_child("g1base", morphs=(), verdict="not better"))
+    display.child(make_child("g1c5", trained_accuracy=None, verdict="failed", detail="no memory"))
+    display.generation(2, 4, "g1c3")
+    assert [line[7:] for line in stream.getvalue().splitlines()] == [
+        "round 1 of 4 from the start",
+        "g1c3  2 changes  90.2 % right  3,562 weights  best so far",
+        "g1base  unchanged, trained further  90.2 % right  61,002 weights  not better",
+        "g1c5  2 changes  61,002 weights  failed: no memory",
+        "round 2 of 4 from g1c3",
+    ]
+    told = "best so far: g1c3, 90.2 % right (the start: 51.3 %), 3,562 weights"
+    assert told in area(display)
+
+
+def test_with_details_a_search_is_told_in_the_words_of_the_field(make_child: MakeChild) -> None:
+    stream = io.StringIO()
+    display = LiveConsole(
+        Console(file=stream, width=80), live=False, objective="accuracy", finds=True, details=True
     )
     display.reference(Cost(178, 9_380, 7), 0.5134)
     assert "best so far: the start, accuracy 0.513, 178 params" in area(display)

@@ -17,7 +17,7 @@ LONGER = ImagePrediction(LONG, LONG_CLASS, 0.5, f"not a {LONG_CLASS}", 0.25)
 def _printed(*images: ImagePrediction, width: int, terminal: bool) -> list[str]:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, color_system=None)
-    notes = ("There is no classes.json beside the model: its classes are numbered.",)
+    notes = ("There is no classes.json beside the model, so its classes are numbered.",)
     print_predictions(Predictions("m.keras", "none", images, (), notes), console)
     return stream.getvalue().splitlines()
 

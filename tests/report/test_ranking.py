@@ -1,5 +1,6 @@
 """The table of a ranking fits its console without cutting names."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -27,9 +28,9 @@ RANKING = Ranking(
             information_bits=1.25,
             information_low=1.0,
             information_high=1.5,
-            gain_bits=0.5 + place,
-            gain_low=0.25,
-            gain_high=0.75,
+            score=0.5 + place,
+            score_low=0.25,
+            score_high=0.75,
             probability_least=0.5,
             rank=place,
             macs=2_359_296,
@@ -64,13 +65,30 @@ def test_a_wide_console_has_everything_and_a_narrow_one_says_what_it_has_not() -
     wide, narrow = (" ".join(_printed(width).split()) for width in (200, 80))
     for told in ("+0.2500 to +0.7500", "1.00 to 1.50", "18.9%", "2.36 M", "50%"):
         assert told in wide
-    assert "Left out for want of room" not in wide
+    assert "too narrow" not in wide
     assert "1.00 to 1.50" not in narrow
-    assert "their interval; --json has everything." in narrow
-    assert "+0.5000" in narrow and "Missed least: batch_normalization_117." in narrow
+    assert "its 95 % interval. --json prints everything." in narrow
+    assert "+0.5000" in narrow and "Lowest scores: batch_normalization_117." in narrow
+
+
+@pytest.mark.parametrize(
+    ("measure", "heading"),
+    [
+        ("bit", "score (bits)"),
+        ("accuracy", "score (accuracy)"),
+        ("share", "score (share)"),
+        ("score", "score"),
+    ],
+)
+def test_the_heading_tells_the_measure_of_the_scores(measure: str, heading: str) -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    print_ranking(dataclasses.replace(RANKING, measure=measure), console)
+    assert isinstance(console.file, io.StringIO)
+    words = " ".join(console.file.getvalue().splitlines()[0].split())
+    assert words.startswith(f"unit rank {heading} params")
 
 
 def test_a_plot_needs_its_folder(tmp_path: Path) -> None:
     require_plottable(tmp_path / "gains.svg")
-    with pytest.raises(ConfigError, match=r"but there is no folder .*nowhere; make it first"):
+    with pytest.raises(ConfigError, match=r"but the folder .*nowhere does not exist; create it"):
         require_plottable(tmp_path / "nowhere" / "gains.svg")

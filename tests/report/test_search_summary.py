@@ -30,11 +30,12 @@ def test_what_was_found_is_said_in_plain_words(search_report: SearchReport, widt
     text = _printed(search_report, width)
     words = " ".join(text.split())
     assert "Found a network that gets 81.2 % of new images right." in words
-    assert "accuracy 81.2 % of 1,000 images that nothing in the search has seen" in words
+    assert "accuracy 81.2 % of 1,000 images that the search has not used" in words
     assert "expect 78.7 % to 83.5 % of other images like these (95 % confidence)" in words
-    assert "guessing 50.0 %" in words
-    assert "size 61,002 weights, 1.23 MiB" in words
-    assert "average 83.1 % are right, 120,000 weights, 1.23 MiB: 2 networks" in words
+    assert "guessing 50.0 %: always the most common class" in words
+    assert "size 1.23 MiB, 61,002 learned numbers (weights)" in words
+    averaged = "83.1 % are right, 1.23 MiB, 120,000 learned numbers (weights): 2 networks"
+    assert f"average {averaged}" in words
     assert "data cifar10, 2 classes" in words
     assert "time 12:31 (minutes:seconds)" in words
     assert search_report.notes[0] in words
@@ -66,13 +67,16 @@ def test_what_predict_cannot_read_is_loaded(search_report: SearchReport) -> None
     """Vectors have no class file."""
     text = _printed(dataclasses.replace(search_report, files=("best.keras",)), 80)
     assert "prune-mi predict" not in text
-    assert "81.2 % of 1,000 samples that nothing" in text and "images" not in text.split("Notes")[0]
+    assert (
+        "81.2 % of 1,000 samples that the search" in text and "images" not in text.split("Notes")[0]
+    )
     assert text.splitlines()[-1] == "  keras.models.load_model('runs/pets/best.keras')"
 
 
 def test_a_model_that_was_given_is_set_beside_the_result(search_report: SearchReport) -> None:
     words = " ".join(_printed(dataclasses.replace(search_report, start="m.keras"), 120).split())
-    assert "before 40.0 % are right, 1,200 weights, 29.3 KiB: m.keras" in words
+    before = "40.0 % are right, 29.3 KiB, 1,200 learned numbers (weights): m.keras"
+    assert f"before {before}" in words
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -94,13 +98,13 @@ def test_details_are_those_of_the_field(search_report: SearchReport, width: int)
 def test_a_search_that_found_nothing_says_so(search_report: SearchReport) -> None:
     nothing = dataclasses.replace(search_report, better=False, lineage=(), ensemble=None)
     words = " ".join(_printed(nothing, 100, details=True).split())
-    assert "Found a network that gets 81.2 % of new images right: the smallest that was" in words
-    assert "Nothing was removed or inserted." in words
+    assert "Found a network that gets 81.2 % of new images right. It is the first one: no" in words
+    assert "Nothing was changed." in words
     assert "result change" not in words  # from a seed, that says nothing
     kept = dataclasses.replace(nothing, start="model.keras")
     words = " ".join(_printed(kept, 100, details=True).split())
-    assert "Nothing better than what the search started from was found" in words
-    assert "what is written out gets 81.2 % of new images right" in words
+    assert "Nothing better than the model that the search started from was found." in words
+    assert "The network that is written out gets 81.2 % of new images right." in words
     assert "start result change" in words
 
 

@@ -26,15 +26,15 @@ SOME = WhatCanGo("params", ("add/branch", "add_1/branch"), 0.5, 0.312, NOTHING.r
 
 def test_nothing_can_go() -> None:
     assert can_go_line(NOTHING) == (
-        "Nothing that costs MACs can go. A layer can go where it yields the shape that it is "
-        "given: as many channels, and an image of the same size."
+        "Nothing that costs MACs can go. A layer can go only if its output has the same shape as "
+        "its input: as many channels, and the same image size."
     )
     assert why_not_lines(NOTHING) == (
         "changes the number of channels and the image size (valid padding) (2 layers, 84 % of the "
         "MACs)",
         "changes the image size (valid padding) (1 layer, 15 % of the MACs)",
         "changes the number of values (1 layer, 2 % of the MACs)",
-        "is the head: its width is the number of classes (1 layer, under 0.1 % of the MACs)",
+        "is the head, with one unit for each class (1 layer, under 0.1 % of the MACs)",
     )
 
 

@@ -13,6 +13,7 @@ from prune_mi.report.wording import (
     printable,
     quantity_text,
     relative_text,
+    round_text,
     share_text,
     size_text,
 )
@@ -69,6 +70,10 @@ def test_sizes_are_binary(size_bytes: int, text: str) -> None:
 def test_counts_and_clocks() -> None:
     assert count_text(78_666) == "78,666"
     assert [clock_text(s) for s in (-3, 0, 192.4, 4503)] == ["00:00", "00:00", "03:12", "75:03"]
+
+
+def test_rounds_are_counted_in_words() -> None:
+    assert [round_text(2, total) for total in (5, None)] == ["round 2 of 5", "round 2"]
 
 
 def test_changes_carry_their_sign() -> None:

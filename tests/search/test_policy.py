@@ -181,17 +181,17 @@ def test_kinds_of_others_and_unknown_places_are_passed_over(name: str) -> None:
 @pytest.mark.parametrize("reward", [float("nan"), float("-inf")])
 @pytest.mark.parametrize("make", [*LEARNERS.values(), lambda: FixedPolicy(Choice(MIX))])
 def test_a_reward_that_is_no_number(make: Callable[[], Policy], reward: float) -> None:
-    with pytest.raises(RunError, match="expected a difference of accuracies"):
+    with pytest.raises(RunError, match="expected a difference of two accuracies"):
         make().tell([], reward)
 
 
 @pytest.mark.parametrize("make", [Reinforce, Exp3])
 def test_the_memory_of_another(make: Callable[[dict[str, float]], Policy]) -> None:
     policy = make({"a": 0.5, "b": 0.5})
-    match = "what was to be recalled is of b, a; expected a, b.* Resume with the mix"
+    match = "the saved state is for the changes b, a; expected a, b.* Resume with the mix"
     with pytest.raises(RunError, match=match):
         policy.recall(make({"b": 0.5, "a": 0.5}).memory())
-    with pytest.raises(RunError, match="is of nothing; expected a, b"):
+    with pytest.raises(RunError, match="for the changes none; expected a, b"):
         policy.recall({})
 
 
@@ -207,7 +207,7 @@ def test_a_fixed_policy_remembers_nothing() -> None:
     policy.tell([], 0.1)
     policy.recall(policy.memory())
     assert policy.choose().mix == MIX
-    with pytest.raises(RunError, match="given the memory of baseline; expected none"):
+    with pytest.raises(RunError, match="received state for baseline; expected none"):
         policy.recall({"baseline": 0.0})
 
 

@@ -50,12 +50,12 @@ def test_one_generation_takes_the_first_number(decay: Decay) -> None:
 
 @pytest.mark.parametrize(("first", "generations"), [(0, 5), (5, 0)])
 def test_numbers_out_of_range(first: int, generations: int) -> None:
-    with pytest.raises(ConfigError, match="expected at least 1 of both"):
+    with pytest.raises(ConfigError, match="expected at least 1 of each"):
         MorphSchedule(first, 1, "none", generations)
 
 
 @pytest.mark.parametrize("final", [0, 6])
 def test_a_decay_that_is_none(final: int) -> None:
-    match = f"cannot decay from 5 to {final}; expected a last number between 1 and 5"
+    match = f"cannot fall from 5 to {final}; expected a last number from 1 to 5"
     with pytest.raises(ConfigError, match=match):
         MorphSchedule(5, final, "linear", 5)

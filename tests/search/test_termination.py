@@ -19,7 +19,7 @@ from prune_mi.search.termination import (
 )
 
 RULES = StoppingRules(generations=5, patience=3)
-NOTHING_LEFT = "no unit is left whose removal would be new and would save anything"
+NOTHING_LEFT = "no removal is left that would be new and save cost"
 ALL_MADE = "all 5 generations were made"
 FLAT = "3 generations in a row accepted no child"
 NO_TIME = "the rest of the budget is kept for the final training"

@@ -34,7 +34,7 @@ def test_once_model_and_data_are_loaded() -> None:
 
     asked(None)
     asked(300.0)
-    with pytest.raises(BudgetError, match=r"loading has taken 6 s, .* at least \d+ s") as caught:
+    with pytest.raises(BudgetError, match=r"loading took 6 s, .* at least \d+ s") as caught:
         asked(30.0)
     (told,) = re.findall(r"expected --budget (\d+)s", str(caught.value))
     asked(float(told))

@@ -39,10 +39,12 @@ def test_outputs_of_one_name_have_their_place_behind_it() -> None:
 
 def test_an_unknown_output_lists_those_there_are() -> None:
     with pytest.raises(
-        ConfigError, match=r"'age', which is no output.*one of 'colour' \(2\), 'kind'"
+        ConfigError, match=r"'age', but the model has no such output.*one of 'colour' \(2\), 'kind'"
     ):
         read_interface(MANY_ENDED["two_heads"](), "age")
-    with pytest.raises(ConfigError, match=r"'age', which is no output.*one of 'classes' \(3\)"):
+    with pytest.raises(
+        ConfigError, match=r"'age', but the model has no such output.*one of 'classes' \(3\)"
+    ):
         read_interface(ZOO["residual"](), "age")
 
 
@@ -122,11 +124,11 @@ def _scalar() -> keras.Model:
     ("build", "fragment"),
     [
         (_no_graph, "without a graph"),
-        (_unit("relu"), "one unit that ends in relu, which no .* a regression's, .*; expected a s"),
+        (_unit("relu"), "one unit that ends in relu, which is not .* regression .*; expected a s"),
         (_unit("softmax"), "one unit that ends in softmax, which is 1 for every input"),
         (_pixels, r"'mask' has the shape \(None, 8, 8, 2\): an answer for each pixel, as in segm"),
         (_steps, r"'tags' has the shape \(None, 8, 3\): an answer for each step of a sequence"),
-        (_scalar, "at least one axis beside the batch"),
+        (_scalar, "at least one axis after the batch axis"),
     ],
 )
 def test_what_is_no_classifier(build: Callable[[], keras.Model], fragment: str) -> None:

@@ -40,10 +40,10 @@ def test_only_a_model_that_may_know_the_test_images_is_flattered(
     x = layers.Dense(2, activation="softmax")(layers.Flatten()(inputs))
     notes = NoteTaker(SilentObserver())
     load_fitting_data(keras.Model(inputs, x), make_settings({"data": data}), notes)
-    assert any("is flattered by them" in each for each in notes.said) == flattered
+    assert any("measured accuracy is too high" in each for each in notes.said) == flattered
     searching = NoteTaker(SilentObserver())
     load_data_for_search(data, searching)
-    assert not any("flattered" in each for each in searching.said)
+    assert not any("too high" in each for each in searching.said)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_only_a_model_that_may_know_the_test_images_is_flattered(
         ("tanh", "one tanh unit: it is read as class 1 (dog) above 0, class 0 (cat) below."),
         (
             None,
-            "one linear unit, and the labels are 0 and 1 alone: it is read as the logit of class 1 "
+            "one linear unit, and all labels are 0 or 1: it is read as the logit of class 1 "
             "(dog) against class 0 (cat), class 1 (dog) where it is above 0.",
         ),
     ],
@@ -100,16 +100,14 @@ def test_names_in_a_class_file_are_those_of_labels_and_their_order(tmp_path: Pat
 @pytest.mark.parametrize(
     ("names", "why"),
     [
-        ('["a", "b"]', "2 classes (a, b, ...) are another model's, this one tells 3 apart."),
+        ('["a", "b"]', "2 classes (a, b, ...) do not fit this model, which has 3 classes."),
         ('["1", "2", "3"]', "3 classes (1, 2, 3, ...) are numbers, but not the labels 0 to 2."),
     ],
 )
-def test_a_class_file_that_does_not_fit_is_passed_over(
-    tmp_path: Path, names: str, why: str
-) -> None:
+def test_a_class_file_that_does_not_fit_is_ignored(tmp_path: Path, names: str, why: str) -> None:
     data, notes = _vectors(tmp_path, names)
     assert data.class_names == () and not data.order_known
-    assert any(f"classes.json is passed over: its {why}" in note for note in notes)
+    assert any(f"classes.json is ignored: its {why}" in note for note in notes)
 
 
 def test_labels_that_a_class_file_does_not_have_are_refused(tmp_path: Path) -> None:

@@ -128,5 +128,5 @@ def test_flips_of_what_is_no_image_are_refused(data: Dataset) -> None:
     rows = data.x_train.reshape(-1, 64)
     vectors = replace(data, x_train=rows, x_test=rows)
     assert _understand(model, vectors).augmentation.name == "none"
-    with pytest.raises(ConfigError, match=r"`training.augmentation` is 'flip', but the model does"):
+    with pytest.raises(ConfigError, match=r"`training.augmentation` is 'flip', but the model's in"):
         _understand(model, vectors, training={"augmentation": "flip"})

@@ -144,9 +144,9 @@ def test_an_interruption_leaves_the_line_that_asks_the_best_model(tmp_path: Path
     folder = RunFolder(tmp_path / "my run", overwrite=False)
     assert folder.left_behind() == "interrupted; nothing was written"
     folder.begin(make_settings({"data": "digits"}))
-    assert "no model had been accepted" in folder.left_behind()
+    assert "No model was accepted yet" in folder.left_behind()
     (folder.path / "best.keras").touch()
-    assert "holds best.keras, config.yaml: best.keras is the best" in folder.left_behind()
+    assert "holds best.keras, config.yaml. best.keras is the best" in folder.left_behind()
     folder.best_accuracy = 0.61234
     assert "is the best model so far (validation accuracy 0.6123). A run" in folder.left_behind()
     assert "predict" not in folder.left_behind()  # that would have to guess what the pixels are

@@ -53,7 +53,7 @@ def test_unequal_sizes_become_the_median_and_a_broken_image_is_named(tmp_path: P
     assert data.image_shape == (24, 12, 3)
     assert data.class_names == ("cat", "dog")
     assert len(data.x_train) + len(data.x_test) == 14
-    assert notes[0].startswith("Images are brought to 24x12 pixels (height x width), by the median")
+    assert notes[0].startswith("All images are resized to 24x12 pixels (height x width)")
     assert f"1 broken image was skipped: {Path('dog', 'bad.png')}" in notes
     assert any("8 of 14 images were resized to 24 x 12" in note for note in notes)
 
@@ -83,7 +83,7 @@ def test_images_stay_grey_only_if_all_are(tmp_path: Path) -> None:
     _write(mixed / "cat" / "colour.png", 8, 8)
     data, notes = _load(mixed)
     assert data.image_shape == (8, 8, 3)
-    assert "14 of 15 images are grey and are taken as coloured." in notes
+    assert "14 of 15 images are grey. They are read as colour images." in notes
 
 
 def test_two_axes_are_a_grey_image(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_two_axes_are_a_grey_image(tmp_path: Path) -> None:
     assert data.image_shape == (5, 6, 1)
     np.testing.assert_array_equal(data.x_train[..., 0], images)
     assert data.class_names == ("0", "1", "2")
-    assert notes == ["Samples of the shape (5, 6) are grey images."]
+    assert notes == ["The samples have the shape (5, 6). They are read as grey images."]
 
 
 def test_one_axis_is_a_vector(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -135,7 +135,7 @@ def test_numbers_of_classes_are_advised_on_only_where_there_are_no_names(tmp_pat
         (np.arange(20) // 19, r"too few training samples: 1 1; expected at least 5 of each"),
         (np.arange(20) % 2 * 2, r"too few training samples: 1 0; expected"),
         (np.arange(20), r"too few .*: 0 1, 1 1, 2 1, 3 1, 4 1 and 15 more; expected"),
-        (np.arange(20) % 2 + 2**40, "labels of .* reach 1099511627777, though it has but 20"),
+        (np.arange(20) % 2 + 2**40, "labels of .* reach 1099511627777, but it has only 20"),
     ],
 )
 def test_classes_that_cannot_be_learned_are_refused(
@@ -151,7 +151,9 @@ def test_classes_without_test_samples_are_told(tmp_path: Path) -> None:
     path = tmp_path / "untested.npz"
     np.savez(path, x_train=images, y_train=labels, x_test=images[:1], y_test=labels[:1])
     _, notes = _load(path)
-    assert notes == ["There is no test sample of 1: test accuracy says nothing of it."]
+    assert notes == [
+        "There are no test samples of 1, so the measured accuracy does not cover them."
+    ]
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 5000), (-1, 8)])

@@ -45,9 +45,9 @@ def describe_with_keras2(file: ModelFile, trust: Trust) -> OldModel:
             )
         except subprocess.TimeoutExpired as error:
             raise ModelError(
-                f"cannot open {file.path} with Keras 2: its process had no answer after "
-                f"{_MOST_S / 60:.0f} minutes and was ended. If the machine is not just busy, the "
-                "file is damaged or the model too large; save the model with Keras 3"
+                f"cannot open {file.path} with Keras 2: its process did not answer within "
+                f"{_MOST_S / 60:.0f} minutes and was ended. Unless the machine is busy, the file "
+                "is damaged or the model is too large; save the model with Keras 3"
             ) from error
         if done.returncode == 0:
             return read_description(folder)
@@ -81,8 +81,8 @@ def _reason(folder: Path, done: "subprocess.CompletedProcess[str]") -> str:
         answer: dict[str, Any] = json.loads((folder / "error.json").read_text(encoding="utf-8"))
         return str(answer["message"])
     except (OSError, ValueError, KeyError):
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return (
             f"its process ended with code {done.returncode} ({first_line(OSError(last))}); most "
-            "likely it wants for memory, or tf-keras is not installed"
+            "likely memory ran out, or tf-keras is not installed"
         )

@@ -60,7 +60,7 @@ def test_a_process_that_does_not_end_is_ended(
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(process, "_MOST_S", 0.2)
-    with pytest.raises(ModelError, match=r"no answer after 0 minutes and was ended"):
+    with pytest.raises(ModelError, match=r"did not answer within 0 minutes and was ended"):
         describe_with_keras2(_file(tmp_path / "m.h5"), Trust())
 
 

@@ -1,0 +1,207 @@
+"""`prune-mi check`: a candidate held to gates against its baseline."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.options import (
+    INPUT,
+    AllowUnsafe,
+    AllowWeakModel,
+    Classes,
+    CustomObjects,
+    Metric,
+    Output,
+    Quiet,
+    Workers,
+)
+from prune_mi.cli.settings import resolve
+from prune_mi.config import OptimizeSettings, read_gates
+from prune_mi.errors import ExitCode
+from prune_mi.keras_io.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Check, ModelSource
+from prune_mi.report import (
+    check_to_dict,
+    check_to_junit,
+    check_to_markdown,
+    open_observer,
+    print_check,
+    write_text,
+)
+
+_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+_GATES = "Gates"
+_REPORTS = "Reports"
+
+
+def check(
+    candidate: Annotated[Path, typer.Argument(help="The smaller model, or a run folder.")],
+    baseline: Annotated[
+        Path,
+        typer.Option(help="The model that the candidate replaces.", rich_help_panel=INPUT),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Data set, as for optimize. The models are compared on its test images.",
+            rich_help_panel=INPUT,
+        ),
+    ],
+    max_accuracy_drop: Annotated[
+        str | None,
+        typer.Option(
+            help="Largest allowed loss of accuracy, as a fraction: 0.01.", rich_help_panel=_GATES
+        ),
+    ] = None,
+    max_class_drop: Annotated[
+        str | None,
+        typer.Option(
+            help="Largest allowed loss of accuracy in any single class, as a fraction.",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    max_flips: Annotated[
+        str | None,
+        typer.Option(
+            help="Largest allowed share of test images whose answer changes, as a fraction.",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    min_size_reduction: Annotated[
+        str | None,
+        typer.Option(
+            help="Smallest required reduction of the file size, as a fraction. Both models are "
+            "measured as .keras files without optimizer state.",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    min_macs_reduction: Annotated[
+        str | None,
+        typer.Option(
+            help="Smallest required reduction of the multiply-accumulates (MACs), as a fraction.",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    min_params_reduction: Annotated[
+        str | None,
+        typer.Option(
+            help="Smallest required reduction of the parameters, as a fraction.",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Largest allowed size of the candidate's file, such as 300KB.",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option(
+            help="Confidence with which the first three gates must hold.  \\[default: 0.9]",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a comment for a pull request to this file.", rich_help_panel=_REPORTS
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write JUnit XML to this file.", rich_help_panel=_REPORTS)
+    ] = None,
+    json_output: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the verdict as JSON on standard output.", rich_help_panel=_REPORTS
+        ),
+    ] = False,
+    quiet: Quiet = False,
+    metric: Metric = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT
+        ),
+    ] = None,
+    output: Output = None,
+    classes: Classes = None,
+    allow_weak_model: AllowWeakModel = False,
+    workers: Workers = None,
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+) -> None:
+    """Check a smaller model against the one it replaces; fail if it is not good enough.
+
+    Each gate is a limit. Gates on images use one-sided confidence bounds.
+    If there are too few images to decide, the gate counts as failed. Test
+    images that a run used to choose one of the models are left out. Gates
+    may also be set in prune-mi.yaml (section check) or in pyproject.toml
+    (section tool.prune-mi.check).
+
+    Example: prune-mi check run --baseline model.h5 --data digits --max-flips 0.1
+
+    Exit codes: 0 passed; 2 bad input; 4 the check could not be finished;
+    6 a gate failed or is undecided; 130 interrupted.
+    """
+    thresholds = {
+        "max_accuracy_drop": max_accuracy_drop,
+        "max_class_drop": max_class_drop,
+        "max_flips": max_flips,
+        "min_size_reduction": min_size_reduction,
+        "min_macs_reduction": min_macs_reduction,
+        "min_params_reduction": min_params_reduction,
+        "max_size": max_size,
+        "confidence": confidence,
+    }
+    given = {
+        "data": data,
+        "metric": metric,
+        "scaling": scaling,
+        "output": output,
+        "classes": classes,
+        "allow_weak_model": allow_weak_model or None,
+        "workers": workers,
+    }
+    console = Console(stderr=json_output)
+
+    def checked() -> Check:
+        gates, file = read_gates(thresholds, folder=Path())
+        settings = resolve(OptimizeSettings, given, None)
+        paths = [best_of_run(each) for each in (candidate, baseline)]
+        for path in paths:
+            read_model_file(path, None)  # seconds before Keras is imported
+        start_backend()
+        from prune_mi.checking import check_model
+
+        new, old = (ModelSource(each, None, allow_unsafe, custom_objects) for each in paths)
+        with open_observer(console, quiet=quiet) as observer:
+            found = check_model(new, old, settings, gates, settings_file=file, observer=observer)
+        _write(found, markdown, junit)
+        return found
+
+    found = guarded(checked, "interrupted", MODEL_TOO_LARGE)
+    if json_output:
+        sys.stdout.write(json.dumps(check_to_dict(found), indent=2) + "\n")
+    else:
+        print_check(found, console)
+    raise typer.Exit(ExitCode.DONE if found.passed else ExitCode.GATE_FAILED)
+
+
+def _write(found: Check, markdown: Path | None, junit: Path | None) -> None:
+    text = check_to_markdown(found)
+    if markdown is not None:
+        write_text(markdown, text)
+    if os.environ.get(_STEP_SUMMARY):
+        write_text(Path(os.environ[_STEP_SUMMARY]), text, append=True)
+    if junit is not None:
+        write_text(junit, check_to_junit(found))

@@ -1,0 +1,101 @@
+"""`prune-mi evaluate`: models measured side by side."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.options import (
+    INPUT,
+    OUTPUT,
+    AllowUnsafe,
+    AllowWeakModel,
+    Classes,
+    CustomObjects,
+    Metric,
+    Output,
+    Quiet,
+    Workers,
+)
+from prune_mi.cli.settings import resolve
+from prune_mi.config import OptimizeSettings
+from prune_mi.keras_io.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Evaluation, ModelSource
+from prune_mi.report import evaluation_to_dict, open_observer, print_evaluation
+
+
+def evaluate(
+    models: Annotated[
+        list[Path], typer.Argument(help="Models, or run folders, with the same classes.")
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Data set, as for optimize. The models are measured on its test images.",
+            rich_help_panel=INPUT,
+        ),
+    ],
+    metric: Metric = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="Input scaling of all models, as for optimize.  \\[default: auto]",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    output: Output = None,
+    classes: Classes = None,
+    allow_weak_model: AllowWeakModel = False,
+    workers: Workers = None,
+    allow_unsafe: AllowUnsafe = False,
+    custom_objects: CustomObjects = None,
+    quiet: Quiet = False,
+    json_output: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the figures as JSON on standard output.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+) -> None:
+    """Compare models: accuracy, size, cost, and changed answers against the first.
+
+    Test images that a run used to choose one of these models are left out.
+
+    Example: prune-mi evaluate model.h5 run/best.keras --data cifar10
+
+    Exit codes: 0 done; 2 bad input; 4 the evaluation failed; 130
+    interrupted.
+    """
+    given = {
+        "data": data,
+        "metric": metric,
+        "scaling": scaling,
+        "output": output,
+        "classes": classes,
+        "allow_weak_model": allow_weak_model or None,
+        "workers": workers,
+    }
+    console = Console(stderr=json_output)
+
+    def measured() -> Evaluation:
+        settings = resolve(OptimizeSettings, given, None)
+        paths = [best_of_run(each) for each in models]
+        for path in paths:
+            read_model_file(path, None)  # seconds before Keras is imported
+        start_backend()
+        from prune_mi.evaluation import evaluate_models
+
+        sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
+        with open_observer(console, quiet=quiet) as observer:
+            return evaluate_models(sources, settings, observer=observer)
+
+    found = guarded(measured, "interrupted", MODEL_TOO_LARGE)
+    if json_output:
+        sys.stdout.write(json.dumps(evaluation_to_dict(found), indent=2) + "\n")
+    else:
+        print_evaluation(found, console)

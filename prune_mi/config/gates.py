@@ -1,0 +1,162 @@
+"""The gates of `prune-mi check`: what a candidate may lose, and what it must save."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from prune_mi.config.complaints import Origin, complaint
+from prune_mi.errors import ConfigError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|kib|mib|gib)?")
+_UNITS = {None: 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
+_FILES = ("prune-mi.yaml", "pyproject.toml")
+
+
+def parse_bytes(value: object) -> object:
+    """Reads `300KB`, `1.5 MiB` or a number of bytes.
+
+    Raises:
+        ValueError: If a text is none of these.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip().lower())
+    if match is None:
+        raise ValueError("expected a size such as 300KB, 1.5MB or 64KiB")
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
+
+
+class Gates(BaseModel):
+    """What a candidate is held to against its baseline; None is no gate.
+
+    Attributes:
+        max_accuracy_drop: What may be lost of the metric, a fraction.
+        max_class_drop: What each class may lose of its accuracy, a fraction.
+        max_flips: The share of test images whose answer may change.
+        min_size_reduction: Of the file, both written as `.keras` without an optimizer's state.
+        min_macs_reduction, min_params_reduction: Fractions of the baseline's.
+        max_size: Bytes of the candidate's own file.
+        confidence: Of the bounds that the first three are judged by, in (0.5, 1).
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    max_accuracy_drop: float | None = Field(default=None, ge=0, lt=1)
+    max_class_drop: float | None = Field(default=None, ge=0, lt=1)
+    max_flips: float | None = Field(default=None, ge=0, lt=1)
+    min_size_reduction: float | None = Field(default=None, ge=0, lt=1)
+    min_macs_reduction: float | None = Field(default=None, ge=0, lt=1)
+    min_params_reduction: float | None = Field(default=None, ge=0, lt=1)
+    max_size: Bytes | None = None
+    confidence: float = Field(default=0.9, gt=0.5, lt=1)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is anything to judge."""
+        return any(getattr(self, name) is not None for name in GATE_NAMES)
+
+
+GATE_NAMES = tuple(name for name in Gates.model_fields if name != "confidence")
+
+
+def make_gates(values: Mapping[str, Any], origin: Origin | None = None) -> Gates:
+    """Validates gates.
+
+    Args:
+        values: By the names of fields.
+        origin: Where they were given, for what is said of a wrong one.
+
+    Raises:
+        ConfigError: If a value or a name is wrong, or there is no gate at all.
+    """
+    try:
+        gates = Gates.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(complaint(error, Gates, origin or Origin())) from error
+    if not gates.has_any:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in GATE_NAMES)
+        raise ConfigError(
+            f"there is nothing to check: no gate was given; expected one or more of {options}, or "
+            "the same names under `check` in prune-mi.yaml or under [tool.prune-mi.check] in "
+            "pyproject.toml"
+        )
+    return gates
+
+
+def read_gates(given: Mapping[str, Any], *, folder: Path) -> tuple[Gates, Path | None]:
+    """The gates that options give, and for the rest those that a repository carries.
+
+    Args:
+        given: By the names of fields; those that are None were not given.
+        folder: Where `prune-mi.yaml` (its `check`) or `pyproject.toml` (`[tool.prune-mi.check]`)
+            may lie. The first of the two that has any is read.
+
+    Returns:
+        The gates, and the file that was read, if any.
+
+    Raises:
+        ConfigError: If the file cannot be read, a value is wrong, or there is no gate at all.
+    """
+    file, values = _carried(folder)
+    said = {name: value for name, value in given.items() if value is not None}
+    gates = make_gates({**values, **said}, Origin(file, given, options=True))
+    return gates, file
+
+
+def gates_of_pairs(pairs: list[str]) -> Gates | None:
+    """Gates given as `NAME=VALUE`, with the names of the options of `prune-mi check`.
+
+    Returns:
+        None where there are no pairs.
+
+    Raises:
+        ConfigError: If a pair is none, a name is unknown or given twice, or a value is wrong.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        key = name.strip().removeprefix("--").replace("-", "_")
+        if not equals or key not in Gates.model_fields:
+            names = ", ".join(each.replace("_", "-") for each in Gates.model_fields)
+            raise ConfigError(
+                f"`--gate` is {pair!r}; expected NAME=VALUE, such as max-flips=0.03, with a name "
+                f"out of {names}"
+            )
+        if key in values:
+            raise ConfigError(f"`--gate` names {name} twice; expected each gate once")
+        values[key] = value.strip()
+    if not values:
+        return None
+    return make_gates(values, Origin(None, values, options=True))
+
+
+def _carried(folder: Path) -> tuple[Path | None, dict[str, Any]]:
+    for name in _FILES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+            whole = yaml.safe_load(text) if path.suffix == ".yaml" else tomllib.loads(text)
+        except (OSError, UnicodeError, yaml.YAMLError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from error
+        if path.suffix == ".toml":
+            whole = whole.get("tool", {}).get("prune-mi", {})
+        section = whole.get("check") if isinstance(whole, dict) else None
+        if section is None:
+            continue
+        if not isinstance(section, dict):
+            raise ConfigError(f"`check` in {path} is {section!r}; expected `name: value` pairs")
+        return path, {str(key).replace("-", "_"): value for key, value in section.items()}
+    return None, {}

@@ -1,0 +1,99 @@
+"""`prune-mi evaluate`: models measured side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prune_mi.config import OptimizeSettings, make_settings
+from prune_mi.errors import ConfigError, DataError
+from prune_mi.keras_io.model_file import best_of_run
+from prune_mi.records import Evaluation, ModelSource, Observer, SilentObserver
+from prune_mi.stages.asking import Asked, ask
+from prune_mi.stages.note_taker import NoteTaker
+from prune_mi.stages.side_by_side import evaluated, kept_rows
+
+
+def evaluate(
+    *models: str | Path,
+    data: str,
+    observer: Observer | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """Measures models side by side, as `prune-mi evaluate` does.
+
+    Args:
+        *models: Files, or folders of runs; one or more, with the same classes.
+        data: As for `optimize`; the test images count.
+        observer: Hears of progress.
+        allow_unsafe: Whether Python code in the files, such as a Lambda layer's, may run.
+        custom_objects: A module's name or the path of a `.py` file with the models' own layers.
+        **settings: `metric`, `scaling`, `output`, `classes`, `allow_weak_model` and `workers`, as
+            for `optimize`.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    if not models:
+        raise ConfigError("received no model; expected one or more")
+    paths = [best_of_run(Path(each)) for each in models]
+    return evaluate_models(
+        [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths],
+        make_settings({**settings, "data": data}),
+        observer=observer or SilentObserver(),
+    )
+
+
+def evaluate_models(
+    sources: Sequence[ModelSource], settings: OptimizeSettings, *, observer: Observer
+) -> Evaluation:
+    """Measures models on the same test images, each against the first.
+
+    Each is asked in the way that is found to be its own; see `prune_mi.optimize`.
+
+    Args:
+        sources: One or more, with the same classes.
+        settings: The data, how they are read, and the metric.
+        observer: Hears of progress.
+
+    Raises:
+        PruneMIError: As `prune_mi.optimize` does for its model, data and settings.
+        ModelError: If the models do not tell the same classes apart.
+    """
+    notes = NoteTaker(observer)
+    asked: list[Asked] = []
+    for source in sources:
+        notes.phase(f"Evaluating {source.path}")
+        asked.append(ask(source, settings, notes, first=asked[0] if asked else None))
+    return side_by_side(asked, settings, notes)
+
+
+def side_by_side(
+    asked: Sequence[Asked], settings: OptimizeSettings, notes: NoteTaker
+) -> Evaluation:
+    """What was measured, on images that no run of these models selected on.
+
+    Raises:
+        DataError: If no such images are left.
+    """
+    rows = kept_rows(asked)
+    left_out = int(len(rows) - rows.sum())
+    if not rows.any():
+        raise DataError(
+            "the run of one of these models used all of these test images for selection; expected "
+            "other test images"
+        )
+    if left_out:
+        notes.note(
+            f"{left_out:,} of {len(rows):,} test images are left out: a run used them to choose "
+            "one of these models."
+        )
+    return Evaluation(
+        data=settings.data,
+        metric=settings.metric,
+        num_images=int(rows.sum()),
+        num_left_out=left_out,
+        models=tuple(evaluated(asked, rows, settings.metric)),
+        notes=tuple(notes.said),
+    )

@@ -1,0 +1,195 @@
+"""A model asked about the test images, beside others that were asked about the same."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset
+from prune_mi.data.class_order import class_names
+from prune_mi.data.digest import images_digest
+from prune_mi.errors import DataError, ModelError
+from prune_mi.execution.pool import WorkerPool, worker_count
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ends import pack
+from prune_mi.keras_io.sizes import with_input_shapes
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.records import Cost, ModelSource, Observer
+from prune_mi.stages.conclude import saved_size
+from prune_mi.stages.interface import Interface, read_interface
+from prune_mi.stages.loading import load_fitting_data, open_source
+from prune_mi.stages.prepare import Understanding
+from prune_mi.stages.share import shared_data
+from prune_mi.stages.study import study
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A model, and what it answers.
+
+    Attributes:
+        path: Its file.
+        cost: Counted on its graph.
+        size_bytes: Of its file, or of all files of its folder.
+        saved_bytes: Of the same model as `.keras`, without an optimizer's state.
+        names: Of the classes, in the order of the first model's outputs.
+        answers: int `(n,)`, for each test image a place in `names`.
+        labels: int `(n,)`, likewise.
+        images_digest: Of the test images, as loaded.
+        understanding: How it was asked.
+    """
+
+    path: Path
+    cost: Cost
+    size_bytes: int
+    saved_bytes: int
+    names: tuple[str, ...]
+    answers: np.ndarray
+    labels: np.ndarray
+    images_digest: str
+    understanding: Understanding
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Bool `(n,)`, whether each answer is right."""
+        return np.asarray(self.answers == self.labels)
+
+
+def ask(
+    source: ModelSource,
+    settings: OptimizeSettings,
+    observer: Observer,
+    *,
+    first: Asked | None = None,
+    as_first: bool = False,
+) -> Asked:
+    """Opens a model and asks it about the test images.
+
+    Args:
+        source: Its file.
+        settings: The data, and how they are read.
+        observer: Hears what was found.
+        first: The model that its answers are to be compared with.
+        as_first: Whether it is to be asked as that one was, and not found out about by itself: a
+            candidate that is right by chance alone is to be measured all the same.
+
+    Raises:
+        PruneMIError: As `prune_mi.optimize` does for its model, data and settings.
+        ModelError: If it does not tell the same classes apart as `first`.
+    """
+    try:
+        return _asked(source, settings, observer, first=first, as_first=as_first)
+    except (DataError, ModelError) as error:  # of several models: which one
+        told = str(error)
+        if str(source.path) in told:
+            raise
+        raise type(error)(f"{source.path}: {told}") from error
+
+
+def _asked(
+    source: ModelSource,
+    settings: OptimizeSettings,
+    observer: Observer,
+    *,
+    first: Asked | None,
+    as_first: bool,
+) -> Asked:
+    loaded = open_source(source)
+    for note in loaded.notes:
+        observer.note(note)
+    if first is not None:
+        _require_same_classes(loaded.model, settings, source.path, first)
+    data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
+    with tempfile.TemporaryDirectory() as scratch:
+        pool = WorkerPool(
+            Path(scratch),
+            workers=worker_count(settings.workers),
+            observer=observer,
+            trust=loaded.trust,
+        )
+        try:
+            if first is not None and as_first:
+                understanding = _understood_as(first.understanding, loaded.model, settings, data)
+                data = data if data.order_known else understanding.arranged(data)
+            else:
+                understanding = study(
+                    loaded.model,
+                    data,
+                    settings,
+                    pool=pool,
+                    scratch=Path(scratch),
+                    observer=observer,
+                    compiled=loaded.compile_config,
+                )
+                data = understanding.arranged(data)
+            pool.use(shared_data(pool.store, understanding, settings))
+            pool.store.put("test_images", data.x_test)
+            outputs = pool.predict(understanding.graph, "test_images")
+        finally:
+            pool.close()
+        saved_bytes = saved_size(loaded.model, Path(scratch))
+    own = class_names(data)
+    names = own if first is None else first.names
+    places = _places(own, names, source.path)
+    labels = places[data.y_test]
+    if first is not None and not np.array_equal(labels, first.labels):
+        raise DataError(
+            f"the test labels differ: {source.path} has {len(labels)} test images and "
+            f"{first.path} has {len(first.labels)}; expected a data set that both models read alike"
+        )
+    classes = outputs[:, : understanding.num_classes]
+    return Asked(
+        path=source.path,
+        cost=graph_cost(understanding.packing.original),
+        size_bytes=_file_size(source.path),
+        saved_bytes=saved_bytes,
+        names=names,
+        # An answer that is not finite is none: it is never right, and never equal to another.
+        answers=np.where(np.isfinite(classes).all(axis=1), places[classes.argmax(axis=1)], -1),
+        labels=labels,
+        images_digest=images_digest(data.x_test),
+        understanding=understanding,
+    )
+
+
+def _require_same_classes(
+    model: keras.Model, settings: OptimizeSettings, path: Path, first: Asked
+) -> None:
+    interface = read_interface(model, settings.output)
+    if interface.num_classes != len(first.names):
+        raise ModelError(
+            f"{path} tells {interface.num_classes} classes apart, and {first.path} tells "
+            f"{len(first.names)} apart; expected models with the same classes"
+        )
+
+
+def _understood_as(
+    like: Understanding, model: keras.Model, settings: OptimizeSettings, data: Dataset
+) -> Understanding:
+    """How another model of the same classes is asked: as the first one."""
+    interface: Interface = read_interface(model, settings.output)
+    graph = trace_model(model)
+    if any(None in each.shape for each in interface.inputs):
+        graph = with_input_shapes(graph, data.input_shapes or (data.image_shape,))
+    packing = pack(graph, judged=interface.judged)
+    return replace(like, packing=packing, others=interface.others)
+
+
+def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:
+    """For each class of a model its place among those of the first."""
+    if sorted(own) != sorted(names):
+        raise ModelError(
+            f"the classes of {path} are {', '.join(own[:5])}, ..., but the classes of the first "
+            f"model are {', '.join(names[:5])}, ...; expected the same classes"
+        )
+    found = {name: place for place, name in enumerate(names)}
+    return np.array([found[name] for name in own])
+
+
+def _file_size(path: Path) -> int:
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return sum(each.stat().st_size for each in files)

@@ -1,0 +1,159 @@
+"""A candidate held to its gates, one after the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from prune_mi.config import Gates, Metric
+from prune_mi.measure.bounds import Bounds, drop_bounds, share_bounds
+from prune_mi.measure.limit import paired_drop
+from prune_mi.measure.metric import image_weights
+from prune_mi.records import Decision, GateResult
+from prune_mi.report.wording import count_text, percent_text, size_text
+
+_WORSE = ("passed", "undecided", "failed")
+_ACCURATE = "train it further, or allow `optimize` less with a smaller --max-accuracy-drop"
+_SMALLER = "allow `optimize` a larger --max-accuracy-drop or --budget, or ask for less"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rivals:
+    """A candidate and its baseline on the same test images.
+
+    Attributes:
+        before, after: int `(n,)`, what the baseline and the candidate answer; below 0 is no answer.
+        labels: int `(n,)`.
+        names: Of the classes.
+        params, macs, saved_bytes: Of the baseline and of the candidate.
+        size_bytes: Of the candidate's own file.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    params: tuple[int, int]
+    macs: tuple[int, int]
+    saved_bytes: tuple[int, int]
+    size_bytes: int
+
+
+def judge(gates: Gates, given: Rivals, metric: Metric) -> tuple[GateResult, ...]:
+    """Every gate that is set, in the order of the options.
+
+    What is measured on images is judged by one-sided bounds at the gates' confidence: passed where
+    the bound keeps the limit, failed where the other bound breaks it, and undecided between.
+    """
+    return tuple(_judged(gates, given, metric))
+
+
+def _judged(gates: Gates, given: Rivals, metric: Metric) -> Iterator[GateResult]:
+    if gates.max_accuracy_drop is not None:
+        yield _accuracy_drop(gates.max_accuracy_drop, gates.confidence, given, metric)
+    if gates.max_class_drop is not None:
+        yield _class_drop(gates.max_class_drop, gates.confidence, given)
+    if gates.max_flips is not None:
+        yield _flips(gates.max_flips, gates.confidence, given)
+    for name, what, limit, pair in (
+        ("min-size-reduction", "size as .keras", gates.min_size_reduction, given.saved_bytes),
+        ("min-macs-reduction", "MACs", gates.min_macs_reduction, given.macs),
+        ("min-params-reduction", "params", gates.min_params_reduction, given.params),
+    ):
+        if limit is not None:
+            yield _reduction(name, what, limit, pair)
+    if gates.max_size is not None:
+        yield _size(gates.max_size, given.size_bytes)
+
+
+def _accuracy_drop(limit: float, confidence: float, given: Rivals, metric: Metric) -> GateResult:
+    before, after = given.before == given.labels, given.after == given.labels
+    drop = paired_drop(before, after, image_weights(given.labels, metric))
+    bounds = drop_bounds(drop, confidence)
+    kind = "accuracy" if metric == "accuracy" else "balanced accuracy"
+    told = (
+        f"{kind} changed by {-drop.value:+.4f} on {count_text(len(after))} test images; "
+        f"{_sure(confidence)} the drop is {bounds.high:.4f} at most; allowed {limit:g}"
+    )
+    return _measured("max-accuracy-drop", limit, bounds, told, _ACCURATE)
+
+
+def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
+    """The class that is judged worst decides; bounds hold for all classes together."""
+    before, after = given.before == given.labels, given.after == given.labels
+    found = np.unique(given.labels)
+    judged = []
+    for label in found:
+        own = given.labels == label
+        one, other = before[own], after[own]
+        weights = np.full(len(one), 1 / len(one))
+        bounds = drop_bounds(paired_drop(one, other, weights), confidence, out_of=len(found))
+        judged.append((_WORSE.index(bounds.decide(limit)), bounds, label))
+    _, bounds, label = max(judged, key=lambda each: (each[0], each[1].high))
+    told = (
+        f"of {len(found)} classes {given.names[label]} is judged worst: its accuracy changed by "
+        f"{-bounds.value:+.4f} on {count_text(bounds.num_images)} test images; "
+        f"{_sure(confidence)} the drop is {bounds.high:.4f} at most (corrected for the number of "
+        f"classes); allowed {limit:g}"
+    )
+    return _measured("max-class-drop", limit, bounds, told, _ACCURATE, " of that class")
+
+
+def _flips(limit: float, confidence: float, given: Rivals) -> GateResult:
+    changed = (given.before != given.after) | (given.after < 0)
+    wrong = (given.before == given.labels) & (given.after != given.labels)
+    bounds = share_bounds(float(changed.mean()), len(changed), confidence)
+    told = (
+        f"{percent_text(bounds.value)} of the answers changed ({count_text(int(changed.sum()))} of "
+        f"{count_text(len(changed))}, {count_text(int(wrong.sum()))} from right to wrong); "
+        f"{_sure(confidence)} at most {percent_text(bounds.high)} do; allowed "
+        f"{percent_text(limit)}"
+    )
+    mend = "train it further with the baseline's answers (distillation), or allow more"
+    return _measured("max-flips", limit, bounds, told, mend)
+
+
+def _measured(
+    name: str, limit: float, bounds: Bounds, told: str, mend: str, of: str = ""
+) -> GateResult:
+    decision = bounds.decide(limit)
+    needed = bounds.images_to_decide(limit) if decision == "undecided" else None
+    if decision == "undecided":
+        told += ": too few images to decide, which counts as failed"
+        told += (
+            f"; about {count_text(needed)} test images{of} would decide it if they showed the same"
+            if needed is not None
+            else "; what was measured lies on the limit itself, so no number of images would decide"
+        )
+    elif decision == "failed":
+        told += f"; {mend}"
+    return GateResult(
+        name, decision, limit, bounds.value, bounds.low, bounds.high, needed, f"{told}."
+    )
+
+
+def _reduction(name: str, what: str, limit: float, pair: tuple[int, int]) -> GateResult:
+    before, after = pair
+    saved = (before - after) / before if before else 0.0
+    written = size_text if name == "min-size-reduction" else count_text
+    passed = saved >= limit - 1e-12
+    told = (
+        f"{what}: {written(after)} against {written(before)}, {saved:.1%} less; "
+        f"asked for {limit:.1%}"
+    )
+    told += "" if passed else f"; {_SMALLER}"
+    return GateResult(
+        name, "passed" if passed else "failed", limit, saved, None, None, None, f"{told}."
+    )
+
+
+def _size(limit: int, size_bytes: int) -> GateResult:
+    passed = size_bytes <= limit
+    told = f"the file has {count_text(size_bytes)} bytes; allowed {count_text(limit)}"
+    told += "" if passed else f"; {_SMALLER}"
+    decision: Decision = "passed" if passed else "failed"
+    return GateResult("max-size", decision, limit, size_bytes, None, None, None, f"{told}.")
+
+
+def _sure(confidence: float) -> str:
+    return f"at {confidence:.0%} confidence"

@@ -1,0 +1,110 @@
+"""Models that were asked about the same test images, side by side."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from prune_mi.config import Metric
+from prune_mi.measure.interval import accuracy_interval
+from prune_mi.measure.limit import paired_drop
+from prune_mi.measure.metric import image_weights, quality, quality_interval
+from prune_mi.records import ClassQuality, Comparison, EvaluatedModel
+from prune_mi.stages.asking import Asked
+from prune_mi.stages.gates import Rivals
+
+_DEVIATIONS = 1.959964  # 95 % of a normal distribution
+ANSWERS_FILE = "trained.npz"
+
+
+def kept_rows(asked: Sequence[Asked]) -> np.ndarray:
+    """Bool `(n,)`: the test images that no run of these models has selected on.
+
+    A run folder tells which these are, where selection saw a part of the same test images.
+    """
+    kept = np.ones(len(asked[0].labels), dtype=bool)
+    for each in asked:
+        kept[_selected_on(each)] = False
+    return kept
+
+
+def _selected_on(asked: Asked) -> np.ndarray:
+    path = asked.path.parent / ANSWERS_FILE
+    none = np.zeros(0, dtype=np.int64)
+    if not path.is_file():
+        return none
+    try:
+        with np.load(path) as written:
+            if str(written["test_digest"]) != asked.images_digest:
+                return none
+            rows: np.ndarray = written["test_rows"]
+    except (OSError, KeyError, ValueError):  # not a run's, or of an earlier version
+        return none
+    return rows
+
+
+def evaluated(asked: Sequence[Asked], rows: np.ndarray, metric: Metric) -> list[EvaluatedModel]:
+    """Each model's figures on some of the test images, and its difference from the first.
+
+    Args:
+        asked: The models.
+        rows: bool `(n,)`, which images count.
+        metric: What quality is.
+    """
+    return [_evaluated(each, asked[0], rows, metric) for each in asked]
+
+
+def _evaluated(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> EvaluatedModel:
+    labels, correct = model.labels[rows], model.correct[rows]
+    low, high = quality_interval(correct, labels, metric)
+    return EvaluatedModel(
+        path=str(model.path),
+        quality=quality(correct, labels, metric),
+        low=low,
+        high=high,
+        num_params=model.cost.num_params,
+        macs=model.cost.macs,
+        num_layers=model.cost.num_layers,
+        size_bytes=model.size_bytes,
+        saved_bytes=model.saved_bytes,
+        classes=tuple(_classes(model, rows)),
+        against_first=None if model is first else _compared(model, first, rows, metric),
+    )
+
+
+def _classes(model: Asked, rows: np.ndarray) -> list[ClassQuality]:
+    labels, correct = model.labels[rows], model.correct[rows]
+    found = []
+    for label in np.unique(labels):
+        own = correct[labels == label]
+        low, high = accuracy_interval(float(own.mean()), len(own))
+        found.append(ClassQuality(model.names[label], len(own), float(own.mean()), low, high))
+    return found
+
+
+def _compared(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> Comparison:
+    before, after = first.correct[rows], model.correct[rows]
+    drop = paired_drop(before, after, image_weights(model.labels[rows], metric))
+    reach = _DEVIATIONS * drop.standard_error
+    changed = (model.answers[rows] != first.answers[rows]) | (model.answers[rows] < 0)
+    return Comparison(
+        change=-drop.value,
+        low=-drop.value - reach,
+        high=-drop.value + reach,
+        changed=int(changed.sum()),
+        right_to_wrong=int((before & ~after).sum()),
+        wrong_to_right=int((~before & after).sum()),
+    )
+
+
+def rivals(baseline: Asked, candidate: Asked, rows: np.ndarray) -> Rivals:
+    """Two models on some of the test images, bool `(n,)`."""
+    return Rivals(
+        before=baseline.answers[rows],
+        after=candidate.answers[rows],
+        labels=baseline.labels[rows],
+        names=baseline.names,
+        params=(baseline.cost.num_params, candidate.cost.num_params),
+        macs=(baseline.cost.macs, candidate.cost.macs),
+        saved_bytes=(baseline.saved_bytes, candidate.saved_bytes),
+        size_bytes=candidate.size_bytes,
+    )
