@@ -87,8 +87,9 @@ def check_model(
     first = ask(baseline, settings, notes)
     notes.phase(f"Evaluating the candidate {candidate.path}")
     second = ask(candidate, settings, notes, first=first, as_first=True)
-    evaluation = side_by_side([first, second], settings, notes)
-    judged = judge(gates, rivals(first, second, kept_rows([first, second])), settings.metric)
+    rows = kept_rows([first, second])
+    evaluation = side_by_side([first, second], rows, settings, notes)
+    judged = judge(gates, rivals(first, second, rows), settings.metric)
     return Check(
         passed=all(each.decision == "passed" for each in judged),
         confidence=gates.confidence,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import ConfigError, DataError
 from prune_mi.keras_io.model_file import best_of_run
@@ -66,18 +68,17 @@ def evaluate_models(
     for source in sources:
         notes.phase(f"Evaluating {source.path}")
         asked.append(ask(source, settings, notes, first=asked[0] if asked else None))
-    return side_by_side(asked, settings, notes)
+    return side_by_side(asked, kept_rows(asked), settings, notes)
 
 
 def side_by_side(
-    asked: Sequence[Asked], settings: OptimizeSettings, notes: NoteTaker
+    asked: Sequence[Asked], rows: np.ndarray, settings: OptimizeSettings, notes: NoteTaker
 ) -> Evaluation:
-    """What was measured, on images that no run of these models selected on.
+    """What was measured, on images that no run of these models selected on: `rows`, bool `(n,)`.
 
     Raises:
         DataError: If no such images are left.
     """
-    rows = kept_rows(asked)
     left_out = int(len(rows) - rows.sum())
     if not rows.any():
         raise DataError(

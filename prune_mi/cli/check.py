@@ -19,6 +19,7 @@ from prune_mi.cli.options import (
     Metric,
     Output,
     Quiet,
+    Scaling,
     Workers,
 )
 from prune_mi.cli.settings import resolve
@@ -127,12 +128,7 @@ def check(
     ] = False,
     quiet: Quiet = False,
     metric: Metric = None,
-    scaling: Annotated[
-        str | None,
-        typer.Option(
-            help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT
-        ),
-    ] = None,
+    scaling: Scaling = None,
     output: Output = None,
     classes: Classes = None,
     allow_weak_model: AllowWeakModel = False,

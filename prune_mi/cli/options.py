@@ -62,6 +62,10 @@ Output = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Scaling = Annotated[
+    str | None,
+    typer.Option(help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT),
+]
 Classes = Annotated[
     str | None,
     typer.Option(

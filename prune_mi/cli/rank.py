@@ -21,6 +21,7 @@ from prune_mi.cli.options import (
     Output,
     Protect,
     Quiet,
+    Scaling,
     Seed,
 )
 from prune_mi.cli.settings import resolve
@@ -60,12 +61,7 @@ def rank(
             rich_help_panel=OUTPUT,
         ),
     ] = 5,
-    scaling: Annotated[
-        str | None,
-        typer.Option(
-            help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT
-        ),
-    ] = None,
+    scaling: Scaling = None,
     output: Output = None,
     classes: Classes = None,
     allow_weak_model: AllowWeakModel = False,

@@ -22,6 +22,7 @@ from prune_mi.cli.options import (
     Metric,
     Output,
     Quiet,
+    Scaling,
     Seed,
     Workers,
 )
@@ -50,12 +51,7 @@ def recalibrate(
         typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=OUTPUT),
     ] = False,
     metric: Metric = None,
-    scaling: Annotated[
-        str | None,
-        typer.Option(
-            help="Input scaling, as for optimize.  \\[default: auto]", rich_help_panel=INPUT
-        ),
-    ] = None,
+    scaling: Scaling = None,
     validation: Annotated[
         str | None,
         typer.Option(

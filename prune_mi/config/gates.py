@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from prune_mi.config.complaints import Origin, complaint
+from prune_mi.config.settings import Settings
 from prune_mi.errors import ConfigError
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|kib|mib|gib)?")
@@ -35,7 +36,7 @@ def parse_bytes(value: object) -> object:
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
 
-class Gates(BaseModel):
+class Gates(Settings):
     """What a candidate is held to against its baseline; None is no gate.
 
     Attributes:
@@ -47,10 +48,6 @@ class Gates(BaseModel):
         max_size: Bytes of the candidate's own file.
         confidence: Of the bounds that the first three are judged by, in (0.5, 1).
     """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
-    )
 
     max_accuracy_drop: float | None = Field(default=None, ge=0, lt=1)
     max_class_drop: float | None = Field(default=None, ge=0, lt=1)

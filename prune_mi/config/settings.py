@@ -20,13 +20,15 @@ from prune_mi.config.values import (
 _GENERATIONS, _PATIENCE, _FINAL_EPOCHS = 5, 3, 6.0
 
 
-class _Settings(BaseModel):
+class Settings(BaseModel):
+    """Frozen, and unknown keys are refused."""
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
 
 
-class RankingSettings(_Settings):
+class RankingSettings(Settings):
     """How the information gain of a unit is estimated.
 
     Attributes:
@@ -50,7 +52,7 @@ class RankingSettings(_Settings):
     num_seeds: int = Field(default=3, ge=1)
 
 
-class TrainingSettings(_Settings):
+class TrainingSettings(Settings):
     """How children, the winner and the control are trained.
 
     Attributes:
@@ -75,7 +77,7 @@ class TrainingSettings(_Settings):
     augmentation: Augmentation = "auto"
 
 
-class RunSettings(_Settings):
+class RunSettings(Settings):
     """What `prune-mi optimize` and `prune-mi search` have in common.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-_DEVIATIONS = 1.959964  # of a normal distribution, between which 95 % of it lie
+DEVIATIONS = 1.959964  # of a normal distribution, between which 95 % of it lie
 
 
 def accuracy_interval(accuracy: float, num_images: int) -> tuple[float, float]:
@@ -12,7 +12,7 @@ def accuracy_interval(accuracy: float, num_images: int) -> tuple[float, float]:
         accuracy: The share of right answers, in [0, 1].
         num_images: Images that it was measured on, 1 or more, drawn at random from that kind.
     """
-    return score_interval(accuracy, num_images, _DEVIATIONS)
+    return score_interval(accuracy, num_images, DEVIATIONS)
 
 
 def score_interval(share: float, num_images: int, deviations: float) -> tuple[float, float]:

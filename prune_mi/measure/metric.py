@@ -13,9 +13,7 @@ import math
 import numpy as np
 
 from prune_mi.config import Metric
-from prune_mi.measure.interval import accuracy_interval
-
-_DEVIATIONS = 1.959964  # 95 % of a normal distribution
+from prune_mi.measure.interval import DEVIATIONS, accuracy_interval
 
 
 def image_weights(labels: np.ndarray, metric: Metric) -> np.ndarray:
@@ -68,7 +66,7 @@ def quality_interval(
     means = np.bincount(places, weights=correct) / counts
     squares = np.square(weights)
     variance = float(squares @ np.square(correct - means[places]) + squares.max())
-    value, reach = float(weights @ correct), _DEVIATIONS * math.sqrt(variance)
+    value, reach = float(weights @ correct), DEVIATIONS * math.sqrt(variance)
     return max(0.0, value - reach), min(1.0, value + reach)
 
 

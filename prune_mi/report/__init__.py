@@ -6,7 +6,6 @@ from prune_mi.report.check import (
     check_to_junit,
     check_to_markdown,
     print_check,
-    verdict_text,
     write_text,
 )
 from prune_mi.report.console import LiveConsole, open_observer
@@ -56,7 +55,6 @@ __all__ = [
     "recalibration_to_dict",
     "report_to_dict",
     "require_plottable",
-    "verdict_text",
     "write_report",
     "write_text",
 ]

@@ -43,7 +43,7 @@ def check_to_dict(found: Check) -> dict[str, Any]:
 def check_to_markdown(found: Check) -> str:
     """A comment for a pull request: the verdict, the gates, both models' figures."""
     before, after = found.evaluation.models
-    lines = [f"### {verdict_text(found)}", ""]
+    lines = [f"### {_headline(found)}", ""]
     lines += ["| gate | verdict | measured |", "| --- | --- | --- |"]
     lines += [
         f"| `{gate.name}` | {_SIGNS[gate.decision]} {gate.decision} | {_cell(gate.text)} |"
@@ -92,7 +92,7 @@ def write_text(path: Path, text: str, *, append: bool = False) -> None:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def verdict_text(found: Check) -> str:
+def _headline(found: Check) -> str:
     """Which gates did not pass, in a line."""
     if found.passed:
         return f"prune-mi: passed {_all_gates(found)}"

@@ -55,7 +55,7 @@ def metric_text(metric: str) -> str:
     return "Accuracy" if metric == "accuracy" else "Balanced accuracy"
 
 
-def model_letters(found: Evaluation) -> list[str]:
+def _letters(found: Evaluation) -> list[str]:
     """A short name for each model, for tables: A, B, C."""
     return [chr(ord("A") + place % 26) for place in range(len(found.models))]
 
@@ -63,13 +63,13 @@ def model_letters(found: Evaluation) -> list[str]:
 def _names(found: Evaluation) -> Text:
     lines = [
         f"{letter}  {printable(model.path)}"
-        for letter, model in zip(model_letters(found), found.models, strict=True)
+        for letter, model in zip(_letters(found), found.models, strict=True)
     ]
     return Text("\n".join(lines))
 
 
 def _figures(found: Evaluation) -> Table:
-    table = _table("", *model_letters(found))
+    table = _table("", *_letters(found))
     models = found.models
 
     def row(label: str, cells: Sequence[str]) -> None:
@@ -93,7 +93,7 @@ def _with_change(write: Any, value: int, before: int) -> str:
 
 def _changes(found: Evaluation) -> Table:
     others = found.models[1:]
-    letters = model_letters(found)
+    letters = _letters(found)
     table = _table("against A", *letters[1:])
     pairs = [(each, each.against_first) for each in others]
     rows = {
@@ -117,7 +117,7 @@ def _classes(found: Evaluation) -> Table:
     first = found.models[0]
     places = sorted(range(len(first.classes)), key=lambda place: _worst(found.models, place))
     shown = sorted(places[:_MOST_CLASSES])
-    table = _table("accuracy by class", "images", *model_letters(found))
+    table = _table("accuracy by class", "images", *_letters(found))
     for place in shown:
         own = [each.classes[place] for each in found.models]
         table.add_row(

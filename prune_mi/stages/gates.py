@@ -39,6 +39,11 @@ class Rivals:
     size_bytes: int
 
 
+def changed_answers(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Bool `(n,)`: where another answer is given, or none at all; see `Rivals`."""
+    return np.asarray((before != after) | (after < 0))
+
+
 def judge(gates: Gates, given: Rivals, metric: Metric) -> tuple[GateResult, ...]:
     """Every gate that is set, in the order of the options.
 
@@ -85,9 +90,8 @@ def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
     judged = []
     for label in found:
         own = given.labels == label
-        one, other = before[own], after[own]
-        weights = np.full(len(one), 1 / len(one))
-        bounds = drop_bounds(paired_drop(one, other, weights), confidence, out_of=len(found))
+        drop = paired_drop(before[own], after[own], image_weights(given.labels[own], "accuracy"))
+        bounds = drop_bounds(drop, confidence, out_of=len(found))
         judged.append((_WORSE.index(bounds.decide(limit)), bounds, label))
     _, bounds, label = max(judged, key=lambda each: (each[0], each[1].high))
     told = (
@@ -100,7 +104,7 @@ def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
 
 
 def _flips(limit: float, confidence: float, given: Rivals) -> GateResult:
-    changed = (given.before != given.after) | (given.after < 0)
+    changed = changed_answers(given.before, given.after)
     wrong = (given.before == given.labels) & (given.after != given.labels)
     bounds = share_bounds(float(changed.mean()), len(changed), confidence)
     told = (

@@ -11,9 +11,10 @@ from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
 from prune_mi.report.wording import accuracy_text, predict_line, printable
 
+ANSWERS_FILE = "trained.npz"
 _OWN_FILES = (
     *("best.keras", "best.h5", "ensemble.keras", CLASS_FILE),
-    *("config.yaml", "journal.jsonl", "report.json", "trained.npz"),
+    *("config.yaml", "journal.jsonl", "report.json", ANSWERS_FILE),
 )
 _SCRATCH = ".scratch-"
 
@@ -83,7 +84,7 @@ class RunFolder:
     @property
     def answers(self) -> Path:
         """What each trained child is right on."""
-        return self.path / "trained.npz"
+        return self.path / ANSWERS_FILE
 
     def begin(self, settings: RunSettings) -> None:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""

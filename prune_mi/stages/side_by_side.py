@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from prune_mi.config import Metric
-from prune_mi.measure.interval import accuracy_interval
+from prune_mi.measure.interval import DEVIATIONS, accuracy_interval
 from prune_mi.measure.limit import paired_drop
 from prune_mi.measure.metric import image_weights, quality, quality_interval
 from prune_mi.records import ClassQuality, Comparison, EvaluatedModel
 from prune_mi.stages.asking import Asked
-from prune_mi.stages.gates import Rivals
-
-_DEVIATIONS = 1.959964  # 95 % of a normal distribution
-ANSWERS_FILE = "trained.npz"
+from prune_mi.stages.gates import Rivals, changed_answers
+from prune_mi.stages.run_folder import ANSWERS_FILE
 
 
 def kept_rows(asked: Sequence[Asked]) -> np.ndarray:
@@ -84,8 +82,8 @@ def _classes(model: Asked, rows: np.ndarray) -> list[ClassQuality]:
 def _compared(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> Comparison:
     before, after = first.correct[rows], model.correct[rows]
     drop = paired_drop(before, after, image_weights(model.labels[rows], metric))
-    reach = _DEVIATIONS * drop.standard_error
-    changed = (model.answers[rows] != first.answers[rows]) | (model.answers[rows] < 0)
+    reach = DEVIATIONS * drop.standard_error
+    changed = changed_answers(first.answers[rows], model.answers[rows])
     return Comparison(
         change=-drop.value,
         low=-drop.value - reach,
