@@ -23,6 +23,7 @@ from prune_mi.stages.policies import make_policy, make_schedule
 from prune_mi.stages.run_folder import RunFolder, require_free
 from prune_mi.stages.search_conclusion import conclude_search, write_best
 from prune_mi.stages.search_finish import ensemble_members, train_best
+from prune_mi.stages.selected_on import write_selection
 from prune_mi.stages.share import shared_data
 from prune_mi.stages.start import ModelStart, SeedStart
 from prune_mi.stages.timing import WRITING_SECONDS, search_closing_seconds
@@ -118,6 +119,7 @@ def run_search(
         seconds = None if budget.total is None else _SEED_SHARE * budget.total
         begun = start.measured(pool, seconds)
         subject = begun.subject
+        write_selection(folder.selection, subject.roles, start.data)
         write_best(begun.reference, folder, subject, start.data)
 
         notes.phase("Searching")

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
+from prune_mi.errors import ModelError
 from prune_mi.evaluation import side_by_side
-from prune_mi.keras_io.model_file import best_of_run
+from prune_mi.keras_io.model_file import model_sources
 from prune_mi.records import Check, ModelSource, Observer, SilentObserver
-from prune_mi.stages.asking import ask
+from prune_mi.stages.asking import Asked, ask, opened_pool
 from prune_mi.stages.gates import judge
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.side_by_side import kept_rows, rivals
@@ -21,6 +22,7 @@ def check(
     data: str,
     gates: Mapping[str, Any],
     observer: Observer | None = None,
+    architecture: str | Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -34,6 +36,7 @@ def check(
         gates: By the names of the fields of `prune_mi.config.Gates`, such as
             `{"max_accuracy_drop": 0.02, "max_size": "300KB"}`. Files of the folder are not read.
         observer: Hears of progress.
+        architecture: JSON of `model.to_json()`, where a file holds weights alone.
         allow_unsafe: Whether Python code in the files, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the models' own layers.
         **settings: `metric`, `scaling`, `output`, `classes`, `allow_weak_model` and `workers`, as
@@ -42,9 +45,11 @@ def check(
     Raises:
         PruneMIError: What was received, what was expected and how to mend it.
     """
-    new, old = (
-        ModelSource(best_of_run(Path(each)), None, allow_unsafe, custom_objects)
-        for each in (candidate, baseline)
+    new, old = model_sources(
+        [Path(candidate), Path(baseline)],
+        architecture=None if architecture is None else Path(architecture),
+        allow_unsafe=allow_unsafe,
+        custom_objects=custom_objects,
     )
     return check_model(
         new,
@@ -80,14 +85,17 @@ def check_model(
 
     Raises:
         PruneMIError: As `prune_mi.optimize` does for its model, data and settings.
-        ModelError: If the two do not tell the same classes apart.
+        ModelError: If the two do not tell the same classes apart, or the baseline works only with
+            other batch-norm statistics.
     """
     notes = NoteTaker(observer)
-    notes.phase(f"Evaluating the baseline {baseline.path}")
-    first = ask(baseline, settings, notes)
-    notes.phase(f"Evaluating the candidate {candidate.path}")
-    second = ask(candidate, settings, notes, first=first, as_first=True)
-    rows = kept_rows([first, second])
+    with opened_pool([baseline, candidate], settings, notes) as pool:
+        notes.phase(f"Evaluating the baseline {baseline.path}")
+        first = ask(baseline, settings, notes, pool=pool)
+        _require_sound(first, settings)
+        notes.phase(f"Evaluating the candidate {candidate.path}")
+        second = ask(candidate, settings, notes, pool=pool, first=first, as_first=True)
+    rows = kept_rows([first, second], notes)
     evaluation = side_by_side([first, second], rows, settings, notes)
     judged = judge(gates, rivals(first, second, rows), settings.metric)
     return Check(
@@ -97,3 +105,13 @@ def check_model(
         evaluation=evaluation,
         settings_file=None if settings_file is None else str(settings_file),
     )
+
+
+def _require_sound(baseline: Asked, settings: OptimizeSettings) -> None:
+    if baseline.understanding.needs_statistics and not settings.allow_weak_model:
+        raise ModelError(
+            f"{baseline.path} is right on these data only after its batch-norm statistics are "
+            "computed again, so nearly any candidate would pass against it as it is; expected a "
+            f"baseline that works as saved: `prune-mi recalibrate {baseline.path}` writes one "
+            "(--allow-weak-model compares with it as it is)"
+        )

@@ -8,9 +8,9 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import ConfigError, DataError
-from prune_mi.keras_io.model_file import best_of_run
+from prune_mi.keras_io.model_file import model_sources
 from prune_mi.records import Evaluation, ModelSource, Observer, SilentObserver
-from prune_mi.stages.asking import Asked, ask
+from prune_mi.stages.asking import Asked, ask, opened_pool
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.side_by_side import evaluated, kept_rows
 
@@ -19,6 +19,7 @@ def evaluate(
     *models: str | Path,
     data: str,
     observer: Observer | None = None,
+    architecture: str | Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -29,6 +30,7 @@ def evaluate(
         *models: Files, or folders of runs; one or more, with the same classes.
         data: As for `optimize`; the test images count.
         observer: Hears of progress.
+        architecture: JSON of `model.to_json()`, for files that hold weights alone.
         allow_unsafe: Whether Python code in the files, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the models' own layers.
         **settings: `metric`, `scaling`, `output`, `classes`, `allow_weak_model` and `workers`, as
@@ -39,9 +41,14 @@ def evaluate(
     """
     if not models:
         raise ConfigError("received no model; expected one or more")
-    paths = [best_of_run(Path(each)) for each in models]
+    sources = model_sources(
+        [Path(each) for each in models],
+        architecture=None if architecture is None else Path(architecture),
+        allow_unsafe=allow_unsafe,
+        custom_objects=custom_objects,
+    )
     return evaluate_models(
-        [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths],
+        sources,
         make_settings({**settings, "data": data}),
         observer=observer or SilentObserver(),
     )
@@ -65,10 +72,12 @@ def evaluate_models(
     """
     notes = NoteTaker(observer)
     asked: list[Asked] = []
-    for source in sources:
-        notes.phase(f"Evaluating {source.path}")
-        asked.append(ask(source, settings, notes, first=asked[0] if asked else None))
-    return side_by_side(asked, kept_rows(asked), settings, notes)
+    with opened_pool(sources, settings, notes) as pool:
+        for source in sources:
+            notes.phase(f"Evaluating {source.path}")
+            first = asked[0] if asked else None
+            asked.append(ask(source, settings, notes, pool=pool, first=first))
+    return side_by_side(asked, kept_rows(asked, notes), settings, notes)
 
 
 def side_by_side(

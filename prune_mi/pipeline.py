@@ -37,6 +37,7 @@ from prune_mi.stages.made import Made, nothing_made
 from prune_mi.stages.note_taker import NoteTaker
 from prune_mi.stages.roles import Subject, measure_original
 from prune_mi.stages.run_folder import RunFolder, require_free
+from prune_mi.stages.selected_on import write_selection
 from prune_mi.stages.share import (
     SearchData,
     reference_candidate,
@@ -149,7 +150,6 @@ def run_optimize(
             data,
             settings,
             pool=pool,
-            scratch=folder.scratch,
             observer=notes,
             compiled=loaded.compile_config,
         )
@@ -169,6 +169,7 @@ def run_optimize(
         if not can_go.too_little:
             _require_time(budget, closing_seconds(subject, len(data.y_test), settings))
         folder.begin(settings)
+        write_selection(folder.selection, subject.roles, data)
         search_data = share_images(
             data,
             subject,

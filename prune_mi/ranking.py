@@ -9,6 +9,8 @@ import numpy as np
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset, stratified_sample
 from prune_mi.errors import ModelError
+from prune_mi.execution.pool import temporary_pool
+from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
@@ -19,8 +21,10 @@ from prune_mi.information.ranking import Information, RankedUnit, rank_units
 from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import Understanding, understand
+from prune_mi.stages.prepare import Understanding
+from prune_mi.stages.study import study
 
+_IMAGES = "images_to_rank_on"
 _FEWEST_SAMPLES = 1000
 _SAMPLES_A_CLASS = 100
 
@@ -53,18 +57,27 @@ def rank_model(
     for note in loaded.notes:
         notes.note(note)
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
-    notes.phase("Studying the model")
-    understood = understand(loaded.model, data, settings, notes, compiled=loaded.compile_config)
-    question = ask_about(understood, understood.arranged(data), settings, samples=samples)
-    graph, units = question.graph, question.units
-    if not units:
-        raise ModelError(
-            f"no unit of {source.path} can be removed; run `prune-mi inspect` to see why, layer by "
-            "layer"
+    with temporary_pool(workers=1, observer=notes, trust=loaded.trust) as pool:
+        notes.phase("Studying the model")
+        understood = study(
+            loaded.model,
+            data,
+            settings,
+            pool=pool,
+            observer=notes,
+            compiled=loaded.compile_config,
         )
-    notes.phase(f"Ranking {len(units)} units")
-    ranked = rank_units(question, least=least)
-    information = _information(question, ranked)
+        question = ask_about(understood, understood.arranged(data), settings, samples=samples)
+        graph, units = question.graph, question.units
+        if not units:
+            raise ModelError(
+                f"no unit of {source.path} can be removed; run `prune-mi inspect` to see why, "
+                "layer by layer"
+            )
+        notes.phase(f"Ranking {len(units)} units")
+        pool.store.put(_IMAGES, question.images)
+        asked = replace(question, images=question.images[:0])
+        ranked, information = pool.call(_ranked, asked, pool.store, least)
     ranks = {each.unit.name: rank for rank, each in enumerate(ranked)}
     by_name = {each.unit.name: each for each in ranked}
     total = graph_cost(graph)
@@ -105,6 +118,15 @@ def ask_about(
         settings=settings.ranking,
         seed=settings.seed,
     )
+
+
+def _ranked(
+    question: Question, store: Store, least: int
+) -> tuple[tuple[RankedUnit, ...], dict[str, Information]]:
+    """Runs in a worker, which reads the images from the store."""
+    whole = replace(question, images=store.get(_IMAGES))
+    ranked = rank_units(whole, least=least)
+    return ranked, _information(whole, ranked)
 
 
 def _information(question: Question, ranked: Sequence[RankedUnit]) -> dict[str, Information]:

@@ -1,12 +1,11 @@
 """`prune-mi recalibrate`: other batch-norm statistics where they make a model more accurate."""
 
-import tempfile
 import time
 from pathlib import Path
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.errors import ConfigError
-from prune_mi.execution.pool import WorkerPool, worker_count
+from prune_mi.execution.pool import temporary_pool
 from prune_mi.graph.ends import unpack
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
@@ -63,56 +62,46 @@ def recalibrate_model(
         if note is not None:
             notes.note(note)
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
-    with tempfile.TemporaryDirectory() as scratch:
-        pool = WorkerPool(
-            Path(scratch),
-            workers=worker_count(settings.workers),
+    with temporary_pool(workers=settings.workers, observer=notes, trust=loaded.trust) as pool:
+        notes.phase("Studying the model")
+        understanding = study(
+            loaded.model,
+            data,
+            settings,
+            pool=pool,
             observer=notes,
-            trust=loaded.trust,
+            compiled=loaded.compile_config,
         )
-        try:
-            notes.phase("Studying the model")
-            understanding = study(
-                loaded.model,
-                data,
-                settings,
-                pool=pool,
-                scratch=Path(scratch),
-                observer=notes,
-                compiled=loaded.compile_config,
-            )
-            data = understanding.arranged(data)
-            pool.use(shared_data(pool.store, understanding, settings))
-            subject = measure_original(
-                understanding,
-                data,
-                pool=pool,
-                settings=settings,
-                metric=settings.metric,
-                observer=notes,
-            )
-            found = share_images(data, subject, settings, pool=pool, most_images=None)
-            notes.phase("Comparing batch-norm statistics")
-            original = reference_candidate(subject, found.reference_correct)
-            choice = StatisticsChoice(subject, found, pool=pool, seed=settings.seed, observer=notes)
-            chosen, tried = choice.of_original(original, seconds=None)
-            candidates = []
-            for each in tried:
-                outputs = (
-                    subject.test_outputs
-                    if each.name == AS_SAVED
-                    else pool.predict(each.candidate.graph, "test_images")
-                )[:, : subject.num_classes]
-                unseen = subject.roles.unseen
-                candidates.append(
-                    RecalibratedModel(
-                        statistics=each.told,
-                        test_accuracy=accuracy(outputs[unseen], data.y_test[unseen]),
-                        full_test_accuracy=accuracy(outputs, data.y_test),
-                    )
+        data = understanding.arranged(data)
+        pool.use(shared_data(pool.store, understanding, settings))
+        subject = measure_original(
+            understanding,
+            data,
+            pool=pool,
+            settings=settings,
+            metric=settings.metric,
+            observer=notes,
+        )
+        found = share_images(data, subject, settings, pool=pool, most_images=None)
+        notes.phase("Comparing batch-norm statistics")
+        original = reference_candidate(subject, found.reference_correct)
+        choice = StatisticsChoice(subject, found, pool=pool, seed=settings.seed, observer=notes)
+        chosen, tried = choice.of_original(original, seconds=None)
+        candidates = []
+        for each in tried:
+            outputs = (
+                subject.test_outputs
+                if each.name == AS_SAVED
+                else pool.predict(each.candidate.graph, "test_images")
+            )[:, : subject.num_classes]
+            unseen = subject.roles.unseen
+            candidates.append(
+                RecalibratedModel(
+                    statistics=each.told,
+                    test_accuracy=accuracy(outputs[unseen], data.y_test[unseen]),
+                    full_test_accuracy=accuracy(outputs, data.y_test),
                 )
-        finally:
-            pool.close()
+            )
     if not recalibrated_layers(subject.graph, keep_frozen=True):
         notes.note("The model has no batch norm, or all are frozen. There is nothing to compare.")
     written = None

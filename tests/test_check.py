@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
-from prune_mi.data.digest import images_digest
+from prune_mi.stages.roles import Roles
+from prune_mi.stages.selected_on import write_selection
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("check")]  # one set of models for all
 
@@ -121,7 +122,7 @@ def test_a_worse_and_larger_candidate_fails_with_what_and_by_how_much(
     expected = dict.fromkeys(("max-accuracy-drop", "min-macs-reduction", "max-size"), "failed")
     assert _failed(found) == expected
     texts = {gate["name"]: gate["text"] for gate in found["gates"]}
-    assert "0.0% less; asked for 30.0%" in texts["min-macs-reduction"]
+    assert "0.0 % less; asked for 30 % less" in texts["min-macs-reduction"]
     suite = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
     assert (suite.tests, suite.failures) == (3, 3)
 
@@ -143,18 +144,68 @@ def test_too_few_images_are_told_as_undecided(digits_model: Path) -> None:
     assert "test images would decide it" in shown
 
 
-def test_images_that_the_run_selected_on_are_left_out(digits_model: Path, tmp_path: Path) -> None:
+def test_images_that_the_run_selected_on_are_left_out(
+    digits_model: Path, noisy: dict[int, Path], tmp_path: Path
+) -> None:
+    """Of the candidate's answers only those on such images are wrong, in another test set."""
+    run, data = tmp_path / "run", load_dataset("digits")
+    run.mkdir()
+    (run / "best.keras").write_bytes(noisy[1].read_bytes())
+    differs = _answers(noisy[1]) != _answers(digits_model)
+    seen = np.flatnonzero(differs)
+    assert len(seen) > 10
+    write_selection(run / "selection.npz", _roles(seen, len(data.y_test)), data)
+    gates = ["--max-flips", "0.01", "--scaling", "unit"]
+    code, shown, _ = _check(run, digits_model, *gates)
+    assert code == 0, shown
+    assert f"{len(seen)} of 449 test images are left out" in shown
+    assert f"(0 of {449 - len(seen)}, 0 from right to wrong)" in shown
+    fewer = tmp_path / "fewer.npz"  # without some images, and with one that is new
+    x_test = np.concatenate([data.x_test[5:], data.x_test[:1][:, ::-1]])
+    y_test = np.concatenate([data.y_test[5:], data.y_test[:1]])
+    np.savez(fewer, x_train=data.x_train, y_train=data.y_train, x_test=x_test, y_test=y_test)
+    code, shown, _ = _run("check", run, "--baseline", digits_model, "--data", fewer, *gates)
+    assert f"{(seen >= 5).sum()} of 445 test images are left out" in shown
+
+
+def test_a_run_that_does_not_say_what_it_selected_on(digits_model: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    keras.models.load_model(digits_model).save(run / "best.keras")
-    digest = images_digest(load_dataset("digits").x_test)
-    np.savez(run / "trained.npz", test_rows=np.arange(200), test_digest=digest)
-    code, shown, _ = _check(run, digits_model, "--max-accuracy-drop", "0.01")
-    assert code == 0, shown
-    assert "200 of 449 test images are left out" in shown
-    np.savez(run / "trained.npz", test_rows=np.arange(200), test_digest="of other images")
-    code, shown, _ = _check(run, digits_model, "--max-accuracy-drop", "0.01")
-    assert code == 0 and "left out" not in shown
+    (run / "best.keras").write_bytes(digits_model.read_bytes())
+    (run / "report.json").write_text('{"validation": "test"}')
+    code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
+    assert code == 0 and "has no selection.npz that says on which" in shown
+    for damaged in (b"", b"PK\x03\x04", (tmp_path / "run" / "report.json").read_bytes()):
+        (run / "selection.npz").write_bytes(damaged)
+        code, _, said = _check(run, digits_model, "--max-flips", "0.1")
+        assert code == 2 and "selection.npz, which says which test images" in said
+
+
+def _roles(seen: np.ndarray, num: int) -> Roles:
+    return Roles(np.arange(3), seen, np.setdiff1d(np.arange(num), seen), "test", "")
+
+
+def test_a_candidate_has_the_classes_in_the_baselines_order(
+    digits_model: Path, tmp_path: Path
+) -> None:
+    """`classes.json` lies beside the baseline alone."""
+    data, order = load_dataset("digits"), np.random.default_rng(0).permutation(10)
+    place = np.argsort(order)  # what was class c is now told as place[c]
+    path, old = tmp_path / "data.npz", tmp_path / "old"
+    np.savez(
+        path, x_train=data.x_train, y_train=place[data.y_train],
+        x_test=data.x_test, y_test=place[data.y_test],
+    )  # fmt: skip
+    old.mkdir()
+    (old / "model.keras").write_bytes(digits_model.read_bytes())
+    names = [str(label) for label in place]
+    told = {"classes": names, "scaling": "unit", "pixel_range": 16.0, "input": [8, 8, 1]}
+    (old / "classes.json").write_text(json.dumps(told))
+    gates = ["--max-flips", "0.01", "--max-accuracy-drop", "0.02"]
+    code, shown, said = _run(
+        "check", digits_model, "--baseline", old / "model.keras", "--data", path, *gates
+    )
+    assert code == 0, shown + said
 
 
 def test_a_candidate_of_nan_is_measured_and_fails(digits_model: Path, tmp_path: Path) -> None:
@@ -164,6 +215,30 @@ def test_a_candidate_of_nan_is_measured_and_fails(digits_model: Path, tmp_path: 
     code, shown, _ = _check(tmp_path / "nan.keras", digits_model, "--max-flips", "0.1")
     assert code == 6
     assert "100.0 % of the answers changed" in shown
+
+
+def test_a_baseline_of_weights_alone_has_its_architecture_beside_it(
+    digits_model: Path, tmp_path: Path
+) -> None:
+    model = keras.models.load_model(digits_model)
+    (tmp_path / "model.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "old.weights.h5")
+    gates = ["--max-flips", "0.01", "--architecture", tmp_path / "model.json"]
+    code, shown, said = _check(digits_model, tmp_path / "old.weights.h5", *gates)
+    assert code == 0, shown + said
+
+
+def test_a_baseline_that_works_only_with_other_statistics_is_refused(
+    digits_model: Path, tmp_path: Path
+) -> None:
+    model = keras.models.load_model(digits_model)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(np.full(layer.moving_mean.shape, 3.0))
+            layer.moving_variance.assign(np.full(layer.moving_variance.shape, 0.01))
+    model.save(tmp_path / "stale.keras")
+    code, _, said = _check(digits_model, tmp_path / "stale.keras", "--max-flips", "0.1")
+    assert code == 2 and "prune-mi recalibrate" in said, said
 
 
 def test_bad_input_is_refused(digits_model: Path, tmp_path: Path) -> None:
@@ -179,5 +254,13 @@ def test_bad_input_is_refused(digits_model: Path, tmp_path: Path) -> None:
     code, _, said = _check(tmp_path / "seven.keras", digits_model, "--max-flips", "0.1")
     assert code == 2
     assert "tells 7 classes apart" in said and "expected models with the same classes" in said
+    gone = tmp_path / "missing" / "comment.md"
+    code, _, said = _check(digits_model, digits_model, "--max-flips", "0.1", "--markdown", gone)
+    assert code == 2 and "make it first" in said
+    architecture = tmp_path / "model.json"
+    architecture.write_text(keras.models.load_model(digits_model).to_json())
+    gates = ["--max-flips", "0.1", "--architecture", architecture]
+    code, _, said = _check(digits_model, digits_model, *gates)
+    assert code == 2 and "has an architecture of its own" in said
     code, _, said = _check(digits_model, digits_model)
     assert code == 2 and "there is nothing to check: no gate was given" in said

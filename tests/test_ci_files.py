@@ -1,10 +1,10 @@
 """The action and the examples for CI: valid by published schemas, and their shell lines run."""
 
-import json
 import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 CI = ROOT / "examples" / "ci"
 _INPUT = re.compile(r"\$\{\{ inputs\.([\w-]+) \}\}")
+_KEY = "${{ steps.look.outputs.key }}"
+_LOOK = "Look at the model, the data and the gates"
 _IMPOSSIBLE = "min-params-reduction=0.99"
 
 
@@ -64,13 +66,19 @@ def test_the_workflow_gives_inputs_and_reads_outputs_that_the_action_has() -> No
     assert outputs <= action["outputs"].keys()
 
 
-def _run_step(name: str, inputs: dict[str, str], folder: Path) -> tuple[int, dict[str, str], str]:
-    """Runs a step's shell lines as the runner does; the exit code, its outputs, what it printed."""
+def _run_step(
+    name: str, inputs: dict[str, str], folder: Path, key: str = ""
+) -> tuple[int, dict[str, str], str]:
+    """Runs a step's shell lines as the runner does; the exit code, its outputs, what it printed.
+
+    `key` is the output of an earlier step, the only one that steps read.
+    """
     (step,) = (each for each in _action()["runs"]["steps"] if each.get("name") == name)
     outputs = folder / f"{name}.out"
     outputs.write_text("")
     env = {
-        key: _INPUT.sub(lambda found: inputs[found[1]], value) for key, value in step["env"].items()
+        name: _INPUT.sub(lambda found: inputs[found[1]], value).replace(_KEY, key)
+        for name, value in step["env"].items()
     }
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
@@ -107,34 +115,72 @@ def test_the_actions_steps_from_start_to_end(digits_model: Path, tmp_path: Path)
     inputs |= {"max-accuracy-drop": "0.05"}
     inputs["options"] = "--generations=1\n--children=2\n\n--child-epochs=1\n--final-epochs=1\n"
     inputs["options"] += "--no-control\n--workers=1\n"
-    code, outputs, printed = _run_step("Optimize", inputs, tmp_path)
+    inputs["gates"] = "max-accuracy-drop=0.2\n  max-flips=0.3\n" + _IMPOSSIBLE
+    code, outputs, printed = _run_step(_LOOK, inputs, tmp_path)
+    assert code == 0, printed
+    key = outputs["key"]
+    assert re.fullmatch("[0-9a-f]{64}", key)
+    code, outputs, printed = _run_step("Optimize", inputs, tmp_path, key)
     assert code == 0, printed
     assert (tmp_path / outputs["model"]).is_file()
     assert "\r" not in printed and "\x1b" not in printed  # plain lines where there is no terminal
+    # With the same model, data and options nothing is optimized again.
+    code, outputs, printed = _run_step("Optimize", inputs, tmp_path, key)
+    assert code == 0 and not printed
 
-    inputs["gates"] = "max-accuracy-drop=0.2\nmax-flips=0.3\n"
-    inputs["gates"] += _IMPOSSIBLE
     code, outputs, printed = _run_step("Check", inputs, tmp_path)
     assert code == 6, printed
     assert outputs["passed"] == "false"
     assert "failed: min-params-reduction" in outputs["comment"]
-    assert re.search(r"params: .* less; asked for 99\.0%", outputs["comment"])
+    assert re.search(r"params: .* less; asked for 99 % less", outputs["comment"])
 
-    # An unchanged model is not optimized again; gates from the repository.
-    (tmp_path / "prune-mi.yaml").write_text("check: {max-flips: 0.3}")
+    _run_gitlab_lines(digits_model, tmp_path)
+
+
+def _run_gitlab_lines(model: Path, folder: Path) -> None:
+    """The job's script, in a folder whose run is of the same model and data."""
+    job = yaml.safe_load((CI / "gitlab-ci.yml").read_text(encoding="utf-8"))["shrink-model"]
+    install, run = job["script"]
+    assert install.startswith("python -m pip install")
+    script = (CI / "pre-deploy.sh").read_text(encoding="utf-8")
+    (folder / "ci").mkdir()
+    (folder / "ci" / "pre-deploy.sh").write_text(script)
+    (folder / "prune-mi.yaml").write_text("check: {max-flips: 0.3}")
+    variables = {**job["variables"], "MODEL": str(model), "DATA": "digits"}
+    (told,) = re.findall(r"<<'END'\n(.*?)\nEND\n", script, re.DOTALL)
+    arguments = [sys.executable, "-c", told, *(variables[name] for name in job["variables"])]
+    made_of = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    (folder / "prune-mi-run" / "made-of").write_text(made_of)
     done = subprocess.run(
-        ["bash", str(CI / "pre-deploy.sh"), str(digits_model), "digits", "9m"],
-        cwd=tmp_path,
-        env=_environment(),
+        ["bash", "-euc", run],
+        cwd=folder,
+        env={**_environment(), **variables},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Passed the one gate" in done.stdout and "Searching" not in done.stdout
-    assert "passed the one gate" in (tmp_path / "prune-mi-run" / "comment.md").read_text()
-    report = json.loads((tmp_path / "prune-mi-run" / "report.json").read_text())
-    assert report["max_accuracy_drop"] == 0.05
+    for name in ("comment.md", "junit.xml", "best.keras"):
+        assert (folder / "prune-mi-run" / name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gates": "max-flip=0.1"}, "No such option: --max-flip"),
+        ({"model": "missing.keras", "gates": "max-flips=0.1"}, "no such file: missing.keras"),
+        ({"gates": ""}, "there is nothing to check: no gate was given"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_optimized(
+    change: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    inputs = {name: each.get("default", "") for name, each in _action()["inputs"].items()}
+    inputs |= {"model": "missing.keras", "data": "digits", **change}
+    code, outputs, printed = _run_step(_LOOK, inputs, tmp_path)
+    assert code == 2 and said in printed, printed
+    assert "key" not in outputs
 
 
 @pytest.mark.slow
@@ -154,4 +200,5 @@ def test_the_containers_lines_run(tmp_path: Path) -> None:
         ["bash", "-ec", script], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "prune-mi" in done.stdout.splitlines()[-1] or "prune-mi" in done.stdout
+    told = [line for line in done.stdout.splitlines() if line.startswith("prune-mi ")]
+    assert told and version("prune-mi") in told[0]

@@ -1,6 +1,7 @@
 """Whole runs on digits: what is written, what is reported, how they end."""
 
 import json
+import shlex
 from pathlib import Path
 
 import keras
@@ -12,9 +13,11 @@ import prune_mi
 from prune_mi.cli import app
 from prune_mi.config import read_yaml
 from prune_mi.data import load_dataset
+from prune_mi.data.digest import image_digests
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.report import read_report
+from prune_mi.stages.selected_on import selected_on
 
 pytestmark = pytest.mark.slow
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -39,9 +42,11 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> P
     arguments += ["--config", str(CONFIGS / "optimize_default.yaml")]
     arguments += ["--max-accuracy-drop", "0.05", "--generations", "2", "--children", "3"]
     arguments += ["--child-epochs", "3", "--final-epochs", "2", "--quiet"]
+    arguments += ["--gate", "max-accuracy-drop=0.5", "--gate", "max-size=1MB"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "Smaller" in result.output
+    assert "passed    --gate max-size: the file has" in result.output
     return folder
 
 
@@ -62,14 +67,31 @@ def test_the_report_has_everything(whole_run: Path) -> None:
     assert all(each["reason"] for each in report["removals"])
 
 
+def test_the_result_is_held_to_gates_on_images_that_selection_has_not_seen(whole_run: Path) -> None:
+    report = read_report(whole_run / "report.json")
+    drop, size = report.gates
+    assert (drop.name, drop.decision) == ("max-accuracy-drop", "passed")
+    lost = report.reference.test_accuracy - report.result.test_accuracy
+    assert drop.value == pytest.approx(lost)
+    assert size.value == (whole_run / "best.keras").stat().st_size
+    data = load_dataset("digits")
+    seen = selected_on(whole_run / "best.keras", image_digests(data.x_test))
+    with np.load(whole_run / "trained.npz") as written:
+        validated = len(written["labels"])
+    assert seen.sum() == (validated if report.validation == "test" else 0)
+    assert f"on {len(seen) - seen.sum()} test images" in drop.text
+
+
 def test_a_criterion_named_on_the_command_line(tmp_path: Path, digits_model: Path) -> None:
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--config", str(CONFIGS / "optimize_fast.yaml"), "--criterion", "gate", "--quiet"]
     arguments += ["--max-accuracy-drop", "0.9", "--generations", "1", "--children", "2"]
     arguments += ["--child-epochs", "0.5", "--final-epochs", "0.5", "--workers", "1"]
     arguments += ["--mix", "deletion-by-rank", "--no-control", "--budget", "5m"]
+    arguments += ["--gate", "min-params-reduction=0.99"]
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 6, result.output
+    assert "failed    --gate min-params-reduction: params:" in result.output
     ranking = read_yaml(tmp_path / "run" / "config.yaml")["ranking"]
     own = read_yaml(CONFIGS / "optimize_fast.yaml")["ranking"]
     assert ranking == {**own, "criterion": "gate"}
@@ -112,7 +134,14 @@ def test_the_written_models_are_the_reported_one(whole_run: Path) -> None:
 def test_only_the_documented_files_are_left(whole_run: Path) -> None:
     names = sorted(path.name for path in whole_run.iterdir())
     models = ["best.h5", "best.keras", "classes.json"]
-    assert names == [*models, "config.yaml", "journal.jsonl", "report.json", "trained.npz"]
+    assert names == [
+        *models,
+        "config.yaml",
+        "journal.jsonl",
+        "report.json",
+        "selection.npz",
+        "trained.npz",
+    ]
 
 
 def test_the_choice_can_be_made_again_from_what_is_written(whole_run: Path) -> None:
@@ -163,7 +192,9 @@ def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path)
         child_epochs=0.5,
         final_epochs=0.5,
         workers=1,
+        gates={"min_macs_reduction": 0.1},
     )
+    assert [each.decision for each in report.gates] == ["failed"]
     assert report == read_report(tmp_path / "run" / "report.json")
     assert not report.smaller
     assert report.result == report.reference
@@ -174,9 +205,15 @@ def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path)
 
 
 def test_demo_shrinks_its_network(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo"), "--json"])
+    """And ends with a gate that its test images can decide."""
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo"), "--quiet"])
     assert result.exit_code == 0, result.output
-    report = json.loads(result.stdout)
-    reference, outcome = report["reference"], report["result"]
-    assert outcome["num_params"] <= 0.6 * reference["num_params"]
-    assert outcome["full_test_accuracy"] >= reference["full_test_accuracy"] - 0.02
+    report = read_report(tmp_path / "demo" / "report.json")
+    assert report.result.num_params <= 0.6 * report.reference.num_params
+    accuracy = report.reference.full_test_accuracy
+    assert report.result.full_test_accuracy >= accuracy - 0.02
+    line = result.output.splitlines()[-1]
+    assert line.startswith("  prune-mi check ")
+    checked = CliRunner().invoke(app, [*shlex.split(line)[1:], "--quiet"])
+    assert checked.exit_code == 0, checked.output
+    assert "Passed all 2 gates." in checked.output

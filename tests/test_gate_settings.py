@@ -47,7 +47,10 @@ def test_the_yaml_file_goes_before_pyproject(tmp_path: Path) -> None:
         ({}, "there is nothing to check: no gate was given; expected one or more of --max-accur"),
         ({"confidence": 0.8}, "no gate was given"),
         ({"max_flips": 0.1, "confidence": "0.5"}, "`--confidence` is '0.5'; expected a number abo"),
-        ({"max_flips": "-1"}, "`--max-flips` is '-1'; expected a number of at least 0 and below 1"),
+        ({"max_flips": "-1"}, "`--max-flips` is '-1'; expected a number above 0 and below 1"),
+        ({"max_flips": 0}, "`--max-flips` is 0; expected a number above 0 and below 1"),
+        ({"max_class_drop": "1"}, "is '1'; expected a number of at least 0 and below 1"),
+        ({"max_size": "9" * 400}, "expected a size such as 300KB"),
         ({"max_size": "big"}, "`--max-size` is 'big'; expected a size such as 300KB"),
     ],
 )
@@ -64,6 +67,14 @@ def test_what_is_wrong_is_said(given: dict[str, object], message: str, tmp_path:
         ("check: {max_flip: 0.1}", "did you mean `max_flips`?"),
         ("check: {max_flips: many}", "`max_flips` in"),
         ("check: {", "cannot read"),
+        ("check: {max_flips: 0.1, max_flips: 0.2}", "'max_flips' stands twice"),
+        ("check: {max_flips: 0.1, max-flips: 0.2}", "names max-flips twice"),
+        ("check: {max_flips: }", "`max_flips` in"),
+        ("check: {max_size: true}", "is True; expected a number, or a size"),
+        ("max_flips: 0.1", "has 'max_flips'; expected `check` alone: move max_flips under it"),
+        ("checks: {max_flips: 0.1}", "has 'checks'; expected `check` alone"),
+        ("[" * 5000, "cannot read"),
+        ("- check", "expected `check` with `name: value` pairs"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_with_its_name(
@@ -76,11 +87,20 @@ def test_what_is_wrong_in_a_file_is_said_with_its_name(
     assert "prune-mi.yaml" in str(caught.value) or "did you mean" in message
 
 
-def test_files_that_say_nothing_of_gates_are_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "prune-mi.yaml").write_text("other: 1")
-    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+@pytest.mark.parametrize(
+    "text", ["[project]\nname = 'x'\n", "tool = 1\n", "[tool]\nprune-mi = {}\n", "[tool.black]\n"]
+)
+def test_files_that_say_nothing_of_gates_are_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "prune-mi.yaml").write_text("# nothing yet\n")
+    (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(ConfigError, match="no gate was given"):
         read_gates({}, folder=tmp_path)
+
+
+def test_gates_outside_of_their_table_are_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.prune-mi]\nmax-flips = 0.1\n")
+    with pytest.raises(ConfigError, match=r"\[tool.prune-mi\] in .*: move max-flips under it"):
+        read_gates({"max_size": "1MB"}, folder=tmp_path)
 
 
 def test_pairs() -> None:
@@ -93,5 +113,7 @@ def test_pairs() -> None:
             gates_of_pairs([pair])
     with pytest.raises(ConfigError, match="twice"):
         gates_of_pairs(["max-flips=0.1", "max_flips=0.2"])
-    with pytest.raises(ConfigError, match="`--max-flips` is '3'"):
+    with pytest.raises(ConfigError, match="`--gate max-flips` is '3'"):
         gates_of_pairs(["max-flips=3"])
+    with pytest.raises(ConfigError, match="no gate was given; expected one or more of --gate max"):
+        gates_of_pairs(["confidence=0.95"])

@@ -14,6 +14,7 @@ from prune_mi.cli.options import (
     INPUT,
     AllowUnsafe,
     AllowWeakModel,
+    Architecture,
     Classes,
     CustomObjects,
     Metric,
@@ -24,16 +25,17 @@ from prune_mi.cli.options import (
 )
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings, read_gates
-from prune_mi.errors import ExitCode
-from prune_mi.keras_io.model_file import best_of_run, read_model_file
+from prune_mi.errors import ExitCode, RunError
+from prune_mi.keras_io.model_file import model_sources
 from prune_mi.keras_io.runtime import start_backend
-from prune_mi.records import Check, ModelSource
+from prune_mi.records import Check
 from prune_mi.report import (
     check_to_dict,
     check_to_junit,
     check_to_markdown,
     open_observer,
     print_check,
+    require_writable,
     write_text,
 )
 
@@ -133,6 +135,7 @@ def check(
     classes: Classes = None,
     allow_weak_model: AllowWeakModel = False,
     workers: Workers = None,
+    architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
 ) -> None:
@@ -173,31 +176,38 @@ def check(
     def checked() -> Check:
         gates, file = read_gates(thresholds, folder=Path())
         settings = resolve(OptimizeSettings, given, None)
-        paths = [best_of_run(each) for each in (candidate, baseline)]
-        for path in paths:
-            read_model_file(path, None)  # seconds before Keras is imported
+        for path in (markdown, junit):
+            require_writable(path)
+        new, old = model_sources(  # seconds before Keras is imported
+            [candidate, baseline],
+            architecture=architecture,
+            allow_unsafe=allow_unsafe,
+            custom_objects=custom_objects,
+        )
         start_backend()
         from prune_mi.checking import check_model
 
-        new, old = (ModelSource(each, None, allow_unsafe, custom_objects) for each in paths)
         with open_observer(console, quiet=quiet) as observer:
-            found = check_model(new, old, settings, gates, settings_file=file, observer=observer)
-        _write(found, markdown, junit)
-        return found
+            return check_model(new, old, settings, gates, settings_file=file, observer=observer)
 
     found = guarded(checked, "interrupted", MODEL_TOO_LARGE)
     if json_output:
         sys.stdout.write(json.dumps(check_to_dict(found), indent=2) + "\n")
     else:
         print_check(found, console)
+    guarded(lambda: _write(found, markdown, junit))
     raise typer.Exit(ExitCode.DONE if found.passed else ExitCode.GATE_FAILED)
 
 
 def _write(found: Check, markdown: Path | None, junit: Path | None) -> None:
-    text = check_to_markdown(found)
-    if markdown is not None:
-        write_text(markdown, text)
-    if os.environ.get(_STEP_SUMMARY):
-        write_text(Path(os.environ[_STEP_SUMMARY]), text, append=True)
-    if junit is not None:
-        write_text(junit, check_to_junit(found))
+    """Writes each report that is wanted, whatever becomes of the others."""
+    text, summary = check_to_markdown(found), os.environ.get(_STEP_SUMMARY)
+    faults = []
+    for path, content in ((markdown, text), (junit, check_to_junit(found))):
+        if path is not None:
+            faults += write_text(path, content)
+    if summary:
+        for fault in write_text(Path(summary), text, append=True):  # the runner's own affair
+            typer.echo(f"prune-mi: {fault} ({_STEP_SUMMARY})", err=True)
+    if faults:
+        raise RunError("; ".join(faults))

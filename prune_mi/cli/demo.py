@@ -1,5 +1,6 @@
 """`prune-mi demo`: the main job on a network trained on the spot."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from prune_mi.cli.options import CONTROL, OUTPUT, Json, Overwrite, Quiet
 from prune_mi.cli.run import run_and_report
 from prune_mi.records import Observer, RunReport
+from prune_mi.report.wording import printable
 
 
 def demo(
@@ -45,4 +47,15 @@ def demo(
 
         return run_demo(out, seed=seed, overwrite=overwrite, observer=observer, started=context.obj)
 
-    run_and_report(run, "params", quiet, json_output, context.obj)
+    run_and_report(run, "params", quiet, json_output, context.obj, then=_check_line)
+
+
+def _check_line(report: RunReport) -> str:
+    """The gate of a pipeline, which the demo's 449 test images can decide."""
+    folder = printable(report.folder)
+    original = printable(report.model)
+    return (
+        "This is how a pipeline checks the smaller model before it uses it:\n"
+        f"  prune-mi check {shlex.quote(folder)} --baseline {shlex.quote(original)} "
+        "--data digits --max-accuracy-drop 0.03 --min-params-reduction 0.3"
+    )

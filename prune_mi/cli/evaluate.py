@@ -14,6 +14,7 @@ from prune_mi.cli.options import (
     OUTPUT,
     AllowUnsafe,
     AllowWeakModel,
+    Architecture,
     Classes,
     CustomObjects,
     Metric,
@@ -23,9 +24,9 @@ from prune_mi.cli.options import (
 )
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings
-from prune_mi.keras_io.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.model_file import model_sources
 from prune_mi.keras_io.runtime import start_backend
-from prune_mi.records import Evaluation, ModelSource
+from prune_mi.records import Evaluation
 from prune_mi.report import evaluation_to_dict, open_observer, print_evaluation
 
 
@@ -52,6 +53,7 @@ def evaluate(
     classes: Classes = None,
     allow_weak_model: AllowWeakModel = False,
     workers: Workers = None,
+    architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     quiet: Quiet = False,
@@ -84,13 +86,15 @@ def evaluate(
 
     def measured() -> Evaluation:
         settings = resolve(OptimizeSettings, given, None)
-        paths = [best_of_run(each) for each in models]
-        for path in paths:
-            read_model_file(path, None)  # seconds before Keras is imported
+        sources = model_sources(  # seconds before Keras is imported
+            models,
+            architecture=architecture,
+            allow_unsafe=allow_unsafe,
+            custom_objects=custom_objects,
+        )
         start_backend()
         from prune_mi.evaluation import evaluate_models
 
-        sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
         with open_observer(console, quiet=quiet) as observer:
             return evaluate_models(sources, settings, observer=observer)
 

@@ -30,6 +30,8 @@ def run_and_report(
     quiet: bool,
     json_output: bool,
     began: float | None,
+    *,
+    then: Callable[[RunReport], str] | None = None,
 ) -> None:
     """Carries a run of `optimize` out, and ends the command with its report and its exit code.
 
@@ -39,8 +41,11 @@ def run_and_report(
         quiet: Whether to show no progress.
         json_output: Whether standard output is for the report as JSON alone.
         began: When the command began, on `time.monotonic`; None: now.
+        then: What the user may do next, for below the report; None says nothing.
     """
     report = _reported(action, objective, quiet, json_output, print_summary, began, finds=False)
+    if then is not None and not json_output:
+        typer.echo(f"\n{then(report)}")
     changed = report.smaller or bool(report.removals)
     if changed and any(gate.decision != "passed" for gate in report.gates):
         raise typer.Exit(ExitCode.GATE_FAILED)

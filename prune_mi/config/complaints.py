@@ -32,11 +32,13 @@ class Origin:
         file: A settings file, or None.
         beside: What was given beside it, by the names of settings; those that are None were not.
         options: Whether that was by options of the command line.
+        prefix: What stands before their names, such as `--gate `; empty is `--`.
     """
 
     file: Path | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)
     options: bool = False
+    prefix: str = ""
 
     def of(self, location: tuple[str, ...]) -> str:
         """A setting as the user wrote it: the option, or its name and the file."""
@@ -45,7 +47,8 @@ class Origin:
             given = given.get(part) if isinstance(given, Mapping) else None
         name = ".".join(location)
         if given is not None:
-            return f"`--{location[-1].replace('_', '-')}`" if self.options else f"`{name}`"
+            option = f"{self.prefix or '--'}{location[-1].replace('_', '-')}"
+            return f"`{option}`" if self.options else f"`{name}`"
         return f"`{name}`" if self.file is None else f"`{name}` in {self.file}"
 
 

@@ -60,10 +60,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: If the file is missing, is not YAML, or is not a mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = read_yaml_text(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if loaded is None:
         return {}
@@ -73,6 +73,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
             "as in the files of configs/"
         )
     return {str(key): value for key, value in loaded.items()}
+
+
+def read_yaml_text(text: str) -> Any:
+    """Plain values from YAML, where no name stands twice in a mapping.
+
+    Raises:
+        yaml.YAMLError: If it is not YAML, or a name stands twice.
+    """
+    return yaml.load(text, Loader=_EachNameOnce)
+
+
+class _EachNameOnce(yaml.SafeLoader):
+    """PyYAML takes the last of two equal names, and says nothing of the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [name for place, name in enumerate(names) if name in names[:place]]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice[0]!r} stands twice in one mapping", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 def dump_settings(settings: RunSettings) -> str:

@@ -1,5 +1,6 @@
 """The gates of `prune-mi check`: what a candidate may lose, and what it must save."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
 from prune_mi.config.complaints import Origin, complaint
+from prune_mi.config.files import read_yaml_text
 from prune_mi.config.settings import Settings
 from prune_mi.errors import ConfigError
 
@@ -30,7 +32,10 @@ def parse_bytes(value: object) -> object:
     match = _SIZE.fullmatch(value.strip().lower())
     if match is None:
         raise ValueError("expected a size such as 300KB, 1.5MB or 64KiB")
-    return round(float(match[1]) * _UNITS[match[2]])
+    size = float(match[1]) * _UNITS[match[2]]
+    if not math.isfinite(size):
+        raise ValueError("expected a size such as 300KB, 1.5MB or 64KiB")
+    return round(size)
 
 
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
@@ -51,7 +56,7 @@ class Gates(Settings):
 
     max_accuracy_drop: float | None = Field(default=None, ge=0, lt=1)
     max_class_drop: float | None = Field(default=None, ge=0, lt=1)
-    max_flips: float | None = Field(default=None, ge=0, lt=1)
+    max_flips: float | None = Field(default=None, gt=0, lt=1)
     min_size_reduction: float | None = Field(default=None, ge=0, lt=1)
     min_macs_reduction: float | None = Field(default=None, ge=0, lt=1)
     min_params_reduction: float | None = Field(default=None, ge=0, lt=1)
@@ -83,11 +88,13 @@ def make_gates(values: Mapping[str, Any], origin: Origin | None = None) -> Gates
         raise ConfigError(complaint(error, Gates, origin or Origin())) from error
     if not gates.has_any:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in GATE_NAMES)
-        raise ConfigError(
-            f"there is nothing to check: no gate was given; expected one or more of {options}, or "
-            "the same names under `check` in prune-mi.yaml or under [tool.prune-mi.check] in "
-            "pyproject.toml"
+        where = (
+            f"one or more of {options.replace('--', '--gate ')}"
+            if origin is not None and origin.prefix
+            else f"one or more of {options}, or the same names under `check` in prune-mi.yaml or "
+            "under [tool.prune-mi.check] in pyproject.toml"
         )
+        raise ConfigError(f"there is nothing to check: no gate was given; expected {where}")
     return gates
 
 
@@ -103,7 +110,8 @@ def read_gates(given: Mapping[str, Any], *, folder: Path) -> tuple[Gates, Path |
         The gates, and the file that was read, if any.
 
     Raises:
-        ConfigError: If the file cannot be read, a value is wrong, or there is no gate at all.
+        ConfigError: If the file cannot be read, says something that is not known, a value is wrong,
+            or there is no gate at all.
     """
     file, values = _carried(folder)
     said = {name: value for name, value in given.items() if value is not None}
@@ -123,7 +131,7 @@ def gates_of_pairs(pairs: list[str]) -> Gates | None:
     values: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        key = name.strip().removeprefix("--").replace("-", "_")
+        key = _key(name)
         if not equals or key not in Gates.model_fields:
             names = ", ".join(each.replace("_", "-") for each in Gates.model_fields)
             raise ConfigError(
@@ -131,11 +139,16 @@ def gates_of_pairs(pairs: list[str]) -> Gates | None:
                 f"out of {names}"
             )
         if key in values:
-            raise ConfigError(f"`--gate` names {name} twice; expected each gate once")
+            raise ConfigError(f"`--gate` names {name.strip()} twice; expected each gate once")
         values[key] = value.strip()
     if not values:
         return None
-    return make_gates(values, Origin(None, values, options=True))
+    return make_gates(values, Origin(None, values, options=True, prefix="--gate "))
+
+
+def _key(name: object) -> str:
+    """The field that a gate's name means, however it is written."""
+    return str(name).strip().removeprefix("--").replace("-", "_")
 
 
 def _carried(folder: Path) -> tuple[Path | None, dict[str, Any]]:
@@ -143,17 +156,49 @@ def _carried(folder: Path) -> tuple[Path | None, dict[str, Any]]:
         path = folder / name
         if not path.is_file():
             continue
-        try:
-            text = path.read_text(encoding="utf-8")
-            whole = yaml.safe_load(text) if path.suffix == ".yaml" else tomllib.loads(text)
-        except (OSError, UnicodeError, yaml.YAMLError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from error
-        if path.suffix == ".toml":
-            whole = whole.get("tool", {}).get("prune-mi", {})
-        section = whole.get("check") if isinstance(whole, dict) else None
-        if section is None:
-            continue
-        if not isinstance(section, dict):
-            raise ConfigError(f"`check` in {path} is {section!r}; expected `name: value` pairs")
-        return path, {str(key).replace("-", "_"): value for key, value in section.items()}
+        section = _section(path)
+        if section is not None:
+            return path, _values(section, path)
     return None, {}
+
+
+def _section(path: Path) -> object:
+    """What a file has under `check`; None where it says nothing of gates.
+
+    Raises:
+        ConfigError: If it cannot be read, or says something that is not known.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        whole = read_yaml_text(text) if path.suffix == ".yaml" else tomllib.loads(text)
+    except (OSError, UnicodeError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    where = f"{path}"
+    if path.suffix == ".toml":
+        where = f"[tool.prune-mi] in {path}"
+        tools = whole.get("tool", {}) if isinstance(whole, dict) else {}
+        whole = tools.get("prune-mi") if isinstance(tools, dict) else None
+    if whole is None:
+        return None
+    if not isinstance(whole, dict):
+        raise ConfigError(f"{where} is {whole!r}; expected `check` with `name: value` pairs")
+    unknown = [str(key) for key in whole if key != "check"]
+    if unknown:
+        told = f"{where} has {', '.join(map(repr, unknown))}; expected `check` alone"
+        gates = [each for each in unknown if _key(each) in Gates.model_fields]
+        raise ConfigError(f"{told}: move {', '.join(gates)} under it" if gates else told)
+    return whole.get("check")
+
+
+def _values(section: object, path: Path) -> dict[str, Any]:
+    if not isinstance(section, dict):
+        raise ConfigError(f"`check` in {path} is {section!r}; expected `name: value` pairs")
+    values: dict[str, Any] = {}
+    for name, value in section.items():
+        key = _key(name)
+        if key in values:
+            raise ConfigError(f"`check` in {path} names {name} twice; expected each gate once")
+        if value is None or isinstance(value, bool):
+            raise ConfigError(f"`{name}` in {path} is {value!r}; expected a number, or a size")
+        values[key] = value
+    return values

@@ -8,8 +8,10 @@ A worker that dies loses its task alone, which is done once more; see `execution
 """
 
 import itertools
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -59,8 +61,31 @@ def worker_count(asked: int | None) -> int:
     return min(cores, _MOST_ON_AN_ACCELERATOR) if has_accelerator() else cores
 
 
+@contextmanager
+def temporary_pool(
+    *, workers: int | None, observer: Observer, trust: Trust
+) -> Iterator["WorkerPool"]:
+    """A pool in a folder of its own, both gone in the end; see `WorkerPool`.
+
+    Args:
+        workers: Processes; None: see `worker_count`.
+        observer: As the pool's.
+        trust: As the pool's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        pool = WorkerPool(
+            Path(folder), workers=worker_count(workers), observer=observer, trust=trust
+        )
+        try:
+            yield pool
+        finally:
+            pool.close()
+
+
 class WorkerPool:
     """Evaluates tasks, as many at once as there are workers.
+
+    `folder` and `store` are the run's, for what has to lie somewhere on its way.
 
     Args:
         folder: Of the run: for arrays, and what is compiled for an accelerator.
@@ -83,7 +108,7 @@ class WorkerPool:
     ) -> None:
         self.workers = workers
         self.store = store or FolderStore(folder)
-        self._folder = folder.absolute()
+        self.folder = folder.absolute()
         self._trust = trust
         self._observer = observer
         self._data: SharedData | None = None
@@ -182,7 +207,7 @@ class WorkerPool:
 
     @cached_property
     def _preparation(self) -> Preparation:
-        return Preparation(self._trust, self._folder, registered_classes())
+        return Preparation(self._trust, self.folder, registered_classes())
 
 
 def _in_time(job: Job) -> tuple[Any, ...]:

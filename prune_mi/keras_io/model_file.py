@@ -5,7 +5,7 @@ Keras, whose errors are about its own insides, gets to see it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.archive import archive_texts, h5_bytes, is_archive
 from prune_mi.keras_io.other_files import what_it_is
 from prune_mi.keras_io.saved_model import read_saved_model
+from prune_mi.records import ModelSource
 
 Kind = Literal["keras", "h5", "weights", "saved_model"]
 _EXPECTED = "expected a trained Keras model (.keras or .h5, or a SavedModel folder of Keras 2)"
@@ -53,6 +54,47 @@ def best_of_run(path: Path) -> Path:
     """The best model in the folder of a run; any other path as it is."""
     best = path / "best.keras"
     return best if best.is_file() else path
+
+
+def model_sources(
+    paths: Sequence[Path],
+    *,
+    architecture: Path | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+) -> list[ModelSource]:
+    """Several model files, looked at before Keras is imported.
+
+    Args:
+        paths: Files, SavedModel folders, or folders of runs.
+        architecture: JSON of `model.to_json()`, for those that hold weights alone.
+        allow_unsafe: Whether Python code in the files may run.
+        custom_objects: A module's name or the path of a `.py` file with the models' own layers.
+
+    Raises:
+        ModelError: As `read_model_file` does.
+    """
+    files = [best_of_run(path) for path in paths]
+    bare = [architecture is not None and _holds_weights_alone(each) for each in files]
+    sources = [
+        ModelSource(each, architecture if is_bare else None, allow_unsafe, custom_objects)
+        for each, is_bare in zip(files, bare, strict=True)
+    ]
+    for source in sources:
+        # Where none of them wants the architecture, the first one says that it has its own.
+        wanted = source.architecture if any(bare) else architecture
+        read_model_file(source.path, wanted)
+    return sources
+
+
+def _holds_weights_alone(path: Path) -> bool:
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return "model_config" not in file.attrs
+    except OSError:
+        return False
 
 
 def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:

@@ -5,7 +5,7 @@ A limit is kept where the upper bound is within it, broken where the lower bound
 undecided between.
 """
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -14,6 +14,7 @@ from prune_mi.measure.limit import Drop
 from prune_mi.records import Decision
 
 _EQUAL = 1e-9  # rounding of fractions
+_MOST_IMAGES = 10**9  # beyond it, what was measured lies on the limit itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,29 @@ class Bounds:
             return "passed"
         return "failed" if self.low > limit + _EQUAL else "undecided"
 
-    def images_to_decide(self, limit: float) -> int | None:
-        """Images that would decide if they showed the same value; None where no number would.
 
-        A bound's distance from the value falls with the root of the number of images.
-        """
-        gap = abs(limit - self.value)
-        reach = self.high - self.value if limit >= self.value else self.value - self.low
-        if gap <= _EQUAL:
+def images_to_decide(
+    limit: float, bounds_on: Callable[[int], Bounds], *, more_than: int
+) -> int | None:
+    """The fewest images that would decide if they showed the same value; None where none would.
+
+    Args:
+        limit: As for `Bounds.decide`.
+        bounds_on: What so many images would show. Its bounds come closer with their number.
+        more_than: Images that do not decide it.
+    """
+    few, many = more_than, 2 * more_than
+    while bounds_on(many).decide(limit) == "undecided":
+        few, many = many, 2 * many
+        if many > _MOST_IMAGES:
             return None
-        return math.ceil(self.num_images * (reach / gap) ** 2)
+    while many - few > 1:
+        middle = (few + many) // 2
+        if bounds_on(middle).decide(limit) == "undecided":
+            few = middle
+        else:
+            many = middle
+    return many
 
 
 def drop_bounds(drop: Drop, confidence: float, *, out_of: int = 1) -> Bounds:
@@ -55,10 +69,15 @@ def drop_bounds(drop: Drop, confidence: float, *, out_of: int = 1) -> Bounds:
     Args:
         drop: See `paired_drop`.
         confidence: Of each bound, in (0.5, 1).
-        out_of: How many drops are judged together (Bonferroni): all hold at the confidence.
+        out_of: How many drops are judged together. That all of them are within a limit is shown at
+            the confidence where each is (an intersection-union test); that any one is beyond it,
+            only where its own bound allows for their number (Bonferroni).
     """
-    reach = NormalDist().inv_cdf(1 - (1 - confidence) / out_of) * drop.standard_error
-    return Bounds(drop.value, drop.value - reach, drop.value + reach, drop.num_images)
+    lower, upper = (
+        NormalDist().inv_cdf(1 - (1 - confidence) / number) * drop.standard_error
+        for number in (out_of, 1)
+    )
+    return Bounds(drop.value, drop.value - lower, drop.value + upper, drop.num_images)
 
 
 def share_bounds(share: float, num_images: int, confidence: float) -> Bounds:

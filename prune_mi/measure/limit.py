@@ -39,11 +39,20 @@ class Drop:
         value: Of the metric; negative where it gains.
         standard_error: Of the value, above 0.
         num_images: That it was measured on.
+        unseen: The part of `standard_error` squared that one disagreement makes which was not seen.
     """
 
     value: float
     standard_error: float
     num_images: int
+    unseen: float = 0.0
+
+    def on(self, num_images: int) -> "Drop":
+        """What so many images are expected to show if they show the same value."""
+        ratio = self.num_images / num_images
+        seen = self.standard_error**2 - self.unseen
+        variance = seen * ratio + self.unseen * ratio**2
+        return Drop(self.value, math.sqrt(variance), num_images, self.unseen * ratio**2)
 
     def spread_on(self, num_unseen: int) -> float:
         """Standard error of what `num_unseen` other images will show, given what these have."""
@@ -65,8 +74,9 @@ def paired_drop(before: np.ndarray, after: np.ndarray, weights: np.ndarray) -> D
     difference = before.astype(np.float64) - after
     value = float(weights @ difference)
     squares = np.square(weights)
-    variance = float(squares @ np.square(difference - value) + squares.max())
-    return Drop(value, math.sqrt(variance), len(difference))
+    unseen = float(squares.max())
+    variance = float(squares @ np.square(difference - value)) + unseen
+    return Drop(value, math.sqrt(variance), len(difference), unseen)
 
 
 def kept_back(drop: Drop, limit: float, *, confidence: float | None, num_unseen: int) -> float:

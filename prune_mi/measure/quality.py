@@ -10,6 +10,7 @@ import numpy as np
 from prune_mi.data import InputScaling
 from prune_mi.keras_io.callable import called_eagerly, compiled
 
+NO_ANSWER = -1  # in place of a class, where outputs are not finite
 _FEW = 256
 _MOST_AT_ONCE = 64  # images evaluated eagerly: all tensors of theirs are held
 
@@ -52,6 +53,17 @@ def predict(model: keras.Model, images: np.ndarray, scaling: InputScaling) -> np
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
     """The fraction of rows whose largest output is at the label."""
     return float(np.mean(outputs.argmax(axis=1) == labels))
+
+
+def answers_of(outputs: np.ndarray, num_classes: int) -> np.ndarray:
+    """The class that each row answers, int `(n,)`; `NO_ANSWER` where it holds NaN or infinity.
+
+    Args:
+        outputs: float `(n, columns)`.
+        num_classes: How many of the columns, the first ones, are of classes.
+    """
+    classes = outputs[:, :num_classes]
+    return np.where(np.isfinite(classes).all(axis=1), classes.argmax(axis=1), NO_ANSWER)
 
 
 def is_probabilities(outputs: np.ndarray) -> bool:

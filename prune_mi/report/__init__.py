@@ -6,11 +6,11 @@ from prune_mi.report.check import (
     check_to_junit,
     check_to_markdown,
     print_check,
-    write_text,
 )
 from prune_mi.report.console import LiveConsole, open_observer
 from prune_mi.report.conversion import print_conversion
 from prune_mi.report.evaluation import evaluation_to_dict, print_evaluation
+from prune_mi.report.files import require_writable, write_text
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
 from prune_mi.report.json_report import (
     read_report,
@@ -55,6 +55,7 @@ __all__ = [
     "recalibration_to_dict",
     "report_to_dict",
     "require_plottable",
+    "require_writable",
     "write_report",
     "write_text",
 ]

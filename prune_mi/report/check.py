@@ -1,21 +1,22 @@
 """What `prune-mi check` shows and writes: a table, JSON, Markdown for a comment, JUnit XML."""
 
 import dataclasses
-from pathlib import Path
+import re
 from typing import Any
 
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 from rich.console import Console
 from rich.text import Text
 
-from prune_mi.errors import RunError
 from prune_mi.records import Check, Decision, EvaluatedModel
 from prune_mi.report.evaluation import metric_text
 from prune_mi.report.gates import print_gates
 from prune_mi.report.summary import print_notes
 from prune_mi.report.wording import (
     accuracy_text,
+    change_text,
     count_text,
+    exact_percent_text,
     percent_text,
     printable,
     quantity_text,
@@ -53,9 +54,10 @@ def check_to_markdown(found: Check) -> str:
     lines += [f"| {' | '.join(row)} |" for row in _rows(found, before, after)]
     lines += [
         "",
-        f"Baseline `{_cell(before.path)}`, candidate `{_cell(after.path)}`, "
+        f"Baseline {_code(before.path)}, candidate {_code(after.path)}, "
         f"{count_text(found.evaluation.num_images)} test images of "
-        f"`{_cell(found.evaluation.data)}`; bounds at {found.confidence:.0%} confidence.",
+        f"{_code(found.evaluation.data)}; bounds at {exact_percent_text(found.confidence)} "
+        "confidence.",
     ]
     lines += [f"- {_cell(note)}" for note in found.evaluation.notes]
     return "\n".join(lines) + "\n"
@@ -77,19 +79,6 @@ def check_to_junit(found: Check) -> str:
     whole.update_statistics()
     text: bytes = whole.tostring()
     return text.decode()
-
-
-def write_text(path: Path, text: str, *, append: bool = False) -> None:
-    """Writes a file of a report.
-
-    Raises:
-        RunError: If it cannot be written.
-    """
-    try:
-        with path.open("a" if append else "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _headline(found: Check) -> str:
@@ -118,7 +107,7 @@ def _all_gates(found: Check) -> str:
 
 def _rows(found: Check, before: EvaluatedModel, after: EvaluatedModel) -> list[list[str]]:
     against = after.against_first
-    change = f"{against.change:+.4f}" if against else ""
+    change = change_text(against.change) if against else ""
     flips = percent_text(against.changed / found.evaluation.num_images) if against else ""
     return [
         [
@@ -150,5 +139,12 @@ def _rows(found: Check, before: EvaluatedModel, after: EvaluatedModel) -> list[l
 
 
 def _cell(text: str) -> str:
-    """One line for a table of Markdown."""
-    return printable(text).replace("|", "\\|").replace("`", "'")
+    """One line for a table of Markdown, in which nothing is markup, a link or a mention."""
+    line = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", printable(text))
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"@(?=\w)", "@\u200b", line).replace("://", ":\u200b//")
+
+
+def _code(text: str) -> str:
+    """The same as code, in which only the end of the code and of a cell mean something."""
+    return f"`{printable(text).replace('`', chr(39)).replace('|', '¦')}`"

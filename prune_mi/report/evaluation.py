@@ -1,6 +1,7 @@
 """What `prune-mi evaluate` shows: models side by side, each against the first."""
 
 import dataclasses
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from prune_mi.records import EvaluatedModel, Evaluation
 from prune_mi.report.summary import print_notes
 from prune_mi.report.wording import (
     accuracy_text,
+    change_text,
     count_text,
     percent_text,
     printable,
@@ -57,7 +59,11 @@ def metric_text(metric: str) -> str:
 
 def _letters(found: Evaluation) -> list[str]:
     """A short name for each model, for tables: A, B, C."""
-    return [chr(ord("A") + place % 26) for place in range(len(found.models))]
+    letters = string.ascii_uppercase
+    return [
+        letters[place] if place < len(letters) else f"{letters[place % 26]}{place // 26}"
+        for place in range(len(found.models))
+    ]
 
 
 def _names(found: Evaluation) -> Text:
@@ -97,8 +103,10 @@ def _changes(found: Evaluation) -> Table:
     table = _table("against A", *letters[1:])
     pairs = [(each, each.against_first) for each in others]
     rows = {
-        "change": [f"{c.change:+.4f}" for _, c in pairs if c],
-        "  95 % interval": [f"{c.low:+.4f} to {c.high:+.4f}" for _, c in pairs if c],
+        "change": [change_text(c.change) for _, c in pairs if c],
+        "  95 % interval": [
+            f"{change_text(c.low)} to {change_text(c.high)}" for _, c in pairs if c
+        ],
         "answers changed": [
             f"{count_text(c.changed)} ({percent_text(c.changed / found.num_images)})"
             for _, c in pairs

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from prune_mi.errors import ConfigError, RunError
 from prune_mi.records import Ranking, RankingRow
+from prune_mi.report.files import require_writable
 from prune_mi.report.wording import count_text, printable, quantity_text
 
 _FORMATS = (".svg", ".png")
@@ -100,14 +101,11 @@ def require_plottable(path: Path) -> None:
     """Refuses a plot's path before the work for it is done.
 
     Raises:
-        ConfigError: If it ends neither in .svg nor in .png, or its folder is not there.
+        ConfigError: If it ends neither in .svg nor in .png, or cannot be written.
     """
     if path.suffix.lower() not in _FORMATS:
         raise ConfigError(f"--plot is {path}; expected a name that ends in .svg or .png")
-    if not path.parent.is_dir():
-        raise ConfigError(
-            f"--plot is {path}, but the folder {path.parent} does not exist; create it first"
-        )
+    require_writable(path)
 
 
 def plot_ranking(ranking: Ranking, path: Path) -> None:

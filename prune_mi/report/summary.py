@@ -106,7 +106,7 @@ def print_summary(report: RunReport, console: Console) -> None:
     print_notes(report.notes, console)
     if report.gates:
         console.print()
-        print_gates(report.gates, console)
+        print_gates(report.gates, console, prefix="--gate ")
     console.print()
     console.print(pairs_table(_closing(report)), highlight=False)
 

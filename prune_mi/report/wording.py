@@ -31,6 +31,11 @@ def percent_text(accuracy: float) -> str:
     return f"{99.9 if rounded == 100 and accuracy < 1 else rounded:.1f} %"
 
 
+def exact_percent_text(share: float) -> str:
+    """`0.995` as `99.5 %`, with as many digits as a number that a user gave has."""
+    return f"{share * 100:.10g} %"
+
+
 def share_text(share: float) -> str:
     """`0.312` as `31 %`; below 1 % with a decimal, and what is not nothing is not `0 %`."""
     if 0 < share < 0.0005:
@@ -72,8 +77,13 @@ def relative_text(now: int, before: int) -> str:
 
 def difference_text(now: float, before: float) -> str:
     """The change from accuracy `before` to accuracy `now`, such as `-0.0123`."""
-    change = round(now - before, 4)
-    return f"{change:+.4f}" if change else "0.0000"
+    return change_text(now - before)
+
+
+def change_text(change: float) -> str:
+    """A change of an accuracy, such as `-0.0123`; none is `0.0000`."""
+    rounded = round(change, 4)
+    return f"{rounded:+.4f}" if rounded else "0.0000"
 
 
 def printable(text: str) -> str:

@@ -1,30 +1,29 @@
 """A model asked about the test images, beside others that were asked about the same."""
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.data import Dataset
 from prune_mi.data.class_order import class_names
-from prune_mi.data.digest import images_digest
+from prune_mi.data.digest import image_digests
+from prune_mi.data.given_classes import in_given_order
 from prune_mi.errors import DataError, ModelError
-from prune_mi.execution.pool import WorkerPool, worker_count
+from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ends import pack
-from prune_mi.keras_io.sizes import with_input_shapes
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.trust import Trust
+from prune_mi.measure.quality import NO_ANSWER, answers_of
 from prune_mi.records import Cost, ModelSource, Observer
 from prune_mi.stages.conclude import saved_size
-from prune_mi.stages.interface import Interface, read_interface
+from prune_mi.stages.interface import read_interface
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.prepare import Understanding
 from prune_mi.stages.share import shared_data
-from prune_mi.stages.study import study
+from prune_mi.stages.study import study, study_as
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +38,7 @@ class Asked:
         names: Of the classes, in the order of the first model's outputs.
         answers: int `(n,)`, for each test image a place in `names`.
         labels: int `(n,)`, likewise.
-        images_digest: Of the test images, as loaded.
+        image_digests: uint8 `(n, 16)`, of the test images as loaded, see `data.digest`.
         understanding: How it was asked.
     """
 
@@ -50,7 +49,7 @@ class Asked:
     names: tuple[str, ...]
     answers: np.ndarray
     labels: np.ndarray
-    images_digest: str
+    image_digests: np.ndarray
     understanding: Understanding
 
     @property
@@ -59,11 +58,20 @@ class Asked:
         return np.asarray(self.answers == self.labels)
 
 
+def opened_pool(
+    sources: Sequence[ModelSource], settings: OptimizeSettings, observer: Observer
+) -> AbstractContextManager[WorkerPool]:
+    """Where several models are asked, all of which are trusted alike."""
+    trust = Trust(sources[0].allow_unsafe, sources[0].custom_objects)
+    return temporary_pool(workers=settings.workers, observer=observer, trust=trust)
+
+
 def ask(
     source: ModelSource,
     settings: OptimizeSettings,
     observer: Observer,
     *,
+    pool: WorkerPool,
     first: Asked | None = None,
     as_first: bool = False,
 ) -> Asked:
@@ -73,6 +81,7 @@ def ask(
         source: Its file.
         settings: The data, and how they are read.
         observer: Hears what was found.
+        pool: Where it is asked.
         first: The model that its answers are to be compared with.
         as_first: Whether it is to be asked as that one was, and not found out about by itself: a
             candidate that is right by chance alone is to be measured all the same.
@@ -82,7 +91,7 @@ def ask(
         ModelError: If it does not tell the same classes apart as `first`.
     """
     try:
-        return _asked(source, settings, observer, first=first, as_first=as_first)
+        return _asked(source, settings, observer, pool, first=first, as_first=as_first)
     except (DataError, ModelError) as error:  # of several models: which one
         told = str(error)
         if str(source.path) in told:
@@ -94,6 +103,7 @@ def _asked(
     source: ModelSource,
     settings: OptimizeSettings,
     observer: Observer,
+    pool: WorkerPool,
     *,
     first: Asked | None,
     as_first: bool,
@@ -104,34 +114,23 @@ def _asked(
     if first is not None:
         _require_same_classes(loaded.model, settings, source.path, first)
     data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
-    with tempfile.TemporaryDirectory() as scratch:
-        pool = WorkerPool(
-            Path(scratch),
-            workers=worker_count(settings.workers),
+    if first is not None and as_first:
+        understanding = study_as(first.understanding, loaded.model, data, settings, pool=pool)
+        if not data.order_known:
+            data = in_given_order(data, first.names, num_classes=len(first.names))
+    else:
+        understanding = study(
+            loaded.model,
+            data,
+            settings,
+            pool=pool,
             observer=observer,
-            trust=loaded.trust,
+            compiled=loaded.compile_config,
         )
-        try:
-            if first is not None and as_first:
-                understanding = _understood_as(first.understanding, loaded.model, settings, data)
-                data = data if data.order_known else understanding.arranged(data)
-            else:
-                understanding = study(
-                    loaded.model,
-                    data,
-                    settings,
-                    pool=pool,
-                    scratch=Path(scratch),
-                    observer=observer,
-                    compiled=loaded.compile_config,
-                )
-                data = understanding.arranged(data)
-            pool.use(shared_data(pool.store, understanding, settings))
-            pool.store.put("test_images", data.x_test)
-            outputs = pool.predict(understanding.graph, "test_images")
-        finally:
-            pool.close()
-        saved_bytes = saved_size(loaded.model, Path(scratch))
+        data = understanding.arranged(data)
+    pool.use(shared_data(pool.store, understanding, settings))
+    pool.store.put("test_images", data.x_test)
+    outputs = pool.predict(understanding.graph, "test_images")
     own = class_names(data)
     names = own if first is None else first.names
     places = _places(own, names, source.path)
@@ -141,17 +140,16 @@ def _asked(
             f"the test labels differ: {source.path} has {len(labels)} test images and "
             f"{first.path} has {len(first.labels)}; expected a data set that both models read alike"
         )
-    classes = outputs[:, : understanding.num_classes]
+    answers = answers_of(outputs, len(names))
     return Asked(
         path=source.path,
         cost=graph_cost(understanding.packing.original),
         size_bytes=_file_size(source.path),
-        saved_bytes=saved_bytes,
+        saved_bytes=saved_size(loaded.model, pool.folder),
         names=names,
-        # An answer that is not finite is none: it is never right, and never equal to another.
-        answers=np.where(np.isfinite(classes).all(axis=1), places[classes.argmax(axis=1)], -1),
+        answers=np.where(answers == NO_ANSWER, NO_ANSWER, places[answers]),
         labels=labels,
-        images_digest=images_digest(data.x_test),
+        image_digests=image_digests(data.x_test),
         understanding=understanding,
     )
 
@@ -165,18 +163,6 @@ def _require_same_classes(
             f"{path} tells {interface.num_classes} classes apart, and {first.path} tells "
             f"{len(first.names)} apart; expected models with the same classes"
         )
-
-
-def _understood_as(
-    like: Understanding, model: keras.Model, settings: OptimizeSettings, data: Dataset
-) -> Understanding:
-    """How another model of the same classes is asked: as the first one."""
-    interface: Interface = read_interface(model, settings.output)
-    graph = trace_model(model)
-    if any(None in each.shape for each in interface.inputs):
-        graph = with_input_shapes(graph, data.input_shapes or (data.image_shape,))
-    packing = pack(graph, judged=interface.judged)
-    return replace(like, packing=packing, others=interface.others)
 
 
 def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:

@@ -14,7 +14,6 @@ from prune_mi.config import Gates, OptimizeSettings
 from prune_mi.data import Dataset
 from prune_mi.data.class_file import write_classes
 from prune_mi.data.class_order import class_names
-from prune_mi.data.digest import images_digest
 from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost
@@ -27,7 +26,7 @@ from prune_mi.keras_io.load import LoadedModel
 from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
-from prune_mi.measure.quality import accuracy
+from prune_mi.measure.quality import accuracy, answers_of
 from prune_mi.records import GateResult, ModelFacts, RunReport, TrainedChild
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
@@ -36,7 +35,7 @@ from prune_mi.stages.gates import Rivals, judge
 from prune_mi.stages.honesty import class_facts, class_warnings, limit_facts, unused_facts
 from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.made import Made
-from prune_mi.stages.roles import Roles, Subject
+from prune_mi.stages.roles import Subject
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.share import SearchData, reference_candidate
 
@@ -116,7 +115,7 @@ def conclude(
     final = finalists.result
     if changed and final.correct is not None:
         trained.append(TrainedChild("result", final.cost, final.correct))
-    _write_answers(folder.answers, trained, allowed, search_data, subject.roles, data)
+    _write_answers(folder.answers, trained, allowed, search_data)
     return RunReport(
         model=str(original.path),
         data=settings.data,
@@ -150,7 +149,16 @@ def conclude(
         files=files,
         gates=()
         if gates is None
-        else _judged(gates, reference, result, result_outputs, subject, data),
+        else _judged(
+            gates,
+            reference,
+            result,
+            # Of a model that is right only with other statistics, what it was given them for.
+            asked(start) if subject.understanding.needs_statistics else subject.test_outputs,
+            result_outputs,
+            subject,
+            data,
+        ),
     )
 
 
@@ -158,6 +166,7 @@ def _judged(
     gates: Gates,
     reference: ModelFacts,
     result: ModelFacts,
+    reference_outputs: np.ndarray,
     outputs: np.ndarray,
     subject: Subject,
     data: Dataset,
@@ -165,8 +174,7 @@ def _judged(
     """The result held to its gates, on test images that no selection saw."""
     unseen = subject.roles.unseen
     before, after = (
-        each[unseen, : subject.num_classes].argmax(axis=1)
-        for each in (subject.test_outputs, outputs)
+        answers_of(each[unseen], subject.num_classes) for each in (reference_outputs, outputs)
     )
     given = Rivals(
         before=before,
@@ -182,19 +190,10 @@ def _judged(
 
 
 def _write_answers(
-    path: Path,
-    trained: Sequence[TrainedChild],
-    allowed: AllowedDrop,
-    data: SearchData,
-    roles: Roles,
-    whole: Dataset,
+    path: Path, trained: Sequence[TrainedChild], allowed: AllowedDrop, data: SearchData
 ) -> None:
-    """Writes what each trained child and the result are right on, to choose again among them.
-
-    Beside it, which test images selection saw, if any: whoever measures the result leaves them out.
-    """
+    """Writes what each trained child and the result are right on, to choose again among them."""
     if trained:
-        seen = roles.validation if roles.validation_source == "test" else np.zeros(0, np.int64)
         np.savez_compressed(
             path,
             labels=data.validation_labels,
@@ -203,8 +202,6 @@ def _write_answers(
             macs=np.array([each.cost.macs for each in trained]),
             params=np.array([each.cost.num_params for each in trained]),
             correct=np.stack([each.correct for each in trained]),
-            test_rows=seen,
-            test_digest=images_digest(whole.x_test),
         )
 
 

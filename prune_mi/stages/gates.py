@@ -1,17 +1,25 @@
 """A candidate held to its gates, one after the other."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from prune_mi.config import Gates, Metric
-from prune_mi.measure.bounds import Bounds, drop_bounds, share_bounds
-from prune_mi.measure.limit import paired_drop
+from prune_mi.measure.bounds import Bounds, drop_bounds, images_to_decide, share_bounds
+from prune_mi.measure.limit import Drop, paired_drop
 from prune_mi.measure.metric import image_weights
 from prune_mi.records import Decision, GateResult
-from prune_mi.report.wording import count_text, percent_text, size_text
+from prune_mi.report.wording import (
+    change_text,
+    count_text,
+    exact_percent_text,
+    percent_text,
+    size_text,
+)
 
+_TOLD = 5  # names of classes
 _WORSE = ("passed", "undecided", "failed")
 _ACCURATE = "train it further, or allow `optimize` less with a smaller --max-accuracy-drop"
 _SMALLER = "allow `optimize` a larger --max-accuracy-drop or --budget, or ask for less"
@@ -77,30 +85,52 @@ def _accuracy_drop(limit: float, confidence: float, given: Rivals, metric: Metri
     bounds = drop_bounds(drop, confidence)
     kind = "accuracy" if metric == "accuracy" else "balanced accuracy"
     told = (
-        f"{kind} changed by {-drop.value:+.4f} on {count_text(len(after))} test images; "
+        f"{kind} changed by {change_text(-drop.value)} on {count_text(len(after))} test images; "
         f"{_sure(confidence)} the drop is {bounds.high:.4f} at most; allowed {limit:g}"
     )
-    return _measured("max-accuracy-drop", limit, bounds, told, _ACCURATE)
+    needed = _needed(limit, bounds, _drop_on(drop, confidence))
+    return _measured("max-accuracy-drop", limit, bounds, told, needed, _ACCURATE)
 
 
 def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
-    """The class that is judged worst decides; bounds hold for all classes together."""
+    """The class that is judged worst decides, and a class without images is not judged at all."""
     before, after = given.before == given.labels, given.after == given.labels
+    count = len(given.names)
     found = np.unique(given.labels)
-    judged = []
+    judged: list[tuple[int, Bounds, int]] = []
+    needed: list[int | None] = []
     for label in found:
         own = given.labels == label
         drop = paired_drop(before[own], after[own], image_weights(given.labels[own], "accuracy"))
-        bounds = drop_bounds(drop, confidence, out_of=len(found))
-        judged.append((_WORSE.index(bounds.decide(limit)), bounds, label))
-    _, bounds, label = max(judged, key=lambda each: (each[0], each[1].high))
+        bounds = drop_bounds(drop, confidence, out_of=count)
+        judged.append((_WORSE.index(bounds.decide(limit)), bounds, int(label)))
+        if bounds.decide(limit) == "undecided":
+            needed.append(_needed(limit, bounds, _drop_on(drop, confidence, out_of=count)))
+    _, worst, label = max(judged, key=lambda each: (each[0], each[1].high))
     told = (
-        f"of {len(found)} classes {given.names[label]} is judged worst: its accuracy changed by "
-        f"{-bounds.value:+.4f} on {count_text(bounds.num_images)} test images; "
-        f"{_sure(confidence)} the drop is {bounds.high:.4f} at most (corrected for the number of "
-        f"classes); allowed {limit:g}"
+        f"of {count} classes {given.names[label]} is judged worst: its accuracy changed by "
+        f"{change_text(-worst.value)} on {count_text(worst.num_images)} test images; "
+        f"{_sure(confidence)} the drop is {worst.high:.4f} at most; allowed {limit:g}"
     )
-    return _measured("max-class-drop", limit, bounds, told, _ACCURATE, " of that class")
+    missing = [name for place, name in enumerate(given.names) if place not in found]
+    if missing and worst.decide(limit) != "failed":
+        more = f" and {len(missing) - _TOLD} more" if len(missing) > _TOLD else ""
+        told += (
+            f"; there are no test images of {', '.join(missing[:_TOLD])}{more}, so this gate is "
+            "undecided, which counts as failed; add test images of every class"
+        )
+        return GateResult(
+            "max-class-drop",
+            "undecided",
+            limit,
+            worst.value,
+            worst.low,
+            worst.high,
+            None,
+            told + ".",
+        )
+    most = None if None in needed else max((each for each in needed if each), default=None)
+    return _measured("max-class-drop", limit, worst, told, most, _ACCURATE, " of each class")
 
 
 def _flips(limit: float, confidence: float, given: Rivals) -> GateResult:
@@ -111,23 +141,41 @@ def _flips(limit: float, confidence: float, given: Rivals) -> GateResult:
         f"{percent_text(bounds.value)} of the answers changed ({count_text(int(changed.sum()))} of "
         f"{count_text(len(changed))}, {count_text(int(wrong.sum()))} from right to wrong); "
         f"{_sure(confidence)} at most {percent_text(bounds.high)} do; allowed "
-        f"{percent_text(limit)}"
+        f"{exact_percent_text(limit)}"
     )
     mend = "train it further with the baseline's answers (distillation), or allow more"
-    return _measured("max-flips", limit, bounds, told, mend)
+    needed = _needed(limit, bounds, lambda num: share_bounds(bounds.value, num, confidence))
+    return _measured("max-flips", limit, bounds, told, needed, mend)
+
+
+def _drop_on(drop: Drop, confidence: float, *, out_of: int = 1) -> Callable[[int], Bounds]:
+    return lambda num: drop_bounds(drop.on(num), confidence, out_of=out_of)
+
+
+def _needed(limit: float, bounds: Bounds, bounds_on: Callable[[int], Bounds]) -> int | None:
+    """Images that would decide what these do not; None where these do, or no number would."""
+    if bounds.decide(limit) != "undecided":
+        return None
+    return images_to_decide(limit, bounds_on, more_than=bounds.num_images)
 
 
 def _measured(
-    name: str, limit: float, bounds: Bounds, told: str, mend: str, of: str = ""
+    name: str,
+    limit: float,
+    bounds: Bounds,
+    told: str,
+    needed: int | None,
+    mend: str,
+    of: str = "",
 ) -> GateResult:
     decision = bounds.decide(limit)
-    needed = bounds.images_to_decide(limit) if decision == "undecided" else None
     if decision == "undecided":
         told += ": too few images to decide, which counts as failed"
         told += (
             f"; about {count_text(needed)} test images{of} would decide it if they showed the same"
             if needed is not None
-            else "; what was measured lies on the limit itself, so no number of images would decide"
+            else "; what was measured lies on the limit itself, so no number of images would "
+            "decide: allow more"
         )
     elif decision == "failed":
         told += f"; {mend}"
@@ -142,8 +190,8 @@ def _reduction(name: str, what: str, limit: float, pair: tuple[int, int]) -> Gat
     written = size_text if name == "min-size-reduction" else count_text
     passed = saved >= limit - 1e-12
     told = (
-        f"{what}: {written(after)} against {written(before)}, {saved:.1%} less; "
-        f"asked for {limit:.1%}"
+        f"{what}: {written(after)} against {written(before)}, {_less(saved)}; "
+        f"asked for {exact_percent_text(limit)} less"
     )
     told += "" if passed else f"; {_SMALLER}"
     return GateResult(
@@ -159,5 +207,14 @@ def _size(limit: int, size_bytes: int) -> GateResult:
     return GateResult("max-size", decision, limit, size_bytes, None, None, None, f"{told}.")
 
 
+def _less(saved: float) -> str:
+    return f"{_share(-saved)} more" if saved < 0 else f"{_share(saved)} less"
+
+
+def _share(share: float) -> str:
+    """A share in percent, never rounded up: 29.96 % is not 30 %."""
+    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
+
+
 def _sure(confidence: float) -> str:
-    return f"at {confidence:.0%} confidence"
+    return f"at {exact_percent_text(confidence)} confidence"

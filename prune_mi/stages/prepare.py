@@ -1,7 +1,7 @@
 """How a model wants its images, or other inputs: scaling, classes, augmentation, outputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -23,28 +23,23 @@ from prune_mi.data import (
 )
 from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, DataError, ModelError
-from prune_mi.graph.choose import with_choices
-from prune_mi.graph.end_arrays import pack_outputs, unpack_inputs
-from prune_mi.graph.ends import Packing, pack
+from prune_mi.graph.ends import Packing
 from prune_mi.graph.input_kind import has_channels, input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
-from prune_mi.keras_io.sizes import with_input_shapes
-from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import Predictor, predict
-from prune_mi.records import Observer
+from prune_mi.records import Observer, SilentObserver
 from prune_mi.stages.augmentation import find_augmentation
-from prune_mi.stages.interface import Interface, read_interface
+from prune_mi.stages.interface import Interface
 from prune_mi.stages.loading import unit_note
-from prune_mi.stages.logits import refuse_many_labels, yields_logits
+from prune_mi.stages.logits import yields_logits
 from prune_mi.stages.reading import gather
+from prune_mi.stages.rebuilt import opened, require_equal
 from prune_mi.stages.recalibrated import Recalibrated, with_statistics
 from prune_mi.stages.weak_model import find_reading
 
 _PROBE_IMAGES = 512
-_BATCH = 64  # of images whose tensors are all held
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +104,8 @@ def understand(
             less right on it than it is sure of itself.
         ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
     """
-    interface = read_interface(model, settings.output)
+    interface, packing = opened(model, data, settings, observer)
     num_classes = interface.num_classes
-    graph = trace_model(model)
-    if not any(layer.weights for layer in graph.layers.values()):
-        raise ModelError(f"the model {graph.name!r} has no weights; expected a trained model")
-    refuse_many_labels(graph, interface.judged)
-    shapes = data.input_shapes or (data.image_shape,)
-    if any(None in each.shape for each in interface.inputs):
-        graph = with_input_shapes(graph, shapes)
-        observer.note(
-            "The model takes inputs of any size. Its costs are counted for, and the result takes, "
-            f"{', '.join('x'.join(map(str, shape)) for shape in shapes)}."
-        )
-    graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
-    packing = pack(graph, judged=interface.judged)
     answers = Predictor(build_model(packing.graph))
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
@@ -155,9 +137,10 @@ def understand(
         ordered = unit_note(interface, [names[place] for place in order.places])
         observer.note(f"In that order: {ordered}")
     outputs = answers(images, scaling)
-    _require_equal(outputs, _answers(model, packing, images, scaling), graph.name)
+    require_equal(outputs, model, packing, images, scaling)
     if not np.isfinite(outputs).all():
-        raise ModelError(f"the model {graph.name!r} yields NaN or infinity on training images")
+        name = packing.original.name
+        raise ModelError(f"the model {name!r} yields NaN or infinity on training images")
     studied = packing.graph
     if reading.needs_statistics:
         studied = with_statistics(studied, images, scaling)
@@ -181,6 +164,39 @@ def understand(
         order=None if order.is_as_loaded else order,
         needs_statistics=reading.needs_statistics,
     )
+
+
+def understand_as(
+    like: Understanding, model: keras.Model, data: Dataset, settings: RunSettings
+) -> Understanding:
+    """A model of the same classes taken as another one is: with its scaling.
+
+    Nothing is found out from its own answers, so that a spoiled model can be measured as well.
+
+    Args:
+        like: The other one.
+        model: Of Keras 3.
+        data: As loaded for it.
+        settings: The run's settings.
+
+    Raises:
+        ConfigError: If the other one's scaling is none for these images.
+        ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
+    """
+    interface, packing = opened(model, data, settings, SilentObserver())
+    scaling = like.scaling
+    if not _fits(scaling, data):
+        (scaling,) = _candidates(packing.graph, data, scaling.kind)
+    rows = data.x_train[:_PROBE_IMAGES]
+    outputs = predict(build_model(packing.graph), rows, scaling)
+    require_equal(outputs, model, packing, rows, scaling)
+    return replace(like, packing=packing, others=interface.others, order=None)
+
+
+def _fits(scaling: InputScaling, data: Dataset) -> bool:
+    """Whether a scaling's statistics are of samples of such a shape."""
+    arrays = [each for each in (scaling.offset, scaling.scale) if each is not None]
+    return all(each.shape == data.image_shape[-each.ndim :] for each in arrays if each.ndim)
 
 
 def _doubt_of_bound(interface: Interface, compiled: CompileConfig | None) -> str:
@@ -219,26 +235,3 @@ def _candidates(packed: LayerGraph, data: Dataset, asked: Scaling) -> tuple[Inpu
         coloured=coloured,
         full=data.full_value,
     )
-
-
-def _answers(
-    model: keras.Model, packing: Packing, rows: np.ndarray, scaling: InputScaling
-) -> np.ndarray:
-    """What the original itself answers, in the columns of the packed graph."""
-    if packing.graph is packing.original:
-        return predict(model, rows, scaling)
-    answer, answers = direct(model), []
-    for start in range(0, len(rows), _BATCH):
-        inputs = unpack_inputs(scaling.apply(rows[start : start + _BATCH]), packing)
-        answers.append(pack_outputs(answer(inputs, training=False), packing))
-    return np.concatenate(answers)
-
-
-def _require_equal(rebuilt: np.ndarray, original: np.ndarray, name: str) -> None:
-    if not np.allclose(rebuilt, original, rtol=1e-4, atol=1e-4, equal_nan=True):
-        worst = float(np.max(np.abs(rebuilt - original)))
-        raise ModelError(
-            f"the model {name!r} cannot be rebuilt from its configuration and weights: outputs "
-            f"differ by {worst:.2g}. A layer has state that is not in its weights; expected "
-            "Keras's own layers"
-        )

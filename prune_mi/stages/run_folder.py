@@ -11,10 +11,11 @@ from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
 from prune_mi.report.wording import accuracy_text, predict_line, printable
 
-ANSWERS_FILE = "trained.npz"
+REPORT_FILE = "report.json"
+SELECTION_FILE = "selection.npz"
 _OWN_FILES = (
     *("best.keras", "best.h5", "ensemble.keras", CLASS_FILE),
-    *("config.yaml", "journal.jsonl", "report.json", ANSWERS_FILE),
+    *("config.yaml", "journal.jsonl", REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
 _SCRATCH = ".scratch-"
 
@@ -79,12 +80,17 @@ class RunFolder:
     @property
     def report(self) -> Path:
         """The machine-readable report."""
-        return self.path / "report.json"
+        return self.path / REPORT_FILE
 
     @property
     def answers(self) -> Path:
         """What each trained child is right on."""
-        return self.path / ANSWERS_FILE
+        return self.path / "trained.npz"
+
+    @property
+    def selection(self) -> Path:
+        """Which test images selection saw."""
+        return self.path / SELECTION_FILE
 
     def begin(self, settings: RunSettings) -> None:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""

@@ -8,36 +8,33 @@ from prune_mi.config import Metric
 from prune_mi.measure.interval import DEVIATIONS, accuracy_interval
 from prune_mi.measure.limit import paired_drop
 from prune_mi.measure.metric import image_weights, quality, quality_interval
-from prune_mi.records import ClassQuality, Comparison, EvaluatedModel
+from prune_mi.records import ClassQuality, Comparison, EvaluatedModel, Observer
 from prune_mi.stages.asking import Asked
 from prune_mi.stages.gates import Rivals, changed_answers
-from prune_mi.stages.run_folder import ANSWERS_FILE
+from prune_mi.stages.run_folder import SELECTION_FILE
+from prune_mi.stages.selected_on import is_forgotten, selected_on
 
 
-def kept_rows(asked: Sequence[Asked]) -> np.ndarray:
+def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
     """Bool `(n,)`: the test images that no run of these models has selected on.
 
-    A run folder tells which these are, where selection saw a part of the same test images.
+    Args:
+        asked: The models; their run folders tell which images these are.
+        notes: Hears where one should tell and does not.
+
+    Raises:
+        DataError: If what a run folder tells is damaged.
     """
     kept = np.ones(len(asked[0].labels), dtype=bool)
     for each in asked:
-        kept[_selected_on(each)] = False
+        kept &= ~selected_on(each.path, each.image_digests)
+        if is_forgotten(each.path):
+            notes.note(
+                f"The run of {each.path} selected on a part of its test images, but its folder has "
+                f"no {SELECTION_FILE} that says on which. If these are among the images measured "
+                "here, the figures of this model are a little too good."
+            )
     return kept
-
-
-def _selected_on(asked: Asked) -> np.ndarray:
-    path = asked.path.parent / ANSWERS_FILE
-    none = np.zeros(0, dtype=np.int64)
-    if not path.is_file():
-        return none
-    try:
-        with np.load(path) as written:
-            if str(written["test_digest"]) != asked.images_digest:
-                return none
-            rows: np.ndarray = written["test_rows"]
-    except (OSError, KeyError, ValueError):  # not a run's, or of an earlier version
-        return none
-    return rows
 
 
 def evaluated(asked: Sequence[Asked], rows: np.ndarray, metric: Metric) -> list[EvaluatedModel]:

@@ -1,5 +1,7 @@
 """The original studied in a worker: what is done with the user's data may end a process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from prune_mi.execution.store import Store
 from prune_mi.keras_io.compiling import CompileConfig
 from prune_mi.records import Observer, SilentObserver
 from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import Understanding, understand
+from prune_mi.stages.prepare import Understanding, understand, understand_as
 
 _IMAGES = "images_to_study"
 
@@ -24,7 +26,6 @@ def study(
     settings: RunSettings,
     *,
     pool: WorkerPool,
-    scratch: Path,
     observer: Observer,
     compiled: CompileConfig | None = None,
 ) -> Understanding:
@@ -35,7 +36,6 @@ def study(
         data: As loaded.
         settings: The run's settings.
         pool: Whose worker it is.
-        scratch: A folder for the model on its way.
         observer: Hears what was found, when all was.
         compiled: What the model was compiled with.
 
@@ -43,7 +43,37 @@ def study(
         PruneMIError: As `understand` does.
         RunError: If the worker died twice.
     """
-    path = scratch / "studied.keras"
+    with _laid_out(model, data, pool) as (path, rest):
+        understanding, said = pool.call(_studied, path, pool.store, rest, settings, compiled)
+    for note in said:
+        observer.note(note)
+    return understanding
+
+
+def study_as(
+    like: Understanding,
+    model: keras.Model,
+    data: Dataset,
+    settings: RunSettings,
+    *,
+    pool: WorkerPool,
+) -> Understanding:
+    """`understand_as`, in a worker; see `study`.
+
+    Raises:
+        PruneMIError: As `understand_as` does.
+        RunError: If the worker died twice.
+    """
+    with _laid_out(model, data, pool) as (path, rest):
+        return pool.call(_studied_as, like, path, pool.store, rest, settings)
+
+
+@contextmanager
+def _laid_out(
+    model: keras.Model, data: Dataset, pool: WorkerPool
+) -> Iterator[tuple[Path, Dataset]]:
+    """The model as a file, and the data without what workers read from the store."""
+    path = pool.folder / "studied.keras"
     try:
         model.save(path)
     except Exception as error:  # whatever Keras's saving makes of a model
@@ -52,13 +82,9 @@ def study(
             "Keras can save"
         ) from error
     pool.store.put(_IMAGES, data.x_train)
-    rest = replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
-    understanding, said = pool.call(_studied, path, pool.store, rest, settings, compiled)
+    yield path, replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
     pool.store.drop(_IMAGES)
     path.unlink(missing_ok=True)
-    for note in said:
-        observer.note(note)
-    return understanding
 
 
 def _studied(
@@ -73,3 +99,11 @@ def _studied(
     model = keras.models.load_model(path, compile=False)
     whole = replace(data, x_train=store.get(_IMAGES))
     return understand(model, whole, settings, notes, compiled=compiled), notes.said
+
+
+def _studied_as(
+    like: Understanding, path: Path, store: Store, data: Dataset, settings: RunSettings
+) -> Understanding:
+    """Runs in the worker."""
+    model = keras.models.load_model(path, compile=False)
+    return understand_as(like, model, replace(data, x_train=store.get(_IMAGES)), settings)

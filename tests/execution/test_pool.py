@@ -141,17 +141,29 @@ def test_a_call_raises_what_its_function_does(pool: WorkerPool) -> None:
         pool.call(_refuses)
 
 
-def test_a_call_that_dies_is_done_without_onednn(pool: WorkerPool, heard: Heard) -> None:
-    heard.notes.clear()
-    assert pool.call(_dies_with_onednn) == "1"
-    (note,) = heard.notes
+@pytest.fixture
+def later() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, later: Heard) -> Iterator[WorkerPool]:
+    """A pool in which nothing has died so far: the other one may be in safe mode by now."""
+    made = WorkerPool(tmp_path, workers=1, observer=later, trust=Trust())
+    yield made
+    made.close()
+
+
+def test_a_call_that_dies_is_done_without_onednn(fresh: WorkerPool, later: Heard) -> None:
+    assert fresh.call(_dies_with_onednn) == "1"
+    (note,) = later.notes
     assert note.startswith("The worker of _dies_with_onednn died by SIGSEGV")
 
 
-def test_a_call_that_dies_twice_says_so_and_what_to_try(pool: WorkerPool) -> None:
+def test_a_call_that_dies_twice_says_so_and_what_to_try(fresh: WorkerPool) -> None:
     died = "_dies failed: its worker died twice: SIGILL, then SIGILL with oneDNN off; "
     with pytest.raises(RunError, match=died + ".*try another version of TensorFlow"):
-        pool.call(_dies)
+        fresh.call(_dies)
 
 
 def test_tasks_before_their_data_are_refused(tmp_path: Path, graph: LayerGraph) -> None:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from prune_mi.measure.bounds import Bounds, drop_bounds, share_bounds
-from prune_mi.measure.limit import paired_drop
+from prune_mi.measure.bounds import Bounds, drop_bounds, images_to_decide, share_bounds
+from prune_mi.measure.limit import Drop, paired_drop
 
 _SHARES = st.floats(0, 1)
 _CONFIDENCES = st.floats(0.51, 0.999)
@@ -45,20 +45,49 @@ def test_a_drop_is_bounded_by_its_paired_error() -> None:
     assert found.decide(0.02) == "undecided"
     assert found.decide(0.01) == "failed"
     together = drop_bounds(paired_drop(before, after, np.full(1000, 1e-3)), 0.9, out_of=10)
-    assert together.high > found.high and together.low < found.low
+    assert together.high == found.high  # all are within a limit where each one is
+    assert together.low < found.low  # one of ten is beyond it by chance more often
 
 
-def test_as_many_images_as_told_would_decide() -> None:
+@given(
+    share=st.sampled_from([0.0, 0.01, 0.025, 0.04, 0.05, 0.1]),
+    limit=st.sampled_from([0.001, 0.03, 0.045]),
+    num=st.sampled_from([20, 40, 200, 449]),
+    confidence=st.sampled_from([0.8, 0.9, 0.95]),
+)
+def test_the_fewest_images_that_decide_a_share_are_told(
+    share: float, limit: float, num: int, confidence: float
+) -> None:
+    def on(images: int) -> Bounds:
+        return share_bounds(share, images, confidence)
+
+    assume(on(num).decide(limit) == "undecided")
+    needed = images_to_decide(limit, on, more_than=num)
+    assert needed is not None and needed > num
+    assert on(needed).decide(limit) != "undecided"
+    assert on(needed - 1).decide(limit) == "undecided"
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_as_many_images_as_told_decide_a_drop(wrong: int) -> None:
     before = np.ones(200, dtype=bool)
     after = before.copy()
-    after[:3] = False
+    after[:wrong] = False
 
-    def bounds(times: int) -> Bounds:
+    def drop(times: int) -> Drop:
         one, other = np.tile(before, times), np.tile(after, times)
-        return drop_bounds(paired_drop(one, other, np.full(len(one), 1 / len(one))), 0.9)
+        return paired_drop(one, other, np.full(len(one), 1 / len(one)))
 
-    assert bounds(1).decide(0.02) == "undecided"
-    needed = bounds(1).images_to_decide(0.02)
+    limit = wrong / 200 + 0.004
+    assert drop_bounds(drop(1), 0.9).decide(limit) == "undecided"
+    needed = images_to_decide(limit, lambda num: drop_bounds(drop(1).on(num), 0.9), more_than=200)
     assert needed is not None and needed > 200
-    assert bounds(-(-needed // 200)).decide(0.02) == "passed"
-    assert bounds(1).images_to_decide(bounds(1).value) is None
+    times = -(-needed // 200)
+    assert drop_bounds(drop(times), 0.9).decide(limit) == "passed"
+    if times > 1:
+        assert drop_bounds(drop(times - 1), 0.9).decide(limit) == "undecided"
+    assert drop(1).on(200 * times).standard_error == pytest.approx(drop(times).standard_error)
+
+
+def test_no_number_of_images_decides_what_lies_on_the_limit() -> None:
+    assert images_to_decide(0.05, lambda num: share_bounds(0.05, num, 0.9), more_than=40) is None

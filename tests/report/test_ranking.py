@@ -90,5 +90,7 @@ def test_the_heading_tells_the_measure_of_the_scores(measure: str, heading: str)
 
 def test_a_plot_needs_its_folder(tmp_path: Path) -> None:
     require_plottable(tmp_path / "gains.svg")
-    with pytest.raises(ConfigError, match=r"but the folder .*nowhere does not exist; create it"):
+    with pytest.raises(
+        ConfigError, match=r"the folder of .*gains.svg does not exist; make it first: .*nowhere"
+    ):
         require_plottable(tmp_path / "nowhere" / "gains.svg")

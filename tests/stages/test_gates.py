@@ -68,6 +68,32 @@ def test_the_worst_class_is_named() -> None:
     assert _judged(given, max_class_drop=0.1).decision == "passed"
 
 
+def test_a_class_without_images_is_not_passed() -> None:
+    given = _rivals()
+    rows = given.labels != 4
+    few = replace(
+        given, before=given.before[rows], after=given.after[rows], labels=given.labels[rows]
+    )
+    found = _judged(few, max_class_drop=0.1)
+    assert found.decision == "undecided" and found.images_to_decide is None
+    assert "there are no test images of class4" in found.text
+    after = few.after.copy()
+    after[few.labels == 7] = 8
+    found = _judged(replace(few, after=after), max_class_drop=0.1)
+    assert found.decision == "failed" and "class7 is judged worst" in found.text
+
+
+def test_classes_that_all_keep_the_limit_need_no_correction() -> None:
+    """45 images of each of ten classes, all answered alike."""
+    labels = np.repeat(np.arange(10), 45)
+    given = replace(_rivals(), before=labels, after=labels, labels=labels)
+    assert _judged(given, max_class_drop=0.03).decision == "passed"
+    found = _judged(given, max_class_drop=0.02)
+    assert found.decision == "undecided"
+    assert found.images_to_decide is not None and 60 < found.images_to_decide < 70
+    assert f"about {found.images_to_decide} test images of each class" in found.text
+
+
 def test_what_is_no_answer_is_a_changed_one() -> None:
     given = _rivals()
     found = _judged(replace(given, after=np.full(NUM, -1)), max_flips=0.5)
@@ -91,6 +117,19 @@ def test_what_is_counted_is_exact(gate: str, limit: object, passes: bool) -> Non
     found = _judged(_rivals(), **{gate: limit})
     assert found.decision == ("passed" if passes else "failed")
     assert found.low is None
+
+
+def test_a_reduction_is_not_rounded_up_to_what_was_asked_for() -> None:
+    given = replace(_rivals(), params=(10_000, 7_004))
+    assert "29.9 % less; asked for 30 % less" in _judged(given, min_params_reduction=0.3).text
+    given = replace(_rivals(), params=(10_000, 12_000))
+    assert "20.0 % more; asked for" in _judged(given, min_params_reduction=0.3).text
+
+
+def test_a_confidence_is_told_as_it_was_given() -> None:
+    found = _judged(_rivals(), max_accuracy_drop=0.1, confidence=0.995)
+    assert "at 99.5 % confidence" in found.text
+    assert "accuracy changed by 0.0000 on" in found.text
 
 
 def test_gates_come_in_the_order_of_the_options() -> None:

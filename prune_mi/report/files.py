@@ -1,0 +1,36 @@
+"""Files of reports: refused before the work for them is done, and written."""
+
+import os
+from pathlib import Path
+
+from prune_mi.errors import ConfigError
+
+
+def require_writable(path: Path | None) -> None:
+    """Refuses a file that a report cannot be written to, before minutes are spent on it.
+
+    Raises:
+        ConfigError: If it is a folder, its own folder is not there, or may not be written.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; expected the name of a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"the folder of {path} does not exist; make it first: {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{path} may not be written; expected a file that may")
+
+
+def write_text(path: Path, text: str, *, append: bool = False) -> list[str]:
+    """Writes a file of a report.
+
+    Returns:
+        Why it could not be written; empty where it was.
+    """
+    try:
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        return [f"cannot write {path}: {error.strerror or error}; name another file"]
+    return []

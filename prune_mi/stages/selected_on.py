@@ -1,0 +1,59 @@
+"""Which test images a run selected on: written into its folder, left out by whoever measures it.
+
+Images are told by their digests, so that they are found again in a test set that has changed since.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from prune_mi.data import Dataset
+from prune_mi.data.digest import image_digests
+from prune_mi.errors import DataError
+from prune_mi.stages.roles import Roles
+from prune_mi.stages.run_folder import REPORT_FILE, SELECTION_FILE
+
+
+def write_selection(path: Path, roles: Roles, data: Dataset) -> None:
+    """Writes the digests of the test images that selection sees; of none where it sees none."""
+    saw = roles.validation_source == "test"
+    seen = data.x_test[roles.validation] if saw else data.x_test[:0]
+    np.savez_compressed(path, test_images=image_digests(seen))
+
+
+def selected_on(model: Path, digests: np.ndarray) -> np.ndarray:
+    """Bool `(n,)`: which test images the run that wrote a model has selected on.
+
+    Args:
+        model: The model's file; a run leaves `selection.npz` beside it.
+        digests: Of the test images, see `image_digests`.
+
+    Raises:
+        DataError: If the file beside the model is damaged.
+    """
+    path = model.parent / SELECTION_FILE
+    if not path.is_file():
+        return np.zeros(len(digests), dtype=bool)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as written:
+            seen = {each.tobytes() for each in written["test_images"]}
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}, which says which test images a run has selected on, is damaged: {error}; "
+            "run prune-mi optimize again, or remove the file to measure on all test images"
+        ) from error
+    return np.array([each.tobytes() in seen for each in digests], dtype=bool)
+
+
+def is_forgotten(model: Path) -> bool:
+    """Whether a run selected on test images and nothing says any more which."""
+    report = model.parent / REPORT_FILE
+    if (model.parent / SELECTION_FILE).is_file() or not report.is_file():
+        return False
+    try:
+        told = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and told.get("validation") == "test"
