@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import INPUT, OUTPUT, AllowUnsafe, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, CustomObjects
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_list import read_class_list
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend

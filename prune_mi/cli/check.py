@@ -4,27 +4,17 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import (
-    INPUT,
-    AllowUnsafe,
-    AllowWeakModel,
-    Architecture,
-    Classes,
-    CustomObjects,
-    Metric,
-    Output,
-    Quiet,
-    Scaling,
-    Workers,
-)
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
-from prune_mi.config import OptimizeSettings, read_gates
+from prune_mi.config import Gates, OptimizeSettings, read_gates
+from prune_mi.config.declare import INPUT, REPORTS
 from prune_mi.errors import ExitCode, RunError
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.keras_io.runtime import start_backend
@@ -40,10 +30,13 @@ from prune_mi.report import (
 )
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-_GATES = "Gates"
-_REPORTS = "Reports"
 
 
+_SETTINGS = {"metric", "scaling", "output", "classes", "allow_weak_model", "workers"}
+
+
+@takes(Gates, into="gates")
+@takes(OptimizeSettings, only=_SETTINGS)
 def check(
     candidate: Annotated[Path, typer.Argument(help="The smaller model, or a run folder.")],
     baseline: Annotated[
@@ -57,84 +50,24 @@ def check(
             rich_help_panel=INPUT,
         ),
     ],
-    max_accuracy_drop: Annotated[
-        str | None,
-        typer.Option(
-            help="Largest allowed loss of accuracy, as a fraction: 0.01.", rich_help_panel=_GATES
-        ),
-    ] = None,
-    max_class_drop: Annotated[
-        str | None,
-        typer.Option(
-            help="Largest allowed loss of accuracy in any single class, as a fraction.",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
-    max_flips: Annotated[
-        str | None,
-        typer.Option(
-            help="Largest allowed share of test images whose answer changes, as a fraction.",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
-    min_size_reduction: Annotated[
-        str | None,
-        typer.Option(
-            help="Smallest required reduction of the file size, as a fraction. Both models are "
-            "measured as .keras files without optimizer state.",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
-    min_macs_reduction: Annotated[
-        str | None,
-        typer.Option(
-            help="Smallest required reduction of the multiply-accumulates (MACs), as a fraction.",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
-    min_params_reduction: Annotated[
-        str | None,
-        typer.Option(
-            help="Smallest required reduction of the parameters, as a fraction.",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
-    max_size: Annotated[
-        str | None,
-        typer.Option(
-            help="Largest allowed size of the candidate's file, such as 300KB.",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
-    confidence: Annotated[
-        str | None,
-        typer.Option(
-            help="Confidence with which the first three gates must hold.  \\[default: 0.9]",
-            rich_help_panel=_GATES,
-        ),
-    ] = None,
+    given: dict[str, Any],
+    gates: dict[str, Any],
     markdown: Annotated[
         Path | None,
         typer.Option(
-            help="Write a comment for a pull request to this file.", rich_help_panel=_REPORTS
+            help="Write a comment for a pull request to this file.", rich_help_panel=REPORTS
         ),
     ] = None,
     junit: Annotated[
-        Path | None, typer.Option(help="Write JUnit XML to this file.", rich_help_panel=_REPORTS)
+        Path | None, typer.Option(help="Write JUnit XML to this file.", rich_help_panel=REPORTS)
     ] = None,
     json_output: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print the verdict as JSON on standard output.", rich_help_panel=_REPORTS
+            "--json", help="Print the verdict as JSON on standard output.", rich_help_panel=REPORTS
         ),
     ] = False,
     quiet: Quiet = False,
-    metric: Metric = None,
-    scaling: Scaling = None,
-    output: Output = None,
-    classes: Classes = None,
-    allow_weak_model: AllowWeakModel = False,
-    workers: Workers = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
@@ -152,30 +85,11 @@ def check(
     Exit codes: 0 passed; 2 bad input; 4 the check could not be finished;
     6 a gate failed or is undecided; 130 interrupted.
     """
-    thresholds = {
-        "max_accuracy_drop": max_accuracy_drop,
-        "max_class_drop": max_class_drop,
-        "max_flips": max_flips,
-        "min_size_reduction": min_size_reduction,
-        "min_macs_reduction": min_macs_reduction,
-        "min_params_reduction": min_params_reduction,
-        "max_size": max_size,
-        "confidence": confidence,
-    }
-    given = {
-        "data": data,
-        "metric": metric,
-        "scaling": scaling,
-        "output": output,
-        "classes": classes,
-        "allow_weak_model": allow_weak_model or None,
-        "workers": workers,
-    }
     console = Console(stderr=json_output)
 
     def checked() -> Check:
-        gates, file = read_gates(thresholds, folder=Path())
-        settings = resolve(OptimizeSettings, given, None)
+        limits, file = read_gates(gates, folder=Path())
+        settings = resolve(OptimizeSettings, {**given, "data": data}, None)
         for path in (markdown, junit):
             require_writable(path)
         new, old = model_sources(  # seconds before Keras is imported
@@ -188,7 +102,7 @@ def check(
         from prune_mi.checking import check_model
 
         with open_observer(console, quiet=quiet) as observer:
-            return check_model(new, old, settings, gates, settings_file=file, observer=observer)
+            return check_model(new, old, settings, limits, settings_file=file, observer=observer)
 
     found = guarded(checked, "interrupted", MODEL_TOO_LARGE)
     if json_output:

@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import OUTPUT, AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.config.declare import OUTPUT
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.report import print_conversion

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from prune_mi.cli.options import CONTROL, OUTPUT, Json, Overwrite, Quiet
+from prune_mi.cli.options import Json, Overwrite, Quiet
 from prune_mi.cli.run import run_and_report
+from prune_mi.config.declare import CONTROL, OUTPUT
 from prune_mi.records import Observer, RunReport
 from prune_mi.report.wording import printable
 

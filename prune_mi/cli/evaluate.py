@@ -3,33 +3,26 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import (
-    INPUT,
-    OUTPUT,
-    AllowUnsafe,
-    AllowWeakModel,
-    Architecture,
-    Classes,
-    CustomObjects,
-    Metric,
-    Output,
-    Quiet,
-    Workers,
-)
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Evaluation
 from prune_mi.report import evaluation_to_dict, open_observer, print_evaluation
 
+_SETTINGS = {"metric", "scaling", "output", "classes", "allow_weak_model", "workers"}
 
+
+@takes(OptimizeSettings, only=_SETTINGS)
 def evaluate(
     models: Annotated[
         list[Path], typer.Argument(help="Models, or run folders, with the same classes.")
@@ -41,18 +34,7 @@ def evaluate(
             rich_help_panel=INPUT,
         ),
     ],
-    metric: Metric = None,
-    scaling: Annotated[
-        str | None,
-        typer.Option(
-            help="Input scaling of all models, as for optimize.  \\[default: auto]",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    output: Output = None,
-    classes: Classes = None,
-    allow_weak_model: AllowWeakModel = False,
-    workers: Workers = None,
+    given: dict[str, Any],
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
@@ -73,19 +55,10 @@ def evaluate(
     Exit codes: 0 done; 2 bad input; 4 the evaluation failed; 130
     interrupted.
     """
-    given = {
-        "data": data,
-        "metric": metric,
-        "scaling": scaling,
-        "output": output,
-        "classes": classes,
-        "allow_weak_model": allow_weak_model or None,
-        "workers": workers,
-    }
     console = Console(stderr=json_output)
 
     def measured() -> Evaluation:
-        settings = resolve(OptimizeSettings, given, None)
+        settings = resolve(OptimizeSettings, {**given, "data": data}, None)
         sources = model_sources(  # seconds before Keras is imported
             models,
             architecture=architecture,

@@ -3,33 +3,28 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import (
-    INPUT,
-    OUTPUT,
-    AllowUnsafe,
-    Architecture,
-    CustomObjects,
-    Freeze,
-    Output,
-    Protect,
-)
-from prune_mi.config import parse_size
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.config import OptimizeSettings, parse_size
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.graph.inspection import Inspection
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource
 from prune_mi.report import inspection_to_dict, print_inspection
 
 
+@takes(OptimizeSettings, only={"output", "freeze", "protect"})
 def inspect(
     model: Annotated[
         Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
     ],
+    given: dict[str, Any],
     input_size: Annotated[
         str | None,
         typer.Option(
@@ -37,9 +32,6 @@ def inspect(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    output: Output = None,
-    freeze: Freeze = None,
-    protect: Protect = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
@@ -68,9 +60,9 @@ def inspect(
         return inspect_model(
             ModelSource(model, architecture, allow_unsafe, custom_objects),
             input_size=None if input_size is None else parse_size(input_size),
-            freeze=freeze or (),
-            protect=protect or (),
-            output=output,
+            freeze=given["freeze"] or (),
+            protect=given["protect"] or (),
+            output=given["output"],
         )
 
     inspection = guarded(inspected, "interrupted", MODEL_TOO_LARGE)

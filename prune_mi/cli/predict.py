@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
-from prune_mi.cli.options import INPUT, OUTPUT, AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
 from prune_mi.config import parse_size
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_arguments import list_image_files
 from prune_mi.errors import ExitCode

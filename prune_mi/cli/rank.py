@@ -3,29 +3,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import (
-    INPUT,
-    OUTPUT,
-    AllowUnsafe,
-    AllowWeakModel,
-    Architecture,
-    Classes,
-    Criterion,
-    CustomObjects,
-    Output,
-    Protect,
-    Quiet,
-    Scaling,
-    Seed,
-)
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.keras_io.model_file import read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Ranking
@@ -37,13 +25,16 @@ from prune_mi.report import (
     require_plottable,
 )
 
+_SETTINGS = {"criterion", "scaling", "output", "classes", "allow_weak_model", "protect", "seed"}
 
+
+@takes(OptimizeSettings, only=_SETTINGS)
 def rank(
     model: Annotated[
         Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
     ],
+    given: dict[str, Any],
     data: Annotated[str, typer.Option(help="Data set, as for optimize.", rich_help_panel=INPUT)],
-    criterion: Criterion = None,
     samples: Annotated[
         int | None,
         typer.Option(
@@ -61,12 +52,6 @@ def rank(
             rich_help_panel=OUTPUT,
         ),
     ] = 5,
-    scaling: Scaling = None,
-    output: Output = None,
-    classes: Classes = None,
-    allow_weak_model: AllowWeakModel = False,
-    protect: Protect = None,
-    seed: Seed = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
@@ -94,21 +79,11 @@ def rank(
     Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
     interrupted.
     """
-    given = {
-        "data": data,
-        "scaling": scaling,
-        "output": output,
-        "classes": classes,
-        "allow_weak_model": allow_weak_model or None,
-        "protect": protect,
-        "seed": seed,
-        "ranking": None if criterion is None else {"criterion": criterion},
-    }
     source = ModelSource(model, architecture, allow_unsafe, custom_objects)
     console = Console(stderr=json_output)
 
     def ranked() -> Ranking:
-        settings = resolve(OptimizeSettings, given, None)
+        settings = resolve(OptimizeSettings, {**given, "data": data}, None)
         if plot is not None:
             require_plottable(plot)
         read_model_file(model, architecture)

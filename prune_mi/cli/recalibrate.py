@@ -3,42 +3,35 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import (
-    CONTROL,
-    INPUT,
-    OUTPUT,
-    AllowUnsafe,
-    AllowWeakModel,
-    Architecture,
-    Classes,
-    CustomObjects,
-    Freeze,
-    Metric,
-    Output,
-    Quiet,
-    Scaling,
-    Seed,
-    Workers,
-)
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Recalibration
 from prune_mi.report import open_observer, print_recalibration, recalibration_to_dict
 
+_SETTINGS = {
+    *("scaling", "output", "classes", "allow_weak_model"),
+    *("validation", "metric", "freeze", "workers", "seed"),
+}
 
+
+@takes(OptimizeSettings, only=_SETTINGS)
 def recalibrate(
     model: Annotated[
         Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
     ],
+    given: dict[str, Any],
     data: Annotated[str, typer.Option(help="Data set, as for optimize.", rich_help_panel=INPUT)],
     out: Annotated[
         Path | None,
@@ -50,21 +43,6 @@ def recalibrate(
         bool,
         typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=OUTPUT),
     ] = False,
-    metric: Metric = None,
-    scaling: Scaling = None,
-    validation: Annotated[
-        str | None,
-        typer.Option(
-            help="Source of the validation images, as for optimize.  \\[default: auto]",
-            rich_help_panel=CONTROL,
-        ),
-    ] = None,
-    output: Output = None,
-    classes: Classes = None,
-    allow_weak_model: AllowWeakModel = False,
-    freeze: Freeze = None,
-    workers: Workers = None,
-    seed: Seed = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
@@ -88,23 +66,11 @@ def recalibrate(
     Exit codes: 0 a better model was written; 2 bad input; 3 nothing was
     better, so no file was written; 4 the run failed; 130 interrupted.
     """
-    given = {
-        "data": data,
-        "scaling": scaling,
-        "validation": validation,
-        "metric": metric,
-        "output": output,
-        "classes": classes,
-        "allow_weak_model": allow_weak_model or None,
-        "freeze": freeze,
-        "workers": workers,
-        "seed": seed,
-    }
     source = ModelSource(model, architecture, allow_unsafe, custom_objects)
     console = Console(stderr=json_output)
 
     def compared() -> Recalibration:
-        settings = resolve(OptimizeSettings, given, None)
+        settings = resolve(OptimizeSettings, {**given, "data": data}, None)
         read_model_file(model, architecture)
         start_backend()
         from prune_mi.recalibration import recalibrate_model

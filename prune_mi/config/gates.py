@@ -11,6 +11,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
 from prune_mi.config.complaints import Origin, complaint
+from prune_mi.config.declare import GATES, setting
 from prune_mi.config.files import read_yaml_text
 from prune_mi.config.settings import Settings
 from prune_mi.errors import ConfigError
@@ -42,26 +43,57 @@ Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
 
 class Gates(Settings):
-    """What a candidate is held to against its baseline; None is no gate.
+    """What a candidate is held to against its baseline; None is no gate."""
 
-    Attributes:
-        max_accuracy_drop: What may be lost of the metric, a fraction.
-        max_class_drop: What each class may lose of its accuracy, a fraction.
-        max_flips: The share of test images whose answer may change.
-        min_size_reduction: Of the file, both written as `.keras` without an optimizer's state.
-        min_macs_reduction, min_params_reduction: Fractions of the baseline's.
-        max_size: Bytes of the candidate's own file.
-        confidence: Of the bounds that the first three are judged by, in (0.5, 1).
-    """
-
-    max_accuracy_drop: float | None = Field(default=None, ge=0, lt=1)
-    max_class_drop: float | None = Field(default=None, ge=0, lt=1)
-    max_flips: float | None = Field(default=None, gt=0, lt=1)
-    min_size_reduction: float | None = Field(default=None, ge=0, lt=1)
-    min_macs_reduction: float | None = Field(default=None, ge=0, lt=1)
-    min_params_reduction: float | None = Field(default=None, ge=0, lt=1)
-    max_size: Bytes | None = None
-    confidence: float = Field(default=0.9, gt=0.5, lt=1)
+    max_accuracy_drop: float | None = setting(
+        None, "Largest allowed loss of accuracy, as a fraction: 0.01.", panel=GATES, ge=0, lt=1
+    )
+    max_class_drop: float | None = setting(
+        None,
+        "Largest allowed loss of accuracy in any single class, as a fraction.",
+        panel=GATES,
+        ge=0,
+        lt=1,
+    )
+    max_flips: float | None = setting(
+        None,
+        "Largest allowed share of test images whose answer changes, as a fraction.",
+        panel=GATES,
+        gt=0,
+        lt=1,
+    )
+    min_size_reduction: float | None = setting(
+        None,
+        "Smallest required reduction of the file size, as a fraction. Both models are measured as "
+        ".keras files without optimizer state.",
+        panel=GATES,
+        ge=0,
+        lt=1,
+    )
+    min_macs_reduction: float | None = setting(
+        None,
+        "Smallest required reduction of the multiply-accumulates (MACs), as a fraction.",
+        panel=GATES,
+        ge=0,
+        lt=1,
+    )
+    min_params_reduction: float | None = setting(
+        None,
+        "Smallest required reduction of the parameters, as a fraction.",
+        panel=GATES,
+        ge=0,
+        lt=1,
+    )
+    max_size: Bytes | None = setting(
+        None, "Largest allowed size of the candidate's file, such as 300KB.", panel=GATES
+    )
+    confidence: float = setting(
+        0.9,
+        "Confidence with which the first three gates must hold.",
+        panel=GATES,
+        gt=0.5,
+        lt=1,
+    )
 
     @property
     def has_any(self) -> bool:

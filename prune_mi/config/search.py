@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from prune_mi.config.declare import CHANGE, CONTROL, INPUT, OUTPUT, TIME, setting
 from prune_mi.config.settings import RunSettings
-from prune_mi.config.values import ImageSize, Method, MorphDecay, SeedHead, Weights
+from prune_mi.config.values import (
+    ImageSize,
+    Method,
+    MorphDecay,
+    Scaling,
+    SeedHead,
+    Validation,
+    Weights,
+)
 
 # What a method takes where nothing else is said.
 _PAPERS_SEED = {"head": "flatten", "hidden": 64, "batch_norm": False}
@@ -25,61 +34,148 @@ _METHODS: Mapping[str, Mapping[str, Any]] = {
 _CRITERIA = {"mi": "paper"}
 _CHILD_IMAGES, _FINAL_IMAGES = 20_000, 60_000  # that a training sees at least
 _TIMES_IN_A_BUDGET = 4
+_BY_METHOD = "depends on the method"
 _RATES = {"adam": 3e-3, "sgd": 0.05}
 
 
 class SearchSettings(RunSettings):
-    """Everything `prune-mi search` can be told; the command line and YAML set the same fields.
+    """Everything `prune-mi search` can be told; the command line and YAML set the same fields."""
 
-    Attributes:
-        method: `nash`, `random` and `mi` follow DEIM 2019 A3-4; `default` is this project's own.
-        mix: Name of a mix of morphisms, morphism names with their weights, or `adaptive` or
-            `bandit`, which learn it; nothing said takes the method's, here and below.
-        generations: Generations at most.
-        trained_children: Children of the default method that are trained to the end; None takes one
-            for three of `children`, or under a budget one a worker.
-        morphs: Morphisms a child in the first generation.
-        morphs_final: The same in the last generation.
-        morph_decay: How the one becomes the other.
-        child_epochs, final_epochs: As for `optimize`; where nothing is said, more for few images
-            and under a budget: see `for_data`.
-        target_accuracy: Validation accuracy at which the search may stop.
-        same_structure: Generations in which the best structure has stayed the same after which the
-            search stops; None never does for that.
-        weights: Whether a child that has lost layers keeps its weights, repaired, or is trained
-            from fresh ones.
-        share_weights: Whether a child inherits what a sibling of its parent has trained.
-        ensemble: Models to average in the end; 1 makes none.
-        head: How the maps of the seed become a vector: `gap`, global average pooling, or `flatten`.
-        hidden: Units of a dense layer before the seed's last one; 0 for none.
-        batch_norm: Whether the seed's convolution has one.
-        width: Channels of the seed's convolution.
-        image_size: Height and width in pixels that the images of a folder are resized to, such as
-            `64x64`; None goes by the images.
-        max_params: Weights that a child may have at most.
-    """
-
-    method: Method = "default"
-    generations: int = Field(default=5, ge=1)
-    children: int = Field(default=5, ge=1)
-    mix: str | dict[str, float]
-    morphs: int = Field(default=5, ge=1)
-    morphs_final: int | None = Field(default=None, ge=1)
-    morph_decay: MorphDecay = "none"
-    child_epochs: float = Field(default=5.0, gt=0)
-    final_epochs: float = Field(default=30.0, gt=0)
-    patience: int = Field(default=5, ge=1)
-    target_accuracy: float | None = Field(default=None, gt=0, le=1)
-    same_structure: int | None = Field(default=None, ge=1)
-    weights: Weights
-    share_weights: bool = False
-    ensemble: int = Field(default=1, ge=1)
-    head: SeedHead
-    hidden: int = Field(default=0, ge=0, le=4096)
-    batch_norm: bool
-    width: int = Field(default=16, ge=1, le=512)
-    image_size: ImageSize | None = None
-    max_params: int | None = Field(default=None, ge=1)
+    scaling: Scaling = setting(
+        "auto",
+        "With --from: input scaling that the model was trained with, as for optimize.",
+        panel=INPUT,
+    )
+    output: str | None = setting(
+        None,
+        "With --from, for a model with several outputs: the name of the output to improve.",
+        panel=INPUT,
+        words="the only one",
+    )
+    validation: Validation = setting(
+        "auto", "With --from: source of the validation images, as for optimize.", panel=CONTROL
+    )
+    image_size: ImageSize | None = setting(
+        None,
+        "Resize the images of a folder to this size, such as 64x64.",
+        panel=INPUT,
+        words="their median size, at most 64 pixels",
+    )
+    generations: int = setting(5, "Maximum number of generations.", panel=TIME, ge=1)
+    children: int = setting(
+        5,
+        "Number of changed networks (children) to train in a generation.",
+        panel=TIME,
+        ge=1,
+    )
+    trained_children: int | None = setting(
+        None,
+        "Children of the default method that are trained to the end.",
+        words="a third of the children; with --budget: one for each worker",
+        ge=1,
+    )
+    child_epochs: float = setting(
+        5.0,
+        "Training epochs for a child.",
+        panel=TIME,
+        words="5; more for few images or with --budget",
+        gt=0,
+    )
+    final_epochs: float = setting(
+        30.0,
+        "Epochs in the final training of the best network.",
+        panel=TIME,
+        words="30; more for few images or with --budget",
+        gt=0,
+    )
+    target_accuracy: float | None = setting(
+        None,
+        "Stop at this validation accuracy, a fraction such as 0.95.",
+        panel=TIME,
+        words="none",
+        gt=0,
+        le=1,
+    )
+    patience: int = setting(
+        5, "Stop after this many generations without a better network.", panel=TIME, ge=1
+    )
+    same_structure: int | None = setting(
+        None,
+        "Stop after this many generations in which the best structure stays the same.",
+        panel=TIME,
+        words="never",
+        ge=1,
+    )
+    method: Method = setting(
+        "default",
+        "default, or a method of the DEIM 2019 paper: nash (adds layers and shortcuts), random "
+        "(adds layers, and removes some at random) or mi (as random, and also tries each trained "
+        "child without its lowest-ranked layer).",
+        panel=CHANGE,
+    )
+    mix: str | dict[str, float] = setting(
+        ...,
+        "How often each kind of change is tried: uniform, nash, nash2017, growth, human or "
+        "deletion-heavy. Learned during the run: adaptive or bandit. In a file also the changes' "
+        "names with weights.",
+        panel=CHANGE,
+        words=_BY_METHOD,
+    )
+    morphs: int = setting(
+        5,
+        "Number of changes in a child, in the first generation.",
+        panel=CHANGE,
+        words=_BY_METHOD,
+        ge=1,
+    )
+    morphs_final: int | None = setting(
+        None, "The same in the last generation.", panel=CHANGE, words=_BY_METHOD, ge=1
+    )
+    morph_decay: MorphDecay = setting(
+        "none",
+        "How the number of changes falls in between: none, linear or exponential.",
+        panel=CHANGE,
+        words=_BY_METHOD,
+    )
+    weights: Weights = setting(
+        ...,
+        "Weights of a child that has lost layers: inherit (from its parent, repaired) or scratch "
+        "(new ones).",
+        panel=CHANGE,
+        words=_BY_METHOD,
+    )
+    share_weights: bool = setting(
+        False,
+        "Let children also inherit weights from the siblings of their parent.",
+        panel=CHANGE,
+        switch="--share-weights",
+    )
+    max_params: int | None = setting(
+        None, "Maximum number of parameters in a network.", panel=CHANGE, words="none", ge=1
+    )
+    head: SeedHead = setting(
+        ...,
+        "How images become a vector in the seed: gap (global average pooling) or flatten.",
+        words=_BY_METHOD,
+    )
+    hidden: int = setting(
+        0,
+        "Units of a dense layer before the seed's last one. 0: none.",
+        words=_BY_METHOD,
+        ge=0,
+        le=4096,
+    )
+    batch_norm: bool = setting(
+        ..., "Whether the seed's convolution has a batch norm.", words=_BY_METHOD
+    )
+    width: int = setting(16, "Channels of the seed's convolution.", ge=1, le=512)
+    ensemble: int = setting(
+        1,
+        "Also write the average of this many of the best networks.",
+        panel=OUTPUT,
+        words="1, no average",
+        ge=1,
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,8 +2,9 @@
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
+from prune_mi.config.declare import CHANGE, CONTROL, INPUT, REMOVAL, TIME, setting
 from prune_mi.config.values import (
     Augmentation,
     ClassList,
@@ -29,131 +30,226 @@ class Settings(BaseModel):
 
 
 class RankingSettings(Settings):
-    """How the information gain of a unit is estimated.
+    """How the information gain of a unit is estimated."""
 
-    Attributes:
-        criterion: `bypass` measures what the network's output and last features lose without the
-            unit. Of what tensors say, `kmeans` clusters pooled features, `soft` does so with a
-            Gaussian mixture, `probe` reads them by cross-validated linear probes, and `paper` is
-            DEIM 2019 A3-4's own: whole feature maps, as many clusters as classes. The others are
-            controls: `leave-one-out` is the accuracy that goes with the unit, `gate` learns how far
-            each may be closed, `cka` is how far the last features move, `magnitude` the size of the
-            unit's weights, `random` drawn.
-        num_samples: Training images, stratified by class; `bypass` and `cka` take so many of them
-            that all their evaluations together cost as much as one of all.
-        num_clusters: Clusters of `kmeans` and `soft`; None takes 3 a class.
-        num_seeds: Independent clusterings, sets of folds of `probe`, or trainings of `gate`,
-            averaged.
-    """
-
-    criterion: Criterion = "bypass"
-    num_samples: int = Field(default=1000, ge=20)
-    num_clusters: int | None = Field(default=None, ge=2)
-    num_seeds: int = Field(default=3, ge=1)
+    criterion: Criterion = setting(
+        "bypass",
+        "How units are ranked. bypass: what the network's output and last features lose without "
+        "the unit. kmeans, soft (Gaussian mixtures) and probe (linear probes): what pooled "
+        "features tell about the class. paper: whole feature maps, as in DEIM 2019. For "
+        "comparison: leave-one-out, gate, cka, magnitude or random.",
+        panel=REMOVAL,
+    )
+    num_samples: int = setting(
+        1000,
+        "Training images to rank on, the same share of each class. bypass and cka cost about one "
+        "pass over as many.",
+        ge=20,
+    )
+    num_clusters: int | None = setting(
+        None, "Clusters of kmeans and soft.", words="three for each class", ge=2
+    )
+    num_seeds: int = setting(
+        3, "Estimates of kmeans, soft, probe, paper and gate that are averaged.", ge=1
+    )
 
 
 class TrainingSettings(Settings):
-    """How children, the winner and the control are trained.
+    """How children, the winner and the control are trained."""
 
-    Attributes:
-        batch_size: Images a step.
-        optimizer: `adam`, or `sgd` with Nesterov momentum 0.9.
-        learning_rate: Peak of the cosine schedule; None goes, in `optimize`, by how badly the
-            deletion hurt and by the size of the weights, and in a search is 3e-3 for Adam and 0.05
-            for SGD.
-        cycles: Cosines, each from the peak down, that one training consists of.
-        distillation: Weight of the original model's outputs in the loss, 0 to 1; the rest is the
-            labels' cross-entropy.
-        temperature: Softens both outputs in the distillation term.
-        augmentation: `auto` keeps the flips and shifts that the original model itself tolerates.
-    """
-
-    batch_size: int = Field(default=64, ge=1)
-    optimizer: Optimizer = "adam"
-    learning_rate: float | None = Field(default=None, gt=0)
-    cycles: int = Field(default=1, ge=1)
-    distillation: float = Field(default=0.7, ge=0, le=1)
-    temperature: float = Field(default=2.0, gt=0)
-    augmentation: Augmentation = "auto"
+    batch_size: int = setting(64, "Images in a training step.", ge=1)
+    optimizer: Optimizer = setting("adam", "adam, or sgd with Nesterov momentum 0.9.")
+    learning_rate: float | None = setting(
+        None,
+        "Peak of the learning rate, which falls along a cosine.",
+        words="from how much accuracy the removals cost, and from the size of the weights",
+        gt=0,
+    )
+    cycles: int = setting(1, "Cosines of the learning rate in one training.", ge=1)
+    distillation: float = setting(
+        0.7,
+        "Weight of the original model's outputs in the loss. The labels get the rest.",
+        ge=0,
+        le=1,
+    )
+    temperature: float = setting(2.0, "Softens the outputs in the distillation term.", gt=0)
+    augmentation: Augmentation = setting(
+        "auto",
+        "How training images are varied. auto: the flips and shifts that the original model "
+        "tolerates. A shift is at most an eighth of the shorter side.",
+    )
 
 
 class RunSettings(Settings):
-    """What `prune-mi optimize` and `prune-mi search` have in common.
+    """What `prune-mi optimize` and `prune-mi search` have in common."""
 
-    Attributes:
-        data: A data set's name, or the path of an `.npz`, an image folder or a
-            cifar-10-batches-py folder.
-        output: Of a model with several outputs, the name of the one to keep accurate.
-        classes: Names or numbers of the classes in the order of the model's outputs, or the path of
-            a file of them; None goes by the data, or what the model knows of it.
-        allow_weak_model: Whether to go on with a model that is far less right on the data than it
-            is sure of itself.
-        budget: Wall-clock seconds for the whole run; None trains by epochs alone.
-        children: Children proposed a generation.
-        trained_children: How many of them get a long training, after a heat for up to three times
-            as many; None takes one a worker.
-        child_epochs: Passes over the training images a child; a budget may shorten them.
-        screening_images: Validation images that untrained children are scored on.
-        calibration_images: Training images that batch-norm statistics are recalibrated on.
-        freeze: Regular expressions for whole names of layers whose weights stay as they are.
-        protect: The same for layers that are neither removed nor narrowed.
-        workers: Child processes, one thread each; None takes one a core, and five at most on an
-            accelerator.
-    """
-
-    data: str
-    output: str | None = None
-    classes: ClassList | None = None
-    allow_weak_model: bool = False
-    budget: Duration | None = None
-    children: int = Field(default=8, ge=1)
-    trained_children: int | None = Field(default=None, ge=1)
-    child_epochs: float = Field(default=2.0, gt=0)
-    scaling: Scaling = "auto"
-    validation: Validation = "auto"
-    screening_images: int = Field(default=1000, ge=20)
-    calibration_images: int = Field(default=512, ge=16)
-    freeze: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    workers: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    data: str = setting(
+        ...,
+        "Data set: cifar10, fashion_mnist, mnist, digits, or a path. The path is an .npz file "
+        "(x_train, y_train, x_test, y_test; for several inputs x_train_NAME and x_test_NAME of "
+        "each), a folder with one folder of images per class, or a cifar-10-batches-py folder.",
+        panel=INPUT,
+    )
+    scaling: Scaling = setting(
+        "auto",
+        "Input scaling that the model was trained with: auto, none, unit (0..1), signed (-1..1), "
+        "standardize (per channel), mean-image (unit minus the mean image), caffe or torch (as in "
+        "keras.applications).",
+        panel=INPUT,
+    )
+    output: str | None = setting(
+        None,
+        "For a model with several outputs: the name of the output to keep accurate.",
+        panel=INPUT,
+        words="the only one",
+    )
+    classes: ClassList | None = setting(
+        None,
+        "Names or numbers of the classes, in the order of the model's outputs: separated by "
+        "commas, or a file.",
+        panel=INPUT,
+        words="classes.json beside the model, else detected",
+    )
+    allow_weak_model: bool = setting(
+        False,
+        "Continue even if the model is far less accurate on this data than its own probabilities "
+        "suggest.",
+        panel=INPUT,
+        switch="--allow-weak-model",
+    )
+    budget: Duration | None = setting(
+        None,
+        "Time limit for the whole run: 90s, 25m or 1h30m.",
+        panel=TIME,
+        words="none, epochs decide",
+    )
+    children: int = setting(
+        8,
+        "Number of changed models (children) to propose in a generation.",
+        panel=TIME,
+        ge=1,
+    )
+    trained_children: int | None = setting(
+        None,
+        "Children that get a long training. Three times as many get a short one first.",
+        words="one for each worker",
+        ge=1,
+    )
+    child_epochs: float = setting(
+        2.0, "Maximum number of training epochs for a child.", panel=TIME, gt=0
+    )
+    workers: int | None = setting(
+        None,
+        "Number of worker processes, one thread each.",
+        panel=TIME,
+        words="one per CPU core; at most 5 on a GPU",
+        ge=1,
+    )
+    freeze: tuple[str, ...] = setting(
+        (),
+        "Layers that are not trained: a regular expression for the whole name. May be repeated.",
+        panel=REMOVAL,
+        metavar="REGEX",
+    )
+    protect: tuple[str, ...] = setting(
+        (),
+        "Layers that are not removed or changed: a regular expression for the whole name. May be "
+        "repeated.",
+        panel=REMOVAL,
+        metavar="REGEX",
+    )
+    validation: Validation = setting(
+        "auto",
+        "Source of the validation images, if the data has none: auto, test (half of the test "
+        "images) or train (a part of the training images).",
+        panel=CONTROL,
+    )
+    screening_images: int = setting(
+        1000, "Validation images that untrained children are scored on.", ge=20
+    )
+    calibration_images: int = setting(
+        512, "Training images that batch-norm statistics are computed on.", ge=16
+    )
+    seed: int = setting(0, "Seed of the random numbers.", panel=CONTROL, ge=0, le=2**31 - 1)
     ranking: RankingSettings = RankingSettings()
     training: TrainingSettings = TrainingSettings()
 
 
 class OptimizeSettings(RunSettings):
-    """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields.
+    """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields."""
 
-    Attributes:
-        generations: Generations at most; None makes 5, and under a budget as many as there is time
-            for.
-        final_epochs: Passes over the training images in the winner's final training; None makes 6,
-            and under a budget as many as there is time for.
-        patience: Generations without an accepted child after which the search stops; None is 3, and
-            under a budget the search goes on.
-        morphs: Morphisms a child at most; None takes one for every three units that can go, but no
-            fewer than 5.
-        max_accuracy_drop: What may be lost of the metric against the model as given, a fraction.
-        metric: What the allowed drop is of: `accuracy`, or `balanced`, the mean of the classes'.
-        confidence: The probability with which the allowed drop is to hold on images that selection
-            has not seen, in (0.5, 1); None keeps back a standard error, half of the drop at most.
-        continue_anyway: Whether to go on where next to nothing can go.
-        objective: What is made small; `accuracy` is the paper's own objective.
-        mix: Name of a mix of morphisms, or morphism names with their weights.
-        control: Whether to train the unpruned model equally.
-    """
-
-    generations: int | None = Field(default=None, ge=1)
-    final_epochs: float | None = Field(default=None, gt=0)
-    patience: int | None = Field(default=None, ge=1)
-    morphs: int | None = Field(default=None, ge=1)
-    max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
-    metric: Metric = "accuracy"
-    confidence: float | None = Field(default=None, gt=0.5, lt=1)
-    continue_anyway: bool = False
-    objective: Objective = "macs"
-    mix: str | dict[str, float] = "deletion-heavy"
-    control: bool = True
+    max_accuracy_drop: float = setting(
+        0.01,
+        "Largest allowed loss of accuracy against the given model, as a fraction.",
+        panel=CHANGE,
+        ge=0,
+        lt=1,
+    )
+    objective: Objective = setting(
+        "macs",
+        "What to improve: macs (fewer multiply-accumulates), params (fewer parameters) or accuracy "
+        "(the most accurate model, whatever it costs).",
+        panel=CHANGE,
+    )
+    generations: int | None = setting(
+        None,
+        "Maximum number of generations.",
+        panel=TIME,
+        words="5; with --budget: as many as fit",
+        ge=1,
+    )
+    final_epochs: float | None = setting(
+        None,
+        "Maximum number of epochs in the final training of the best model.",
+        panel=TIME,
+        words="6; with --budget: as many as fit",
+        gt=0,
+    )
+    patience: int | None = setting(
+        None,
+        "Stop after this many generations without an accepted child.",
+        words="3; with --budget: never",
+        ge=1,
+    )
+    mix: str | dict[str, float] = setting(
+        "deletion-heavy",
+        "Kinds of changes to try: deletion-heavy, deletion-by-rank, deletion-at-random or uniform. "
+        "In a file also the changes' names with weights.",
+        panel=REMOVAL,
+    )
+    morphs: int | None = setting(
+        None,
+        "Maximum number of changes in a child.",
+        panel=REMOVAL,
+        words="depends on the model, at least 5",
+        ge=1,
+    )
+    continue_anyway: bool = setting(
+        False,
+        "Search even if less than 1 % of the model can be removed.",
+        panel=REMOVAL,
+        switch="--continue-anyway",
+    )
+    metric: Metric = setting(
+        "accuracy",
+        "What is measured: accuracy, or balanced (the mean of the accuracies of the classes).",
+        panel=CONTROL,
+    )
+    confidence: float | None = setting(
+        None,
+        "Probability that the allowed drop also holds on new images, such as 0.9.",
+        panel=CONTROL,
+        words="a margin of one standard error, at most half of the drop",
+        gt=0.5,
+        lt=1,
+    )
+    control: bool = setting(
+        True,
+        "Train the unpruned model as well, for comparison.",
+        panel=CONTROL,
+        switch="--no-control",
+        off="Do not train the unpruned model for comparison.",
+    )
 
     @property
     def most_generations(self) -> int | None:
