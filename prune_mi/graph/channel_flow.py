@@ -5,21 +5,15 @@ yields, is the same for all of them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from prune_mi.graph.channel_map import ChannelMap, concatenated
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
-from prune_mi.graph.passing import INPUT_AXIS, Opaque, Passing, passing
-
-
-@dataclass(frozen=True, slots=True)
-class Unsliceable:
-    """Why channels cannot go or come."""
-
-    reason: str
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.passing import INPUT_AXIS, Passing, passing
 
 
 class Resize(Protocol):
@@ -42,7 +36,7 @@ Passed = tuple[LayerDef | None, ChannelMap | None]
 
 def through(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], resize: Resize
-) -> Passed | Unsliceable:
+) -> Passed | NotApplicable:
     """A call's resized layer, where it has weights to resize, and what its output's channels are.
 
     Args:
@@ -54,13 +48,13 @@ def through(
     layer = graph.layer_of(node)
     channels = next(known[ref] for ref in node.inputs if ref in known)
     way = passing(graph, node, channels.axis)
-    if isinstance(way, Opaque):
+    if isinstance(way, NotApplicable):
         kind = "" if layer.class_name in INPUT_AXIS else f", a {layer.class_name} that reads it,"
-        return Unsliceable(f"{node.name!r}{kind or ', which reads it,'} {way.reason}")
+        return NotApplicable(f"{node.name!r}{kind or ', which reads it,'} {way.reason}")
     objection = resize.objection(graph, layer, channels) if way.has_weights else None
     if objection is not None:
-        return Unsliceable(f"{layer.name!r}, which reads it, {objection}")
-    passed: Passed | Unsliceable
+        return NotApplicable(f"{layer.name!r}, which reads it, {objection}")
+    passed: Passed | NotApplicable
     match way.way:
         case "concatenate":
             passed = _concatenated(graph, node, known, way.axis)
@@ -77,11 +71,11 @@ def through(
             passed = _grouped(layer, channels, resize)
         case _:
             passed = _kernel(layer, channels, way, resize)
-    if isinstance(passed, Unsliceable):
+    if isinstance(passed, NotApplicable):
         return passed
     left = passed[1]
     if left is not None and node.outputs[0].shape[left.axis] != left.size:
-        return Unsliceable(f"{node.name!r}, which reads it, changes the number of its channels")
+        return NotApplicable(f"{node.name!r}, which reads it, changes the number of its channels")
     return passed
 
 
@@ -93,7 +87,7 @@ def with_resized(layer: LayerDef, weights: Sequence[np.ndarray]) -> LayerDef:
 
 def _kernel(
     layer: LayerDef, channels: ChannelMap, way: Passing, resize: Resize
-) -> Passed | Unsliceable:
+) -> Passed | NotApplicable:
     """Kernels sum over channels; depthwise ones hand them on."""
     handed = channels.repeated(way.times)
     # A separable convolution's second kernel reads what its first makes of each channel.
@@ -107,7 +101,7 @@ def _kernel(
             weights.append(resize.hand(name, weight, handed, 0) if way.way == "repeat" else weight)
             continue
         if weight.shape[axis] != read.size:
-            return Unsliceable(f"{layer.name!r}, which reads it, has weights in another form")
+            return NotApplicable(f"{layer.name!r}, which reads it, has weights in another form")
         if way.way == "repeat" or name == "depthwise_kernel":
             weights.append(resize.hand(name, weight, read, axis))
         else:
@@ -116,7 +110,7 @@ def _kernel(
     return with_resized(layer, weights), left
 
 
-def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Passed | Unsliceable:
+def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Passed | NotApplicable:
     """A convolution in groups changes by whole groups, with what they yield, or alike in each."""
     groups, filters = int(layer.config["groups"]), int(layer.config["filters"])
     alike = _alike_in_each(channels, groups)
@@ -128,7 +122,9 @@ def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Passed | 
         return with_resized(layer, weights), None
     whole = _whole(channels, groups)
     if whole is None:
-        return Unsliceable(f"{layer.name!r}, which reads it, convolves in groups that it would cut")
+        return NotApplicable(
+            f"{layer.name!r}, which reads it, convolves in groups that it would cut"
+        )
     handed = whole.repeated(filters // groups)
     weights = [
         resize.hand(name, weight, handed, -1)
@@ -171,7 +167,7 @@ def _per_channel(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Layer
 
 def _joined(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap]
-) -> Passed | Unsliceable:
+) -> Passed | NotApplicable:
     """Elementwise joins: the channels of all inputs must have changed alike."""
     maps = [known.get(ref) for ref in node.inputs]
     first = next(each for each in maps if each is not None)
@@ -182,20 +178,20 @@ def _joined(
         if each is None and same_rank and shape[first.axis] == 1:
             continue  # broadcast over channels
         if each is None or not same_rank or each.axis != first.axis:
-            return Unsliceable(f"{node.name!r} joins it with a tensor of full width")
+            return NotApplicable(f"{node.name!r} joins it with a tensor of full width")
         if not each.same_channels(first):
-            return Unsliceable(f"{node.name!r} joins it with a tensor of other channels")
+            return NotApplicable(f"{node.name!r} joins it with a tensor of other channels")
     return None, first
 
 
 def _concatenated(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], axis: int
-) -> Passed | Unsliceable:
+) -> Passed | NotApplicable:
     """A concatenation along channels joins maps; along another axis it may not."""
     maps = []
     for ref in node.inputs:
         each = known.get(ref)
         if each is not None and each.axis != axis:
-            return Unsliceable(f"{node.name!r} joins it along another axis than its channels")
+            return NotApplicable(f"{node.name!r} joins it along another axis than its channels")
         maps.append(each or ChannelMap.unchanged(axis, graph.spec(ref).shape[axis] or 1))
     return None, concatenated(axis, maps)

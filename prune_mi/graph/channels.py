@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prune_mi.graph.channel_flow import Resize, Unsliceable, through
+from prune_mi.graph.channel_flow import Resize, through
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
+from prune_mi.graph.not_applicable import NotApplicable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ OUTLINE = Cut(outline)
 
 def drop_channels(
     graph: LayerGraph, maps: Mapping[TensorRef, ChannelMap]
-) -> LayerGraph | Unsliceable:
+) -> LayerGraph | NotApplicable:
     """Slices everything behind tensors that have lost channels.
 
     Args:
@@ -85,7 +86,9 @@ def drop_channels(
         The graph with sliced weights and the shapes that follow; or why it cannot be.
     """
     slices = find_slices(graph, maps)
-    return slices if isinstance(slices, Unsliceable) else without_dead_nodes(sliced(graph, slices))
+    return (
+        slices if isinstance(slices, NotApplicable) else without_dead_nodes(sliced(graph, slices))
+    )
 
 
 def sliced(graph: LayerGraph, slices: Slices) -> LayerGraph:
@@ -96,7 +99,7 @@ def sliced(graph: LayerGraph, slices: Slices) -> LayerGraph:
 
 def find_slices(
     graph: LayerGraph, maps: Mapping[TensorRef, ChannelMap], *, resize: Resize = CUT
-) -> Slices | Unsliceable:
+) -> Slices | NotApplicable:
     """What `drop_channels` changes.
 
     Args:
@@ -113,22 +116,24 @@ def find_slices(
         own = TensorRef(node.name)
         if any(ref in known for ref in node.inputs):
             passed = through(graph, node, known, resize)
-            if isinstance(passed, Unsliceable):
+            if isinstance(passed, NotApplicable):
                 return passed
             layer, found = passed
             if layer is not None:
                 if graph.calls_of(node.layer) > 1:
-                    return Unsliceable(f"{node.layer!r}, which reads it, is called more than once")
+                    return NotApplicable(
+                        f"{node.layer!r}, which reads it, is called more than once"
+                    )
                 layers[node.layer] = layer
             if found is not None:
                 if own in maps:
-                    return Unsliceable(f"{node.name!r}, which reads it, hands it on")
+                    return NotApplicable(f"{node.name!r}, which reads it, hands it on")
                 known[own] = found
         if own in known:
             nodes[node.name] = _reshaped(node, known[own])
     outputs = [ref for ref in graph.outputs if ref in known]
     if outputs:
-        return Unsliceable(f"{outputs[0].node!r} yields the model's output")
+        return NotApplicable(f"{outputs[0].node!r} yields the model's output")
     return Slices(layers, nodes)
 
 

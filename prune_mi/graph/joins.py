@@ -7,11 +7,10 @@ left.
 
 from dataclasses import replace
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channels import OUTLINE, Slices, find_slices, sliced
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.macs import node_macs
-from prune_mi.graph.reasons import Reason
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import part_mask
 from prune_mi.graph.traits import CONCATENATIONS
 from prune_mi.graph.unit import Unit, UnitKind, make_unit, show_shape
@@ -45,18 +44,18 @@ def _terms(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> l
     kind, heavy, light = _ROLES[graph.layer_of(join).class_name]
     heaviest = max(range(len(exclusive)), key=lambda index: len(exclusive[index]))
     units: list[Unit] = []
-    reason: Reason | None
+    reason: NotApplicable | None
     for index, names in enumerate(exclusive):
         others = [ref for place, ref in enumerate(join.inputs) if place != index]
         reason = None
         if not names:
             continue
         if len(join.inputs) > 2 and not isinstance(join.args[0], list | tuple):
-            reason = Reason(("joins",), f"{join.name!r} does not read a list of tensors")
+            reason = NotApplicable(f"{join.name!r} does not read a list of tensors", ("joins",))
         elif any(graph.spec(ref).shape != graph.spec(after).shape for ref in others):
             whole, left = graph.spec(after).shape, graph.spec(others[0]).shape
             text = f"what is left would be {show_shape(left)}, not {show_shape(whole)}"
-            reason = Reason(("readers",), text)
+            reason = NotApplicable(text, ("readers",))
         role = heavy if index == heaviest else light
         if any(unit.name == f"{join.name}/{role}" for unit in units):
             role = f"{role}_{index + 1}"
@@ -74,12 +73,16 @@ def _parts(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> l
         if not names:
             continue
         mask = part_mask(graph, join, index)
-        slices = mask if isinstance(mask, Unsliceable) else find_slices(graph, mask, resize=OUTLINE)
-        reason = Reason(("readers",), slices.reason) if isinstance(slices, Unsliceable) else None
+        slices = (
+            mask if isinstance(mask, NotApplicable) else find_slices(graph, mask, resize=OUTLINE)
+        )
+        reason = None
+        if isinstance(slices, NotApplicable):
+            reason = NotApplicable(slices.reason, ("readers",))
         going = (*names, join.name) if len(join.inputs) == 2 else names
         name = f"{join.name}/part_{index + 1}"
         unit = make_unit(graph, name, "part", going, after, after, reason, index)
-        if not isinstance(slices, Unsliceable):
+        if not isinstance(slices, NotApplicable):
             unit = _with_slices(unit, graph, slices)
         units.append(unit)
     return units

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.traits import (
     CONCATENATIONS,
     DEPTHWISE,
@@ -53,14 +54,7 @@ class Passing:
     has_weights: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """Why it is not known what becomes of channels, as the end of a sentence on the call."""
-
-    reason: str
-
-
-def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | Opaque:
+def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | NotApplicable:
     """What a call does with channels that lie on one axis of its first input.
 
     Args:
@@ -71,22 +65,22 @@ def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | Opaque:
     layer = graph.layer_of(node)
     kind, shape, out = layer.class_name, graph.spec(node.inputs[0]).shape, node.outputs[0].shape
     if len(node.outputs) != 1:
-        return Opaque(f"yields {len(node.outputs)} tensors")
+        return NotApplicable(f"yields {len(node.outputs)} tensors")
     if kind in CONCATENATIONS:
         return Passing("concatenate", concatenation_axis(graph, node))
     if kind in JOINS and len(node.inputs) > 1:
         return _constant(node, layer) or Passing("join", axis)
     if len(set(node.inputs)) > 1:
-        return Opaque("joins it with other tensors in a way not understood")
+        return NotApplicable("joins it with other tensors in a way not understood")
     if has_kernel(layer):
         return _kernel(layer, axis, shape, out)
     if kind in _PER_CHANNEL:
         return _per_channel(layer, axis, len(shape))
     if layer.weights:
-        return Opaque("has weights of unknown meaning")
+        return NotApplicable("has weights of unknown meaning")
     if kind == "Flatten":
         return (
-            Opaque("flattens images of unknown size")
+            NotApplicable("flattens images of unknown size")
             if None in shape[1:]
             else Passing("flatten", 1)
         )
@@ -94,9 +88,9 @@ def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | Opaque:
         return _constant(node, layer) or Passing("keep", axis)
     if kind in POOLINGS | RESIZINGS:
         if axis != channel_axis(layer, len(shape)):
-            return Opaque("takes another axis for its channels")
+            return NotApplicable("takes another axis for its channels")
         return Passing("keep", axis if len(out) == len(shape) else len(out) - 1)
-    return Opaque("may mix its channels")
+    return NotApplicable("may mix its channels")
 
 
 def concatenation_axis(graph: LayerGraph, node: Node) -> int:
@@ -108,15 +102,15 @@ def concatenation_axis(graph: LayerGraph, node: Node) -> int:
     return int(axis) % rank
 
 
-def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Passing | Opaque:
+def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Passing | NotApplicable:
     kind = layer.class_name
     if kind not in INPUT_AXIS:
-        return Opaque("has a kernel of another kind")
+        return NotApplicable("has a kernel of another kind")
     if axis != channel_axis(layer, len(shape)):
-        return Opaque("takes another axis for its channels")
+        return NotApplicable("takes another axis for its channels")
     grouped = int(layer.config.get("groups") or 1) > 1
     if (kind in DEPTHWISE or grouped) and not fused_activation_is_elementwise(layer):
-        return Opaque("mixes its channels in its activation")
+        return NotApplicable("mixes its channels in its activation")
     if kind in DEPTHWISE:
         times = int(layer.config.get("depth_multiplier", 1))
         return Passing("repeat", axis, times, has_weights=True)
@@ -125,7 +119,7 @@ def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Passing | O
     return Passing("mix", axis, has_weights=True)
 
 
-def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | Opaque:
+def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | NotApplicable:
     """Normalisations over channels and activations with one weight for each."""
     axes = layer.config.get("axis", -1)
     axes = [axes] if isinstance(axes, int) else list(axes)
@@ -133,16 +127,16 @@ def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | Opaque:
         shared = layer.config.get("shared_axes") or []
         axes = [each for each in range(1, rank) if each not in shared]
     if [each % rank for each in axes] != [axis]:
-        return Opaque("has weights for more than channels")
+        return NotApplicable("has weights for more than channels")
     return Passing("keep", axis, has_weights=True)
 
 
-def _constant(node: Node, layer: LayerDef) -> Opaque | None:
+def _constant(node: Node, layer: LayerDef) -> NotApplicable | None:
     """Calls with a constant of more than one value, which may be one for each channel."""
     settings = ("scale", "offset", "mean", "variance", "noise_shape")
     values = [node.args, node.kwargs, *(layer.config.get(name) for name in settings)]
     if any(_has_array(value) for value in values):
-        return Opaque("has a constant for each channel")
+        return NotApplicable("has a constant for each channel")
     return None
 
 

@@ -3,51 +3,18 @@
 What stands in for a unit must have the shape that it yields, so most reasons are changes of shape.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from prune_mi.graph.ir import LayerDef, Shape
 from prune_mi.graph.macs import RECURRENT
+from prune_mi.graph.not_applicable import Cause, NotApplicable
 from prune_mi.graph.traits import POOLINGS, RESIZINGS, channel_axis
 
-Cause = Literal[
-    "channels",  # changes the number of channels of an image or a signal
-    "values",  # changes the number of values, as dense and recurrent layers do
-    "padding",  # changes the size of an image or the length of a signal: padding is 'valid'
-    "strides",  # the same by strides
-    "pooling",  # the same by pooling
-    "size",  # the same in another way, or the size is not known
-    "sequence",  # turns a sequence into one vector
-    "words",  # turns numbers that are names into vectors
-    "shape",  # changes the shape in another way
-    "dtype",  # changes the type of the numbers
-    "output",  # yields the model's output
-    "protected",  # the user protects it
-    "kept",  # prune-mi protects it: other outputs or inputs need it
-    "with_protected",  # goes only with a layer that is protected
-    "joins",  # several tensors come together in it, or leave it
-    "readers",  # what reads it, or what is joined with it, cannot do without
-]
 _SIZES: dict[int, str] = {3: "length", 4: "image", 5: "volume"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why something cannot go.
-
-    Attributes:
-        causes: What it comes to, of a fixed list; several where each alone would be enough.
-        text: The same of the one at hand, with its figures.
-    """
-
-    causes: tuple[Cause, ...]
-    text: str
+OUTPUT = NotApplicable("yields the model's output", ("output",))
 
 
-OUTPUT = Reason(("output",), "yields the model's output")
-
-
-def change_of_shape(layer: LayerDef, before: Shape, after: Shape) -> Reason:
+def change_of_shape(layer: LayerDef, before: Shape, after: Shape) -> NotApplicable:
     """What a layer makes of its input's shape.
 
     Args:
@@ -71,7 +38,7 @@ def change_of_shape(layer: LayerDef, before: Shape, after: Shape) -> Reason:
         causes.append(cause)
         size = _SIZES.get(rank, "input")
         parts.append(f"the {size} from {old} to {new}{how}" if old != new else f"the size{how}")
-    return Reason(tuple(causes), f"changes {' and '.join(parts)}")
+    return NotApplicable(f"changes {' and '.join(parts)}", tuple(causes))
 
 
 def show_sizes(sizes: Shape) -> str:
@@ -79,13 +46,13 @@ def show_sizes(sizes: Shape) -> str:
     return "x".join("?" if axis is None else str(axis) for axis in sizes) or "a scalar"
 
 
-def _other_rank(layer: LayerDef, before: Shape, after: Shape) -> Reason:
+def _other_rank(layer: LayerDef, before: Shape, after: Shape) -> NotApplicable:
     shapes = f"from {show_sizes(before[1:])} to {show_sizes(after[1:])}"
     if layer.class_name in RECURRENT:
-        return Reason(("sequence",), f"turns a sequence into one vector, {shapes}")
+        return NotApplicable(f"turns a sequence into one vector, {shapes}", ("sequence",))
     if layer.class_name == "Embedding":
-        return Reason(("words",), f"turns each number into a vector, {shapes}")
-    return Reason(("shape",), f"changes the shape {shapes}")
+        return NotApplicable(f"turns each number into a vector, {shapes}", ("words",))
+    return NotApplicable(f"changes the shape {shapes}", ("shape",))
 
 
 def _of_channels(layer: LayerDef) -> bool:

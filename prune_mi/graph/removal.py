@@ -1,11 +1,11 @@
 """Removing a unit: edits that leave a sound graph with all other weights as they were."""
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.channels import drop_channels
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.passing import concatenation_axis
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE
 from prune_mi.graph.unit import Unit
@@ -28,7 +28,7 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
     join = graph.node_by_name[unit.after.node]
     if unit.kind == "part" and unit.position is not None:
         outcome = without_part(graph, join, unit.position)
-        if isinstance(outcome, Unsliceable):
+        if isinstance(outcome, NotApplicable):
             raise GraphError(f"{unit.name} cannot go: {outcome.reason}")
         return outcome
     if unit.position is not None and len(join.inputs) > 2:
@@ -54,11 +54,11 @@ def collapses(graph: LayerGraph, join: Node, before: TensorRef, after: TensorRef
     return kind in ("Subtract", "Divide", "TrueDivide") and join.inputs == (before, after)
 
 
-def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | Unsliceable:
+def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | NotApplicable:
     """The graph without one input of a concatenation, its readers sliced; or why that cannot be."""
     mask = part_mask(graph, join, index)
-    sliced = mask if isinstance(mask, Unsliceable) else drop_channels(graph, mask)
-    if isinstance(sliced, Unsliceable):
+    sliced = mask if isinstance(mask, NotApplicable) else drop_channels(graph, mask)
+    if isinstance(sliced, NotApplicable):
         return sliced
     slimmed = drop_argument(sliced, join.name, index)
     left = slimmed.node_by_name[join.name].inputs
@@ -67,21 +67,21 @@ def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | Unsl
 
 def part_mask(
     graph: LayerGraph, join: Node, index: int
-) -> dict[TensorRef, ChannelMap] | Unsliceable:
+) -> dict[TensorRef, ChannelMap] | NotApplicable:
     """What is left of a concatenation without one of its inputs."""
     if not isinstance(join.args[0], list | tuple) or len(join.args[0]) != len(join.inputs):
-        return Unsliceable(f"{join.name!r} does not read a list of tensors")
+        return NotApplicable(f"{join.name!r} does not read a list of tensors")
     axis = concatenation_axis(graph, join)
     sizes = [graph.spec(ref).shape[axis] for ref in join.inputs]
     if any(size is None for size in sizes):
-        return Unsliceable(f"{join.name!r} joins along an axis of unknown size")
+        return NotApplicable(f"{join.name!r} joins along an axis of unknown size")
     others = [place for place in range(len(sizes)) if place != index]
     if len(others) == 1:  # which stands for the whole then
         alone = list(graph.spec(join.inputs[others[0]]).shape)
         whole = list(join.outputs[0].shape)
         alone[axis] = whole[axis]
         if alone != whole:
-            return Unsliceable(f"{join.name!r} joins tensors of unknown size")
+            return NotApplicable(f"{join.name!r} joins tensors of unknown size")
     keep = [place != index for place, size in enumerate(sizes) for _ in range(size or 0)]
     return {TensorRef(join.name): ChannelMap.keeping(axis, keep)}
 

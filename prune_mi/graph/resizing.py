@@ -15,12 +15,13 @@ from prune_mi.graph.cells import resampled_kernel
 from prune_mi.graph.edit import bypass, fresh_name, read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
 from prune_mi.graph.new_layers import new_pooling
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.passing import concatenation_axis
-from prune_mi.graph.sizes import Unsized, call_shape
+from prune_mi.graph.sizes import call_shape
 from prune_mi.graph.traits import CONCATENATIONS, JOINS, LOCAL_POOLINGS
 
 
-def resized(graph: LayerGraph, was: Mapping[TensorRef, Shape]) -> LayerGraph | Unsized:
+def resized(graph: LayerGraph, was: Mapping[TensorRef, Shape]) -> LayerGraph | NotApplicable:
     """Makes everything behind resized images follow.
 
     Args:
@@ -38,16 +39,16 @@ def resized(graph: LayerGraph, was: Mapping[TensorRef, Shape]) -> LayerGraph | U
     walk.nodes.extend(graph.nodes[: start + 1])
     for node in graph.nodes[start + 1 :]:
         followed = walk.follow(node)
-        if isinstance(followed, Unsized):
+        if isinstance(followed, NotApplicable):
             return followed
         walk.nodes.append(followed)
     outputs = [ref.node for ref in graph.outputs if ref in walk.was]
     if outputs:
-        return Unsized(f"{outputs[0]!r} yields the model's output")
+        return NotApplicable(f"{outputs[0]!r} yields the model's output")
     return without_dead_nodes(replace(graph, nodes=tuple(walk.nodes), layers=walk.layers))
 
 
-def without_pooling(graph: LayerGraph, node: Node) -> LayerGraph | Unsized:
+def without_pooling(graph: LayerGraph, node: Node) -> LayerGraph | NotApplicable:
     """The graph in which a pooling's input stands in for its output, or why that cannot be.
 
     Args:
@@ -58,7 +59,7 @@ def without_pooling(graph: LayerGraph, node: Node) -> LayerGraph | Unsized:
     large = replace(node, outputs=(spec,))
     nodes = tuple(large if each.name == node.name else each for each in graph.nodes)
     followed = resized(replace(graph, nodes=nodes), {ref: node.outputs[0].shape})
-    if isinstance(followed, Unsized):
+    if isinstance(followed, NotApplicable):
         return followed
     return bypass(followed, ref, node.inputs[0])
 
@@ -79,14 +80,14 @@ class _Walk:
         self._now = {ref: graph.spec(ref).shape for ref in was}
         self._flat: dict[TensorRef, tuple[Shape, Shape]] = {}  # images before flattening
 
-    def follow(self, node: Node) -> Node | Unsized:
+    def follow(self, node: Node) -> Node | NotApplicable:
         """The call as it is behind what has been resized, its layer with it."""
         if not any(ref in self.was for ref in node.inputs):
             return node
         layer = self._graph.layer_of(node)
         if layer.class_name in JOINS | CONCATENATIONS and len(node.inputs) > 1:
             joined = self._joined(node)
-            if isinstance(joined, Unsized):
+            if isinstance(joined, NotApplicable):
                 return joined
             fed, shapes = joined
         else:
@@ -94,22 +95,24 @@ class _Walk:
         first = node.inputs[0]
         if layer.class_name == "Dense" and first in self._flat:
             dense = self._dense(layer, *self._flat[first])
-            if isinstance(dense, Unsized):
+            if isinstance(dense, NotApplicable):
                 return dense
             self.layers[layer.name] = dense
             return node
         shape = call_shape(self._graph, node, shapes)
-        if isinstance(shape, Unsized):
+        if isinstance(shape, NotApplicable):
             return shape
         own, old = TensorRef(node.name), node.outputs[0].shape
         if layer.class_name in LOCAL_POOLINGS and shape == shapes[0] and old != self._before(first):
-            return Unsized(f"{node.name!r} would have nothing left to pool")
+            return NotApplicable(f"{node.name!r} would have nothing left to pool")
         self.layers[layer.name] = _unbuilt(self.layers[layer.name])
         if shape == old:
             return fed
         if layer.class_name == "Flatten" and len(shapes[0]) > 2:
             if layer.config.get("data_format") == "channels_first" or None in shapes[0][1:]:
-                return Unsized(f"{node.name!r} flattens it in an order or a size not understood")
+                return NotApplicable(
+                    f"{node.name!r} flattens it in an order or a size not understood"
+                )
             self._flat[own] = self._before(first)[1:], shapes[0][1:]
         elif first in self._flat:
             self._flat[own] = self._flat[first]
@@ -122,20 +125,22 @@ class _Walk:
     def _before(self, ref: TensorRef) -> Shape:
         return self.was[ref] if ref in self.was else self._graph.spec(ref).shape
 
-    def _joined(self, node: Node) -> tuple[Node, list[Shape]] | Unsized:
+    def _joined(self, node: Node) -> tuple[Node, list[Shape]] | NotApplicable:
         """A join whose inputs have one size again, and their shapes."""
         old = [self._before(ref) for ref in node.inputs]
         new = [self._shape(ref) for ref in node.inputs]
         reason = self._no_images(node, new)
         if reason is not None:
-            return Unsized(f"{node.name!r} joins it {reason}")
+            return NotApplicable(f"{node.name!r} joins it {reason}")
         wanted, shrinks = _joint_sizes(old, new)
         change: dict[TensorRef, TensorRef] = {}
         for ref, shape in zip(node.inputs, wanted, strict=True):
             if shape != self._shape(ref) and ref not in change:
                 fitted = self._pooled(ref, shape) if shrinks else self._unpooled(ref, shape)
                 if fitted is None:
-                    return Unsized(f"{node.name!r} joins it with {ref.node!r}, of another size")
+                    return NotApplicable(
+                        f"{node.name!r} joins it with {ref.node!r}, of another size"
+                    )
                 change[ref] = fitted
         return node.with_inputs(lambda ref: change.get(ref, ref)), wanted
 
@@ -177,15 +182,15 @@ class _Walk:
             return None
         return node.inputs[0] if self._shape(node.inputs[0]) == shape else None
 
-    def _dense(self, layer: LayerDef, old: Shape, new: Shape) -> LayerDef | Unsized:
+    def _dense(self, layer: LayerDef, old: Shape, new: Shape) -> LayerDef | NotApplicable:
         """A dense layer for flattened images of another size."""
         graph, name = self._graph, layer.name
         if graph.calls_of(name) > 1:
-            return Unsized(f"{name!r}, which reads it flattened, is called more than once")
+            return NotApplicable(f"{name!r}, which reads it flattened, is called more than once")
         if name in graph.frozen:
-            return Unsized(f"{name!r}, which reads it flattened, is frozen")
+            return NotApplicable(f"{name!r}, which reads it flattened, is frozen")
         if name in graph.protected and name not in graph.kept:  # which ends may be fed otherwise
-            return Unsized(f"{name!r}, which reads it flattened, is protected")
+            return NotApplicable(f"{name!r}, which reads it flattened, is protected")
         kernel, *rest = layer.weights
         weights = (read_only(resampled_kernel(kernel, old, new)), *rest)
         return replace(_unbuilt(layer), weights=weights)

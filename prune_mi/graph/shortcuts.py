@@ -7,10 +7,10 @@ it; f goes through a layer with a kernel. Where several inputs are shortcuts, on
 
 from dataclasses import dataclass
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import only_feeding
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import without_part
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import (
@@ -57,30 +57,30 @@ def find_shortcuts(graph: LayerGraph) -> tuple[Shortcut, ...]:
     return tuple(found)
 
 
-def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | Unsliceable:
+def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | NotApplicable:
     """The graph without a shortcut of it; or why it must stay."""
     join = graph.node_by_name[shortcut.join]
     for name in (*shortcut.calls, join.name):
         layer = graph.node_by_name[name].layer
         if layer in graph.protected:
-            return Unsliceable(f"{layer!r} {graph.kept.get(layer, 'is protected')}")
+            return NotApplicable(f"{layer!r} {graph.kept.get(layer, 'is protected')}")
     if graph.layer_of(join).class_name in CONCATENATIONS:
         return without_part(graph, join, shortcut.position)
     return _without_term(graph, join, shortcut.position)
 
 
-def _without_term(graph: LayerGraph, join: Node, position: int) -> LayerGraph | Unsliceable:
+def _without_term(graph: LayerGraph, join: Node, position: int) -> LayerGraph | NotApplicable:
     whole = join.outputs[0]
     others = [ref for place, ref in enumerate(join.inputs) if place != position]
     if any(graph.spec(ref) != whole for ref in others):
-        return Unsliceable(f"what {join.name!r} joins it with has not the shape of their sum")
+        return NotApplicable(f"what {join.name!r} joins it with has not the shape of their sum")
     if len(others) > 1:
         if not isinstance(join.args[0], list | tuple):
-            return Unsliceable(f"{join.name!r} does not read a list of tensors")
+            return NotApplicable(f"{join.name!r} does not read a list of tensors")
         return drop_argument(graph, join.name, position)
     for reader in graph.consumers.get(TensorRef(join.name), ()):
         if others[0] in reader.inputs:
-            return Unsliceable(f"{reader.name!r} would be left with a tensor and itself")
+            return NotApplicable(f"{reader.name!r} would be left with a tensor and itself")
     return bypass(graph, TensorRef(join.name), others[0])
 
 

@@ -9,9 +9,9 @@ norm and the activation behind it: what is left is trained from fresh weights in
 from dataclasses import dataclass
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.resizing import without_pooling
-from prune_mi.graph.sizes import Unsized
 from prune_mi.graph.traits import ACTIVATIONS, DROPOUTS, LOCAL_POOLINGS
 from prune_mi.graph.unit import Unit, make_unit
 from prune_mi.graph.units import left_behind, removable_units
@@ -45,7 +45,7 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
         if kind not in _REMOVABLE or graph.calls_of(node.layer) > 1 or not _may_go(graph, node):
             continue
         unit = alone.get(node.name) or _unit(graph, node)
-        slimmed: LayerGraph | Unsized
+        slimmed: LayerGraph | NotApplicable
         if node.name in alone or _keeps_shape(graph, node):
             slimmed = remove_unit(graph, unit)
         else:

@@ -10,10 +10,10 @@ formulas are those of Keras (`keras.src.ops.operation_utils`), and the tests hol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape
-from prune_mi.graph.passing import Opaque, concatenation_axis, passing
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.passing import concatenation_axis, passing
 from prune_mi.graph.traits import (
     ACTIVATIONS,
     AUGMENTATIONS,
@@ -39,14 +39,7 @@ _CONVOLUTIONS = frozenset(
 _FIXED = frozenset({"Resizing", "CenterCrop"})
 
 
-@dataclass(frozen=True, slots=True)
-class Unsized:
-    """Why a size cannot follow another one."""
-
-    reason: str
-
-
-def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape | Unsized:
+def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape | NotApplicable:
     """What a call would yield, were it fed other sizes.
 
     Args:
@@ -61,19 +54,23 @@ def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape 
     layer = graph.layer_of(node)
     kind, shape = layer.class_name, shapes[0]
     if len(node.outputs) != 1:
-        return Unsized(f"{node.name!r} yields {len(node.outputs)} tensors")
+        return NotApplicable(f"{node.name!r} yields {len(node.outputs)} tensors")
     if kind in CONCATENATIONS:
         return _concatenated(node, shapes, concatenation_axis(graph, node))
     if (kind in JOINS and len(shapes) > 1) or is_elementwise(layer):
         way = passing(graph, node, len(shape) - 1)
-        if isinstance(way, Opaque):
-            return Unsized(f"{node.name!r} {way.reason}")
+        if isinstance(way, NotApplicable):
+            return NotApplicable(f"{node.name!r} {way.reason}")
         return _broadcast(node, shapes)
     if len(set(node.inputs)) > 1:
-        return Unsized(f"{node.name!r}, a {kind}, reads several tensors")
+        return NotApplicable(f"{node.name!r}, a {kind}, reads several tensors")
     if kind in JOINS - {"Average"}:  # with a constant
         way = passing(graph, node, len(shape) - 1)
-        return Unsized(f"{node.name!r} {way.reason}") if isinstance(way, Opaque) else shape
+        return (
+            NotApplicable(f"{node.name!r} {way.reason}")
+            if isinstance(way, NotApplicable)
+            else shape
+        )
     if kind in ACTIVATIONS | NORMALIZATIONS:
         return _with_own_weights(layer, shape)
     if kind in AUGMENTATIONS - {"RandomCrop"}:
@@ -90,7 +87,7 @@ def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape 
         return (shape[0], _product(shape[1:]))
     if kind == "Dense":
         return _multiplied(layer, shape)
-    return Unsized(f"it is not known what {node.name!r}, a {kind}, makes of other sizes")
+    return NotApplicable(f"it is not known what {node.name!r}, a {kind}, makes of other sizes")
 
 
 def spatial_axes(layer: LayerDef, rank: int) -> range:
@@ -98,7 +95,7 @@ def spatial_axes(layer: LayerDef, rank: int) -> range:
     return range(2, rank) if channel_axis(layer, rank) == 1 else range(1, rank - 1)
 
 
-def _convolved(layer: LayerDef, shape: Shape) -> Shape | Unsized:
+def _convolved(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
     config, axes = layer.config, spatial_axes(layer, len(shape))
     channels = channel_axis(layer, len(shape))
     kernel = _each(config["kernel_size"], len(axes))
@@ -108,7 +105,7 @@ def _convolved(layer: LayerDef, shape: Shape) -> Shape | Unsized:
     padding = config.get("padding", "valid")
     if layer.class_name in _TRANSPOSED:
         if config.get("output_padding") is not None:
-            return Unsized(f"{layer.name!r} pads its output")
+            return NotApplicable(f"{layer.name!r} pads its output")
         more = [max(span - stride, 0) for span, stride in zip(spans, strides, strict=True)]
         grown = {
             axis: None if (size := shape[axis]) is None else size * stride + extra
@@ -118,7 +115,7 @@ def _convolved(layer: LayerDef, shape: Shape) -> Shape | Unsized:
         }
         return _with_sizes(shape, {**grown, channels: int(config["filters"])})
     found = _windows(layer, shape, spans, strides, padding)
-    if isinstance(found, Unsized):
+    if isinstance(found, NotApplicable):
         return found
     width = shape[channels]
     if layer.class_name not in DEPTHWISE:
@@ -128,7 +125,7 @@ def _convolved(layer: LayerDef, shape: Shape) -> Shape | Unsized:
     return _with_sizes(found, {channels: width})
 
 
-def _pooled(layer: LayerDef, shape: Shape) -> Shape | Unsized:
+def _pooled(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
     config, axes = layer.config, spatial_axes(layer, len(shape))
     if layer.class_name.startswith("Global"):
         if config.get("keepdims"):
@@ -141,7 +138,7 @@ def _pooled(layer: LayerDef, shape: Shape) -> Shape | Unsized:
 
 def _windows(
     layer: LayerDef, shape: Shape, spans: Sequence[int], strides: Sequence[int], padding: str
-) -> Shape | Unsized:
+) -> Shape | NotApplicable:
     sizes: dict[int, int | None] = {}
     axes = spatial_axes(layer, len(shape))
     for axis, span, stride in zip(axes, spans, strides, strict=True):
@@ -149,12 +146,12 @@ def _windows(
         if size is not None:
             size = -(-size // stride) if padding != "valid" else (size - span) // stride + 1
             if size < 1:
-                return Unsized(f"{layer.name!r} needs at least {span} values along an axis")
+                return NotApplicable(f"{layer.name!r} needs at least {span} values along an axis")
         sizes[axis] = size
     return _with_sizes(shape, sizes)
 
 
-def _padded(layer: LayerDef, shape: Shape) -> Shape | Unsized:
+def _padded(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
     """Zero padding, cropping and repeating."""
     axes = spatial_axes(layer, len(shape))
     kind, config = layer.class_name, layer.config
@@ -171,12 +168,12 @@ def _padded(layer: LayerDef, shape: Shape) -> Shape | Unsized:
         if size is not None:
             size += sign * sum(_each(edge, 2))
             if size < 1:
-                return Unsized(f"{layer.name!r} would leave nothing along an axis")
+                return NotApplicable(f"{layer.name!r} would leave nothing along an axis")
         sizes[axis] = size
     return _with_sizes(shape, sizes)
 
 
-def _with_own_weights(layer: LayerDef, shape: Shape) -> Shape | Unsized:
+def _with_own_weights(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
     """Normalisations and activations: their weights must fit the axes that they are for."""
     if not layer.weights:
         return shape
@@ -189,36 +186,36 @@ def _with_own_weights(layer: LayerDef, shape: Shape) -> Shape | Unsized:
         expected = [shape[axis] for axis in each]
     held = layer.weights[0].shape
     if tuple(expected) != held:
-        return Unsized(f"{layer.name!r} has weights for {_text(held)} values")
+        return NotApplicable(f"{layer.name!r} has weights for {_text(held)} values")
     return shape
 
 
-def _multiplied(layer: LayerDef, shape: Shape) -> Shape | Unsized:
+def _multiplied(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
     rows, units = layer.weights[0].shape
     if shape[-1] != rows:
-        return Unsized(f"{layer.name!r} has a kernel for {rows} values")
+        return NotApplicable(f"{layer.name!r} has a kernel for {rows} values")
     return (*shape[:-1], units)
 
 
-def _concatenated(node: Node, shapes: Sequence[Shape], axis: int) -> Shape | Unsized:
+def _concatenated(node: Node, shapes: Sequence[Shape], axis: int) -> Shape | NotApplicable:
     ranks = {len(shape) for shape in shapes}
     others = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
     if len(ranks) > 1 or len(others) > 1:
-        return Unsized(f"{node.name!r} joins tensors of other sizes")
+        return NotApplicable(f"{node.name!r} joins tensors of other sizes")
     parts = [shape[axis] for shape in shapes]
     total = None if None in parts else sum(part or 0 for part in parts)
     return _with_sizes(shapes[0], {axis: total})
 
 
-def _broadcast(node: Node, shapes: Sequence[Shape]) -> Shape | Unsized:
+def _broadcast(node: Node, shapes: Sequence[Shape]) -> Shape | NotApplicable:
     """Axes of size 1 are spread over those of other tensors."""
     if len({len(shape) for shape in shapes}) > 1:
-        return Unsized(f"{node.name!r} joins tensors of other ranks")
+        return NotApplicable(f"{node.name!r} joins tensors of other ranks")
     joined: list[int | None] = []
     for sizes in zip(*shapes, strict=True):
         wide = {size for size in sizes if size != 1}
         if len(wide) > 1:
-            return Unsized(f"{node.name!r} joins tensors of other sizes")
+            return NotApplicable(f"{node.name!r} joins tensors of other sizes")
         joined.append(wide.pop() if wide else 1)
     return tuple(joined)
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.macs import node_macs
-from prune_mi.graph.reasons import Cause, Reason, show_sizes
+from prune_mi.graph.not_applicable import Cause, NotApplicable
+from prune_mi.graph.reasons import show_sizes
 from prune_mi.graph.traits import may_change_size
 
 UnitKind = Literal["branch", "gate", "part", "run", "layer"]
@@ -49,7 +50,7 @@ def make_unit(
     nodes: tuple[str, ...],
     before: TensorRef,
     after: TensorRef,
-    reason: Reason | None,
+    reason: NotApplicable | None,
     position: int | None = None,
 ) -> Unit:
     """A unit with what its calls cost; one with a protected or kept layer cannot go."""
@@ -67,7 +68,7 @@ def make_unit(
         before=before,
         after=after,
         position=position,
-        reason=None if reason is None else reason.text,
+        reason=None if reason is None else reason.reason,
         causes=() if reason is None else reason.causes,
         num_params=sum(graph.layers[layer].num_params for layer in layers),
         macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
@@ -85,9 +86,9 @@ def saves(unit: Unit, objective: str) -> int:
     return unit.macs if objective == "macs" else len(unit.nodes)
 
 
-def protection(graph: LayerGraph, layer: str) -> Reason:
+def protection(graph: LayerGraph, layer: str) -> NotApplicable:
     """Why a unit with a protected layer in it cannot go."""
-    return Reason(("with_protected",), f"{layer!r} {graph.kept.get(layer, 'is protected')}")
+    return NotApplicable(f"{layer!r} {graph.kept.get(layer, 'is protected')}", ("with_protected",))
 
 
 def keeps_shape(

@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import is_join, join_units
-from prune_mi.graph.reasons import OUTPUT, Reason, change_of_shape
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.reasons import OUTPUT, change_of_shape
 from prune_mi.graph.removal import collapses
 from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel
 from prune_mi.graph.unit import Unit, keeps_shape, make_unit, sole_reader
@@ -99,16 +100,16 @@ def _may_start(graph: LayerGraph, node: Node) -> bool:
     return has_kernel(graph.layer_of(node)) and _joins_or_yields(node) is None
 
 
-def _joins_or_yields(node: Node) -> Reason | None:
+def _joins_or_yields(node: Node) -> NotApplicable | None:
     joined = len(set(node.data_inputs))
     if joined > 1:
-        return Reason(("joins",), f"joins {joined} tensors")
+        return NotApplicable(f"joins {joined} tensors", ("joins",))
     if len(node.outputs) > 1:
-        return Reason(("joins",), f"yields {len(node.outputs)} tensors")
+        return NotApplicable(f"yields {len(node.outputs)} tensors", ("joins",))
     return None
 
 
-def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> Reason | None:
+def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> NotApplicable | None:
     """Why what reads both ends of a unit must keep them apart."""
     for node in graph.consumers.get(after, ()):
         kind = graph.layer_of(node).class_name
@@ -118,10 +119,10 @@ def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> Reaso
             if node.layer in graph.protected:
                 why = graph.kept.get(node.layer, "is protected")
                 text = f"{node.layer!r}, which would go with it, {why}"
-                return Reason(("with_protected",), text)
+                return NotApplicable(text, ("with_protected",))
         elif kind in ("Subtract", "Divide", "TrueDivide"):
             text = f"{node.name!r} would be left with a tensor and itself"
-            return Reason(("readers",), text)
+            return NotApplicable(text, ("readers",))
     return None
 
 
@@ -149,13 +150,13 @@ def _single(graph: LayerGraph, node: Node) -> Unit:
         shapes = graph.spec(before).shape, node.outputs[0].shape
         reason = change_of_shape(graph.layer_of(node), *shapes)
     elif len(node.data_inputs) > 1:
-        reason = Reason(("joins",), "joins a tensor with itself")
+        reason = NotApplicable("joins a tensor with itself", ("joins",))
     elif graph.spec(before).dtype != node.outputs[0].dtype:
-        reason = Reason(("dtype",), "changes the dtype")
+        reason = NotApplicable("changes the dtype", ("dtype",))
     else:
         reason = left_behind(graph, before, after)
     return make_unit(graph, node.name, "layer", (node.name,), before, after, reason)
 
 
-def _yields_output(graph: LayerGraph, names: list[str]) -> Reason | None:
+def _yields_output(graph: LayerGraph, names: list[str]) -> NotApplicable | None:
     return OUTPUT if any(ref.node in names for ref in graph.outputs) else None

@@ -9,7 +9,7 @@ from prune_mi.errors import GraphError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.macs import node_macs
-from prune_mi.graph.reasons import Cause
+from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import Unit, saves
 from prune_mi.graph.units import find_units, outermost

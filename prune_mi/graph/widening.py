@@ -24,11 +24,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channel_flow import Unsliceable, with_resized
+from prune_mi.graph.channel_flow import with_resized
 from prune_mi.graph.channel_map import NEW, ChannelMap
 from prune_mi.graph.channels import find_slices, sliced
 from prune_mi.graph.edit import read_only
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.passing import INPUT_AXIS
 from prune_mi.graph.traits import (
     DEPTHWISE,
@@ -89,7 +90,7 @@ class Growth:
 
 def widen(
     graph: LayerGraph, layers: Sequence[str], *, times: int, rng: np.random.Generator
-) -> LayerGraph | Unsliceable:
+) -> LayerGraph | NotApplicable:
     """Makes layers wider, each of their channels becoming `times` ones side by side.
 
     Args:
@@ -118,7 +119,7 @@ def widen(
             )
         reason = _must_stay(graph, layer)
         if reason is not None:
-            return Unsliceable(f"{name!r} {reason}")
+            return NotApplicable(f"{name!r} {reason}")
         calls = [node for node in graph.nodes if node.layer == name]
         for node in calls:
             axis = channel_axis(layer, len(node.outputs[0].shape))
@@ -129,7 +130,7 @@ def widen(
 
 def grow_readers(
     graph: LayerGraph, maps: Mapping[TensorRef, ChannelMap], *, rng: np.random.Generator
-) -> LayerGraph | Unsliceable:
+) -> LayerGraph | NotApplicable:
     """Lets everything behind tensors that have gained channels read them, outputs being equal.
 
     Args:
@@ -140,7 +141,7 @@ def grow_readers(
         rng: Draws the shares.
     """
     slices = find_slices(graph, maps, resize=Growth(rng))
-    return slices if isinstance(slices, Unsliceable) else validate_graph(sliced(graph, slices))
+    return slices if isinstance(slices, NotApplicable) else validate_graph(sliced(graph, slices))
 
 
 def _single(channels: ChannelMap) -> np.ndarray:

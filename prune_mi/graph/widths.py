@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
-from prune_mi.graph.passing import Opaque, Passing, passing
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.passing import Passing, passing
 from prune_mi.graph.traits import NARROWABLE, channel_axis, has_kernel
 
 
@@ -106,7 +107,7 @@ class _Numbering:
             self._read.setdefault(layer.name, []).append(first.numbers)
         if isinstance(way, Passing) and way.has_weights:
             self._bind_calls(layer.name, first.numbers)
-        if isinstance(way, Opaque):
+        if isinstance(way, NotApplicable):
             reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
             for ref in node.inputs:
                 self.pin(ref, reason)

@@ -10,26 +10,27 @@ Source: Namekawa & Tezuka, DEIM Forum 2019, A3-4.
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import identity_norm
-from prune_mi.morphisms.insertion import inserted, num_channels
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site, has_channels_last, inner_tensors
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.morphisms.insertion import Insertion, inserted, num_channels, sites_behind
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.morphisms.site import has_channels_last, inner_tensors
 
 
-class InsertBatchNorm:
+class InsertBatchNorm(Insertion):
     """Puts a batch norm behind any tensor with channels last."""
 
     name = "insert-batch-norm"
-    keeps_function = True
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites = inner_tensors(graph) if has_channels_last(graph) else []
-        if not sites:
-            return NoSite("no channels-last tensor inside the graph")
-        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
-        norm = identity_norm(fresh_name(graph, "inserted_bn"), num_channels(graph, ref))
-        return inserted(graph, ref, (norm,), self.name, "starts as the identity")
+        refs = inner_tensors(graph) if has_channels_last(graph) else []
+        if not refs:
+            return NotApplicable("no channels-last tensor inside the graph")
+        return sites_behind(graph, refs, _edit)
+
+
+def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
+    norm = identity_norm(fresh_name(graph, "inserted_bn"), num_channels(graph, ref))
+    return inserted(graph, ref, (norm,), "starts as the identity")

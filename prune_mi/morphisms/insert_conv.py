@@ -15,29 +15,34 @@ batch norm: Namekawa & Tezuka, DEIM Forum 2019, A3-4, whose convolutions are dra
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import identity_norm, new_conv, new_relu
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.morphisms.identity_conv import dirac_kernel, draw_size
-from prune_mi.morphisms.insertion import inserted, num_channels, rectified_images
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.insertion import (
+    Insertion,
+    inserted,
+    num_channels,
+    rectified_images,
+    sites_behind,
+)
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
 
 
-class InsertConv:
+class InsertConv(Insertion):
     """Puts conv + BN + ReLU behind a channels-last image tensor that is never negative."""
 
     name = "insert-conv"
-    keeps_function = True
     has_norm = True  # behind the convolution
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites = rectified_images(graph)
-        if isinstance(sites, NoSite):
-            return sites
-        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
+        images = rectified_images(graph)
+        if isinstance(images, NotApplicable):
+            return images
+        return sites_behind(graph, images, self._edit)
+
+    def _edit(self, graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
         size, channels = draw_size(rng), num_channels(graph, ref)
         norm = identity_norm(fresh_name(graph, "inserted_bn"), channels)
         bias = None if self.has_norm else np.zeros(channels, np.float32)
@@ -46,8 +51,7 @@ class InsertConv:
             *([norm] if self.has_norm else []),
             new_relu(fresh_name(graph, "inserted_relu")),
         )
-        reason = f"{size}x{size} kernel, starts as the identity"
-        return inserted(graph, ref, layers, self.name, reason)
+        return inserted(graph, ref, layers, f"{size}x{size} kernel, starts as the identity")
 
 
 class InsertConvRelu(InsertConv):

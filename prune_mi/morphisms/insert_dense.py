@@ -11,36 +11,42 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_dense, new_relu
-from prune_mi.morphisms.insertion import inserted, num_channels, rectified_tensors
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.morphisms.insertion import (
+    Insertion,
+    inserted,
+    num_channels,
+    rectified_tensors,
+    sites_behind,
+)
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
 
 MAX_WIDTH = 1024  # a kernel of 4 MiB
 
 
-class InsertDense:
+class InsertDense(Insertion):
     """Puts dense + ReLU behind a vector that is never negative."""
 
     name = "insert-dense"
-    keeps_function = True
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
         vectors = rectified_tensors(graph, rank=2)
-        sites = [ref for ref in vectors if num_channels(graph, ref) <= MAX_WIDTH]
-        if vectors and not sites:
-            return NoSite(f"all rectified vectors have more than {MAX_WIDTH} values")
-        if not sites:
-            return NoSite("no rectified vector to stay non-negative behind")
-        ref = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each)
-        width = num_channels(graph, ref)
-        kernel, bias = np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
-        layers = (
-            new_dense(fresh_name(graph, "inserted_dense"), kernel, bias),
-            new_relu(fresh_name(graph, "inserted_relu")),
-        )
-        return inserted(graph, ref, layers, self.name, f"{width} units, starts as the identity")
+        refs = [ref for ref in vectors if num_channels(graph, ref) <= MAX_WIDTH]
+        if vectors and not refs:
+            return NotApplicable(f"all rectified vectors have more than {MAX_WIDTH} values")
+        if not refs:
+            return NotApplicable("no rectified vector to stay non-negative behind")
+        return sites_behind(graph, refs, _edit)
+
+
+def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
+    width = num_channels(graph, ref)
+    kernel, bias = np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
+    layers = (
+        new_dense(fresh_name(graph, "inserted_dense"), kernel, bias),
+        new_relu(fresh_name(graph, "inserted_relu")),
+    )
+    return inserted(graph, ref, layers, f"{width} units, starts as the identity")

@@ -17,42 +17,30 @@ import numpy as np
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_pooling
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.resizing import resized
-from prune_mi.graph.sizes import Unsized
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_sites, has_channels_last, inner_tensors
-from prune_mi.records import MorphRecord
+from prune_mi.morphisms.insertion import Insertion, sites_behind
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.morphisms.site import has_channels_last, inner_tensors
 
 _STRIDES = (2, 2)
 
 
-class InsertPool:
+class InsertPool(Insertion):
     """Puts a max pooling behind a channels-last image tensor of more than one pixel."""
 
     name = "insert-pool"
     keeps_function = False
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
         images = inner_tensors(graph, rank=4) if has_channels_last(graph) else []
-        sites = [ref for ref in images if _can_shrink(graph, ref)]
-        if not sites:
-            return NoSite("no channels-last image tensor of known size and more than one pixel")
-        reasons: dict[TensorRef, str] = {}
-        for ref in draw_sites(graph, sites, context, rng, kind=self.name, tensor=lambda each: each):
-            smaller = pooled(graph, ref)
-            if not isinstance(smaller, Unsized):
-                came = tuple(name for name in smaller[0].layers if name not in graph.layers)
-                size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
-                record = MorphRecord(
-                    self.name, ref.node, came, f"halves the size {size}", place_of(graph, ref)
-                )
-                return Morphed(smaller[0], record)
-            reasons[ref] = smaller.reason
-        return NoSite(f"none of {len(sites)} images can be pooled: {reasons[sites[0]]}")
+        refs = [ref for ref in images if _can_shrink(graph, ref)]
+        if not refs:
+            return NotApplicable(
+                "no channels-last image tensor of known size and more than one pixel"
+            )
+        return sites_behind(graph, refs, _edit)
 
 
 def _can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
@@ -60,7 +48,15 @@ def _can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
     return None not in sizes and any(size != 1 for size in sizes)
 
 
-def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | Unsized:
+def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit | NotApplicable:
+    smaller = pooled(graph, ref)
+    if isinstance(smaller, NotApplicable):
+        return smaller
+    size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
+    return Edit(smaller[0], f"halves the size {size}")
+
+
+def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | NotApplicable:
     """The graph with a pooling behind a tensor, and what that yields; or why it cannot be."""
     spec = graph.spec(ref)
     batch, height, width, channels = spec.shape
@@ -69,4 +65,4 @@ def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | 
     small = replace(spec, shape=(batch, *halves, channels))
     grown = insert_after(graph, ref, (pool,), (small,))
     followed = resized(grown, {TensorRef(pool.name): spec.shape})
-    return followed if isinstance(followed, Unsized) else (followed, TensorRef(pool.name))
+    return followed if isinstance(followed, NotApplicable) else (followed, TensorRef(pool.name))

@@ -1,12 +1,25 @@
 """What insertions share: the tensors that they may stand behind, and their record."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+
 from prune_mi.graph.edit import insert_after
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.sign import is_never_negative
-from prune_mi.morphisms.morphism import Morphed, NoSite
+from prune_mi.morphisms.morphism import Edit, Site
 from prune_mi.morphisms.site import has_channels_last, inner_tensors
-from prune_mi.records import MorphRecord
+from prune_mi.records import Effect
+
+
+class Insertion:
+    """What insertions have in common; see `Morphism`."""
+
+    effect: Effect = "adds"
+    keeps_function = True
+    by_rank = False
 
 
 def rectified_tensors(graph: LayerGraph, *, rank: int) -> list[TensorRef]:
@@ -14,11 +27,11 @@ def rectified_tensors(graph: LayerGraph, *, rank: int) -> list[TensorRef]:
     return [ref for ref in inner_tensors(graph, rank=rank) if is_never_negative(graph, ref)]
 
 
-def rectified_images(graph: LayerGraph) -> list[TensorRef] | NoSite:
+def rectified_images(graph: LayerGraph) -> list[TensorRef] | NotApplicable:
     """Images of channels last inside the graph that are never negative; or that there are none."""
     sites = rectified_tensors(graph, rank=4) if has_channels_last(graph) else []
     if not sites:
-        return NoSite("no rectified channels-last image tensor to stay non-negative behind")
+        return NotApplicable("no rectified channels-last image tensor to stay non-negative behind")
     return sites
 
 
@@ -27,10 +40,15 @@ def num_channels(graph: LayerGraph, ref: TensorRef) -> int:
     return int(graph.spec(ref).shape[-1] or 0)
 
 
-def inserted(
-    graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...], kind: str, reason: str
-) -> Morphed:
-    """Layers that keep the shape, put behind a tensor, and the record of it."""
-    names = tuple(layer.name for layer in layers)
-    record = MorphRecord(kind, ref.node, names, reason, place_of(graph, ref))
-    return Morphed(insert_after(graph, ref, layers), record)
+def sites_behind(
+    graph: LayerGraph,
+    refs: Iterable[TensorRef],
+    edit: Callable[[LayerGraph, TensorRef, np.random.Generator], Edit | NotApplicable],
+) -> list[Site]:
+    """A site behind each of some tensors."""
+    return [Site(ref.node, ref, partial(edit, graph, ref)) for ref in refs]
+
+
+def inserted(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...], told: str) -> Edit:
+    """Layers that keep the shape, put behind a tensor."""
+    return Edit(insert_after(graph, ref, layers), told)

@@ -1,17 +1,18 @@
-"""What a morphism is: find where it may go, then apply it there.
+"""What a morphism is: it lists the sites where it may go, and each site makes its edit.
 
-A morphism that has nowhere to go says why; one that cannot be applied where it said it could is
-broken and raises.
+A morphism that has nowhere to go says why, and so does a site whose edit turns out not to fit. One
+that breaks raises.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from prune_mi.graph.ir import LayerGraph
-from prune_mi.records import MorphRecord, Place
+from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.records import Effect, MorphRecord, Place
 
 _UNITS = {"bit": " bits", "accuracy": " (accuracy)", "share": " (share)"}
 
@@ -60,18 +61,43 @@ class MorphContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A changed graph.
+
+    Attributes:
+        graph: What it is now.
+        told: Why, or how, for the user.
+        layers: Those that it is about; None: those that went, or else came.
+    """
+
+    graph: LayerGraph
+    told: str
+    layers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Where a change can be made.
+
+    Attributes:
+        target: The unit, layer or tensor that the change is told by.
+        tensor: The tensor whose place in the network is the site's.
+        edit: Makes the change, whose draws come from the generator; or says why it cannot be made.
+        saves: What it saves of each cost, by the cost's name; empty where that is not known.
+    """
+
+    target: str
+    tensor: TensorRef
+    edit: Callable[[np.random.Generator], Edit | NotApplicable]
+    saves: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Morphed:
     """A changed graph and what was done."""
 
     graph: LayerGraph
     record: MorphRecord
-
-
-@dataclass(frozen=True, slots=True)
-class NoSite:
-    """Nowhere to apply a morphism, and why."""
-
-    reason: str
 
 
 def counted(count: int, noun: str) -> str:
@@ -84,14 +110,24 @@ class Morphism(Protocol):
 
     Attributes:
         name: In the catalog.
+        effect: What it does to layers.
         keeps_function: Whether the network answers as before, in inference: then nothing is to be
             repaired.
+        by_rank: Whether the first of its sites is drawn most often, and not each alike.
     """
 
     name: str
+    effect: Effect
     keeps_function: bool
+    by_rank: bool
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
-        """Applies the change at a site drawn by `rng`; the graph given is never touched."""
+    def sites(self, graph: LayerGraph, context: MorphContext) -> Iterable[Site] | NotApplicable:
+        """Where the change can be made, in order of the graph or by rank; or why nowhere."""
+
+
+class Removal:
+    """What removals have in common; see `Morphism`."""
+
+    effect: Effect = "removes"
+    keeps_function = False
+    by_rank = False

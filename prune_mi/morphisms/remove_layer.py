@@ -4,38 +4,36 @@ Convolution, pooling, activation, dropout or batch norm, all layers alike; never
 dense layer. See `graph.single_layers`.
 """
 
+from functools import partial
+
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.single_layers import SingleLayer, single_layers
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, counted
-from prune_mi.morphisms.site import draw_site
-from prune_mi.records import MorphRecord
+from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site, counted
 
 
-class RemoveLayer:
+class RemoveLayer(Removal):
     """Removes any one layer."""
 
     name = "remove-layer"
-    keeps_function = False
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites = single_layers(graph)
-        if not sites:
-            return NoSite("no convolution, pooling, activation, dropout or batch norm can go")
-        chosen = draw_site(
-            graph, sites, context, rng, kind=self.name, tensor=lambda layer: layer.unit.after
-        )
-        return removed(graph, chosen, f"chosen at random from {counted(len(sites), 'layer')}")
+        layers = single_layers(graph)
+        if not layers:
+            return NotApplicable(
+                "no convolution, pooling, activation, dropout or batch norm can go"
+            )
+        told = f"chosen at random from {counted(len(layers), 'layer')}"
+        return [site_of(layer, told) for layer in layers]
 
 
-def removed(graph: LayerGraph, layer: SingleLayer, reason: str) -> Morphed:
-    """A graph without one of its layers, and the record of it."""
-    gone = tuple(name for name in graph.layers if name not in layer.without.layers)
-    place = place_of(graph, layer.unit.after)
-    record = MorphRecord(RemoveLayer.name, layer.unit.name, gone, reason, place)
-    return Morphed(layer.without, record)
+def site_of(layer: SingleLayer, told: str) -> Site:
+    """The site of a layer that can go; `told` says why it was chosen."""
+    return Site(layer.unit.name, layer.unit.after, partial(_edit, layer, told))
+
+
+def _edit(layer: SingleLayer, told: str, rng: np.random.Generator) -> Edit:
+    return Edit(layer.without, told)

@@ -9,44 +9,40 @@ over the pixels that were pooled. A pooling that keeps sizes is a unit like othe
 Source: Namekawa & Tezuka, DEIM Forum 2019, A3-4.
 """
 
+from functools import partial
+
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.resizing import without_pooling
 from prune_mi.graph.traits import LOCAL_POOLINGS
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, counted
-from prune_mi.morphisms.site import draw_sites, has_channels_last
-from prune_mi.records import MorphRecord
+from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site, counted
+from prune_mi.morphisms.site import has_channels_last
 
 
-class RemovePool:
+class RemovePool(Removal):
     """Removes a pooling that makes images smaller."""
 
     name = "remove-pool"
-    keeps_function = False
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites = [node for node in graph.nodes if _shrinks(graph, node)]
-        if not has_channels_last(graph) or not sites:
-            return NoSite("no channels-last pooling of known sizes makes images smaller")
-        reasons: dict[str, str] = {}
-        for node in draw_sites(graph, sites, context, rng, kind=self.name, tensor=_yielded):
-            slimmed = without_pooling(graph, node)
-            if isinstance(slimmed, LayerGraph):
-                went = tuple(name for name in graph.layers if name not in slimmed.layers)
-                reason = f"chosen at random from {counted(len(sites), 'pooling layer')}"
-                place = place_of(graph, _yielded(node))
-                return Morphed(slimmed, MorphRecord(self.name, node.name, went, reason, place))
-            reasons[node.name] = slimmed.reason
-        return NoSite(f"none of {len(sites)} poolings can go: {reasons[sites[0].name]}")
+        nodes = [node for node in graph.nodes if _shrinks(graph, node)]
+        if not has_channels_last(graph) or not nodes:
+            return NotApplicable("no channels-last pooling of known sizes makes images smaller")
+        told = f"chosen at random from {counted(len(nodes), 'pooling layer')}"
+        return [
+            Site(node.name, TensorRef(node.name), partial(_edit, graph, node, told))
+            for node in nodes
+        ]
 
 
-def _yielded(node: Node) -> TensorRef:
-    return TensorRef(node.name)
+def _edit(
+    graph: LayerGraph, node: Node, told: str, rng: np.random.Generator
+) -> Edit | NotApplicable:
+    slimmed = without_pooling(graph, node)
+    return slimmed if isinstance(slimmed, NotApplicable) else Edit(slimmed, told)
 
 
 def _shrinks(graph: LayerGraph, node: Node) -> bool:

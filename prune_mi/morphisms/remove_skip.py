@@ -9,36 +9,33 @@ Source: Elsken, Metzen, Hutter (2019), Efficient Multi-objective Neural Architec
 Lamarckian Evolution (LEMONADE), whose approximate morphisms remove skip connections.
 """
 
+from functools import partial
+
 import numpy as np
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.place import place_of
-from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_sites
-from prune_mi.records import MorphRecord
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.shortcuts import Shortcut, find_shortcuts, without_shortcut
+from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site
 
 
-class RemoveSkip:
+class RemoveSkip(Removal):
     """Removes a shortcut."""
 
     name = "remove-skip"
-    keeps_function = False
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites, reason = find_shortcuts(graph), None
-        for site in draw_sites(
-            graph, sites, context, rng, kind=self.name, tensor=lambda each: TensorRef(each.join)
-        ):
-            slimmed = without_shortcut(graph, site)
-            if not isinstance(slimmed, Unsliceable):
-                layers = tuple(name for name in graph.layers if name not in slimmed.layers)
-                place = place_of(graph, TensorRef(site.join))
-                told = f"the shortcut from {site.start.node}"
-                return Morphed(slimmed, MorphRecord(self.name, site.join, layers, told, place))
-            reason = reason or f"no shortcut can go: {slimmed.reason}"
-        return NoSite(reason or "the graph has no shortcut")
+        found = find_shortcuts(graph)
+        if not found:
+            return NotApplicable("the graph has no shortcut")
+        return [
+            Site(each.join, TensorRef(each.join), partial(_edit, graph, each)) for each in found
+        ]
+
+
+def _edit(graph: LayerGraph, shortcut: Shortcut, rng: np.random.Generator) -> Edit | NotApplicable:
+    slimmed = without_shortcut(graph, shortcut)
+    if isinstance(slimmed, NotApplicable):
+        return slimmed
+    return Edit(slimmed, f"the shortcut from {shortcut.start.node}")

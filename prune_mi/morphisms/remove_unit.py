@@ -6,87 +6,73 @@ usually a half. At random, all units alike (the control that the paper compares 
 among them, as the paper's random deletion has it, that is the removal of any.
 """
 
+from functools import partial
+
 import numpy as np
 
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.unit import Unit, saves
 from prune_mi.graph.units import removable_units
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName, counted
-from prune_mi.morphisms.site import draw_site
-from prune_mi.records import MorphRecord
+from prune_mi.morphisms.morphism import Edit, MorphContext, RankedName, Removal, Site, counted
 
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 
 
-class RemoveByRank:
+class RemoveByRank(Removal):
     """Removes a unit of small information gain."""
 
     name = "remove-by-rank"
-    keeps_function = False
+    by_rank = True
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
         candidates = {unit.name: unit for unit in _saving_units(graph, context.objective)}
         ranked = [each for each in context.ranking if each.unit in candidates]
         if not ranked:
-            return NoSite("no ranked unit is left whose removal saves any of the objective")
+            return NotApplicable("no ranked unit is left whose removal saves any of the objective")
         if context.objective != "accuracy":
             ranked.sort(key=lambda each: _price(each, candidates[each.unit], context.objective))
-        place = min(int(rng.geometric(context.greed)) - 1, len(ranked) - 1)
-        chosen = ranked[place]
         saved = "" if context.objective == "accuracy" else " for the cost it saves"
-        among = f"{_ordinal(place)}lowest of {counted(len(ranked), 'unit')}"
-        reason = f"{chosen.told}, {among}{saved}"
-        return _remove(graph, candidates[chosen.unit], self.name, reason)
+        among = f"lowest of {counted(len(ranked), 'unit')}{saved}"
+        return [
+            _site(graph, candidates[each.unit], f"{each.told}, {_ordinal(place)}{among}")
+            for place, each in enumerate(ranked)
+        ]
 
 
-class RemoveAtRandom:
+class RemoveAtRandom(Removal):
     """Removes any unit that can go."""
 
     name = "remove-at-random"
-    keeps_function = False
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        candidates = _saving_units(graph, context.objective)
-        if not candidates:
-            return NoSite("no unit is left whose removal saves any of the objective")
-        chosen = draw_site(
-            graph, candidates, context, rng, kind=self.name, tensor=lambda unit: unit.after
-        )
-        reason = f"chosen at random from {counted(len(candidates), 'unit')}"
-        return _remove(graph, chosen, self.name, reason)
+        units = _saving_units(graph, context.objective)
+        if not units:
+            return NotApplicable("no unit is left whose removal saves any of the objective")
+        told = f"chosen at random from {counted(len(units), 'unit')}"
+        return [_site(graph, unit, told) for unit in units]
 
 
-class RemoveDropout:
+class RemoveDropout(Removal):
     """Removes a dropout layer; in inference nothing changes."""
 
     name = "remove-dropout"
     keeps_function = True
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites = [unit for unit in removable_units(graph) if _is_dropout(graph, unit)]
-        if not sites:
-            return NoSite("the graph has no dropout layer")
-        chosen = draw_site(
-            graph, sites, context, rng, kind=self.name, tensor=lambda unit: unit.after
-        )
-        slimmed = bypass(graph, chosen.after, chosen.before)
-        layers = tuple(graph.node_by_name[name].layer for name in chosen.nodes)
-        reason = f"chosen at random from {counted(len(sites), 'dropout layer')}"
-        place = place_of(graph, chosen.after)
-        return Morphed(slimmed, MorphRecord(self.name, chosen.name, layers, reason, place))
+        units = [unit for unit in removable_units(graph) if _is_dropout(graph, unit)]
+        if not units:
+            return NotApplicable("the graph has no dropout layer")
+        told = f"chosen at random from {counted(len(units), 'dropout layer')}"
+        return [
+            Site(unit.name, unit.after, partial(_bypassed, graph, unit, told)) for unit in units
+        ]
 
 
 def _price(ranked: RankedName, unit: Unit, objective: str) -> float:
@@ -112,11 +98,18 @@ def _class_of(graph: LayerGraph, unit: Unit) -> str:
     return graph.layer_of(graph.node_by_name[unit.nodes[0]]).class_name
 
 
-def _remove(graph: LayerGraph, unit: Unit, kind: str, reason: str) -> Morphed:
-    slimmed = remove_unit(graph, unit)
-    gone = tuple(name for name in graph.layers if name not in slimmed.layers)
-    place = place_of(graph, unit.after)
-    return Morphed(slimmed, MorphRecord(kind, unit.name, gone, reason, place))
+def _site(graph: LayerGraph, unit: Unit, told: str) -> Site:
+    saved = {"macs": unit.macs, "params": unit.num_params}
+    return Site(unit.name, unit.after, partial(_removed, graph, unit, told), saved)
+
+
+def _removed(graph: LayerGraph, unit: Unit, told: str, rng: np.random.Generator) -> Edit:
+    return Edit(remove_unit(graph, unit), told)
+
+
+def _bypassed(graph: LayerGraph, unit: Unit, told: str, rng: np.random.Generator) -> Edit:
+    layers = tuple(graph.node_by_name[name].layer for name in unit.nodes)
+    return Edit(bypass(graph, unit.after, unit.before), told, layers)
 
 
 def _ordinal(place: int) -> str:

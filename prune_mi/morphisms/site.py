@@ -1,18 +1,16 @@
 """Tensors where something may be put, and drawing one site of several.
 
-A draw is even, or goes as a policy that has learned of places weighs them.
+A draw is even, or goes as a policy that has learned of places weighs them, or by rank: of those
+that are left the k-th with probability (1 - p)^k p, p being the greed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.place import place_of
-from prune_mi.morphisms.morphism import MorphContext
-
-_Site = TypeVar("_Site")
+from prune_mi.morphisms.morphism import MorphContext, Morphism, Site
 
 
 def inner_tensors(graph: LayerGraph, *, rank: int | None = None) -> list[TensorRef]:
@@ -41,49 +39,47 @@ def has_channels_last(graph: LayerGraph) -> bool:
     return "channels_first" not in formats
 
 
-def draw_site(
+def drawn(
+    morphism: Morphism,
     graph: LayerGraph,
-    sites: Sequence[_Site],
+    sites: Sequence[Site],
     context: MorphContext,
     rng: np.random.Generator,
-    *,
-    kind: str,
-    tensor: Callable[[_Site], TensorRef],
-) -> _Site:
-    """Draws a site.
+) -> Iterator[Site]:
+    """Sites one after the other, until one will do.
+
+    Where one did not do, no other one of the same tensor comes. Each is drawn when it is asked for,
+    so that draws of what is tried at one come before the next.
 
     Args:
-        graph: Where the sites are.
-        sites: At least one.
-        context: Its `place_weight` says how much more often one place is drawn than another.
-        rng: Source of the draw.
-        kind: Name of the morphism in the catalog.
-        tensor: The tensor whose place is the site's.
+        morphism: Whose sites they are.
+        graph: Where they are.
+        sites: In order.
+        context: Its `place_weight` says how much more often one place is drawn than another, and
+            its `greed` how often the first of those by rank is.
+        rng: Source of the draws.
     """
+    left = list(sites)
+    while left:
+        if morphism.by_rank:
+            site = left[min(int(rng.geometric(context.greed)) - 1, len(left) - 1)]
+        else:
+            site = _drawn_evenly(morphism.name, graph, left, context, rng)
+        yield site
+        left = [each for each in left if each.tensor != site.tensor]
+
+
+def _drawn_evenly(
+    kind: str,
+    graph: LayerGraph,
+    sites: Sequence[Site],
+    context: MorphContext,
+    rng: np.random.Generator,
+) -> Site:
     if context.place_weight is None:
         return sites[int(rng.integers(len(sites)))]
-    places = [place_of(graph, tensor(each)) for each in sites]
+    places = [place_of(graph, each.tensor) for each in sites]
     weights = np.array([context.place_weight(kind, place) for place in places])
     if not weights.sum() > 0:
         return sites[int(rng.integers(len(sites)))]
     return sites[int(rng.choice(len(sites), p=weights / weights.sum()))]
-
-
-def draw_sites(
-    graph: LayerGraph,
-    sites: Sequence[_Site],
-    context: MorphContext,
-    rng: np.random.Generator,
-    *,
-    kind: str,
-    tensor: Callable[[_Site], TensorRef],
-) -> Iterator[_Site]:
-    """Draws sites one after the other, each once, as `draw_site` does of those that are left.
-
-    Each is drawn when it is asked for, so that draws of what is tried at one come before the next.
-    """
-    left = list(sites)
-    while left:
-        site = draw_site(graph, left, context, rng, kind=kind, tensor=tensor)
-        yield site
-        left.remove(site)

@@ -10,46 +10,41 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 5.1, for the gamma of 0.
 """
 
+from functools import partial
+
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph
 from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense
-from prune_mi.graph.place import place_of
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
-from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, resized_start, skip_sites
-from prune_mi.records import MorphRecord
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.morphisms.insertion import Insertion
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, SkipSite, resized_start, skip_sites
 
 
-class SkipAdd:
+class SkipAdd(Insertion):
     """Adds an earlier tensor to a later one."""
 
     name = "skip-add"
-    keeps_function = True
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        sites = skip_sites(graph)
-        if not sites:
-            return NoSite(NO_SKIP_SITE)
-        site = draw_site(graph, sites, context, rng, kind=self.name, tensor=lambda each: each.end)
-        shape = graph.spec(site.end).shape
-        chain = resized_start(graph, site)
-        chain = chain.then(_nought(graph, chain.shape[-1] or 0, shape[-1] or 0, len(shape)), shape)
-        add = stock_layer("Add", fresh_name(graph, "skip_add"))
-        chain = chain.then(add, shape, before=(site.end,))
-        record = MorphRecord(
-            self.name,
-            site.end.node,
-            tuple(layer.name for layer in chain.layers),
-            f"shortcut from {site.start.node}",
-            place_of(graph, site.end),
-        )
-        return Morphed(insert_calls(graph, site.end, chain.layers, chain.calls), record)
+        found = skip_sites(graph)
+        if not found:
+            return NotApplicable(NO_SKIP_SITE)
+        return [Site(each.end.node, each.end, partial(_edit, graph, each)) for each in found]
+
+
+def _edit(graph: LayerGraph, skip: SkipSite, rng: np.random.Generator) -> Edit:
+    shape = graph.spec(skip.end).shape
+    chain = resized_start(graph, skip)
+    chain = chain.then(_nought(graph, chain.shape[-1] or 0, shape[-1] or 0, len(shape)), shape)
+    add = stock_layer("Add", fresh_name(graph, "skip_add"))
+    chain = chain.then(add, shape, before=(skip.end,))
+    grown = insert_calls(graph, skip.end, chain.layers, chain.calls)
+    return Edit(grown, f"shortcut from {skip.start.node}")
 
 
 def _nought(graph: LayerGraph, channels: int, filters: int, rank: int) -> LayerDef:

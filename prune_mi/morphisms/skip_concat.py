@@ -10,72 +10,58 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 (2017), Densely Connected Convolutional Networks, for the join.
 """
 
+from functools import partial
+
 import numpy as np
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.widening import grow_readers
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_site
+from prune_mi.morphisms.insertion import Insertion
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
 from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, SkipSite, resized_start, skip_sites
 from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large
-from prune_mi.records import MorphRecord
 
 
-class SkipConcat:
+class SkipConcat(Insertion):
     """Puts an earlier tensor's channels behind a later one's."""
 
     name = "skip-concat"
-    keeps_function = True
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
         known = skip_sites(graph)
         if not known:
-            return NoSite(NO_SKIP_SITE)
-        sites = [
+            return NotApplicable(NO_SKIP_SITE)
+        found = [
             each
             for each in known
             if _width(graph, each.start) + _width(graph, each.end) <= MAX_WIDTH
         ]
-        reason = f"{known[0].end.node!r} would have more than {MAX_WIDTH} channels"
-        while sites:
-            site = draw_site(
-                graph, sites, context, rng, kind=self.name, tensor=lambda each: each.end
+        if not found:
+            return NotApplicable(
+                f"nothing can be concatenated: {known[0].end.node!r} would have more than "
+                f"{MAX_WIDTH} channels"
             )
-            outcome = _joined(graph, site, rng, kind=self.name)
-            if isinstance(outcome, Morphed):
-                return outcome
-            reason = outcome.reason
-            sites = [each for each in sites if each.end != site.end]
-        return NoSite(f"nothing can be concatenated: {reason}")
+        return [Site(each.end.node, each.end, partial(_edit, graph, each)) for each in found]
 
 
-def _joined(
-    graph: LayerGraph, site: SkipSite, rng: np.random.Generator, *, kind: str
-) -> Morphed | NoSite:
-    shape = graph.spec(site.end).shape
-    chain = resized_start(graph, site)
+def _edit(graph: LayerGraph, skip: SkipSite, rng: np.random.Generator) -> Edit | NotApplicable:
+    shape = graph.spec(skip.end).shape
+    chain = resized_start(graph, skip)
     name = fresh_name(graph, "skip_concat")
-    more = ChannelMap.extended(len(shape) - 1, _width(graph, site.end), _width(graph, site.start))
-    chain = chain.then(stock_layer("Concatenate", name, axis=-1), shape, before=(site.end,))
-    inserted = insert_calls(graph, site.end, chain.layers, chain.calls)
-    grown = grow_readers(inserted, {TensorRef(name): more}, rng=rng)
-    if isinstance(grown, Unsliceable):
-        return NoSite(grown.reason)
+    more = ChannelMap.extended(len(shape) - 1, _width(graph, skip.end), _width(graph, skip.start))
+    chain = chain.then(stock_layer("Concatenate", name, axis=-1), shape, before=(skip.end,))
+    longer = insert_calls(graph, skip.end, chain.layers, chain.calls)
+    grown = grow_readers(longer, {TensorRef(name): more}, rng=rng)
+    if isinstance(grown, NotApplicable):
+        return grown
     if is_too_large(grown, graph):
-        return NoSite(f"a shortcut to {site.end.node!r} would make the network too large")
-    layers = tuple(layer.name for layer in chain.layers)
-    reason = f"shortcut from {site.start.node}"
-    return Morphed(
-        grown, MorphRecord(kind, site.end.node, layers, reason, place_of(graph, site.end))
-    )
+        return NotApplicable(f"a shortcut to {skip.end.node!r} would make the network too large")
+    return Edit(grown, f"shortcut from {skip.start.node}")
 
 
 def _width(graph: LayerGraph, ref: TensorRef) -> int:

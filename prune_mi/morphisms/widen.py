@@ -8,17 +8,17 @@ Source: Chen, Goodfellow, Shlens (2016), Net2Net; the factors are those of Elske
 (2017), Simple and Efficient Architecture Search (NASH).
 """
 
+from functools import partial
+
 import numpy as np
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.place import place_of
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
 from prune_mi.graph.widths import WidthGroup, width_groups
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
-from prune_mi.morphisms.site import draw_sites
-from prune_mi.records import MorphRecord
+from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.records import Effect
 
 MAX_WIDTH = 512
 _MAX_PARAMS_RATIO = 4.0
@@ -31,28 +31,28 @@ class WidenConv:
     """Makes a convolution two or four times as wide, and what must have its width."""
 
     name = "widen-conv"
+    effect: Effect = "changes"
     keeps_function = True
+    by_rank = False
+    noun, dense = "convolution", False
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        groups = [group for group in _widenable(graph) if not _is_dense(graph, group)]
-        return _widen_one(graph, groups, context, rng, kind=self.name, noun="convolution")
+        groups = [each for each in _widenable(graph) if _is_dense(graph, each) == self.dense]
+        if not groups:
+            return NotApplicable(f"the graph has no {self.noun} to widen")
+        firsts = [_first(graph, group) for group in groups]
+        return [
+            Site(first.node, first, partial(_edit, graph, group))
+            for first, group in zip(firsts, groups, strict=True)
+        ]
 
 
-class WidenDense:
+class WidenDense(WidenConv):
     """Makes a dense layer two or four times as wide, and what must have its width."""
 
     name = "widen-dense"
-    keeps_function = True
-
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
-        """See `Morphism`."""
-        groups = [group for group in _widenable(graph) if _is_dense(graph, group)]
-        return _widen_one(graph, groups, context, rng, kind=self.name, noun="dense layer")
+    noun, dense = "dense layer", True
 
 
 def _widenable(graph: LayerGraph) -> list[WidthGroup]:
@@ -67,17 +67,19 @@ def _strange(graph: LayerGraph, group: WidthGroup) -> str | None:
 
 def widened(
     graph: LayerGraph, group: WidthGroup, *, times: int, rng: np.random.Generator
-) -> LayerGraph | str:
+) -> LayerGraph | NotApplicable:
     """The graph with a group's layers `times` as wide, or why it cannot be."""
     first, strange = group.producers[0], _strange(graph, group)
     if strange is not None:
-        return f"{strange!r} cannot be widened"
+        return NotApplicable(f"{strange!r} cannot be widened")
     if times * _width(graph, group) > MAX_WIDTH:
-        return f"{first!r} would be wider than {MAX_WIDTH} channels"
+        return NotApplicable(f"{first!r} would be wider than {MAX_WIDTH} channels")
     wider = widen(graph, group.producers, times=times, rng=rng)
-    if isinstance(wider, Unsliceable):
-        return wider.reason
-    return f"{first!r} would make the network too large" if is_too_large(wider, graph) else wider
+    if isinstance(wider, NotApplicable):
+        return wider
+    if is_too_large(wider, graph):
+        return NotApplicable(f"{first!r} would make the network too large")
+    return wider
 
 
 def _width(graph: LayerGraph, group: WidthGroup) -> int:
@@ -88,33 +90,15 @@ def _is_dense(graph: LayerGraph, group: WidthGroup) -> bool:
     return all(graph.layers[name].class_name == "Dense" for name in group.producers)
 
 
-def _widen_one(
-    graph: LayerGraph,
-    groups: list[WidthGroup],
-    context: MorphContext,
-    rng: np.random.Generator,
-    *,
-    kind: str,
-    noun: str,
-) -> Morphed | NoSite:
-    """Widens one group; those that cannot be are passed over."""
-    reasons = []
-    for group in draw_sites(
-        graph, groups, context, rng, kind=kind, tensor=lambda each: _first(graph, each)
-    ):
-        width = _width(graph, group)
-        for times in rng.permutation(np.array(_TIMES)).tolist():
-            wider = widened(graph, group, times=times, rng=rng)
-            if isinstance(wider, str):
-                reasons.append(wider)
-                continue
-            reason = f"{width} to {times * width} channels"
-            first = _first(graph, group)
-            record = MorphRecord(kind, first.node, group.producers, reason, place_of(graph, first))
-            return Morphed(wider, record)
-    if not reasons:
-        return NoSite(f"the graph has no {noun} to widen")
-    return NoSite(f"no {noun} can be widened: {reasons[0]}")
+def _edit(graph: LayerGraph, group: WidthGroup, rng: np.random.Generator) -> Edit | NotApplicable:
+    """The group as wide as the first factor drawn that fits makes it."""
+    width, reasons = _width(graph, group), []
+    for times in rng.permutation(np.array(_TIMES)).tolist():
+        wider = widened(graph, group, times=times, rng=rng)
+        if isinstance(wider, LayerGraph):
+            return Edit(wider, f"{width} to {times * width} channels", group.producers)
+        reasons.append(wider)
+    return reasons[0]
 
 
 def _first(graph: LayerGraph, group: WidthGroup) -> TensorRef:

@@ -1,6 +1,13 @@
 """The records that cross module boundaries: frozen, typed, plain data."""
 
-from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord, Place, Verdict
+from prune_mi.records.children import (
+    ChildRecord,
+    Effect,
+    GenerationRecord,
+    MorphRecord,
+    Place,
+    Verdict,
+)
 from prune_mi.records.evaluation import (
     Check,
     ClassQuality,
@@ -36,6 +43,7 @@ __all__ = [
     "Conversion",
     "Cost",
     "Decision",
+    "Effect",
     "EvaluatedModel",
     "Evaluation",
     "GateResult",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Effect = Literal["removes", "adds", "changes"]
 Verdict = Literal[
     "pending",
     "accepted",
@@ -38,6 +39,7 @@ class MorphRecord:
         layers: Names of the layers that went or came.
         reason: Why this site, for instance its information gain in bits.
         place: Where in the network; None where nobody learns from it.
+        effect: What became of layers: they went, came, or were changed.
     """
 
     kind: str
@@ -45,16 +47,17 @@ class MorphRecord:
     layers: tuple[str, ...]
     reason: str
     place: Place | None = None
+    effect: Effect = "changes"
 
     @property
     def is_removal(self) -> bool:
         """Whether layers went."""
-        return self.kind.startswith("remove")
+        return self.effect == "removes"
 
     @property
     def is_insertion(self) -> bool:
         """Whether layers came."""
-        return self.kind.startswith(("insert", "skip"))
+        return self.effect == "adds"
 
 
 @dataclass(frozen=True, slots=True)

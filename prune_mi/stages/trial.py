@@ -18,9 +18,9 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.single_layers import SingleLayer, single_layers
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
-from prune_mi.morphisms.catalog import Allows
-from prune_mi.morphisms.morphism import RankedName, counted
-from prune_mi.morphisms.remove_layer import removed
+from prune_mi.morphisms.catalog import Allows, recorded
+from prune_mi.morphisms.morphism import Edit, RankedName, counted
+from prune_mi.morphisms.remove_layer import RemoveLayer, site_of
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.racing import Rung
@@ -143,7 +143,8 @@ class Trials:
         return f"{name.told}, lowest of {counted(len(layers), 'layer')}"
 
     def _without(self, child: Candidate, layer: SingleLayer, reason: str) -> Candidate:
-        slimmed = removed(child.graph, layer, reason)
+        site = site_of(layer, reason)
+        slimmed = recorded(RemoveLayer(), child.graph, site, Edit(layer.without, reason))
         return replace(
             child,
             name=f"{child.name}s",

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, dense_block, inception, snapshot
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.channels import drop_channels
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.passing import Opaque, Passing, passing
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.passing import Passing, passing
 from prune_mi.graph.removal import remove_unit, without_part
 from prune_mi.graph.units import find_units
 
@@ -17,7 +17,7 @@ def _without(graph: LayerGraph, name: str) -> LayerGraph:
 
 def _reason(graph: LayerGraph, join: str, index: int) -> str:
     outcome = without_part(graph, graph.node_by_name[join], index)
-    assert isinstance(outcome, Unsliceable)
+    assert isinstance(outcome, NotApplicable)
     return outcome.reason
 
 
@@ -61,7 +61,9 @@ def test_a_rescaling_hands_channels_on_unless_it_tells_them_apart(
     )
     graph = net.graph(net.head(scaled))
     outcome = passing(graph, graph.node_by_name["scaled_1"], 3)
-    assert outcome == (Opaque("has a constant for each channel") if opaque else Passing("keep", 3))
+    assert outcome == (
+        NotApplicable("has a constant for each channel") if opaque else Passing("keep", 3)
+    )
 
 
 def test_two_parts_can_go_one_after_the_other() -> None:
@@ -113,7 +115,7 @@ def test_equal_gaps_may_be_added_and_a_broadcast_gate_stays() -> None:
     np.testing.assert_array_equal(slim.layers["dense_2"].weights[0], kept)
     other = ChannelMap.keeping(3, [False, True, True, True])
     refused = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): other})
-    assert isinstance(refused, Unsliceable)
+    assert isinstance(refused, NotApplicable)
     assert refused.reason == "'add_1' joins it with a tensor of other channels"
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from prune_mi.graph.ir import LayerDef, Shape
-from prune_mi.graph.reasons import Cause, change_of_shape
+from prune_mi.graph.not_applicable import Cause
+from prune_mi.graph.reasons import change_of_shape
 
 
 def _layer(class_name: str, **config: object) -> LayerDef:
@@ -82,4 +83,4 @@ def test_a_change_of_shape(
     layer: LayerDef, before: Shape, after: Shape, causes: tuple[Cause, ...], text: str
 ) -> None:
     reason = change_of_shape(layer, before, after)
-    assert (reason.causes, reason.text) == (causes, text)
+    assert (reason.causes, reason.reason) == (causes, text)

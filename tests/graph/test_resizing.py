@@ -9,13 +9,13 @@ from graph_builder import GraphBuilder, snapshot
 from prune_mi.graph.edit import insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef, TensorSpec
 from prune_mi.graph.new_layers import new_pooling
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.resizing import resized
-from prune_mi.graph.sizes import Unsized
-from prune_mi.morphisms.catalog import CATALOG
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.catalog import CATALOG, apply
+from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 
-def _pooled(graph: LayerGraph, name: str) -> LayerGraph | Unsized:
+def _pooled(graph: LayerGraph, name: str) -> LayerGraph | NotApplicable:
     """The graph with one image halved."""
     ref = TensorRef(name)
     old = graph.spec(ref).shape
@@ -28,14 +28,14 @@ def _pooled(graph: LayerGraph, name: str) -> LayerGraph | Unsized:
     return outcome
 
 
-def _shapes(graph: LayerGraph | Unsized, *names: str) -> list[tuple[int | None, ...]]:
+def _shapes(graph: LayerGraph | NotApplicable, *names: str) -> list[tuple[int | None, ...]]:
     assert isinstance(graph, LayerGraph)
     return [graph.spec(TensorRef(name)).shape[1:] for name in names]
 
 
-def _without_pool(graph: LayerGraph) -> Morphed | NoSite:
+def _without_pool(graph: LayerGraph) -> Morphed | NotApplicable:
     context = MorphContext((), "accuracy")
-    return CATALOG["remove-pool"].apply(graph, context, np.random.default_rng(0))
+    return apply(CATALOG["remove-pool"], graph, context, np.random.default_rng(0))
 
 
 def test_sizes_follow_up_to_a_global_pooling() -> None:
@@ -128,7 +128,7 @@ def _flat(kind: str) -> LayerGraph:
     ],
 )
 def test_why_a_flattened_image_must_stay(kind: str, reason: str) -> None:
-    assert _pooled(_flat(kind), "relu_1") == Unsized(reason)
+    assert _pooled(_flat(kind), "relu_1") == NotApplicable(reason)
 
 
 def test_layers_that_are_kept_for_other_outputs_may_be_fed_otherwise() -> None:
@@ -139,7 +139,7 @@ def test_layers_that_are_kept_for_other_outputs_may_be_fed_otherwise() -> None:
 def test_why_other_images_must_stay() -> None:
     net = GraphBuilder()
     x = net.relu(net.conv(net.input, 4))
-    assert _pooled(net.graph(x, net.head(x)), "conv_1") == Unsized(
+    assert _pooled(net.graph(x, net.head(x)), "conv_1") == NotApplicable(
         "'relu_1' yields the model's output"
     )
     net = GraphBuilder()
@@ -147,20 +147,20 @@ def test_why_other_images_must_stay() -> None:
     shaped = net.call(net.layer("Reshape", "shaped"), (x,), (None, 64, 4))
     graph = net.graph(net.dense(net.flatten(shaped)))
     reason = "it is not known what 'shaped_1', a Reshape, makes of other sizes"
-    assert _pooled(graph, "conv_1") == Unsized(reason)
+    assert _pooled(graph, "conv_1") == NotApplicable(reason)
     net = GraphBuilder((3, 3, 2))
     kernel = {"kernel": (3, 3, 4, 4)}
     valid = net.layer("Conv2D", "valid", weights=kernel, filters=4, kernel_size=[3, 3])
     x = net.call(valid, (net.conv(net.input, 4),), (None, 1, 1, 4))
     reason = "'valid_1' needs at least 3 values along an axis"
-    assert _pooled(net.graph(net.head(x)), "conv_1") == Unsized(reason)
+    assert _pooled(net.graph(net.head(x)), "conv_1") == NotApplicable(reason)
 
 
 def test_a_pooling_is_left_something_to_pool() -> None:
     net = GraphBuilder((4, 2, 2))
     x = net.max_pool(net.max_pool(net.conv(net.input, 4)))
     graph = net.graph(net.head(x))
-    assert _pooled(graph, "conv_1") == Unsized("'max_pool_2' would have nothing left to pool")
+    assert _pooled(graph, "conv_1") == NotApplicable("'max_pool_2' would have nothing left to pool")
     net = GraphBuilder((4, 2, 2))
     graph = _pooled(net.graph(net.head(net.max_pool(net.conv(net.input, 4)))), "conv_1")
     assert _shapes(graph, "half", "max_pool_1") == [(2, 1, 4), (1, 1, 4)]
@@ -173,21 +173,23 @@ def test_an_image_that_no_pooling_brings_to_the_size() -> None:
     x = net.call(pad, (net.conv(net.input, 4),), (None, 6, 6, 4))
     graph = net.graph(net.head(net.add(x, other)))
     # 4 is halved to 2 and padded to 4; of 6 a pooling makes 3 or 2.
-    assert _pooled(graph, "conv_2") == Unsized("'add_1' joins it with 'pad_1', of another size")
+    assert _pooled(graph, "conv_2") == NotApplicable(
+        "'add_1' joins it with 'pad_1', of another size"
+    )
 
 
 def test_poolings_that_cannot_go() -> None:
     net = GraphBuilder()
-    assert _without_pool(net.graph(net.head(net.conv(net.input, 4)))) == NoSite(
+    assert _without_pool(net.graph(net.head(net.conv(net.input, 4)))) == NotApplicable(
         "no channels-last pooling of known sizes makes images smaller"
     )
     net = GraphBuilder()
     x = net.conv(net.input, 4)
     graph = net.graph(net.head(net.add(net.max_pool(x), net.conv(x, 4, strides=2))))
     reason = "'add_1' joins it with 'conv_2', of another size"
-    assert _without_pool(graph) == NoSite(f"none of 1 poolings can go: {reason}")
+    assert _without_pool(graph) == NotApplicable(f"none of 1 place will do: {reason}")
     net = GraphBuilder()
     graph = net.graph(net.head(net.max_pool(net.conv(net.input, 4))))
     assert isinstance(_without_pool(graph), Morphed)
     protected = replace(graph, protected=frozenset({"max_pool_1"}))
-    assert isinstance(_without_pool(protected), NoSite)
+    assert isinstance(_without_pool(protected), NotApplicable)

@@ -14,8 +14,8 @@ from graph_builder import (
     snapshot,
 )
 
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.validate import validate_graph
@@ -33,7 +33,7 @@ def _without(graph: LayerGraph, place: int = 0) -> LayerGraph:
 
 def _reason(graph: LayerGraph, place: int = 0) -> str:
     outcome = without_shortcut(graph, find_shortcuts(graph)[place])
-    assert isinstance(outcome, Unsliceable)
+    assert isinstance(outcome, NotApplicable)
     return outcome.reason
 
 
@@ -90,7 +90,7 @@ def test_shortcuts_go_one_after_the_other_until_none_is_left(name: str) -> None:
     left = graph
     while find_shortcuts(left):
         outcome = without_shortcut(left, find_shortcuts(left)[0])
-        if isinstance(outcome, Unsliceable):
+        if isinstance(outcome, NotApplicable):
             break
         left = validate_graph(outcome)
     assert snapshot(graph) == before

@@ -6,10 +6,12 @@ from graph_builder import GRAPHS, GraphBuilder, chain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.seed import seed_graph
 from prune_mi.graph.single_layers import single_layers
 from prune_mi.graph.validate import validate_graph
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.catalog import apply
+from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.morphisms.remove_layer import RemoveLayer
 
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
@@ -53,8 +55,8 @@ def test_what_is_left_is_sound(name: str) -> None:
 def test_layers_go_until_none_is_left(name: str, seed: int) -> None:
     graph, rng = GRAPHS[name](), np.random.default_rng(seed)
     for _ in range(len(graph.nodes)):
-        outcome = RemoveLayer().apply(graph, CONTEXT, rng)
-        if isinstance(outcome, NoSite):
+        outcome = apply(RemoveLayer(), graph, CONTEXT, rng)
+        if isinstance(outcome, NotApplicable):
             return
         validate_graph(outcome.graph)
         assert outcome.record.layers
@@ -64,6 +66,6 @@ def test_layers_go_until_none_is_left(name: str, seed: int) -> None:
 
 def test_every_layer_is_drawn() -> None:
     graph, rng = chain(), np.random.default_rng(0)
-    outcomes = [RemoveLayer().apply(graph, CONTEXT, rng) for _ in range(200)]
+    outcomes = [apply(RemoveLayer(), graph, CONTEXT, rng) for _ in range(200)]
     drawn = {each.record.target for each in outcomes if isinstance(each, Morphed)}
     assert drawn == {layer.unit.name for layer in single_layers(graph)}

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channel_flow import Unsliceable
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.passing import INPUT_AXIS
 from prune_mi.graph.validate import validate_graph
 from prune_mi.graph.widening import WIDENABLE, Growth, widen
@@ -35,7 +35,7 @@ def _widened(graph: LayerGraph, *layers: str, times: int = 2) -> LayerGraph:
 
 def _reason(graph: LayerGraph, *layers: str) -> str:
     outcome = widen(graph, layers, times=2, rng=np.random.default_rng(0))
-    assert isinstance(outcome, Unsliceable)
+    assert isinstance(outcome, NotApplicable)
     return outcome.reason
 
 
@@ -70,7 +70,7 @@ def test_whatever_is_widened_all_weights_fit(
         group = groups[choice % len(groups)]
         if all(wider.layers[name].class_name in WIDENABLE for name in group.producers):
             outcome = widen(wider, group.producers, times=times, rng=rng)
-            wider = wider if isinstance(outcome, Unsliceable) else outcome
+            wider = wider if isinstance(outcome, NotApplicable) else outcome
         _fits(wider)
     assert snapshot(graph) == before
     assert [wider.spec(ref) for ref in wider.outputs] == [graph.spec(ref) for ref in graph.outputs]

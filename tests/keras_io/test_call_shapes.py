@@ -10,7 +10,8 @@ from keras import layers
 from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, Shape
-from prune_mi.graph.sizes import Unsized, call_shape
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.sizes import call_shape
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,7 @@ def _require_agreement(graph: LayerGraph) -> set[str]:
         if node.inputs:
             shapes = [graph.spec(ref).shape for ref in node.inputs]
             found = call_shape(graph, node, shapes)
-            if isinstance(found, Unsized):
+            if isinstance(found, NotApplicable):
                 assert node.layer in found.reason
                 unknown.add(graph.layer_of(node).class_name)
             else:
@@ -111,7 +112,7 @@ def test_random_geometry(data: st.DataObject, rank: int) -> None:
         expected = _alone(layer, config, small).output_shape
     except ValueError:
         expected = None
-    assert (None if isinstance(found, Unsized) else found) == expected
+    assert (None if isinstance(found, NotApplicable) else found) == expected
 
 
 def _shape(config: dict[str, Any], sizes: Shape) -> Shape:
@@ -153,8 +154,8 @@ def test_layers_that_keep_their_shape_or_say_why_not() -> None:
     assert not _require_agreement(graph)
     for node in graph.nodes[1:]:
         found = call_shape(graph, node, [(None, 4, 3, graph.spec(node.inputs[0]).shape[-1])])
-        refused = isinstance(found, Unsized)
+        refused = isinstance(found, NotApplicable)
         assert refused == (node.name in ("rows", "own")), node.name
-    assert call_shape(graph, graph.node_by_name["own"], [(None, 4, 3, 4)]) == Unsized(
+    assert call_shape(graph, graph.node_by_name["own"], [(None, 4, 3, 4)]) == NotApplicable(
         "'own' has weights for 6x6x4 values"
     )

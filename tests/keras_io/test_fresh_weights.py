@@ -13,6 +13,7 @@ from prune_mi.graph.seed import seed_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.fresh_weights import with_fresh_weights
 from prune_mi.keras_io.trace import trace_model
+from prune_mi.morphisms.catalog import apply
 from prune_mi.morphisms.insert_conv import InsertConv
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
@@ -81,7 +82,7 @@ def test_frozen_layers_and_statistics_stay(rng: np.random.Generator) -> None:
 
 def test_inserted_layers_lose_their_identity(rng: np.random.Generator) -> None:
     graph = seed_graph((8, 8, 3), 4, rng=rng)
-    morphed = InsertConv().apply(graph, MorphContext((), "accuracy"), rng)
+    morphed = apply(InsertConv(), graph, MorphContext((), "accuracy"), rng)
     assert isinstance(morphed, Morphed)
     fresh = _fresh(morphed.graph)
     kernel = fresh.layers["inserted_conv_1"].weights[0]

@@ -77,12 +77,12 @@ def test_inner_models_are_laid_out_flat_under_their_own_names() -> None:
 
 
 def test_a_subclassed_model_is_refused() -> None:
-    class Opaque(keras.Model):
+    class NotApplicable(keras.Model):
         def call(self, x: object) -> object:
             return x
 
     with pytest.raises(ModelError, match="expected a Functional or Sequential model"):
-        trace_model(Opaque())
+        trace_model(NotApplicable())
 
 
 def test_a_graph_that_keras_refuses_is_a_graph_error() -> None:

@@ -14,12 +14,13 @@ from graph_builder import (
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import saves
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
-from prune_mi.morphisms.catalog import CATALOG, morph
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
+from prune_mi.morphisms.catalog import CATALOG, apply, morph
+from prune_mi.morphisms.morphism import MorphContext, Morphed, RankedName
 
 NOTHING_RANKED = "no ranked unit is left whose removal saves any of the objective"
 NOTHING_SAVES = "no unit is left whose removal saves any of the objective"
@@ -30,8 +31,10 @@ def _context(*names: str, objective: str = "macs") -> MorphContext:
     return MorphContext(ranking, objective)
 
 
-def _apply(kind: str, graph: LayerGraph, context: MorphContext, seed: int = 0) -> Morphed | NoSite:
-    return CATALOG[kind].apply(graph, context, np.random.default_rng(seed))
+def _apply(
+    kind: str, graph: LayerGraph, context: MorphContext, seed: int = 0
+) -> Morphed | NotApplicable:
+    return apply(CATALOG[kind], graph, context, np.random.default_rng(seed))
 
 
 def _stub() -> LayerGraph:
@@ -60,7 +63,7 @@ def test_the_catalog_knows_morphisms_by_their_names(kind: str) -> None:
 )
 def test_no_site_says_why(kind: str, reason: str) -> None:
     graph = _stub()
-    assert _apply(kind, graph, _context("dense_1")) == NoSite(reason)
+    assert _apply(kind, graph, _context("dense_1")) == NotApplicable(reason)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,7 @@ def test_no_site_says_why(kind: str, reason: str) -> None:
 )
 def test_no_tensor_inside(kind: str, reason: str) -> None:
     net = GraphBuilder()
-    assert _apply(kind, net.graph(net.dense(net.input)), _context()) == NoSite(reason)
+    assert _apply(kind, net.graph(net.dense(net.input)), _context()) == NotApplicable(reason)
 
 
 def test_channels_first_has_no_site_for_channels_last_insertions() -> None:
@@ -80,15 +83,15 @@ def test_channels_first_has_no_site_for_channels_last_insertions() -> None:
     layer = net.layer("Conv2D", "conv", weights={"kernel": (3, 3, 2, 2)},
                       data_format="channels_first", activation="relu")  # fmt: skip
     graph = net.graph(net.head(net.call(layer, (net.input,), (None, 8, 8, 2))))
-    assert isinstance(_apply("insert-conv", graph, _context()), NoSite)
-    assert isinstance(_apply("insert-batch-norm", graph, _context()), NoSite)
+    assert isinstance(_apply("insert-conv", graph, _context()), NotApplicable)
+    assert isinstance(_apply("insert-batch-norm", graph, _context()), NotApplicable)
     assert isinstance(_apply("insert-dropout", graph, _context()), Morphed)
 
 
 def test_a_ranking_of_units_gone_since_has_no_site() -> None:
     graph = chain()
-    assert _apply("remove-by-rank", graph, _context("gone")) == NoSite(NOTHING_RANKED)
-    assert _apply("remove-by-rank", graph, _context("relu_2")) == NoSite(NOTHING_RANKED)
+    assert _apply("remove-by-rank", graph, _context("gone")) == NotApplicable(NOTHING_RANKED)
+    assert _apply("remove-by-rank", graph, _context("relu_2")) == NotApplicable(NOTHING_RANKED)
     outcome = _apply("remove-by-rank", graph, _context("gone", "relu_2", "conv_2"))
     assert isinstance(outcome, Morphed)
     assert outcome.record.target == "conv_2"
@@ -103,7 +106,7 @@ def test_what_a_morphism_records_is_what_it_did(kind: str, name: str) -> None:
         before = snapshot(graph)
         outcome = _apply(kind, graph, context, seed)
         assert snapshot(graph) == before
-        if isinstance(outcome, NoSite):
+        if isinstance(outcome, NotApplicable):
             continue
         validate_graph(outcome.graph)
         assert outcome.record.kind == kind
@@ -184,7 +187,7 @@ def _targets(kind: str, graph: LayerGraph, context: MorphContext, draws: int) ->
     rng = np.random.default_rng(0)
     found: Counter[str] = Counter()
     for _ in range(draws):
-        outcome = CATALOG[kind].apply(graph, context, rng)
+        outcome = apply(CATALOG[kind], graph, context, rng)
         assert isinstance(outcome, Morphed)
         found[outcome.record.target] += 1
     return found

@@ -6,7 +6,7 @@ from graph_builder import chain
 
 from prune_mi.graph.layer_counts import KINDS, LayerCounts
 from prune_mi.graph.place import BEHIND, THIRDS
-from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.human import human_counts, human_mix, human_place_weight
 from prune_mi.morphisms.mixes import MIXES
 from prune_mi.morphisms.morphism import MorphContext, Morphed
@@ -85,7 +85,7 @@ def test_morphisms_go_where_people_would_put_them() -> None:
     rng = np.random.default_rng(0)
     found = []
     for _ in range(200):
-        outcome = CATALOG["insert-batch-norm"].apply(graph, context, rng)
+        outcome = apply(CATALOG["insert-batch-norm"], graph, context, rng)
         assert isinstance(outcome, Morphed) and outcome.record.place is not None
         found.append(outcome.record.place.behind)
     assert found.count("kernel") > 180  # of which the graph has two, as many as of norms and ReLUs

@@ -9,13 +9,14 @@ from keras import layers
 from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.place import place_of
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.identity_conv import SIZES, dirac_kernel
 from prune_mi.morphisms.insert_dense import MAX_WIDTH
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
@@ -26,8 +27,8 @@ EXACT = (
 EXACT_IN_TRAINING = ("insert-block", "insert-conv-relu", "insert-dense")
 
 
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NoSite:
-    return CATALOG[kind].apply(graph, CONTEXT, np.random.default_rng(seed))
+def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
+    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
 
 
 def _inputs(graph: LayerGraph, count: int = 4) -> np.ndarray:
@@ -112,14 +113,14 @@ def test_no_rectified_vector() -> None:
     inputs = keras.Input((4,))
     tanh = keras.Model(inputs, layers.Dense(3)(layers.Dense(4, activation="tanh")(inputs)))
     reason = "no rectified vector to stay non-negative behind"
-    assert _apply("insert-dense", trace_model(tanh)) == NoSite(reason)
+    assert _apply("insert-dense", trace_model(tanh)) == NotApplicable(reason)
 
 
 def test_a_vector_too_wide_for_another_dense_layer() -> None:
     inputs = keras.Input((4,))
     wide = layers.Dense(MAX_WIDTH + 1, activation="relu")(inputs)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(wide)))
-    assert _apply("insert-dense", graph) == NoSite(
+    assert _apply("insert-dense", graph) == NotApplicable(
         "all rectified vectors have more than 1024 values"
     )
 
@@ -129,7 +130,7 @@ def test_a_vector_too_wide_for_another_dense_layer() -> None:
 )
 def test_channels_first(kind: str) -> None:
     outcome = _apply(kind, trace_model(ZOO["channels_first"]()))
-    assert isinstance(outcome, NoSite)
+    assert isinstance(outcome, NotApplicable)
     assert "channels-last" in outcome.reason
 
 
@@ -147,5 +148,5 @@ def test_images_of_unknown_size(kind: str) -> None:
 
 def test_a_graph_without_a_site_says_why() -> None:
     graph = trace_model(ZOO["concatenated"]())
-    outcome = CATALOG["remove-dropout"].apply(graph, CONTEXT, np.random.default_rng(0))
-    assert outcome == NoSite("the graph has no dropout layer")
+    outcome = apply(CATALOG["remove-dropout"], graph, CONTEXT, np.random.default_rng(0))
+    assert outcome == NotApplicable("the graph has no dropout layer")

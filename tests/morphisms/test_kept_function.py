@@ -16,7 +16,7 @@ from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def _outputs(graph: LayerGraph, *, training: bool) -> np.ndarray:
 
 def _morphed(graph: LayerGraph, kinds: Sequence[str], rng: np.random.Generator) -> LayerGraph:
     for kind in kinds:
-        outcome = CATALOG[kind].apply(graph, CONTEXT, rng)
+        outcome = apply(CATALOG[kind], graph, CONTEXT, rng)
         graph = outcome.graph if isinstance(outcome, Morphed) else graph
     return validate_graph(graph)
 

@@ -8,9 +8,10 @@ from graph_builder import GraphBuilder, chain, residual_tower
 
 from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.mixes import MIXES, resolve_mix
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite, RankedName
+from prune_mi.morphisms.morphism import MorphContext, RankedName
 
 
 @pytest.mark.parametrize("name", MIXES)
@@ -70,14 +71,13 @@ class _Nowhere:
     """A morphism that has no site."""
 
     keeps_function = True
+    by_rank = False
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.effect = name, CATALOG[name].effect
 
-    def apply(
-        self, graph: LayerGraph, context: MorphContext, rng: np.random.Generator
-    ) -> Morphed | NoSite:
-        return NoSite("a stand-in")
+    def sites(self, graph: LayerGraph, context: MorphContext) -> NotApplicable:
+        return NotApplicable("a stand-in")
 
 
 def _drawn(graph: LayerGraph, mix: dict[str, float], times: int) -> Counter[str]:
@@ -93,7 +93,7 @@ def _drawn(graph: LayerGraph, mix: dict[str, float], times: int) -> Counter[str]
 def test_the_even_draw_adds_and_removes_evenly() -> None:
     found = _drawn(residual_tower(2), resolve_mix("uniform"), 800)
     assert found["remove-layer"] == pytest.approx(400, abs=60)
-    added = [kind for kind in found if kind.startswith("insert")]
+    added = [kind for kind in found if CATALOG[kind].effect == "adds"]
     assert set(found) - set(added) == {"remove-layer"}
     assert len(added) == 4
     assert all(found[kind] == pytest.approx(100, abs=40) for kind in added)
@@ -113,7 +113,7 @@ def test_the_even_draw_stays_even_where_some_cannot_be_added(
 def test_where_nothing_can_be_removed_the_even_draw_adds() -> None:
     net = GraphBuilder()
     found = _drawn(net.graph(net.head(net.conv(net.input, 4))), resolve_mix("uniform"), 400)
-    assert all(kind.startswith("insert") for kind in found)
+    assert all(CATALOG[kind].effect == "adds" for kind in found)
     assert found["insert-dropout"] == pytest.approx(400 / 3, abs=50)
 
 
@@ -132,10 +132,10 @@ def test_every_mix_can_be_drawn_from(name: str) -> None:
 
 def test_nash_only_adds() -> None:
     for name in ("nash", "nash2017", "human"):
-        assert not any(kind.startswith("remove") for kind in MIXES[name])
+        assert not any(CATALOG[kind].effect == "removes" for kind in MIXES[name])
     nash = MIXES["nash"]
     assert nash["skip-add"] + nash["skip-concat"] == pytest.approx(nash["insert-dense"])
-    assert len({nash[kind] for kind in nash if kind.startswith("insert")}) == 1
+    assert len({nash[kind] for kind in nash if "skip" not in kind}) == 1
     deeper, wider = MIXES["nash2017"]["insert-conv"], MIXES["nash2017"]["widen-conv"]
     skips = MIXES["nash2017"]["skip-add"] + MIXES["nash2017"]["skip-concat"]
     assert deeper == wider == pytest.approx(skips)

@@ -12,15 +12,15 @@ from keras import layers
 from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.place import place_of
 from prune_mi.graph.seed import seed_graph
-from prune_mi.graph.sizes import Unsized
 from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.insert_pool import pooled
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.repair.refit import refit_consumers
 
 pytestmark = pytest.mark.slow
@@ -54,8 +54,8 @@ def _tower() -> keras.Model:
     return keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.MaxPooling2D(3)(z))))
 
 
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NoSite:
-    return CATALOG[kind].apply(graph, CONTEXT, np.random.default_rng(seed))
+def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
+    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
 
 
 def _images(graph: LayerGraph, count: int = 4) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_keras_finds_the_sizes_that_the_graph_says(kind: str, name: str) -> None
     for seed in range(4):
         outcome = _apply(kind, graph, seed)
         assert graph.structural_hash() == before
-        if isinstance(outcome, NoSite):
+        if isinstance(outcome, NotApplicable):
             assert outcome.reason
             continue
         _require_keras_agrees(outcome.graph)
@@ -117,7 +117,7 @@ def test_a_stage_has_half_the_size_and_twice_the_channels(name: str) -> None:
 def test_the_seed_of_the_default_method_may_get_a_stage() -> None:
     rng = np.random.default_rng(0)
     seed = seed_graph((32, 32, 3), 10, rng=rng, width=16, head="gap", batch_norm=True)
-    outcome = CATALOG["insert-stage"].apply(seed, CONTEXT, rng)
+    outcome = apply(CATALOG["insert-stage"], seed, CONTEXT, rng)
     assert isinstance(outcome, Morphed)
     _require_keras_agrees(outcome.graph)
 
@@ -127,7 +127,7 @@ def test_but_for_its_pooling_a_stage_changes_nothing() -> None:
     outcome = _apply("insert-stage", graph)
     assert isinstance(outcome, Morphed)
     alone = pooled(graph, TensorRef(outcome.record.target))
-    assert not isinstance(alone, Unsized)
+    assert not isinstance(alone, NotApplicable)
     images = _images(graph)
     np.testing.assert_allclose(
         _outputs(outcome.graph, images), _outputs(alone[0], images), atol=1e-5
@@ -140,7 +140,7 @@ def test_a_stage_is_not_begun_where_a_layer_of_unknown_kind_has_its_width() -> N
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Multiply()([x, layers.EinsumDense("ab,bc->ac", output_shape=4, name="gate")(x)])
     outcome = _apply("insert-stage", trace_model(keras.Model(inputs, layers.Dense(3)(x))))
-    assert isinstance(outcome, NoSite)
+    assert isinstance(outcome, NotApplicable)
     assert "'gate' cannot be widened" in outcome.reason
 
 
@@ -149,7 +149,7 @@ def test_a_stage_needs_an_image_of_some_size() -> None:
     x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
     reason = "no stage can begin behind any of 1 images: none is known to have 8 rows and columns"
-    assert _apply("insert-stage", graph) == NoSite(reason)
+    assert _apply("insert-stage", graph) == NotApplicable(reason)
 
 
 @settings(max_examples=6)
@@ -158,15 +158,15 @@ def test_pooling_until_nothing_is_left_to_pool(name: str, seed: int) -> None:
     graph = _graph(name)
     rng = np.random.default_rng(seed)
     for _ in range(200):
-        outcome = CATALOG["insert-pool"].apply(graph, CONTEXT, rng)
-        if isinstance(outcome, NoSite):
+        outcome = apply(CATALOG["insert-pool"], graph, CONTEXT, rng)
+        if isinstance(outcome, NotApplicable):
             break
         graph = outcome.graph
         sizes = [size for node in graph.nodes for spec in node.outputs for size in spec.shape[1:]]
         assert all(size is not None and size >= 1 for size in sizes)
     else:
         pytest.fail("each pooling halves an image, and yet there is always another")
-    assert isinstance(outcome, NoSite)
+    assert isinstance(outcome, NotApplicable)
     _require_keras_agrees(graph)
 
 
@@ -180,7 +180,7 @@ def test_poolings_come_and_go(name: str, seed: int, kinds: list[str]) -> None:
     graph = _graph(name)
     rng = np.random.default_rng(seed)
     for kind in kinds:
-        outcome = CATALOG[kind].apply(graph, CONTEXT, rng)
+        outcome = apply(CATALOG[kind], graph, CONTEXT, rng)
         graph = outcome.graph if isinstance(outcome, Morphed) else graph
     _require_keras_agrees(graph)
 
@@ -243,12 +243,12 @@ def test_a_refit_brings_the_outputs_back_nearer() -> None:
 
 
 def test_images_that_cannot_be_pooled() -> None:
-    assert _apply("insert-pool", _graph("channels_first")) == NoSite(NO_IMAGE)
-    assert _apply("remove-pool", _graph("channels_first")) == NoSite(NO_POOLING)
-    assert _apply("insert-pool", _graph("one_dimensional")) == NoSite(NO_IMAGE)
+    assert _apply("insert-pool", _graph("channels_first")) == NotApplicable(NO_IMAGE)
+    assert _apply("remove-pool", _graph("channels_first")) == NotApplicable(NO_POOLING)
+    assert _apply("insert-pool", _graph("one_dimensional")) == NotApplicable(NO_IMAGE)
     outcome = _apply("insert-pool", _graph("attention"))
-    assert isinstance(outcome, NoSite)
-    reason = r"none of 1 images can be pooled: it is not known what 'reshape', a Reshape, makes of"
+    assert isinstance(outcome, NotApplicable)
+    reason = r"none of 1 place will do: it is not known what 'reshape', a Reshape, makes of"
     assert outcome.reason.startswith(reason.replace("'reshape'", f"{_reshape()!r}"))
 
 
@@ -261,12 +261,12 @@ def test_images_of_unknown_size() -> None:
     inputs = keras.Input((None, None, 2))
     x = layers.MaxPooling2D()(layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs)))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
-    assert _apply("insert-pool", graph) == NoSite(NO_IMAGE)
-    assert _apply("remove-pool", graph) == NoSite(NO_POOLING)
+    assert _apply("insert-pool", graph) == NotApplicable(NO_IMAGE)
+    assert _apply("remove-pool", graph) == NotApplicable(NO_POOLING)
     inputs = keras.Input((8, None, 2))
     x = layers.MaxPooling2D()(layers.Conv2D(4, 3, padding="same")(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
-    assert _apply("insert-pool", graph) == NoSite(NO_IMAGE)
+    assert _apply("insert-pool", graph) == NotApplicable(NO_IMAGE)
 
 
 def test_poolings_of_signals_and_volumes_go_too() -> None:

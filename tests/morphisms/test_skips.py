@@ -9,19 +9,20 @@ from graph_builder import GraphBuilder, chain, identity_residual
 from keras import layers
 
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.shortcuts import find_shortcuts
 from prune_mi.keras_io.build import build_model, set_weights
 from prune_mi.keras_io.trace import read_weights, trace_model
-from prune_mi.morphisms.catalog import CATALOG
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.catalog import CATALOG, apply
+from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, skip_sites
 from prune_mi.records import Place
 
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
 
 
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NoSite:
-    return CATALOG[kind].apply(graph, CONTEXT, np.random.default_rng(seed))
+def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
+    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
 
 
 def _morphed(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed:
@@ -72,8 +73,8 @@ def test_no_site() -> None:
     net = GraphBuilder()
     graph = net.graph(net.dense(net.pool(net.input)))
     for kind in ("skip-add", "skip-concat"):
-        assert _apply(kind, graph) == NoSite(NO_SKIP_SITE)
-    assert _apply("remove-skip", graph) == NoSite("the graph has no shortcut")
+        assert _apply(kind, graph) == NotApplicable(NO_SKIP_SITE)
+    assert _apply("remove-skip", graph) == NotApplicable("the graph has no shortcut")
 
 
 def test_no_site_for_a_concatenation() -> None:
@@ -81,23 +82,23 @@ def test_no_site_for_a_concatenation() -> None:
     x = net.conv(net.input, 257, 1)
     graph = net.graph(net.head(net.conv(x, 256, 1)))
     reason = "nothing can be concatenated: 'conv_2' would have more than 512 channels"
-    assert _apply("skip-concat", graph) == NoSite(reason)
+    assert _apply("skip-concat", graph) == NotApplicable(reason)
     net = GraphBuilder()
     x = net.conv(net.conv(net.input, 4), 4)
     graph = replace(net.graph(net.dense(x)), frozen=frozenset({"dense_1"}))
-    reason = "nothing can be concatenated: 'dense_1', which reads it, is frozen"
-    assert _apply("skip-concat", graph) == NoSite(reason)
+    reason = "none of 1 place will do: 'dense_1', which reads it, is frozen"
+    assert _apply("skip-concat", graph) == NotApplicable(reason)
     net = GraphBuilder((32, 32, 2))
     x = net.conv(net.conv(net.input, 400, 1), 1, 1)
     graph = net.graph(net.dense(net.flatten(x), 10))
-    reason = "nothing can be concatenated: a shortcut to 'conv_2' would make the network too large"
-    assert _apply("skip-concat", graph) == NoSite(reason)
+    reason = "none of 1 place will do: a shortcut to 'conv_2' would make the network too large"
+    assert _apply("skip-concat", graph) == NotApplicable(reason)
 
 
 def test_a_shortcut_that_must_stay_says_why() -> None:
     graph = replace(identity_residual(), protected=frozenset({"add_1"}))
-    reason = "no shortcut can go: 'add_1' is protected"
-    assert _apply("remove-skip", graph) == NoSite(reason)
+    reason = "none of 1 place will do: 'add_1' is protected"
+    assert _apply("remove-skip", graph) == NotApplicable(reason)
 
 
 @pytest.mark.parametrize("kind", ["skip-add", "skip-concat"])
@@ -178,8 +179,8 @@ def test_images_of_unknown_size_have_a_site_where_they_are_flat() -> None:
     x = layers.Conv2D(5, 3)(layers.ReLU()(layers.Conv2D(4, 3)(inputs)))
     x = layers.GlobalAveragePooling2D()(x)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(x)))
-    assert _apply("skip-add", graph) == NoSite(NO_SKIP_SITE)
-    assert _apply("skip-concat", graph) == NoSite(NO_SKIP_SITE)
+    assert _apply("skip-add", graph) == NotApplicable(NO_SKIP_SITE)
+    assert _apply("skip-concat", graph) == NotApplicable(NO_SKIP_SITE)
 
 
 @pytest.mark.slow

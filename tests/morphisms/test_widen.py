@@ -10,18 +10,19 @@ from keras import layers
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.widening import widen
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import read_weights, trace_model
-from prune_mi.morphisms.catalog import CATALOG
-from prune_mi.morphisms.morphism import MorphContext, Morphed, NoSite
+from prune_mi.morphisms.catalog import CATALOG, apply
+from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.records import Place
 
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
 
 
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NoSite:
-    return CATALOG[kind].apply(graph, CONTEXT, np.random.default_rng(seed))
+def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
+    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
 
 
 def test_every_convolution_and_both_factors_are_drawn() -> None:
@@ -62,8 +63,8 @@ def test_how_wide_layers_may_become() -> None:
         assert isinstance(outcome, Morphed)
         reasons.add(outcome.record.reason)
     assert reasons == {"256 to 512 channels"}
-    assert _apply("widen-conv", _of_width(257)) == NoSite(
-        "no convolution can be widened: 'conv_1' would be wider than 512 channels"
+    assert _apply("widen-conv", _of_width(257)) == NotApplicable(
+        "none of 1 place will do: 'conv_1' would be wider than 512 channels"
     )
 
 
@@ -86,21 +87,21 @@ def test_no_network_becomes_more_than_four_times_as_large() -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("widen-conv", "no convolution can be widened: 'conv_1' is protected"),
-        ("widen-dense", "no dense layer can be widened: 'dense_1' yields the model's output"),
+        ("widen-conv", "none of 2 places will do: 'conv_1' is protected"),
+        ("widen-dense", "none of 1 place will do: 'dense_1' yields the model's output"),
     ],
 )
 def test_no_site_says_why(kind: str, reason: str) -> None:
     graph = replace(chain(), protected=frozenset({"conv_1", "conv_2"}))
     outcomes = [_apply(kind, graph, seed) for seed in range(5)]
-    assert NoSite(reason) in outcomes
-    assert all(isinstance(each, NoSite) for each in outcomes)
+    assert NotApplicable(reason) in outcomes
+    assert all(isinstance(each, NotApplicable) for each in outcomes)
 
 
 def test_nothing_to_widen() -> None:
     net = GraphBuilder()
     graph = net.graph(net.head(net.input))
-    assert _apply("widen-conv", graph) == NoSite("the graph has no convolution to widen")
+    assert _apply("widen-conv", graph) == NotApplicable("the graph has no convolution to widen")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.morphisms.catalog import CATALOG
+from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.repair.recalibrate import recalibrate
 from prune_mi.repair.settle import identity_norms, settled
@@ -20,7 +20,7 @@ CONTEXT = MorphContext(ranking=(), objective="accuracy")
 
 def _inserted(graph: LayerGraph, kinds: list[str], rng: np.random.Generator) -> LayerGraph:
     for kind in kinds:
-        outcome = CATALOG[kind].apply(graph, CONTEXT, rng)
+        outcome = apply(CATALOG[kind], graph, CONTEXT, rng)
         assert isinstance(outcome, Morphed)
         graph = outcome.graph
     return graph

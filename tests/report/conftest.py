@@ -20,18 +20,21 @@ from prune_mi.records import (
 
 BRANCH = MorphRecord(
     kind="remove-by-rank",
+    effect="removes",
     target="branch add_4",
     layers=("conv2d_7", "batch_normalization_7", "activation_6", "conv2d_8", "add_4"),
     reason="score 0.012 ± 0.004 bits, lowest of 9 units for the cost it saves",
 )
 INSERTION = MorphRecord(
     kind="insert-dropout",
+    effect="adds",
     target="relu_3",
     layers=("dropout_1",),
     reason="rate 0.2",
 )
 STAGE = MorphRecord(
     kind="remove-at-random",
+    effect="removes",
     target="unit conv2d_12",
     layers=tuple(f"stage3_block2_branch_convolution_{index}" for index in range(7)),
     reason="chosen at random from [5] units",

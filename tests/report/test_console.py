@@ -204,7 +204,8 @@ def test_many_trainings_do_not_fill_the_screen() -> None:
 
 def test_long_child_lines_wrap_in_a_terminal_and_not_in_a_log(make_child: MakeChild) -> None:
     morphs = tuple(
-        MorphRecord("remove-by-rank", f"branch add_{index}", (), "") for index in range(12)
+        MorphRecord("remove-by-rank", f"branch add_{index}", (), "", effect="removes")
+        for index in range(12)
     )
     for live in (True, False):
         display, _, stream = make_display(live=live)
@@ -226,7 +227,9 @@ def test_lines_are_printed_above_the_live_area_and_stay(make_child: MakeChild) -
 
 def test_terminal_escapes_in_names_are_not_passed_on(make_child: MakeChild) -> None:
     display, _, stream = make_display(live=False)
-    child = make_child(morphs=(MorphRecord("remove-by-rank", "\x1b]0;x\x07[b]", (), ""),))
+    child = make_child(
+        morphs=(MorphRecord("remove-by-rank", "\x1b]0;x\x07[b]", (), "", effect="removes"),)
+    )
     display.child(dataclasses.replace(child, name="[red]g1"))
     assert "[red]g1  -?]0;x?[b]  " in stream.getvalue()
 

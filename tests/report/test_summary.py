@@ -73,7 +73,9 @@ def test_a_result_that_only_gained_is_not_called_unchanged(report: RunReport) ->
 
 
 def test_names_from_a_file_are_text_and_nothing_else(report: RunReport) -> None:
-    morph = MorphRecord("remove-by-rank", "conv[/bold]", ("a\x1b[2Jb", "[red]c"), "x" * 200)
+    morph = MorphRecord(
+        "remove-by-rank", "conv[/bold]", ("a\x1b[2Jb", "[red]c"), "x" * 200, effect="removes"
+    )
     text = printed(dataclasses.replace(report, removals=(morph,)), 80)
     assert "\x1b" not in text
     assert "conv[/bold]" in text and "a?[2Jb, [red]c" in text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prune_mi.records import MorphRecord
+from prune_mi.records import Effect, MorphRecord
 from prune_mi.report.wording import (
     clock_text,
     count_text,
@@ -87,15 +87,15 @@ def test_changes_carry_their_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"),
+    ("kind", "effect", "text"),
     [
-        ("remove-by-rank", "-branch add_4"),
-        ("insert-dropout", "+dropout branch add_4"),
-        ("widen", "widen branch add_4"),
+        ("remove-by-rank", "removes", "-branch add_4"),
+        ("insert-dropout", "adds", "+dropout branch add_4"),
+        ("widen", "changes", "widen branch add_4"),
     ],
 )
-def test_morphisms_in_a_few_characters(kind: str, text: str) -> None:
-    assert morph_text(MorphRecord(kind, "branch add_4", (), "")) == text
+def test_morphisms_in_a_few_characters(kind: str, effect: Effect, text: str) -> None:
+    assert morph_text(MorphRecord(kind, "branch add_4", (), "", effect=effect)) == text
 
 
 def test_printable_is_one_line_without_escapes() -> None:

@@ -11,7 +11,12 @@ CHILD = ChildRecord(
     parent="reference",
     morphs=(
         MorphRecord(
-            "remove-by-rank", "add_1/branch", ("conv_2", "add_1"), "adds +0.1 bit", Place(1, "join")
+            "remove-by-rank",
+            "add_1/branch",
+            ("conv_2", "add_1"),
+            "adds +0.1 bit",
+            Place(1, "join"),
+            "removes",
         ),
     ),
     num_params=10,
@@ -41,6 +46,7 @@ def test_a_child_is_one_line_of_json(tmp_path: Path) -> None:
                 "layers": ["conv_2", "add_1"],
                 "reason": "adds +0.1 bit",
                 "place": {"third": 1, "behind": "join"},
+                "effect": "removes",
             }
         ],
         "num_params": 10,
