@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
+from prune_mi.keras_io.mark import write_mark
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.selected_on import write_selection
 
@@ -174,8 +175,15 @@ def test_a_run_that_does_not_say_what_it_selected_on(digits_model: Path, tmp_pat
     (run / "best.keras").write_bytes(digits_model.read_bytes())
     (run / "report.json").write_text('{"validation": "test"}')
     code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
-    assert code == 0 and "has no selection.npz that says on which" in shown
-    for damaged in (b"", b"PK\x03\x04", (tmp_path / "run" / "report.json").read_bytes()):
+    assert code == 0 and "there is no selection.npz beside it that says on which" in shown
+    (run / "report.json").unlink()
+    code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
+    assert code == 0 and "selection.npz" not in shown
+    write_mark(run / "best.keras", {"validation": "test"})  # as a run does
+    keras.models.load_model(run / "best.keras")
+    code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
+    assert code == 0 and "there is no selection.npz beside it" in shown
+    for damaged in (b"", b"PK\x03\x04", b"{}"):
         (run / "selection.npz").write_bytes(damaged)
         code, _, said = _check(run, digits_model, "--max-flips", "0.1")
         assert code == 2 and "selection.npz, which says which test images" in said

@@ -1,18 +1,16 @@
 """`prune-mi check`: a candidate held to gates against its baseline."""
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
+from prune_mi.cli.told import console_of, tell
 from prune_mi.config import Gates, OptimizeSettings, read_gates
 from prune_mi.config.declare import INPUT, REPORTS
 from prune_mi.errors import ExitCode, RunError
@@ -20,7 +18,6 @@ from prune_mi.keras_io.model_file import model_sources
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Check
 from prune_mi.report import (
-    check_to_dict,
     check_to_junit,
     check_to_markdown,
     open_observer,
@@ -85,7 +82,7 @@ def check(
     Exit codes: 0 passed; 2 bad input; 4 the check could not be finished;
     6 a gate failed or is undecided; 130 interrupted.
     """
-    console = Console(stderr=json_output)
+    console = console_of(json_output=json_output)
 
     def checked() -> Check:
         limits, file = read_gates(gates, folder=Path())
@@ -105,10 +102,7 @@ def check(
             return check_model(new, old, settings, limits, settings_file=file, observer=observer)
 
     found = guarded(checked, "interrupted", MODEL_TOO_LARGE)
-    if json_output:
-        sys.stdout.write(json.dumps(check_to_dict(found), indent=2) + "\n")
-    else:
-        print_check(found, console)
+    tell(found, print_check, json_output=json_output)
     guarded(lambda: _write(found, markdown, junit))
     raise typer.Exit(ExitCode.DONE if found.passed else ExitCode.GATE_FAILED)
 

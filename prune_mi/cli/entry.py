@@ -25,7 +25,7 @@ from prune_mi.errors import ExitCode
 
 app = typer.Typer(
     name="prune-mi",
-    help="Remove the layers of a trained Keras model that add no information about the classes.",
+    help="Remove the layers of a trained Keras model that add little about the classes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -1,23 +1,21 @@
 """`prune-mi evaluate`: models measured side by side."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
+from prune_mi.cli.told import console_of, tell
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Evaluation
-from prune_mi.report import evaluation_to_dict, open_observer, print_evaluation
+from prune_mi.report import open_observer, print_evaluation
 
 _SETTINGS = {"metric", "scaling", "output", "classes", "allow_weak_model", "workers"}
 
@@ -55,7 +53,7 @@ def evaluate(
     Exit codes: 0 done; 2 bad input; 4 the evaluation failed; 130
     interrupted.
     """
-    console = Console(stderr=json_output)
+    console = console_of(json_output=json_output)
 
     def measured() -> Evaluation:
         settings = resolve(OptimizeSettings, {**given, "data": data}, None)
@@ -72,7 +70,4 @@ def evaluate(
             return evaluate_models(sources, settings, observer=observer)
 
     found = guarded(measured, "interrupted", MODEL_TOO_LARGE)
-    if json_output:
-        sys.stdout.write(json.dumps(evaluation_to_dict(found), indent=2) + "\n")
-    else:
-        print_evaluation(found, console)
+    tell(found, print_evaluation, json_output=json_output)

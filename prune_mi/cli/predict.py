@@ -1,15 +1,13 @@
 """`prune-mi predict`: a model asked what is in some images."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
 from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.told import tell
 from prune_mi.config import parse_size
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_list import read_class_list
@@ -18,7 +16,7 @@ from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Predictions
-from prune_mi.report import predictions_to_dict, print_predictions
+from prune_mi.report import print_predictions
 
 
 def predict(
@@ -109,10 +107,7 @@ def predict(
         )
 
     predictions = guarded(predicted, "interrupted", MODEL_TOO_LARGE)
-    if json_output:
-        sys.stdout.write(json.dumps(predictions_to_dict(predictions), indent=2) + "\n")
-    else:
-        print_predictions(predictions, Console())
+    tell(predictions, print_predictions, json_output=json_output)
     if predictions.broken:
         count = len(predictions.broken)
         fail(

@@ -1,17 +1,15 @@
 """`prune-mi rank`: what each unit of a model adds."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
+from prune_mi.cli.told import console_of, tell
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.keras_io.model_file import read_model_file
@@ -21,7 +19,6 @@ from prune_mi.report import (
     open_observer,
     plot_ranking,
     print_ranking,
-    ranking_to_dict,
     require_plottable,
 )
 
@@ -80,7 +77,7 @@ def rank(
     interrupted.
     """
     source = ModelSource(model, architecture, allow_unsafe, custom_objects)
-    console = Console(stderr=json_output)
+    console = console_of(json_output=json_output)
 
     def ranked() -> Ranking:
         settings = resolve(OptimizeSettings, {**given, "data": data}, None)
@@ -97,7 +94,4 @@ def rank(
         return found
 
     ranking = guarded(ranked, "interrupted", MODEL_TOO_LARGE)
-    if json_output:
-        sys.stdout.write(json.dumps(ranking_to_dict(ranking), indent=2) + "\n")
-    else:
-        print_ranking(ranking, console)
+    tell(ranking, print_ranking, json_output=json_output)

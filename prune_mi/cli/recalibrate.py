@@ -1,24 +1,22 @@
 """`prune-mi recalibrate`: other batch-norm statistics for a model, where they make it better."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
 from prune_mi.cli.settings import resolve
+from prune_mi.cli.told import console_of, tell
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Recalibration
-from prune_mi.report import open_observer, print_recalibration, recalibration_to_dict
+from prune_mi.report import open_observer, print_recalibration
 
 _SETTINGS = {
     *("scaling", "output", "classes", "allow_weak_model"),
@@ -67,7 +65,7 @@ def recalibrate(
     better, so no file was written; 4 the run failed; 130 interrupted.
     """
     source = ModelSource(model, architecture, allow_unsafe, custom_objects)
-    console = Console(stderr=json_output)
+    console = console_of(json_output=json_output)
 
     def compared() -> Recalibration:
         settings = resolve(OptimizeSettings, {**given, "data": data}, None)
@@ -81,8 +79,5 @@ def recalibrate(
             )
 
     found = guarded(compared, "interrupted; nothing was written", MODEL_TOO_LARGE)
-    if json_output:
-        sys.stdout.write(json.dumps(recalibration_to_dict(found), indent=2) + "\n")
-    else:
-        print_recalibration(found, console)
+    tell(found, print_recalibration, json_output=json_output)
     raise typer.Exit(ExitCode.DONE if found.file else ExitCode.NOTHING_SMALLER)

@@ -1,7 +1,5 @@
 """A run with its progress display, its closing report and its exit code."""
 
-import json
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -10,6 +8,7 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import guarded
+from prune_mi.cli.told import console_of, tell
 from prune_mi.config import Objective
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.runtime import start_backend
@@ -18,7 +17,6 @@ from prune_mi.report import (
     open_observer,
     print_search_summary,
     print_summary,
-    report_to_dict,
 )
 
 _R = TypeVar("_R", RunReport, SearchReport)
@@ -81,7 +79,7 @@ def _reported(
     finds: bool,
     details: bool = False,
 ) -> _R:
-    console = Console(stderr=json_output)
+    console = console_of(json_output=json_output)
 
     def observed() -> _R:
         start_backend()
@@ -96,8 +94,5 @@ def _reported(
             return action(observer)
 
     report = guarded(observed)
-    if json_output:
-        sys.stdout.write(json.dumps(report_to_dict(report), indent=2) + "\n")
-    else:
-        show(report, console)
+    tell(report, show, json_output=json_output)
     return report

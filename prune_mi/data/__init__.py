@@ -1,6 +1,6 @@
 """Data: sources, splits, input scaling, augmentation."""
 
-from prune_mi.data.augmentation import AugmentationPolicy, augment
+from prune_mi.data.augmentation import NOT_VARIED, AugmentationPolicy, augment
 from prune_mi.data.class_order import ClassOrder, other_orders, reordered
 from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.fit_to_model import check_against_model
@@ -22,6 +22,7 @@ from prune_mi.data.splits import stratified_sample, stratified_split
 __all__ = [
     "COLOUR_KINDS",
     "DATASET_NAMES",
+    "NOT_VARIED",
     "SCALING_KINDS",
     "AugmentationPolicy",
     "ClassOrder",

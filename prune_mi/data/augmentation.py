@@ -103,3 +103,6 @@ class AugmentationPolicy:
     def apply(self, batch: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """Augments a batch; see `augment`."""
         return augment(batch, rng=rng, flip=self.flip, max_shift=self.max_shift, fill=self.fill)
+
+
+NOT_VARIED = AugmentationPolicy(flip=False, max_shift=0)

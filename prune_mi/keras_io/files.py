@@ -1,6 +1,7 @@
 """Model files out; every file written is loaded back and compared."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,22 @@ import keras
 
 from prune_mi.errors import RunError, first_line
 from prune_mi.keras_io.answers import outputs_of
+from prune_mi.keras_io.mark import write_mark
 from prune_mi.probe import relative_difference
 
 _TOLERANCE = 1e-5
 
 
-def save_verified(model: keras.Model, path: Path, probe: Any) -> int:
+def save_verified(
+    model: keras.Model, path: Path, probe: Any, *, mark: Mapping[str, Any] | None = None
+) -> int:
     """Writes a model atomically, loads it back and compares outputs on `probe`.
 
     Args:
         model: Its loss, metrics and optimizer are written where it is compiled.
         path: The file, `.keras` or `.h5`.
         probe: A batch for its input, or batches in the structure of its inputs.
+        mark: Plain values to write into a `.keras` file, see `keras_io.mark`.
 
     Returns:
         The file's size in bytes.
@@ -31,6 +36,8 @@ def save_verified(model: keras.Model, path: Path, probe: Any) -> int:
     try:
         try:
             model.save(temporary)
+            if mark is not None and path.suffix == ".keras":
+                write_mark(temporary, mark)
             loaded = keras.models.load_model(temporary, compile=False)
         except Exception as error:  # whatever a disk or Keras's own saving makes of it
             raise RunError(f"cannot write {path}: {first_line(error)}") from error

@@ -1,8 +1,6 @@
 """What `prune-mi check` shows and writes: a table, JSON, Markdown for a comment, JUnit XML."""
 
-import dataclasses
 import re
-from typing import Any
 
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 from rich.console import Console
@@ -34,11 +32,6 @@ def print_check(found: Check, console: Console) -> None:
     console.print()
     print_gates(found.gates, console)
     print_notes(found.evaluation.notes, console)
-
-
-def check_to_dict(found: Check) -> dict[str, Any]:
-    """Plain JSON values under the names of the record's fields."""
-    return dataclasses.asdict(found)
 
 
 def check_to_markdown(found: Check) -> str:

@@ -1,6 +1,5 @@
 """What `prune-mi evaluate` shows: models side by side, each against the first."""
 
-import dataclasses
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -45,11 +44,6 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
             f"{printable(found.data)}; intervals are at 95 % confidence."
         )
     )
-
-
-def evaluation_to_dict(found: Evaluation) -> dict[str, Any]:
-    """Plain JSON values under the names of the record's fields."""
-    return dataclasses.asdict(found)
 
 
 def metric_text(metric: str) -> str:

@@ -20,8 +20,8 @@ Report = RunReport | SearchReport
 _R = TypeVar("_R", RunReport, SearchReport)
 
 
-def report_to_dict(report: Report) -> dict[str, Any]:
-    r"""Turns a report into plain JSON values under the names of its fields.
+def to_plain(record: object) -> dict[str, Any]:
+    r"""Turns a record into plain JSON values under the names of its fields.
 
     Tuples become lists, and numbers of NumPy's types become Python's. Bytes of a file name that
     are not text are spelled out as `\udcNN`, since JSON has no way to carry them.
@@ -30,7 +30,7 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         ValueError: If a number is NaN or infinite; the message names its place.
         TypeError: If a value has no JSON form; the message names its place.
     """
-    plain: dict[str, Any] = _plain(report, "report")
+    plain: dict[str, Any] = _plain(record, "report")
     return plain
 
 
@@ -38,11 +38,11 @@ def write_report(report: Report, path: Path) -> None:
     """Writes `path` whole or not at all; an older file stays until the new one is complete.
 
     Raises:
-        ValueError: As `report_to_dict`, before anything is written.
-        TypeError: As `report_to_dict`, before anything is written.
+        ValueError: As `to_plain`, before anything is written.
+        TypeError: As `to_plain`, before anything is written.
         RunFolderError: If the file cannot be written; an older file is then unharmed.
     """
-    text = json.dumps(report_to_dict(report), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_plain(report), indent=2, ensure_ascii=False, allow_nan=False)
     # In the same folder, since os.replace is atomic only within one file system.
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -80,7 +80,7 @@ def _read(path: Path, kind: type[_R]) -> _R:
     """
     try:
         report: _R = TypeAdapter(kind).validate_json(path.read_bytes(), strict=True)
-        report_to_dict(report)
+        to_plain(report)
     except OSError as error:
         raise RunFolderError(f"cannot read the report {path}: {error.strerror}") from error
     except ValidationError as error:

@@ -1,8 +1,6 @@
 """What `prune-mi predict` shows: a line an image, or JSON."""
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -61,8 +59,3 @@ def _two_lines(cells: Sequence[str]) -> tuple[Text, Text]:
     image, kind, probability, other = cells
     found = Text.assemble(_GAP, (kind, "bold"), f" {probability}, next best {other}")
     return Text(image), found
-
-
-def predictions_to_dict(predictions: Predictions) -> dict[str, Any]:
-    """Plain JSON values under the names of the record's fields."""
-    return dataclasses.asdict(predictions)

@@ -1,9 +1,7 @@
 """What `prune-mi rank` shows: a table, JSON, a plot."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -90,11 +88,6 @@ def _score(ranking: Ranking) -> str:
 def by_rank(ranking: Ranking) -> list[RankingRow]:
     """The units, that of the lowest score first."""
     return sorted(ranking.units, key=lambda row: row.rank)
-
-
-def ranking_to_dict(ranking: Ranking) -> dict[str, Any]:
-    """Plain JSON values under the names of the record's fields."""
-    return dataclasses.asdict(ranking)
 
 
 def require_plottable(path: Path) -> None:

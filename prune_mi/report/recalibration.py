@@ -1,8 +1,5 @@
 """What `prune-mi recalibrate` shows: the statistics compared, and which validation chose."""
 
-import dataclasses
-from typing import Any
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -45,11 +42,6 @@ def print_recalibration(found: Recalibration, console: Console) -> None:
         ("written", found.file or "nothing"),
     ]
     console.print(pairs_table(pairs), highlight=False)
-
-
-def recalibration_to_dict(found: Recalibration) -> dict[str, Any]:
-    """Plain JSON values under the names of the record's fields."""
-    return dataclasses.asdict(found)
 
 
 def _verdict(found: Recalibration) -> Text:

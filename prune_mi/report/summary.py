@@ -247,7 +247,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
         ("data", f"{report.data}, scaling {report.input_scaling}"),
         ("validation", report.validation),
         ("objective", f"{aim}, seed {report.seed}"),
-        ("lost", limit_text(report.limit)),
+        ("change", limit_text(report.limit)),
         ("searched", f"{counted(generations, 'generation')}, {children} children"),
         ("stopped", report.stop_reason),
         (

@@ -126,6 +126,7 @@ def _asked(
             pool=pool,
             observer=observer,
             compiled=loaded.compile_config,
+            trains=False,
         )
         data = understanding.arranged(data)
     pool.use(shared_data(pool.store, understanding, settings))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from prune_mi.config import RunSettings
-from prune_mi.data import AugmentationPolicy, InputScaling
+from prune_mi.data import NOT_VARIED, AugmentationPolicy, InputScaling
 from prune_mi.errors import ConfigError
 from prune_mi.graph.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
@@ -63,7 +63,7 @@ def find_augmentation(
                 "image; expected auto or none"
             )
         observer.note("Augmentation: none, because the model's input is not a single image.")
-        return AugmentationPolicy(False, 0), AugmentationPolicy(False, 0)
+        return NOT_VARIED, NOT_VARIED
     if asked == "auto":
         answers = Predictor(build_model(graph))
         policy = AugmentationPolicy.parse(

@@ -37,6 +37,7 @@ from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.made import Made
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.run_folder import RunFolder
+from prune_mi.stages.selected_on import mark_of
 from prune_mi.stages.share import SearchData, reference_candidate
 
 _PROBE_IMAGES = 16
@@ -270,7 +271,12 @@ def write_model(
     """Writes a model, compiled as the original was, loads it back and compares outputs."""
     compile_like(model, original.compile_config)
     rows = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
-    save_verified(model, path, unpack_inputs(rows, subject.understanding.packing))
+    save_verified(
+        model,
+        path,
+        unpack_inputs(rows, subject.understanding.packing),
+        mark=mark_of(subject.roles),
+    )
 
 
 def _moved_outputs(outputs: np.ndarray, subject: Subject) -> list[str]:

@@ -77,8 +77,8 @@ def train_finalists(
             return Finalists(reference, None, 0)
         return train(elite)
     observer.note(
-        f"{promising.name} is cheaper than the best accepted model and still improving, so it gets "
-        "the final training."
+        f"{promising.name} is cheaper than the best accepted model and may still come within the "
+        "allowed drop, so it gets the final training."
     )
     finalists = train(promising)
     result = finalists.result

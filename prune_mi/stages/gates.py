@@ -21,8 +21,8 @@ from prune_mi.report.wording import (
 
 _TOLD = 5  # names of classes
 _WORSE = ("passed", "undecided", "failed")
-_ACCURATE = "train it further, or allow `optimize` less with a smaller --max-accuracy-drop"
-_SMALLER = "allow `optimize` a larger --max-accuracy-drop or --budget, or ask for less"
+_ACCURATE = "train it further, or make it with less allowed to be lost"
+_SMALLER = "make it with more time or more allowed to be lost, or ask for less"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

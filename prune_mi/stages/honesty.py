@@ -105,7 +105,8 @@ def class_warnings(classes: tuple[ClassFacts, ...]) -> list[str]:
         f"Class {each.name} lost more than the allowed drop: {each.reference:.4f} before, "
         f"{each.result:.4f} after, on {each.num_images} test images (95 % interval of the change "
         f"{each.low:+.4f} to {each.high:+.4f}, corrected for {len(classes)} classes). "
-        "Pass --metric balanced to keep the mean accuracy of the classes."
+        "--gate max-class-drop=0.05 fails on such a result. --metric balanced keeps the mean of "
+        "the classes where some have few images."
         for each in classes
         if each.beyond
     ]
@@ -119,8 +120,9 @@ def unused_facts(
     left = limit.allowed - limit.drop
     if smaller and left > 0:
         kept = f" ({limit.kept_back:.4f} of it is a margin for the error of the estimate)"
+        much = "all" if limit.drop <= 0 else f"{left:.4f}"
         told.append(
-            f"{left:.4f} of the allowed drop of {limit.allowed:g} on validation"
+            f"{much} of the allowed drop of {limit.allowed:g} on validation"
             f"{kept if limit.kept_back else ''}"
         )
     remaining = budget.remaining()

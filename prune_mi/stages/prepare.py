@@ -10,6 +10,7 @@ from prune_mi.config import RunSettings
 from prune_mi.config.values import Scaling
 from prune_mi.data import (
     COLOUR_KINDS,
+    NOT_VARIED,
     SCALING_KINDS,
     AugmentationPolicy,
     ClassOrder,
@@ -85,6 +86,7 @@ def understand(
     observer: Observer,
     *,
     compiled: CompileConfig | None = None,
+    trains: bool = True,
 ) -> Understanding:
     """Finds out how a model wants its images, or what else it takes, and its classes' order.
 
@@ -96,6 +98,7 @@ def understand(
         settings: The run's settings.
         observer: Hears what was found.
         compiled: What the model was compiled with.
+        trains: Whether anything is to be trained: else nobody asks how images may be varied.
 
     Raises:
         ConfigError: If a setting names no output or layer of the model, or does not suit its
@@ -144,10 +147,12 @@ def understand(
     studied = packing.graph
     if reading.needs_statistics:
         studied = with_statistics(studied, images, scaling)
-    augmentation, calibration = find_augmentation(
-        studied, images, labels, scaling, settings, observer, num_classes=num_classes
-    )
-    if interface.others:
+    augmentation = calibration = NOT_VARIED
+    if trains:
+        augmentation, calibration = find_augmentation(
+            studied, images, labels, scaling, settings, observer, num_classes=num_classes
+        )
+    if interface.others and trains:
         observer.note(
             f"The output {interface.outputs[interface.judged]} is kept accurate. The layers of "
             f"{', '.join(interface.others)} are not removed. They are trained to follow the "

@@ -23,6 +23,7 @@ from prune_mi.stages.conclude import installed_versions, measured_facts, saved_s
 from prune_mi.stages.roles import Subject, validation_images
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.search_finish import FinallyTrained
+from prune_mi.stages.selected_on import mark_of
 from prune_mi.stages.start import Started
 
 _PROBE_IMAGES = 16
@@ -152,4 +153,4 @@ def _write(
     """Writes a model, loads it back and compares outputs; it has no loss nor optimizer."""
     model = build_written(graph if packing is None else unpack(graph, packing))
     probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
-    save_verified(model, folder.path / name, probe)
+    save_verified(model, folder.path / name, probe, mark=mark_of(subject.roles))

@@ -12,6 +12,7 @@ import numpy as np
 from prune_mi.data import Dataset
 from prune_mi.data.digest import image_digests
 from prune_mi.errors import DataError
+from prune_mi.keras_io.mark import read_mark
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.run_folder import REPORT_FILE, SELECTION_FILE
 
@@ -47,13 +48,23 @@ def selected_on(model: Path, digests: np.ndarray) -> np.ndarray:
     return np.array([each.tobytes() in seen for each in digests], dtype=bool)
 
 
+def mark_of(roles: Roles) -> dict[str, str]:
+    """What a model's own file says of it; see `keras_io.mark`."""
+    return {"validation": roles.validation_source}
+
+
 def is_forgotten(model: Path) -> bool:
-    """Whether a run selected on test images and nothing says any more which."""
+    """Whether a model was chosen on test images and nothing says any more on which.
+
+    Its file tells the first, or the report beside it.
+    """
+    if (model.parent / SELECTION_FILE).is_file():
+        return False
     report = model.parent / REPORT_FILE
-    if (model.parent / SELECTION_FILE).is_file() or not report.is_file():
-        return False
-    try:
-        told = json.loads(report.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
+    told = read_mark(model)
+    if not told and report.is_file():
+        try:
+            told = json.loads(report.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return False
     return isinstance(told, dict) and told.get("validation") == "test"

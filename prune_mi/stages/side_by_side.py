@@ -30,9 +30,10 @@ def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
         kept &= ~selected_on(each.path, each.image_digests)
         if is_forgotten(each.path):
             notes.note(
-                f"The run of {each.path} selected on a part of its test images, but its folder has "
-                f"no {SELECTION_FILE} that says on which. If these are among the images measured "
-                "here, the figures of this model are a little too good."
+                f"{each.path} was chosen on a part of its run's test images, but there is no "
+                f"{SELECTION_FILE} beside it that says on which. If they are among the images "
+                "measured here, its figures are a little too good. Copy that file along with the "
+                "model."
             )
     return kept
 

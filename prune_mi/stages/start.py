@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import SearchSettings
-from prune_mi.data import AugmentationPolicy, Dataset, fit_scaling
+from prune_mi.data import NOT_VARIED, AugmentationPolicy, Dataset, fit_scaling
 from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, RunError
 from prune_mi.execution.pool import WorkerPool
@@ -36,7 +36,6 @@ from prune_mi.stages.search_data import load_data_for_search
 from prune_mi.stages.search_seed import seed_for
 from prune_mi.stages.share import SearchData, reference_candidate, share_data
 
-_PLAIN = AugmentationPolicy(flip=False, max_shift=0)
 # The one convolution of a seed reads one channel or three; a second one, as wide, costs far more.
 _SEEDS = 12
 
@@ -64,7 +63,7 @@ def _asked_augmentation(shape: tuple[int, ...], settings: SearchSettings) -> Aug
     """What the settings name outright; else none, until a network knows enough to tell."""
     asked = settings.training.augmentation
     if asked in ("auto", "none"):
-        return _PLAIN
+        return NOT_VARIED
     if len(shape) != 3:
         raise ConfigError(
             f"`training.augmentation` is {asked!r}, but samples of the shape {shape} are not "
@@ -160,7 +159,7 @@ class SeedStart:
             from_logits=False,
             scaling=fit_scaling("none", self.data.x_train),
             augmentation=_asked_augmentation(self.data.image_shape, settings),
-            calibration=_PLAIN,
+            calibration=NOT_VARIED,
         )
 
     def measured(self, pool: WorkerPool, seconds: float | None) -> Started:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from prune_mi.data import AugmentationPolicy
+from prune_mi.data import NOT_VARIED, AugmentationPolicy
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, RecalibrateTask
 from prune_mi.measure.limit import Drop, paired_drop
@@ -84,8 +84,7 @@ class StatisticsChoice:
         self._pool = pool
         self._seed = seed
         varied = subject.augmentation
-        plain = AugmentationPolicy(flip=False, max_shift=0)
-        self._policies = [plain] if varied.name == "none" else [plain, varied]
+        self._policies = [NOT_VARIED, *([] if varied.name == "none" else [varied])]
 
     def start(
         self,

@@ -28,6 +28,7 @@ def study(
     pool: WorkerPool,
     observer: Observer,
     compiled: CompileConfig | None = None,
+    trains: bool = True,
 ) -> Understanding:
     """`understand`, in a worker.
 
@@ -38,13 +39,16 @@ def study(
         pool: Whose worker it is.
         observer: Hears what was found, when all was.
         compiled: What the model was compiled with.
+        trains: Whether anything is to be trained.
 
     Raises:
         PruneMIError: As `understand` does.
         RunError: If the worker died twice.
     """
     with _laid_out(model, data, pool) as (path, rest):
-        understanding, said = pool.call(_studied, path, pool.store, rest, settings, compiled)
+        understanding, said = pool.call(
+            _studied, path, pool.store, rest, settings, compiled, trains
+        )
     for note in said:
         observer.note(note)
     return understanding
@@ -93,12 +97,14 @@ def _studied(
     data: Dataset,
     settings: RunSettings,
     compiled: CompileConfig | None,
+    trains: bool,
 ) -> tuple[Understanding, list[str]]:
     """Runs in the worker; only training images are asked about."""
     notes = NoteTaker(SilentObserver())
     model = keras.models.load_model(path, compile=False)
     whole = replace(data, x_train=store.get(_IMAGES))
-    return understand(model, whole, settings, notes, compiled=compiled), notes.said
+    found = understand(model, whole, settings, notes, compiled=compiled, trains=trains)
+    return found, notes.said
 
 
 def _studied_as(

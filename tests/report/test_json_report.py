@@ -12,11 +12,11 @@ import pytest
 
 from prune_mi.errors import RunFolderError
 from prune_mi.records import RunReport
-from prune_mi.report.json_report import read_report, report_to_dict, write_report
+from prune_mi.report.json_report import read_report, to_plain, write_report
 
 
 def test_keys_are_the_records_fields(report: RunReport) -> None:
-    plain = report_to_dict(report)
+    plain = to_plain(report)
     assert list(plain) == [field.name for field in dataclasses.fields(RunReport)]
     assert plain["removals"][0]["layers"][0] == "conv2d_7"
     assert plain["result"]["num_params"] == 61_002
@@ -59,7 +59,7 @@ def test_refuses_what_is_not_finite(report: RunReport, tmp_path: Path, number: f
 
 def test_refuses_what_has_no_json_form(report: RunReport) -> None:
     with pytest.raises(TypeError, match=r"report\.files\[0\] is a (Posix|Windows)Path"):
-        report_to_dict(dataclasses.replace(report, files=(Path("best.keras"),)))  # type: ignore[arg-type]
+        to_plain(dataclasses.replace(report, files=(Path("best.keras"),)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -101,7 +101,7 @@ def test_what_is_not_a_report_is_refused(tmp_path: Path, text: str, message: str
 
 def test_reading_refuses_nan_and_passes_over_new_keys(report: RunReport, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    plain = report_to_dict(report)
+    plain = to_plain(report)
     path.write_text(json.dumps(plain | {"new_in_a_later_version": 1}))
     assert read_report(path) == report
     path.write_text(json.dumps(plain | {"elapsed_s": float("nan")}))
