@@ -13,7 +13,7 @@ from prune_mi.execution.tasks import Outcome, TrainTask
 from prune_mi.search.candidate import Candidate
 from prune_mi.stages.recipe import TrainingSpeed, training_task
 from prune_mi.stages.roles import Subject
-from prune_mi.stages.timing import TimePlan, training_speed
+from prune_mi.stages.timing import MORE_THAN_EXPECTED, TimePlan, training_speed
 
 CONTROL = "control"
 
@@ -49,7 +49,7 @@ class Control:
         self.start = replace(start, name=CONTROL)
 
     def begin(self, elite: Candidate, speed: TrainingSpeed | None) -> None:
-        """Begins it on cores that wait, for as many images as the result is expected to see.
+        """Begins it on cores that wait, until trainings must end.
 
         Nothing is begun where there is no budget, whose end would end it, or but one worker.
         """
@@ -60,7 +60,7 @@ class Control:
         most = self._settings.most_final_epochs * self._num_train_images
         expected = round(min(rate * final, most))
         task = self.task(
-            elite.images_trained + round(min(rate * left, most)),
+            elite.images_trained + round(min(MORE_THAN_EXPECTED * rate * left, most)),
             seconds=left,
             expected_images=expected,
         )

@@ -17,9 +17,7 @@ from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.recipe import after_training, training_task
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.statistics import StatisticsChoice
-from prune_mi.stages.timing import scoring_seconds, training_speed
-
-_MORE_THAN_EXPECTED = 4  # times: images of a training that the clock is to end
+from prune_mi.stages.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def _train_beside_control(
     expected = wanted
     if seconds is not None:
         expected = final_images(seconds, rate=rate, overhead=0.0, wanted=wanted)
-        wanted = min(wanted, math.ceil(_MORE_THAN_EXPECTED * expected))
+        wanted = min(wanted, math.ceil(MORE_THAN_EXPECTED * expected))
     num_images = round(wanted)
     tasks: list[TrainTask] = []
     augmentation = None

@@ -12,6 +12,7 @@ from prune_mi.stages.recipe import TrainingSpeed
 from prune_mi.stages.roles import Subject
 
 WRITING_SECONDS = 5.0
+MORE_THAN_EXPECTED = 50  # times: images of a training that the clock is to end, not their number
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
 _TEACHER_SHARE = 0.08
