@@ -114,7 +114,8 @@ def test_the_actions_steps_from_start_to_end(digits_model: Path, tmp_path: Path)
     inputs |= {"model": str(digits_model), "data": "digits", "budget": "9m"}
     inputs |= {"max-accuracy-drop": "0.05"}
     inputs["options"] = "--generations=1\n--children=2\n\n--child-epochs=1\n--final-epochs=1\n"
-    inputs["options"] += "--no-control\n--workers=1\n"
+    inputs["options"] += "--no-control\n"
+    inputs["model-options"] = "--workers=1\n"
     inputs["gates"] = "max-accuracy-drop=0.2\n  max-flips=0.3\n" + _IMPOSSIBLE
     code, outputs, printed = _run_step(_LOOK, inputs, tmp_path)
     assert code == 0, printed
@@ -149,7 +150,13 @@ def _run_gitlab_lines(model: Path, folder: Path) -> None:
     variables = {**job["variables"], "MODEL": str(model), "DATA": "digits"}
     (told,) = re.findall(r"<<'END'\n(.*?)\nEND\n", script, re.DOTALL)
     arguments = [sys.executable, "-c", told, *(variables[name] for name in job["variables"])]
-    made_of = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    say = subprocess.run(
+        ["prune-mi", "--version"], env=_environment(), capture_output=True, text=True, check=True
+    )
+    arguments.append(say.stdout.rstrip("\n"))
+    made_of = subprocess.run(
+        arguments, cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
     (folder / "prune-mi-run" / "made-of").write_text(made_of)
     done = subprocess.run(
         ["bash", "-euc", run],

@@ -87,6 +87,12 @@ def test_what_is_wrong_in_a_file_is_said_with_its_name(
     assert "prune-mi.yaml" in str(caught.value) or "did you mean" in message
 
 
+def test_names_from_elsewhere_in_the_file_may_be_given_anew(tmp_path: Path) -> None:
+    text = "check:\n  <<: &usual {max_flips: 0.1, max_size: 1MB}\n  max_flips: 0.2\n"
+    (tmp_path / "prune-mi.yaml").write_text(text)
+    assert read_gates({}, folder=tmp_path)[0] == Gates(max_flips=0.2, max_size=10**6)
+
+
 @pytest.mark.parametrize(
     "text", ["[project]\nname = 'x'\n", "tool = 1\n", "[tool]\nprune-mi = {}\n", "[tool.black]\n"]
 )

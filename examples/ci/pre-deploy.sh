@@ -13,15 +13,17 @@ model=$1 data=$2 budget=$3 out=${OUT:-prune-mi-run}
 # The model against itself: what is wrong with it, the data or a gate is said before minutes are
 # spent. Its own verdict is of no interest.
 code=0
-prune-mi check "$model" --baseline "$model" --data "$data" --quiet > /dev/null || code=$?
+env -u GITHUB_STEP_SUMMARY prune-mi check "$model" --baseline "$model" --data "$data" --quiet \
+    > /dev/null || code=$?
 if [[ $code -ne 0 && $code -ne 6 ]]; then exit "$code"; fi
 
-key=$(python - "$model" "$data" "$budget" <<'END'
+# What the result depends on: the model, its classes, the data, the budget, the version.
+key=$(python3 - "$model" "$data" "$budget" "$(prune-mi --version)" <<'END'
 import hashlib, pathlib, sys
-from importlib.metadata import version
 
-found = hashlib.sha256(repr([version("prune-mi"), *sys.argv[1:]]).encode())
-for path in map(pathlib.Path, sys.argv[1:3]):
+model, data = sys.argv[1:3]
+found = hashlib.sha256(repr(sys.argv[1:]).encode())
+for path in map(pathlib.Path, [model, data, pathlib.Path(model).with_name("classes.json")]):
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             found.update(f"{file}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\0".encode())
@@ -29,6 +31,7 @@ print(found.hexdigest())
 END
 )
 if [[ $(cat "$out/made-of" 2> /dev/null) != "$key" ]]; then
+    rm -f "$out/made-of"
     code=0
     prune-mi optimize "$model" --data "$data" --budget "$budget" --max-accuracy-drop 0.02 \
         --out "$out" --overwrite || code=$?

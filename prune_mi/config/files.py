@@ -88,7 +88,9 @@ class _EachNameOnce(yaml.SafeLoader):
     """PyYAML takes the last of two equal names, and says nothing of the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"  # `<<: *other`, whose names may be given anew
+        keys = [key for key, _ in node.value if key.tag != merge]
+        names = [self.construct_object(key, deep=True) for key in keys]
         twice = [name for place, name in enumerate(names) if name in names[:place]]
         if twice:
             raise yaml.constructor.ConstructorError(

@@ -4,7 +4,6 @@ Images are told by their digests, so that they are found again in a test set tha
 """
 
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from prune_mi.data import Dataset
 from prune_mi.data.digest import image_digests
 from prune_mi.errors import DataError
-from prune_mi.keras_io.mark import read_mark
+from prune_mi.keras_io.mark import DAMAGED, read_mark
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.run_folder import REPORT_FILE, SELECTION_FILE
 
@@ -40,7 +39,7 @@ def selected_on(model: Path, digests: np.ndarray) -> np.ndarray:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as written:
             seen = {each.tobytes() for each in written["test_images"]}
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, EOFError, TypeError) as error:
         raise DataError(
             f"{path}, which says which test images a run has selected on, is damaged: {error}; "
             "run prune-mi optimize again, or remove the file to measure on all test images"
