@@ -13,7 +13,6 @@ import prune_mi
 from prune_mi.cli import app
 from prune_mi.config import read_yaml
 from prune_mi.data import load_dataset
-from prune_mi.data.digest import image_digests
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.report import read_report
@@ -75,7 +74,7 @@ def test_the_result_is_held_to_gates_on_images_that_selection_has_not_seen(whole
     assert drop.value == pytest.approx(lost)
     assert size.value == (whole_run / "best.keras").stat().st_size
     data = load_dataset("digits")
-    seen = selected_on(whole_run / "best.keras", image_digests(data.x_test))
+    seen = selected_on(whole_run / "best.keras", data.x_test)
     with np.load(whole_run / "trained.npz") as written:
         validated = len(written["labels"])
     assert seen.sum() == (validated if report.validation == "test" else 0)

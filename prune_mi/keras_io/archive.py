@@ -16,7 +16,7 @@ _SMALL = 2**30  # files that unpack to less than this are not suspected of anyth
 _MOST_EXPANSION = 50  # times that a larger one may grow: weights compress by little
 # What reading a damaged archive raises: RuntimeError where it is encrypted, the rest by the kind of
 # compression.
-_DAMAGE = (
+DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(NotImplementedError, RuntimeError, ValueError),
 )
@@ -54,7 +54,7 @@ def archive_texts(path: Path, names: Sequence[str]) -> tuple[dict[str, str], int
             for name in entries:
                 if name.endswith(".h5"):
                     _require_safe_weights(archive, name, path)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ModelError(f"{path} is a damaged .keras archive: {first_line(error)}") from error
     return texts, total
 

@@ -5,15 +5,14 @@ It goes where the file goes, which what lies beside it in a folder does not.
 
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from prune_mi.keras_io.archive import DAMAGE
+
 _MEMBER = "prune_mi.json"
 _MOST_BYTES = 10_000  # a file may be hostile
-# What reading a member of an archive raises where something is wrong with it.
-DAMAGED = (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def write_mark(path: Path, values: Mapping[str, Any]) -> None:
@@ -27,6 +26,6 @@ def read_mark(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_MEMBER) as member:
             values = json.loads(member.read(_MOST_BYTES))
-    except DAMAGED:
+    except (*DAMAGE, KeyError):
         return {}
     return values if isinstance(values, dict) else {}

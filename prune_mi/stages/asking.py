@@ -10,7 +10,6 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data.class_order import class_names
-from prune_mi.data.digest import image_digests
 from prune_mi.data.given_classes import in_given_order
 from prune_mi.errors import DataError, ModelError
 from prune_mi.execution.pool import WorkerPool, temporary_pool
@@ -22,6 +21,7 @@ from prune_mi.stages.conclude import saved_size
 from prune_mi.stages.interface import read_interface
 from prune_mi.stages.loading import load_fitting_data, open_source
 from prune_mi.stages.prepare import Understanding
+from prune_mi.stages.selected_on import selected_on
 from prune_mi.stages.share import shared_data
 from prune_mi.stages.study import study, study_as
 
@@ -38,7 +38,7 @@ class Asked:
         names: Of the classes, in the order of the first model's outputs.
         answers: int `(n,)`, for each test image a place in `names`.
         labels: int `(n,)`, likewise.
-        image_digests: uint8 `(n, 16)`, of the test images as loaded, see `data.digest`.
+        selected_on: bool `(n,)`, the test images that the run which wrote it has selected on.
         understanding: How it was asked.
     """
 
@@ -49,7 +49,7 @@ class Asked:
     names: tuple[str, ...]
     answers: np.ndarray
     labels: np.ndarray
-    image_digests: np.ndarray
+    selected_on: np.ndarray
     understanding: Understanding
 
     @property
@@ -150,7 +150,7 @@ def _asked(
         names=names,
         answers=np.where(answers == NO_ANSWER, NO_ANSWER, places[answers]),
         labels=labels,
-        image_digests=image_digests(data.x_test),
+        selected_on=selected_on(source.path, data.x_test),
         understanding=understanding,
     )
 

@@ -11,7 +11,8 @@ import numpy as np
 from prune_mi.data import Dataset
 from prune_mi.data.digest import image_digests
 from prune_mi.errors import DataError
-from prune_mi.keras_io.mark import DAMAGED, read_mark
+from prune_mi.keras_io.archive import DAMAGE
+from prune_mi.keras_io.mark import read_mark
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.run_folder import REPORT_FILE, SELECTION_FILE
 
@@ -23,28 +24,28 @@ def write_selection(path: Path, roles: Roles, data: Dataset) -> None:
     np.savez_compressed(path, test_images=image_digests(seen))
 
 
-def selected_on(model: Path, digests: np.ndarray) -> np.ndarray:
+def selected_on(model: Path, images: np.ndarray) -> np.ndarray:
     """Bool `(n,)`: which test images the run that wrote a model has selected on.
 
     Args:
         model: The model's file; a run leaves `selection.npz` beside it.
-        digests: Of the test images, see `image_digests`.
+        images: The test images as loaded, `(n, ...)`; looked at only where there is such a file.
 
     Raises:
         DataError: If the file beside the model is damaged.
     """
     path = model.parent / SELECTION_FILE
     if not path.is_file():
-        return np.zeros(len(digests), dtype=bool)
+        return np.zeros(len(images), dtype=bool)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as written:
             seen = {each.tobytes() for each in written["test_images"]}
-    except (*DAMAGED, EOFError, TypeError) as error:
+    except (*DAMAGE, KeyError, TypeError) as error:
         raise DataError(
             f"{path}, which says which test images a run has selected on, is damaged: {error}; "
             "run prune-mi optimize again, or remove the file to measure on all test images"
         ) from error
-    return np.array([each.tobytes() in seen for each in digests], dtype=bool)
+    return np.array([each.tobytes() in seen for each in image_digests(images)], dtype=bool)
 
 
 def mark_of(roles: Roles) -> dict[str, str]:

@@ -12,7 +12,7 @@ from prune_mi.records import ClassQuality, Comparison, EvaluatedModel, Observer
 from prune_mi.stages.asking import Asked
 from prune_mi.stages.gates import Rivals, changed_answers
 from prune_mi.stages.run_folder import SELECTION_FILE
-from prune_mi.stages.selected_on import is_forgotten, selected_on
+from prune_mi.stages.selected_on import is_forgotten
 
 
 def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
@@ -21,13 +21,10 @@ def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
     Args:
         asked: The models; their run folders tell which images these are.
         notes: Hears where one should tell and does not.
-
-    Raises:
-        DataError: If what a run folder tells is damaged.
     """
     kept = np.ones(len(asked[0].labels), dtype=bool)
     for each in asked:
-        kept &= ~selected_on(each.path, each.image_digests)
+        kept &= ~each.selected_on
         if is_forgotten(each.path):
             notes.note(
                 f"{each.path} was chosen on a part of its run's test images, but there is no "
