@@ -13,10 +13,10 @@ from prune_mi.keras_io.runtime import prepare_backend
 from prune_mi.records import Check, Evaluation, RunReport, SearchReport
 
 if TYPE_CHECKING:
-    from prune_mi.architecture import search_architecture
     from prune_mi.checking import check
+    from prune_mi.commands.optimize import optimize
+    from prune_mi.commands.search import search_architecture
     from prune_mi.evaluation import evaluate
-    from prune_mi.pipeline import optimize
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,8 +35,8 @@ __all__ = [
 _ROOMS = {
     "check": "checking",
     "evaluate": "evaluation",
-    "optimize": "pipeline",
-    "search_architecture": "architecture",
+    "optimize": "commands.optimize",
+    "search_architecture": "commands.search",
 }
 
 prepare_backend()

@@ -19,10 +19,10 @@ from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import accuracy, predict
+from prune_mi.preparation.loading import load_fitting_data, open_source
+from prune_mi.preparation.logits import yields_logits
 from prune_mi.records import Average, Averaged, ModelSource, SilentObserver
-from prune_mi.stages.loading import load_fitting_data, open_source
-from prune_mi.stages.logits import yields_logits
-from prune_mi.stages.note_taker import NoteTaker
+from prune_mi.runs.notes import NoteTaker
 
 _PROBE_IMAGES = 64
 

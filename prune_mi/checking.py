@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from prune_mi.comparison.asking import Asked, ask, opened_pool
+from prune_mi.comparison.gates import judge
+from prune_mi.comparison.side_by_side import kept_rows, rivals
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
 from prune_mi.errors import ModelError
 from prune_mi.evaluation import side_by_side
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.records import Check, ModelSource, Observer, SilentObserver
-from prune_mi.stages.asking import Asked, ask, opened_pool
-from prune_mi.stages.gates import judge
-from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.side_by_side import kept_rows, rivals
+from prune_mi.runs.notes import NoteTaker
 
 
 def check(
@@ -108,7 +108,7 @@ def check_model(
 
 
 def _require_sound(baseline: Asked, settings: OptimizeSettings) -> None:
-    if baseline.understanding.needs_statistics and not settings.allow_weak_model:
+    if baseline.profile.needs_statistics and not settings.allow_weak_model:
         raise ModelError(
             f"{baseline.path} is right on these data only after its batch-norm statistics are "
             "computed again, so nearly any candidate would pass against it as it is; expected a "

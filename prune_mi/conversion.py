@@ -11,9 +11,9 @@ from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
 from prune_mi.keras_io.upgrade.description import pack
+from prune_mi.preparation.loading import open_source
 from prune_mi.probe import random_inputs
 from prune_mi.records import Conversion, ModelSource
-from prune_mi.stages.loading import open_source
 
 
 def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) -> Conversion:

@@ -14,9 +14,9 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from prune_mi.commands.optimize import run_optimize
 from prune_mi.config import make_settings
 from prune_mi.data import Dataset, load_dataset
-from prune_mi.pipeline import run_optimize
 from prune_mi.records import ModelSource, Observer, RunReport
 
 _EPOCHS = 12

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from prune_mi.comparison.asking import Asked, ask, opened_pool
+from prune_mi.comparison.side_by_side import evaluated, kept_rows
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import ConfigError, DataError
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.records import Evaluation, ModelSource, Observer, SilentObserver
-from prune_mi.stages.asking import Asked, ask, opened_pool
-from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.side_by_side import evaluated, kept_rows
+from prune_mi.runs.notes import NoteTaker
 
 
 def evaluate(

@@ -7,9 +7,9 @@ from prune_mi.graph.ends import with_kept
 from prune_mi.graph.inspection import Inspection, inspect_graph
 from prune_mi.keras_io.sizes import unknown_axes, with_input_size
 from prune_mi.keras_io.trace import trace_model
+from prune_mi.preparation.interface import judged_output
+from prune_mi.preparation.loading import open_source
 from prune_mi.records import ModelSource
-from prune_mi.stages.interface import judged_output
-from prune_mi.stages.loading import open_source
 
 
 def inspect_model(

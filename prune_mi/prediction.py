@@ -34,10 +34,10 @@ from prune_mi.graph.one_unit import two_columns
 from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
 from prune_mi.keras_io.trace import model_ends, trace_model
 from prune_mi.measure.quality import predict
+from prune_mi.preparation.interface import Interface, read_interface
+from prune_mi.preparation.loading import open_source, unit_note
+from prune_mi.preparation.logits import yields_logits
 from prune_mi.records import ImagePrediction, ModelSource, Predictions
-from prune_mi.stages.interface import Interface, read_interface
-from prune_mi.stages.loading import open_source, unit_note
-from prune_mi.stages.logits import yields_logits
 
 _BATCH = 128
 

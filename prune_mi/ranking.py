@@ -18,11 +18,11 @@ from prune_mi.graph.units import removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.question import Question
 from prune_mi.information.ranking import Information, RankedUnit, rank_units
+from prune_mi.preparation.loading import load_fitting_data, open_source
+from prune_mi.preparation.profile import Profile
+from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
-from prune_mi.stages.loading import load_fitting_data, open_source
-from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.prepare import Understanding
-from prune_mi.stages.study import study
+from prune_mi.runs.notes import NoteTaker
 
 _IMAGES = "images_to_rank_on"
 _FEWEST_SAMPLES = 1000
@@ -59,7 +59,7 @@ def rank_model(
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     with temporary_pool(workers=1, observer=notes, trust=loaded.trust) as pool:
         notes.phase("Studying the model")
-        understood = study(
+        profile = study(
             loaded.model,
             data,
             settings,
@@ -67,7 +67,7 @@ def rank_model(
             observer=notes,
             compiled=loaded.compile_config,
         )
-        question = ask_about(understood, understood.arranged(data), settings, samples=samples)
+        question = ask_about(profile, profile.arranged(data), settings, samples=samples)
         graph, units = question.graph, question.units
         if not units:
             raise ModelError(
@@ -100,21 +100,21 @@ def rank_model(
 
 
 def ask_about(
-    understood: Understanding, data: Dataset, settings: OptimizeSettings, *, samples: int | None
+    profile: Profile, data: Dataset, settings: OptimizeSettings, *, samples: int | None
 ) -> Question:
     """The question that criteria are asked: the units that cost anything, on training images."""
-    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * understood.num_classes)
+    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * profile.num_classes)
     rng = np.random.default_rng((settings.seed, 5))
     chosen = np.sort(stratified_sample(data.y_train, size=wanted, rng=rng))
-    graph = understood.graph
+    graph = profile.graph
     return Question(
         graph=graph,
         units=[unit for unit in removable_units(graph) if unit.macs or unit.num_params],
         images=data.x_train[chosen],
         labels=data.y_train[chosen],
-        scaling=understood.scaling,
-        num_classes=understood.num_classes,
-        from_logits=understood.from_logits,
+        scaling=profile.scaling,
+        num_classes=profile.num_classes,
+        from_logits=profile.from_logits,
         settings=settings.ranking,
         seed=settings.seed,
     )

@@ -4,22 +4,19 @@ import time
 from pathlib import Path
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.delivery.writing import unpacked_model, write_model
 from prune_mi.errors import ConfigError
 from prune_mi.execution.pool import temporary_pool
-from prune_mi.graph.ends import unpack
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
-from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.quality import accuracy
+from prune_mi.preparation.baseline import measured, shared_data
+from prune_mi.preparation.loading import load_fitting_data, open_source
+from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
+from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
 from prune_mi.repair.recalibrate import recalibrated_layers
-from prune_mi.stages.conclude import write_model
-from prune_mi.stages.loading import load_fitting_data, open_source
-from prune_mi.stages.note_taker import NoteTaker
-from prune_mi.stages.roles import measure_original
-from prune_mi.stages.share import reference_candidate, share_images, shared_data
-from prune_mi.stages.statistics import AS_SAVED, StatisticsChoice
-from prune_mi.stages.study import study
+from prune_mi.runs.notes import NoteTaker
 
 
 def recalibrate_model(
@@ -64,7 +61,7 @@ def recalibrate_model(
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
     with temporary_pool(workers=settings.workers, observer=notes, trust=loaded.trust) as pool:
         notes.phase("Studying the model")
-        understanding = study(
+        profile = study(
             loaded.model,
             data,
             settings,
@@ -72,47 +69,38 @@ def recalibrate_model(
             observer=notes,
             compiled=loaded.compile_config,
         )
-        data = understanding.arranged(data)
-        pool.use(shared_data(pool.store, understanding, settings))
-        subject = measure_original(
-            understanding,
-            data,
-            pool=pool,
-            settings=settings,
-            metric=settings.metric,
-            observer=notes,
+        pool.use(shared_data(pool.store, profile, settings))
+        baseline = measured(
+            profile, profile.arranged(data), pool=pool, settings=settings, observer=notes
         )
-        found = share_images(data, subject, settings, pool=pool, most_images=None)
         notes.phase("Comparing batch-norm statistics")
-        original = reference_candidate(subject, found.reference_correct)
-        choice = StatisticsChoice(subject, found, pool=pool, seed=settings.seed, observer=notes)
-        chosen, tried = choice.of_original(original, seconds=None)
+        choice = StatisticsChoice(baseline, pool=pool, seed=settings.seed, observer=notes)
+        chosen, tried = choice.of_original(seconds=None)
         candidates = []
+        unseen, labels = baseline.roles.unseen, baseline.data.y_test
         for each in tried:
-            outputs = (
-                subject.test_outputs
-                if each.name == AS_SAVED
-                else pool.predict(each.candidate.graph, "test_images")
-            )[:, : subject.num_classes]
-            unseen = subject.roles.unseen
+            outputs = baseline.test_outputs
+            if each.name != AS_SAVED or outputs is None:
+                outputs = pool.predict(each.candidate.graph, "test_images")
+            outputs = outputs[:, : baseline.num_classes]
             candidates.append(
                 RecalibratedModel(
                     statistics=each.told,
-                    test_accuracy=accuracy(outputs[unseen], data.y_test[unseen]),
-                    full_test_accuracy=accuracy(outputs, data.y_test),
+                    test_accuracy=accuracy(outputs[unseen], labels[unseen]),
+                    full_test_accuracy=accuracy(outputs, labels),
                 )
             )
-    if not recalibrated_layers(subject.graph, keep_frozen=True):
+    if not recalibrated_layers(profile.graph, keep_frozen=True):
         notes.note("The model has no batch norm, or all are frozen. There is nothing to compare.")
     written = None
     if chosen.name != AS_SAVED:
-        graph = unpack(chosen.candidate.graph, understanding.packing)
-        write_model(build_written(graph), loaded, path, subject, data)
+        model = unpacked_model(chosen.candidate.graph, baseline)
+        write_model(model, loaded, path, baseline)
         written = str(path)
     return Recalibration(
         model=str(source.path),
         data=settings.data,
-        validation=subject.roles.validation_source,
+        validation=baseline.roles.validation_source,
         metric=settings.metric,
         chosen=chosen.name,
         candidates=tuple(candidates),

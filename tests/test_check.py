@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
 from prune_mi.keras_io.mark import write_mark
-from prune_mi.stages.roles import Roles
-from prune_mi.stages.selected_on import write_selection
+from prune_mi.preparation.roles import Roles
+from prune_mi.preparation.selected_on import write_selection
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("check")]  # one set of models for all
 

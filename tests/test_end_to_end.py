@@ -15,8 +15,8 @@ from prune_mi.config import read_yaml
 from prune_mi.data import load_dataset
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.trace import trace_model
+from prune_mi.preparation.selected_on import selected_on
 from prune_mi.report import read_report
-from prune_mi.stages.selected_on import selected_on
 
 pytestmark = pytest.mark.slow
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -13,8 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import prune_mi
-from prune_mi.architecture import search_architecture
 from prune_mi.cli import app
+from prune_mi.commands.search import search_architecture
 from prune_mi.data import load_dataset
 
 # One model of each kind for all.

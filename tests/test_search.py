@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 from prune_mi import optimize
-from prune_mi.architecture import search_architecture
 from prune_mi.cli import app
+from prune_mi.commands.search import search_architecture
 from prune_mi.config import read_yaml
 from prune_mi.data.class_file import read_class_file
 from prune_mi.errors import BudgetError, ConfigError, RunFolderError

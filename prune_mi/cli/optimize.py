@@ -63,7 +63,7 @@ def optimize(
     """
 
     def run(observer: Observer, settings: OptimizeSettings) -> RunReport:
-        from prune_mi.pipeline import run_optimize
+        from prune_mi.commands.optimize import run_optimize
 
         return run_optimize(
             source,

@@ -81,7 +81,7 @@ def search(
     settings, source = guarded(checked)
 
     def run(observer: Observer) -> SearchReport:
-        from prune_mi.architecture import run_search
+        from prune_mi.commands.search import run_search
 
         return run_search(
             source, settings, out=out, overwrite=overwrite, observer=observer, started=context.obj

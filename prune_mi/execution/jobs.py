@@ -107,12 +107,6 @@ class Jobs:
             self._dispatch()
             self._take(self._executor.next())
 
-    def look(self) -> None:
-        """Takes note of what has happened meanwhile, without waiting."""
-        while (news := self._executor.next(timeout=0)) is not None:
-            self._take(news)
-        self._dispatch()
-
     def end(self, jobs: Sequence[Job]) -> None:
         """Ends jobs that are not done yet."""
         for job in jobs:

@@ -215,10 +215,11 @@ def _in_time(job: Job) -> tuple[Any, ...]:
     if job.first_began is None or not job.args or not isinstance(job.args[0], TrainTask):
         return job.args
     task, *others = job.args
-    if task.seconds is None:
+    plan = task.plan
+    if plan.seconds is None:
         return job.args
-    spent = time.monotonic() - job.first_began
-    return (replace(task, seconds=max(0.0, task.seconds - spent)), *others)
+    left = max(0.0, plan.seconds - (time.monotonic() - job.first_began))
+    return (replace(task, plan=replace(plan, seconds=left)), *others)
 
 
 class Handle:
@@ -229,13 +230,8 @@ class Handle:
         self._job = job
         jobs.begin(job)
 
-    def done(self) -> bool:
-        """Whether its outcome is there."""
-        self._jobs.look()
-        return self._job.outcome is not None
-
     def result(self) -> Outcome:
-        """Waits for its outcome, from now on as for any task; of a cancelled one, a failure.
+        """Waits for its outcome, from now on as for any task.
 
         Raises:
             PruneMIError: As `WorkerPool.run` does.
@@ -243,10 +239,6 @@ class Handle:
         self._jobs.finish(self._job)
         outcome: Outcome = _evaluation(self._job)
         return outcome
-
-    def cancel(self) -> None:
-        """Ends it, unless it is done."""
-        self._jobs.end([self._job])
 
 
 def _evaluation(job: Job) -> Any:

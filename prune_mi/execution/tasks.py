@@ -16,6 +16,7 @@ from prune_mi.execution.executor import tell
 from prune_mi.execution.shared_data import SharedData
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.unit import Unit
+from prune_mi.training.plan import TrainingPlan
 
 _T = TypeVar("_T")
 
@@ -44,26 +45,21 @@ class TrainTask:
     """Train a child and score it on all validation images.
 
     Attributes:
+        plan: How long and how fast.
         augmentation: Of its images.
         fresh: Whether it forgets its weights first.
-        num_images, seconds, learning_rate, ...: See `training.fit.TrainingPlan`.
     """
 
     name: str
     graph: LayerGraph
+    plan: TrainingPlan
     augmentation: AugmentationPolicy
-    num_images: int
-    seconds: float | None
-    batch_size: int
-    learning_rate: float
-    distillation: float
-    temperature: float
-    from_logits: bool
-    seed: int
-    other_outputs: tuple[int, ...] = ()
-    optimizer: str = "adam"
-    cycles: int = 1
     fresh: bool = False
+
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn."""
+        return self.plan.seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +255,7 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
 def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
     from prune_mi.keras_io.fresh_weights import with_fresh_weights
     from prune_mi.training.feed import TrainingImages
-    from prune_mi.training.fit import TrainingPlan, train
+    from prune_mi.training.fit import train
 
     source = TrainingImages(
         images=data.load("train_images"),
@@ -267,25 +263,12 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         scaling=data.scaling,
         augmentation=task.augmentation,
     )
-    plan = TrainingPlan(
-        num_images=task.num_images,
-        seconds=task.seconds,
-        batch_size=task.batch_size,
-        learning_rate=task.learning_rate,
-        distillation=task.distillation,
-        temperature=task.temperature,
-        from_logits=task.from_logits,
-        seed=task.seed,
-        other_outputs=task.other_outputs,
-        optimizer=task.optimizer,
-        cycles=task.cycles,
-    )
     graph = task.graph
     if task.fresh:
         graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
     else:
         graph = _settled(graph, data)
-    trained = train(graph, source, plan, on_progress=lambda *images: tell(images))
+    trained = train(graph, source, task.plan, on_progress=lambda *images: tell(images))
     if trained.diverged:
         return FailedEvaluation(
             task.name,

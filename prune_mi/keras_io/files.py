@@ -60,3 +60,10 @@ def h5_can_hold(model: keras.Model) -> bool:
         h5_can_hold(each) if isinstance(each, keras.Model) else isinstance(each, keras.layers.Layer)
         for each in operations
     )
+
+
+def saved_size(model: keras.Model, scratch: Path) -> int:
+    """Bytes of a model's `.keras` file."""
+    path = scratch / "original.keras"
+    model.save(path)
+    return path.stat().st_size

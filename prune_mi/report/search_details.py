@@ -30,7 +30,7 @@ def print_search_details(report: SearchReport, console: Console) -> None:
 
 def _facts(report: SearchReport) -> list[tuple[str, str]]:
     children = sum(
-        bool(child.morphs) and not child.name.endswith("s") and child.verdict != "failed"
+        bool(child.morphs) and child.parent == generation.parent and child.verdict != "failed"
         for generation in report.generations
         for child in generation.children
     )

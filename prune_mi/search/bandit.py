@@ -13,13 +13,11 @@ middling child without effect.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from prune_mi.errors import RunError
 from prune_mi.records import MorphRecord
-from prune_mi.search.policy import Choice, require_finite
+from prune_mi.search.policy import Choice
 
 _WINDOW = 50
 
@@ -45,30 +43,12 @@ class Exp3:
 
     def tell(self, morphs: Sequence[MorphRecord], reward: float) -> None:
         """See `Policy`."""
-        require_finite(reward)
         self._rewards = [*self._rewards, reward][-_WINDOW:]
         worth = self._rank(reward) - 0.5
         drawn = np.array([sum(each.kind == kind for each in morphs) for kind in self._kinds])
         steps = self._gamma * worth / (len(self._kinds) * self._probabilities())
         moved = self._log_weights + drawn * steps
         self._log_weights = moved - moved.max()
-
-    def memory(self) -> dict[str, Any]:
-        """See `Policy`."""
-        weights = dict(zip(self._kinds, self._log_weights.tolist(), strict=True))
-        return {"log_weights": weights, "rewards": list(self._rewards)}
-
-    def recall(self, memory: Mapping[str, Any]) -> None:
-        """See `Policy`."""
-        weights = memory.get("log_weights", {})
-        if tuple(weights) != self._kinds or "rewards" not in memory:
-            raise RunError(
-                f"the saved state is for the changes {', '.join(weights) or 'none'}; expected "
-                f"{', '.join(self._kinds)}. Resume with the mix and the version of prune-mi that "
-                "the run began with"
-            )
-        self._log_weights = np.array(list(weights.values()))
-        self._rewards = list(memory["rewards"])
 
     def _probabilities(self) -> np.ndarray:
         weights = np.exp(self._log_weights - self._log_weights.max())

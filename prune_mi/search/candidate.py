@@ -1,16 +1,18 @@
-"""A candidate: a graph on its way through screening and training."""
+"""A candidate on its way: proposed, screened, trained; each step knows more than the one before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import Cost, MorphRecord
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """One model of the search.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Proposed:
+    """A changed network that nobody has looked at yet.
 
     Attributes:
         name: `reference`, or `g2c3` for child 3 of generation 2.
@@ -19,13 +21,7 @@ class Candidate:
         parent: Name of the model that `morphs` were applied to.
         morphs: What was done to the parent.
         lineage: Everything done since the reference.
-        accuracy: Latest validation accuracy, screened or trained; None before either.
-        screened_accuracy: Validation accuracy before any training of its own.
         images_trained: Images that it and its ancestors trained on since the reference.
-        own_images: Those of its own training.
-        seconds: Spent on repairing, scoring and training it.
-        correct: bool `(n,)`, for each validation image whether it is right; None before training.
-        margin: What acceptance leaves unused of the allowed drop, a fraction.
     """
 
     name: str
@@ -34,10 +30,104 @@ class Candidate:
     parent: str
     morphs: tuple[MorphRecord, ...]
     lineage: tuple[MorphRecord, ...]
-    accuracy: float | None = None
-    screened_accuracy: float | None = None
     images_trained: int = 0
-    own_images: int = 0
+
+    def screened(
+        self,
+        accuracy: float,
+        *,
+        graph: LayerGraph | None = None,
+        measured: bool = True,
+        fresh: bool = False,
+        seconds: float = 0.0,
+    ) -> "Screened":
+        """The candidate ready for training; see `Screened`.
+
+        Args:
+            accuracy: Untrained.
+            graph: Repaired; None leaves it as it is.
+            measured: Whether the accuracy was measured, or is the parent's.
+            fresh: Whether it forgets its weights.
+            seconds: That repairing and scoring took.
+        """
+        known = {**_known(self, Proposed), "graph": graph or self.graph}
+        return Screened(
+            **known,
+            accuracy=accuracy,
+            screened_accuracy=accuracy if measured else None,
+            fresh=fresh,
+            seconds=seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Screened(Proposed):
+    """A candidate that is ready for training.
+
+    Attributes:
+        accuracy: On validation images; the latest. Before training: repaired and untrained, or the
+            parent's where that was not measured.
+        screened_accuracy: That before any training of its own, where it was measured.
+        fresh: Whether its training begins with fresh weights.
+        seconds: Spent on repairing, scoring and training it.
+        own_images: Images of its own training so far.
+    """
+
+    accuracy: float
+    screened_accuracy: float | None
+    fresh: bool = False
     seconds: float = 0.0
-    correct: np.ndarray | None = None
+    own_images: int = 0
+
+    def trained(
+        self,
+        accuracy: float,
+        correct: np.ndarray,
+        *,
+        graph: LayerGraph,
+        images: int = 0,
+        seconds: float = 0.0,
+    ) -> "Trained":
+        """The candidate after (more) training; see `Trained`.
+
+        Args:
+            accuracy: On all validation images.
+            correct: bool `(n,)`, for each of them whether it is right.
+            graph: With its trained weights.
+            images: That this training saw.
+            seconds: That it took, scoring among it.
+        """
+        known = {**_known(self, Screened), "graph": graph, "accuracy": accuracy, "fresh": False}
+        known["images_trained"] += images
+        known["own_images"] += images
+        known["seconds"] += seconds
+        return Trained(**known, correct=correct)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Trained(Screened):
+    """A candidate with weights of its own.
+
+    Attributes:
+        correct: bool `(n,)`, for each validation image whether it is right.
+        margin: What acceptance leaves unused of the allowed drop, a fraction.
+    """
+
+    correct: np.ndarray
     margin: float = 0.0
+
+
+def reference(graph: LayerGraph, accuracy: float, correct: np.ndarray) -> Trained:
+    """A model as it was given, a search's first parent."""
+    return untrained(graph).trained(accuracy, correct, graph=graph)
+
+
+def untrained(seed: LayerGraph) -> Screened:
+    """A seed before its first training, right on nothing that is known."""
+    cost = graph_cost(seed)
+    start = Proposed(name="reference", graph=seed, cost=cost, parent="", morphs=(), lineage=())
+    return start.screened(0.0, measured=False)
+
+
+def _known(candidate: Proposed, kind: type[Proposed]) -> dict[str, Any]:
+    return {each.name: getattr(candidate, each.name) for each in fields(kind)}

@@ -17,7 +17,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import Allows, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.evidence import expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
 from prune_mi.search.selection import (
@@ -59,14 +59,14 @@ class HillClimber:
 
     def __init__(
         self,
-        reference: Candidate,
+        reference: Trained,
         *,
         allowed_drop: float,
         objective: str,
         mix: Mapping[str, float],
         max_morphs: int,
         rng: np.random.Generator,
-        horizon: Callable[[Candidate], int],
+        horizon: Callable[[Trained], int],
         margin: float = 0.0,
         num_validation: int | None = None,
     ) -> None:
@@ -80,9 +80,9 @@ class HillClimber:
         self._allowed = allowed_drop
         self._margin = margin
         self._seen = {_identity(reference.graph)}
-        self.floor = (reference.accuracy or 0.0) - allowed_drop
+        self.floor = reference.accuracy - allowed_drop
         self.elite = reference
-        self.promising: Candidate | None = None
+        self.promising: Trained | None = None
         self.generation = 0
         self.flat_generations = 0
         self.structure_age = 0
@@ -93,8 +93,8 @@ class HillClimber:
         num_children: int,
         ranking: Sequence[RankedName],
         *,
-        seen: Sequence[Candidate] = (),
-    ) -> tuple[Candidate, ...]:
+        seen: Sequence[Screened] = (),
+    ) -> tuple[Proposed, ...]:
         """New children of the elite, no architecture twice; fewer where none are left to find.
 
         Args:
@@ -117,7 +117,7 @@ class HillClimber:
 
     def ask_alike(
         self, num_children: int, num_morphs: int, draw: Draw, *, allows: Allows = lambda graph: True
-    ) -> tuple[Candidate, ...]:
+    ) -> tuple[Proposed, ...]:
         """New children of the elite in a new generation, each of as many morphs.
 
         Args:
@@ -135,10 +135,10 @@ class HillClimber:
 
     def _draw(
         self, sizes: Sequence[int], draw: Draw, allows: Allows = lambda graph: True
-    ) -> tuple[Candidate, ...]:
+    ) -> tuple[Proposed, ...]:
         """One child for each size, no architecture twice; fewer where none are left to find."""
         num_children = len(sizes)
-        children: list[Candidate] = []
+        children: list[Proposed] = []
         for attempt in range(_DRAWS_A_CHILD * num_children):
             if len(children) == num_children:
                 break
@@ -155,7 +155,7 @@ class HillClimber:
             if not records or digest in self._seen:
                 continue
             self._seen.add(digest)
-            child = Candidate(
+            child = Proposed(
                 name=f"g{self.generation}c{self._asked + len(children) + 1}",
                 graph=graph,
                 cost=graph_cost(graph),
@@ -169,19 +169,18 @@ class HillClimber:
         return tuple(children)
 
     def _with_evidence(
-        self, ranking: Sequence[RankedName], seen: Sequence[Candidate]
+        self, ranking: Sequence[RankedName], seen: Sequence[Screened]
     ) -> list[RankedName]:
         """The ranking by what units are expected to cost, now that some children are screened."""
-        before = self.elite.accuracy or 0.0
+        before = self.elite.accuracy
         shown = [
             ([each.target for each in child.morphs if each.is_removal], before - child.accuracy)
             for child in seen
-            if child.accuracy is not None
         ]
         losses = expected_losses({each.unit: each.score for each in ranking}, shown)
         return [replace(each, expected_loss=losses[each.unit]) for each in ranking]
 
-    def choose(self, screened: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
+    def choose(self, screened: Sequence[Screened], count: int) -> tuple[Screened, ...]:
         """The children to train: the best few of the screened and the promising one."""
         pool = [*screened, *([self.promising] if self.promising else [])]
         return choose_for_training(
@@ -194,10 +193,10 @@ class HillClimber:
             margin=self._margin,
         )
 
-    def observe(self, trained: Sequence[Candidate]) -> None:
+    def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came; predictions learn from it."""
         for each in trained:
-            point = CurvePoint(each.own_images, self.floor + self._allowed - (each.accuracy or 0.0))
+            point = CurvePoint(each.own_images, self.floor + self._allowed - each.accuracy)
             self._points.setdefault(each.name, []).append(point)
 
     def drop(self, name: str) -> None:
@@ -205,7 +204,7 @@ class HillClimber:
         if self.promising is not None and self.promising.name == name:
             self.promising = None
 
-    def advance(self, trained: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
+    def advance(self, trained: Sequence[Trained], count: int) -> tuple[Trained, ...]:
         """The trained children to train further, the most hopeful first.
 
         None where the most hopeful one is accepted already.
@@ -216,7 +215,7 @@ class HillClimber:
             return ()
         return tuple(each for each in ordered if not self.accepts(each))[:count]
 
-    def tell(self, trained: Sequence[Candidate]) -> Candidate | None:
+    def tell(self, trained: Sequence[Trained]) -> Trained | None:
         """Ends a generation with its trained children.
 
         Returns:
@@ -234,22 +233,22 @@ class HillClimber:
         self.promising = self._most_promising(trained)
         return self.elite if fit else None
 
-    def accepts(self, candidate: Candidate) -> bool:
+    def accepts(self, candidate: Trained) -> bool:
         """Whether a trained candidate may replace the elite."""
         return acceptable(candidate, elite=self.elite, floor=self.floor, objective=self._objective)
 
-    def chance(self, candidate: Candidate) -> float:
+    def chance(self, candidate: Trained) -> float:
         """The chance that a trained candidate ends within the allowed drop."""
         if self.accepts(candidate):
             return 1.0
-        lost = self.floor + self._allowed - (candidate.accuracy or 0.0)
+        lost = self.floor + self._allowed - candidate.accuracy
         points = list(self._points.values())
         exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
         point = CurvePoint(candidate.own_images, lost)
         expected = predict_lost(point, images=self._horizon(candidate), exponent=exponent)
         return chance_of_success(expected, self._allowed - self._margin)
 
-    def _most_promising(self, trained: Sequence[Candidate]) -> Candidate | None:
+    def _most_promising(self, trained: Sequence[Trained]) -> Trained | None:
         if self._objective == "accuracy":
             return None
         latest = {each.name: each for each in ([self.promising] if self.promising else [])}
@@ -258,7 +257,7 @@ class HillClimber:
         ordered = self._by_expected_saving(pool)
         return ordered[0] if ordered else None
 
-    def _by_expected_saving(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def _by_expected_saving(self, candidates: Sequence[Trained]) -> list[Trained]:
         return by_expected_saving(
             candidates, self.chance, elite=self.elite, objective=self._objective
         )

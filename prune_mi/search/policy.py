@@ -4,12 +4,10 @@ Before a child is made a policy is asked for its choice; when the child is train
 was done and what it was worth. Policies are pure: all draws are made with the choice by `morph`.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from prune_mi.errors import RunError
 from prune_mi.records import MorphRecord, Place
 
 PlaceWeight = Callable[[str, Place], float]
@@ -41,19 +39,6 @@ class Policy(Protocol):
             morphs: What distinguishes it from its parent. Kinds that the policy does not choose
                 among are passed over.
             reward: Its validation accuracy less the parent's.
-
-        Raises:
-            RunError: If the reward is not finite.
-        """
-
-    def memory(self) -> dict[str, Any]:
-        """All that was learned, as plain data that JSON can hold."""
-
-    def recall(self, memory: Mapping[str, Any]) -> None:
-        """Goes on from the `memory` of a policy that was made with the same settings.
-
-        Raises:
-            RunError: If it is not such a memory.
         """
 
 
@@ -69,29 +54,3 @@ class FixedPolicy:
 
     def tell(self, morphs: Sequence[MorphRecord], reward: float) -> None:
         """See `Policy`."""
-        require_finite(reward)
-
-    def memory(self) -> dict[str, Any]:
-        """See `Policy`."""
-        return {}
-
-    def recall(self, memory: Mapping[str, Any]) -> None:
-        """See `Policy`."""
-        if memory:
-            raise RunError(
-                f"a fixed mix keeps no state, but received state for {', '.join(memory)}; expected "
-                "none"
-            )
-
-
-def require_finite(reward: float) -> None:
-    """Refuses a reward that says nothing.
-
-    Raises:
-        RunError: If it is not finite.
-    """
-    if not math.isfinite(reward):
-        raise RunError(
-            f"the reward of a child is {reward}; expected a difference of two accuracies. Leave "
-            "out children whose evaluation failed"
-        )

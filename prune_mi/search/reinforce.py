@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from prune_mi.errors import RunError
 from prune_mi.graph.place import BEHIND, THIRDS
 from prune_mi.records import MorphRecord, Place
-from prune_mi.search.policy import Choice, require_finite
+from prune_mi.search.policy import Choice
 from prune_mi.search.preferences import Preferences
 
 _MOST_ADVANTAGE = 3.0
@@ -78,7 +77,6 @@ class Reinforce:
 
     def tell(self, morphs: Sequence[MorphRecord], reward: float) -> None:
         """See `Policy`."""
-        require_finite(reward)
         step = self._rate * self._advantage(reward)
         made = [each for each in morphs if each.kind in self._places]
         drawn = np.array([sum(each.kind == kind for each in made) for kind in self._kinds])
@@ -89,31 +87,6 @@ class Reinforce:
                 if each.kind == kind and each.place is not None:
                     counts[_PLACES[each.place]] += 1
             preferences.reinforce(counts, step)
-
-    def memory(self) -> dict[str, Any]:
-        """See `Policy`."""
-        return {
-            "kinds": dict(zip(self._kinds, self._kind.values.tolist(), strict=True)),
-            "places": {kind: each.values.tolist() for kind, each in self._places.items()},
-            "baseline": self._baseline,
-            "variance": self._variance,
-        }
-
-    def recall(self, memory: Mapping[str, Any]) -> None:
-        """See `Policy`."""
-        kinds, places = memory.get("kinds", {}), memory.get("places", {})
-        fits = tuple(kinds) == tuple(places) == self._kinds and {"baseline", "variance"} <= {
-            *memory
-        }
-        if not fits or any(len(each) != len(_PLACES) for each in places.values()):
-            raise RunError(
-                f"the saved state is for the changes {', '.join(kinds) or 'none'}; expected "
-                f"{', '.join(self._kinds)} and {len(_PLACES)} places for each. Resume with the mix "
-                "and the version of prune-mi that the run began with"
-            )
-        self._kind = Preferences(np.array(list(kinds.values())), entropy_share=self._share)
-        self._places = {kind: self._place_preferences(each) for kind, each in places.items()}
-        self._baseline, self._variance = memory["baseline"], memory["variance"]
 
     def _place_preferences(self, values: Any) -> Preferences:
         return Preferences(np.asarray(values), entropy_share=self._share)

@@ -1,6 +1,6 @@
 """The most accurate models of a whole search, each of another structure."""
 
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Trained
 
 
 class RunnersUp:
@@ -12,22 +12,19 @@ class RunnersUp:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._by_structure: dict[str, Candidate] = {}
+        self._by_structure: dict[str, Trained] = {}
 
-    def add(self, candidate: Candidate) -> None:
+    def add(self, candidate: Trained) -> None:
         """Takes note of a candidate with an accuracy."""
         digest = candidate.graph.structural_hash()
         known = self._by_structure.get(digest)
-        if known is None or _accuracy(candidate) > _accuracy(known):
+        if known is None or candidate.accuracy > known.accuracy:
             self._by_structure[digest] = candidate
         if len(self._by_structure) > self._count:
-            worst = min(self._by_structure, key=lambda each: _accuracy(self._by_structure[each]))
+            worst = min(self._by_structure, key=lambda each: self._by_structure[each].accuracy)
             del self._by_structure[worst]
 
-    def best(self) -> tuple[Candidate, ...]:
+    def best(self) -> tuple[Trained, ...]:
         """The kept ones, the most accurate first."""
-        return tuple(sorted(self._by_structure.values(), key=_accuracy, reverse=True))
-
-
-def _accuracy(candidate: Candidate) -> float:
-    return candidate.accuracy or 0.0
+        kept = self._by_structure.values()
+        return tuple(sorted(kept, key=lambda each: each.accuracy, reverse=True))

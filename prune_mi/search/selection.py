@@ -10,9 +10,12 @@ The allowed drop in the denominator keeps many harmless removals at once ahead o
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from prune_mi.graph.cost import objective_cost
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Screened, Trained
+
+_S = TypeVar("_S", bound=Screened)
 
 _RELATIVE_ERROR = 0.3
 _ABSOLUTE_ERROR = 0.003
@@ -22,7 +25,7 @@ _ROUNDING = 1e-9  # 0.8 - 0.1 is a little over 0.7
 
 
 def merit(
-    candidate: Candidate, *, elite: Candidate, floor: float, allowed: float, objective: str
+    candidate: Screened, *, elite: Trained, floor: float, allowed: float, objective: str
 ) -> float:
     """The merit of a screened candidate.
 
@@ -36,7 +39,7 @@ def merit(
     Returns:
         For `accuracy`, the accuracy itself.
     """
-    accuracy = candidate.accuracy or 0.0
+    accuracy = candidate.accuracy
     if objective == "accuracy":
         return accuracy
     before = objective_cost(elite.cost, objective)
@@ -46,15 +49,15 @@ def merit(
 
 
 def choose_for_training(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[_S],
     count: int,
     *,
-    elite: Candidate,
+    elite: Trained,
     floor: float,
     allowed: float,
     objective: str,
     margin: float = 0.0,
-) -> tuple[Candidate, ...]:
+) -> tuple[_S, ...]:
     """The candidate of greatest merit, then each time the best of those safer than the last.
 
     The hedge makes it likely that one child of a generation stays within the allowed drop. One that
@@ -71,25 +74,23 @@ def choose_for_training(
         margin: What acceptance is expected to leave unused of the allowed drop.
     """
 
-    def value(candidate: Candidate) -> float:
+    def value(candidate: Screened) -> float:
         return merit(candidate, elite=elite, floor=floor, allowed=allowed, objective=objective)
 
     left = [each for each in candidates if improves(each, elite, objective)]
     left.sort(key=value, reverse=True)
-    chosen: list[Candidate] = []
+    chosen: list[_S] = []
     while left and len(chosen) < count:
-        safe = [each for each in chosen if _accuracy(each) - margin >= floor]
+        safe = [each for each in chosen if each.accuracy - margin >= floor]
         useful = [each for each in left if all(improves(each, one, objective) for one in safe)]
-        safer = [each for each in useful if chosen and _accuracy(each) > _accuracy(chosen[-1])]
+        safer = [each for each in useful if chosen and each.accuracy > chosen[-1].accuracy]
         best = (safer or useful or left)[0]
         chosen.append(best)
         left.remove(best)
     return tuple(chosen)
 
 
-def with_hope(
-    candidates: Sequence[Candidate], *, chance: float
-) -> tuple[list[Candidate], list[Candidate]]:
+def with_hope(candidates: Sequence[_S], *, chance: float) -> tuple[list[_S], list[_S]]:
     """Screened candidates that training may still bring near the others, and the hopeless.
 
     Hopeless is what has kept less than half of what the best has kept above chance. (Children of
@@ -99,7 +100,7 @@ def with_hope(
         candidates: With accuracies.
         chance: The accuracy that guessing gets.
     """
-    kept = [_accuracy(each) - chance for each in candidates]
+    kept = [each.accuracy - chance for each in candidates]
     best = max(kept, default=0.0)
     if best <= 0:  # nothing tells one from the other
         return list(candidates), []
@@ -119,52 +120,50 @@ def chance_of_success(lost: float, allowed: float) -> float:
 
 
 def by_expected_saving(
-    candidates: Sequence[Candidate],
-    chance: Callable[[Candidate], float],
+    candidates: Sequence[Trained],
+    chance: Callable[[Trained], float],
     *,
-    elite: Candidate,
+    elite: Trained,
     objective: str,
-) -> list[Candidate]:
+) -> list[Trained]:
     """Orders trained candidates by what they save of the elite's cost times their chance.
 
     Where that is next to nothing, the more accurate comes first. For `accuracy`, always.
     """
     if objective == "accuracy":
-        return sorted(candidates, key=_accuracy, reverse=True)
+        return sorted(candidates, key=lambda each: each.accuracy, reverse=True)
     before = objective_cost(elite.cost, objective)
 
-    def key(candidate: Candidate) -> tuple[float, float]:
+    def key(candidate: Trained) -> tuple[float, float]:
         saved = (before - objective_cost(candidate.cost, objective)) / max(before, 1)
-        return -round(saved * chance(candidate), 4), -_accuracy(candidate)
+        return -round(saved * chance(candidate), 4), -candidate.accuracy
 
     return sorted(candidates, key=key)
 
 
-def improves(candidate: Candidate, elite: Candidate, objective: str) -> bool:
+def improves(candidate: Screened, elite: Screened, objective: str) -> bool:
     """Whether a candidate costs less than the elite; `accuracy` asks for no saving."""
     if objective == "accuracy":
         return True
     return objective_cost(candidate.cost, objective) < objective_cost(elite.cost, objective)
 
 
-def acceptable(candidate: Candidate, *, elite: Candidate, floor: float, objective: str) -> bool:
+def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: str) -> bool:
     """Whether a trained candidate may replace the elite.
 
     It must cost less and stay above the floor by its margin; for `accuracy`, the paper's objective,
     it must be more accurate than the elite.
     """
-    if candidate.accuracy is None:
-        return False
     if objective == "accuracy":
-        return candidate.accuracy > (elite.accuracy or 0.0)
+        return candidate.accuracy > elite.accuracy
     return candidate.accuracy - candidate.margin >= floor - _ROUNDING and improves(
         candidate, elite, objective
     )
 
 
 def best_of(
-    candidates: Sequence[Candidate], objective: str, *, num_validation: int | None = None
-) -> Candidate:
+    candidates: Sequence[Trained], objective: str, *, num_validation: int | None = None
+) -> Trained:
     """The cheapest, the more accurate of equals.
 
     For `accuracy` the most accurate; or, where it is said on how many images accuracies are
@@ -172,20 +171,14 @@ def best_of(
     weights.
     """
     if objective == "accuracy":
-        best = max(candidates, key=_accuracy)
+        best = max(candidates, key=lambda each: each.accuracy)
         if num_validation is None:
             return best
-        error = standard_error(_accuracy(best), num_validation)
-        close = _accuracy(best) - min(error / 2, _MOST_EQUAL)
-        equal = [each for each in candidates if each is best or _accuracy(each) > close]
-        return min(equal, key=lambda each: (each.cost.num_params, -_accuracy(each)))
-    return min(
-        candidates, key=lambda each: (objective_cost(each.cost, objective), -_accuracy(each))
-    )
-
-
-def _accuracy(candidate: Candidate) -> float:
-    return candidate.accuracy or 0.0
+        error = standard_error(best.accuracy, num_validation)
+        close = best.accuracy - min(error / 2, _MOST_EQUAL)
+        equal = [each for each in candidates if each is best or each.accuracy > close]
+        return min(equal, key=lambda each: (each.cost.num_params, -each.accuracy))
+    return min(candidates, key=lambda each: (objective_cost(each.cost, objective), -each.accuracy))
 
 
 def standard_error(accuracy: float, num_images: int) -> float:

@@ -1,7 +1,7 @@
 """When the search stops: the reason as a value whose text the report shows.
 
-A rule looks at what the search has come to and gives its reason to stop, or None. Rules compose:
-any of several, or all of them at once.
+A rule looks at what the search has come to and gives its reason to stop, or None. Of several rules
+any one is enough.
 """
 
 from dataclasses import dataclass
@@ -126,19 +126,6 @@ class AnyOf:
         """See `StoppingRule`."""
         reasons = (rule.reason(state) for rule in self.rules)
         return next((each for each in reasons if each is not None), None)
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Stops where all rules do at once, for all their reasons. Without rules, never."""
-
-    rules: tuple[StoppingRule, ...]
-
-    def reason(self, state: SearchState) -> str | None:
-        """See `StoppingRule`."""
-        reasons = [rule.reason(state) for rule in self.rules]
-        held = [each for each in reasons if each is not None]
-        return " and ".join(held) if held and len(held) == len(reasons) else None
 
 
 @dataclass(frozen=True, slots=True)

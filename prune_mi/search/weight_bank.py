@@ -14,19 +14,15 @@ other layers of the network that they were trained in. Hence
 Source: Pham et al. (2018), Efficient Neural Architecture Search via Parameter Sharing.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from prune_mi.errors import RunError
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerDef, LayerGraph, Shape
 from prune_mi.graph.traits import NORMALIZATIONS, has_kernel
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Proposed, Trained
 
-Keep = Literal["best", "latest"]
 _MOST_BYTES = 2**28
 
 
@@ -59,18 +55,17 @@ class Deposit:
 
 
 class WeightBank:
-    """Keeps for each layer the weights that it has in one trained network.
+    """Keeps for each layer the weights that it has in the most accurate trained network.
+
+    Of equally accurate ones it is the latest.
 
     It holds the arrays of the trained graphs, not copies of them.
 
     Args:
-        keep: Whose weights of a layer: those of the most accurate network (`best`; of equally
-            accurate ones the latest), or those trained last (`latest`).
         max_bytes: Weights held at most; layers that were trained longest ago go first.
     """
 
-    def __init__(self, *, keep: Keep = "best", max_bytes: int = _MOST_BYTES) -> None:
-        self._keep = keep
+    def __init__(self, *, max_bytes: int = _MOST_BYTES) -> None:
         self._max_bytes = max_bytes
         self._deposits: dict[LayerKey, Deposit] = {}
         self._born: dict[str, tuple[str, frozenset[str]]] = {}
@@ -80,9 +75,7 @@ class WeightBank:
         """Size of all weights held."""
         return sum(each.size_bytes for each in self._deposits.values())
 
-    def inherit(
-        self, child: Candidate, parent: Candidate, *, among: Collection[str] | None = None
-    ) -> tuple[LayerGraph, tuple[str, ...]]:
+    def inherit(self, child: Proposed, parent: Proposed) -> tuple[LayerGraph, tuple[str, ...]]:
         """Gives a new child the weights that its relatives have trained.
 
         Every child whose weights are to be remembered goes through here first, or through
@@ -92,8 +85,6 @@ class WeightBank:
         Args:
             child: A candidate that is neither repaired nor trained.
             parent: The candidate that the child's morphisms were applied to.
-            among: Names of the layers that may inherit, of those that the child took over
-                unchanged; all of these where None.
 
         Returns:
             The graph with inherited weights, the child's own where there are none; and the names of
@@ -102,7 +93,7 @@ class WeightBank:
         graph = child.graph
         unchanged = taken_over(graph, parent.graph)
         self._born[child.name] = parent.name, frozenset(graph.layers) - unchanged
-        allowed = unchanged - graph.frozen if among is None else unchanged & set(among)
+        allowed = unchanged - graph.frozen
         found: dict[str, tuple[np.ndarray, ...]] = {}
         for group in _groups(graph):
             held = [self._deposits.get(self._key(child.name, graph.layers[each])) for each in group]
@@ -117,27 +108,18 @@ class WeightBank:
         }
         return (with_weights(graph, news) if news else graph), tuple(news)
 
-    def begin_anew(self, child: Candidate, parent: Candidate) -> None:
+    def begin_anew(self, child: Proposed, parent: Proposed) -> None:
         """Takes note of a child that forgets all weights: from here on its layers are its own."""
         self._born[child.name] = parent.name, frozenset(child.graph.layers)
 
-    def remember(self, trained: Candidate) -> None:
-        """Takes the weights of a trained candidate, frozen layers apart.
-
-        Raises:
-            RunError: If the candidate was not trained or has no accuracy.
-        """
-        if trained.accuracy is None or not trained.own_images:
-            raise RunError(
-                f"{trained.name} was trained on {trained.own_images} images and has the accuracy "
-                f"{trained.accuracy}; expected a trained candidate, whose weights are worth keeping"
-            )
+    def remember(self, trained: Trained) -> None:
+        """Takes the weights of a trained candidate, frozen layers apart."""
         for layer in trained.graph.layers.values():
             if not layer.weights or layer.name in trained.graph.frozen:
                 continue
             key = self._key(trained.name, layer)
             held = self._deposits.pop(key, None)  # and back at the end: trained most recently
-            if held is None or self._keep == "latest" or trained.accuracy >= held.accuracy:
+            if held is None or trained.accuracy >= held.accuracy:
                 held = Deposit(layer.weights, trained.name, trained.accuracy)
             self._deposits[key] = held
         excess = self.size_bytes - self._max_bytes

@@ -16,6 +16,7 @@ from prune_mi.keras_io.callable import needs_xla
 from prune_mi.keras_io.trace import read_weights
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
+from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 from prune_mi.training.steps import Steps, batches_at_once, steps_of
 
@@ -24,37 +25,6 @@ _TELL_SECONDS = 2.0
 _CALL_SECONDS = 0.5
 _BATCH_NORM_MOMENTUM = 0.95
 _MOMENTUM = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """How long and how fast to train.
-
-    Attributes:
-        num_images: Images to see, repeats counted.
-        seconds: Wall-clock bound, or None. The schedule follows whichever of images and time is
-            further on, so that the learning rate has reached its floor when time is up.
-        batch_size: Images a step.
-        learning_rate: Peak of the cosine.
-        optimizer: `adam`, or `sgd` with Nesterov momentum 0.9.
-        cycles: Cosines, all of one length, each from the peak down to the floor.
-        distillation, temperature: See `DistillationLoss`.
-        from_logits: Whether the model yields logits.
-        seed: Orders and augments the images.
-        other_outputs: See `DistillationLoss`.
-    """
-
-    num_images: int
-    seconds: float | None
-    batch_size: int
-    learning_rate: float
-    distillation: float
-    temperature: float
-    from_logits: bool
-    seed: int
-    other_outputs: tuple[int, ...] = ()
-    optimizer: str = "adam"
-    cycles: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prune_mi.config import make_settings
 from prune_mi.data import AugmentationPolicy
+from prune_mi.evolution.recipe import training_task
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
@@ -22,7 +23,6 @@ from prune_mi.graph.units import removable_units
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.keras_io.trust import Trust
 from prune_mi.records import ModelSource, SilentObserver
-from prune_mi.stages.recipe import training_task
 
 POLICIES = ("none", "flip", "shift", "flip+shift")
 
@@ -38,16 +38,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     start_backend()
-    from prune_mi.stages.loading import load_fitting_data, open_source
-    from prune_mi.stages.prepare import understand
-    from prune_mi.stages.roles import measure_original
-    from prune_mi.stages.share import (
+    from prune_mi.preparation.baseline import (
         reference_candidate,
         share_images,
         share_targets,
         shared_data,
     )
-    from prune_mi.stages.statistics import StatisticsChoice
+    from prune_mi.preparation.loading import load_fitting_data, open_source
+    from prune_mi.preparation.profile import profile_of
+    from prune_mi.preparation.roles import measure_original
+    from prune_mi.preparation.statistics import StatisticsChoice
 
     observer = SilentObserver()
     settings = make_settings({"data": options.data})
@@ -55,12 +55,10 @@ def main() -> None:
     data = load_fitting_data(loaded.model, settings, observer, beside=options.model)
     with tempfile.TemporaryDirectory() as scratch:
         pool = WorkerPool(Path(scratch), workers=options.workers, observer=observer, trust=Trust())
-        understanding = understand(loaded.model, data, settings, observer)
-        data = understanding.arranged(data)
-        pool.use(shared_data(pool.store, understanding, settings))
-        subject = measure_original(
-            understanding, data, pool=pool, settings=settings, observer=observer
-        )
+        profile = profile_of(loaded.model, data, settings, observer)
+        data = profile.arranged(data)
+        pool.use(shared_data(pool.store, profile, settings))
+        subject = measure_original(profile, data, pool=pool, settings=settings, observer=observer)
         found = share_images(data, subject, settings, pool=pool, most_images=None)
         original = reference_candidate(subject, found.reference_correct)
         choice = StatisticsChoice(subject, found, pool=pool, seed=0, observer=observer)

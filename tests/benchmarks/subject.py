@@ -21,17 +21,17 @@ def understood_question(  # type: ignore[no-untyped-def]
 ):
     """The question that `prune-mi rank` would ask of a model, the data, the model understood."""
     from prune_mi.config import make_settings
+    from prune_mi.preparation.loading import load_fitting_data, open_source
+    from prune_mi.preparation.profile import profile_of
     from prune_mi.ranking import ask_about
     from prune_mi.records import ModelSource, SilentObserver
-    from prune_mi.stages.loading import load_fitting_data, open_source
-    from prune_mi.stages.prepare import understand
 
     settings = make_settings(
         {"data": options.data, "seed": seed, "ranking": {"criterion": criterion}}
     )
     loaded = open_source(ModelSource(options.model))
     data = load_fitting_data(loaded.model, settings, SilentObserver())
-    understood = understand(loaded.model, data, settings, SilentObserver())
+    understood = profile_of(loaded.model, data, settings, SilentObserver())
     question = ask_about(understood, data, settings, samples=options.samples)
     return question, data, understood
 

@@ -23,7 +23,8 @@ from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.training.distillation import DistillationLoss, distillation_targets
 from prune_mi.training.feed import TrainingImages
-from prune_mi.training.fit import TrainingPlan, train
+from prune_mi.training.fit import train
+from prune_mi.training.plan import TrainingPlan
 
 _BATCH = 64
 

@@ -86,8 +86,7 @@ def _outcome(job: Job) -> Any:
 def test_no_more_run_than_may_and_the_next_begins_before_an_outcome_is_used() -> None:
     bench = Bench(workers=2)
     outcomes = bench.run("abc")
-    bench.jobs.look()  # nothing yet: a generator begins when it is asked
-    assert bench.log == ""
+    assert bench.log == ""  # a generator begins when it is asked
     bench.script.happened.append(News(-1, "of nobody"))
     with pytest.raises(AssertionError, match="will not come"):
         next(outcomes)
@@ -201,8 +200,6 @@ def test_a_background_job_that_finds_no_idle_worker_runs_when_it_is_waited_for()
     bench.jobs.begin(behind)
     assert bench.log == "a b"
     bench.script.end("b")
-    bench.jobs.look()
-    assert bench.log == "z"
     bench.jobs.finish(behind)
     assert _outcome(behind) == "z done"
 

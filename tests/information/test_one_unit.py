@@ -15,7 +15,7 @@ from prune_mi.information.criteria.catalog import CRITERIA
 from prune_mi.information.criteria.removals import last_features
 from prune_mi.information.question import Question
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.stages.interface import read_interface
+from prune_mi.preparation.interface import read_interface
 
 pytestmark = pytest.mark.slow
 LABELS = np.arange(64) % 2

@@ -25,7 +25,7 @@ from prune_mi.keras_io.trace import named_ends, trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
-from prune_mi.stages.interface import read_interface
+from prune_mi.preparation.interface import read_interface
 
 pytestmark = pytest.mark.slow
 PLAIN = InputScaling("none", None, None)

@@ -12,15 +12,16 @@ from prune_mi.graph.cost import graph_cost, objective_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units import removable_units
 from prune_mi.morphisms.morphism import MorphContext, RankedName
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.selection import chance_of_success
+from tests.candidates import trained as trained_candidate
 
 TOWER = residual_tower(6)
 REFERENCE_ACCURACY = 0.9
 DELETIONS = {"remove-by-rank": 0.7, "remove-at-random": 0.3}
 DROPOUTS = {"insert-dropout": 1.0}
-Evaluation = Callable[[Candidate], float]
+Evaluation = Callable[[Proposed], float]
 
 
 def _climber(
@@ -33,9 +34,7 @@ def _climber(
     max_morphs: int = 4,
     horizon: int = 1600,
 ) -> HillClimber:
-    reference = Candidate(
-        "reference", graph, graph_cost(graph), "", (), (), accuracy=REFERENCE_ACCURACY
-    )
+    reference = trained_candidate("reference", REFERENCE_ACCURACY, graph, own_images=0)
     return HillClimber(
         reference,
         allowed_drop=allowed_drop,
@@ -59,26 +58,23 @@ def _ranking(graph: LayerGraph) -> list[RankedName]:
     ]
 
 
-def _by_removals(child: Candidate) -> float:
+def _by_removals(child: Proposed) -> float:
     """Every morph loses half a percent, those of the first block five times as much."""
     return REFERENCE_ACCURACY - sum(
         0.025 if each.target in FIRST_BLOCK else 0.005 for each in child.lineage
     )
 
 
+def _further(child: Screened, accuracy: float) -> Trained:
+    return child.trained(accuracy, np.ones(1, bool), graph=child.graph, images=100)
+
+
 def _generation(
     climber: HillClimber, evaluation: Evaluation, *, num_children: int = 4, num_trained: int = 2
-) -> tuple[tuple[Candidate, ...], list[Candidate]]:
+) -> tuple[tuple[Proposed, ...], list[Trained]]:
     children = climber.ask(num_children, _ranking(climber.elite.graph))
-    screened = [
-        replace(each, accuracy=evaluation(each) - 0.1, screened_accuracy=evaluation(each) - 0.1)
-        for each in children
-    ]
-    trained = [
-        replace(each, accuracy=evaluation(each), own_images=100,
-                images_trained=each.images_trained + 100)
-        for each in climber.choose(screened, num_trained)
-    ]  # fmt: skip
+    screened = [each.screened(evaluation(each) - 0.1) for each in children]
+    trained = [_further(each, evaluation(each)) for each in climber.choose(screened, num_trained)]
     climber.observe(trained)
     climber.tell(trained)
     return children, trained
@@ -86,11 +82,9 @@ def _generation(
 
 def _trained(
     name: str, accuracy: float, macs: int, *, own_images: int = 100, graph: LayerGraph = TOWER
-) -> Candidate:
+) -> Trained:
     cost = replace(graph_cost(graph), macs=macs)
-    return Candidate(
-        name, graph, cost, "reference", (), (), accuracy=accuracy, own_images=own_images
-    )
+    return trained_candidate(name, accuracy, graph, cost=cost, own_images=own_images)
 
 
 @pytest.mark.parametrize("objective", ["macs", "params"])
@@ -105,7 +99,7 @@ def test_the_elite_gets_cheaper_and_never_falls_below_the_floor(objective: str, 
         _generation(climber, _by_removals)
         costs.append(objective_cost(climber.elite.cost, objective))
         assert climber.floor == floor
-        assert (climber.elite.accuracy or 0) >= floor
+        assert climber.elite.accuracy >= floor
         if climber.elite is elite:
             assert costs[-1] == costs[-2]
             assert climber.flat_generations > 0
@@ -123,9 +117,9 @@ def test_for_accuracy_the_elite_gets_more_accurate(seed: int) -> None:
     best = [REFERENCE_ACCURACY]
     for _ in range(6):
         _, trained = _generation(climber, lambda _: float(rng.uniform(0.85, 0.95)))
-        assert climber.elite.accuracy == max(best[-1], *(each.accuracy or 0 for each in trained))
+        assert climber.elite.accuracy == max(best[-1], *(each.accuracy for each in trained))
         assert climber.promising is None
-        best.append(climber.elite.accuracy or 0)
+        best.append(climber.elite.accuracy)
     assert best[-1] > best[0]
 
 
@@ -164,7 +158,7 @@ def test_children_are_made_from_the_elite_and_know_where_they_come_from() -> Non
             assert child.morphs
             assert child.lineage == (*elite.lineage, *child.morphs)
             assert child.images_trained == elite.images_trained
-            assert (child.accuracy, child.own_images) == (None, 0)
+            assert type(child) is Proposed
             assert child.cost == graph_cost(child.graph)
             assert objective_cost(child.cost, "macs") < objective_cost(elite.cost, "macs")
 
@@ -334,7 +328,7 @@ def test_a_second_wave_goes_by_what_the_first_has_shown() -> None:
     first = climber.ask(6, ranking)
     dear = {"add_1/branch", "add_2/branch", "add_3/branch"}
     screened = [
-        replace(each, accuracy=0.9 - 0.2 * sum(morph.target in dear for morph in each.morphs))
+        each.screened(0.9 - 0.2 * sum(morph.target in dear for morph in each.morphs))
         for each in first
     ]
     lost = {morph.target for each in first for morph in each.morphs}

@@ -1,13 +1,11 @@
 """The policies on rewards made up for them: what they learn, keep open and remember."""
 
-import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from graph_builder import residual_tower
 
-from prune_mi.errors import RunError
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext
@@ -130,22 +128,6 @@ def test_equal_rewards_teach_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_memory_goes_through_json_and_is_gone_on_from(name: str) -> None:
-    whole, first, second = (LEARNERS[name]() for _ in range(3))
-    rng = np.random.default_rng(0)
-    told = [([_draw(whole.choose(), rng)], float(rng.standard_normal())) for _ in range(40)]
-    for morphs, reward in told:
-        whole.tell(morphs, reward)
-    for morphs, reward in told[:25]:
-        first.tell(morphs, reward)
-    second.recall(json.loads(json.dumps(first.memory())))
-    for morphs, reward in told[25:]:
-        second.tell(morphs, reward)
-    assert second.memory() == whole.memory()
-    assert second.choose().mix == whole.choose().mix
-
-
-@pytest.mark.parametrize("name", LEARNERS)
 def test_a_choice_stays_as_it_was_made(name: str) -> None:
     policy = LEARNERS[name]()
     choice = policy.choose()
@@ -176,39 +158,6 @@ def test_kinds_of_others_and_unknown_places_are_passed_over(name: str) -> None:
     if choice.place_weight is not None:
         assert choice.place_weight(GOOD, GOOD_PLACE) == pytest.approx(1)
         assert choice.place_weight("remove-by-rank", GOOD_PLACE) == 1
-
-
-@pytest.mark.parametrize("reward", [float("nan"), float("-inf")])
-@pytest.mark.parametrize("make", [*LEARNERS.values(), lambda: FixedPolicy(Choice(MIX))])
-def test_a_reward_that_is_no_number(make: Callable[[], Policy], reward: float) -> None:
-    with pytest.raises(RunError, match="expected a difference of two accuracies"):
-        make().tell([], reward)
-
-
-@pytest.mark.parametrize("make", [Reinforce, Exp3])
-def test_the_memory_of_another(make: Callable[[dict[str, float]], Policy]) -> None:
-    policy = make({"a": 0.5, "b": 0.5})
-    match = "the saved state is for the changes b, a; expected a, b.* Resume with the mix"
-    with pytest.raises(RunError, match=match):
-        policy.recall(make({"b": 0.5, "a": 0.5}).memory())
-    with pytest.raises(RunError, match="for the changes none; expected a, b"):
-        policy.recall({})
-
-
-def test_a_memory_of_other_places() -> None:
-    memory = Reinforce(MIX).memory()
-    memory["places"][GOOD] = [0.0, 1.0]
-    with pytest.raises(RunError, match="and 24 places for each"):
-        Reinforce(MIX).recall(memory)
-
-
-def test_a_fixed_policy_remembers_nothing() -> None:
-    policy = FixedPolicy(Choice(MIX))
-    policy.tell([], 0.1)
-    policy.recall(policy.memory())
-    assert policy.choose().mix == MIX
-    with pytest.raises(RunError, match="received state for baseline; expected none"):
-        policy.recall({"baseline": 0.0})
 
 
 def _morphed(policy: Policy, graph: LayerGraph, rng: np.random.Generator) -> list[MorphRecord]:

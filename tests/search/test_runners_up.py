@@ -2,14 +2,14 @@
 
 from graph_builder import chain, identity_residual, residual_tower
 
-from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Trained
 from prune_mi.search.runners_up import RunnersUp
+from tests.candidates import trained
 
 
-def _candidate(name: str, graph: LayerGraph, accuracy: float) -> Candidate:
-    return Candidate(name, graph, graph_cost(graph), "", (), (), accuracy=accuracy)
+def _candidate(name: str, graph: LayerGraph, accuracy: float) -> Trained:
+    return trained(name, accuracy, graph)
 
 
 def test_the_most_accurate_are_kept_in_order() -> None:

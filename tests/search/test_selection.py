@@ -1,12 +1,11 @@
 from dataclasses import replace
 
 import pytest
-from graph_builder import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.records import Cost
-from prune_mi.search.candidate import Candidate
+from prune_mi.search.candidate import Trained
 from prune_mi.search.selection import (
     acceptable,
     best_of,
@@ -17,26 +16,24 @@ from prune_mi.search.selection import (
     merit,
     with_hope,
 )
+from tests.candidates import trained
 
-GRAPH = chain()
 FLOOR, ALLOWED = 0.88, 0.02
 
 
-def _candidate(
-    name: str, accuracy: float | None, macs: int, num_params: int | None = None
-) -> Candidate:
+def _candidate(name: str, accuracy: float, macs: int, num_params: int | None = None) -> Trained:
     cost = Cost(num_params=macs if num_params is None else num_params, macs=macs, num_layers=9)
-    return Candidate(name, GRAPH, cost, "reference", (), (), accuracy=accuracy)
+    return trained(name, accuracy, cost=cost)
 
 
 ELITE = _candidate("elite", 0.9, 1000)
 
 
-def _merit(candidate: Candidate, objective: str = "macs") -> float:
+def _merit(candidate: Trained, objective: str = "macs") -> float:
     return merit(candidate, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=objective)
 
 
-def _choose(candidates: list[Candidate], count: int, objective: str = "macs") -> list[str]:
+def _choose(candidates: list[Trained], count: int, objective: str = "macs") -> list[str]:
     chosen = choose_for_training(
         candidates, count, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=objective
     )
@@ -47,7 +44,6 @@ def test_merit_is_the_saving_over_the_risk() -> None:
     assert _merit(_candidate("a", 0.9, 900)) == pytest.approx(0.1 / 0.02)
     assert _merit(_candidate("a", 0.85, 700)) == pytest.approx(0.3 / (0.05 + 0.02))
     assert _merit(_candidate("a", 0.95, 900)) == _merit(_candidate("a", 0.9, 900))
-    assert _merit(_candidate("a", None, 500)) == pytest.approx(0.5 / 0.92)
     assert _merit(_candidate("a", 0.85, 1100)) < 0
 
 
@@ -78,7 +74,7 @@ def test_the_second_choice_is_safer_than_the_first() -> None:
     assert sorted(map(_merit, children)) == sorted(map(_merit, (safest, safe, next_best, bold)))
     assert _choose(children, 1) == ["bold"]
     assert _choose(children, 2) == ["bold", "safe"]
-    risky = [replace(each, accuracy=(each.accuracy or 0.0) - 0.03) for each in children]
+    risky = [replace(each, accuracy=each.accuracy - 0.03) for each in children]
     assert _choose(risky, 9) == ["bold", "safe", "safest", "next best"]
 
 
@@ -111,17 +107,15 @@ def test_improving_is_costing_less() -> None:
         ("macs", 0.88, 999, 2000, True),
         ("macs", 0.8799, 999, 2000, False),
         ("macs", 0.95, 1000, 10, False),
-        ("macs", None, 10, 10, False),
         ("params", 0.88, 2000, 999, True),
         ("params", 0.8799, 2000, 999, False),
         ("params", 0.95, 10, 1000, False),
         ("accuracy", 0.9001, 5000, 5000, True),
         ("accuracy", 0.9, 10, 10, False),
-        ("accuracy", None, 10, 10, False),
     ],
 )
 def test_what_is_acceptable(
-    objective: str, accuracy: float | None, macs: int, num_params: int, expected: bool
+    objective: str, accuracy: float, macs: int, num_params: int, expected: bool
 ) -> None:
     candidate = _candidate("a", accuracy, macs, num_params)
     assert acceptable(candidate, elite=ELITE, floor=FLOOR, objective=objective) is expected
@@ -178,7 +172,7 @@ _CHILDREN = st.lists(
 
 @given(_CHILDREN, st.integers(0, 12), st.sampled_from(["macs", "params", "accuracy"]))
 def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
-    children: list[Candidate], count: int, objective: str
+    children: list[Trained], count: int, objective: str
 ) -> None:
     names = _choose(children, count, objective)
     fit = [each for each in children if improves(each, ELITE, objective)]
@@ -190,7 +184,7 @@ def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
         assert _merit(chosen[0], objective) == best
     if len(chosen) < 2:
         return
-    safe = objective != "accuracy" and (chosen[0].accuracy or 0.0) >= FLOOR
+    safe = objective != "accuracy" and chosen[0].accuracy >= FLOOR
     if safe and any(improves(each, chosen[0], objective) for each in fit):
         assert improves(chosen[1], chosen[0], objective)
     elif not safe and any(each.accuracy > chosen[0].accuracy for each in fit):

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.search.termination import (
-    AllOf,
     AnyOf,
     MostGenerations,
     NoBetterModel,
@@ -107,20 +106,7 @@ class _Saying:
 
 
 @given(st.lists(st.none() | st.sampled_from(["a", "b", "c"]), max_size=4))
-def test_compositions_hold_as_any_and_all_do(texts: list[str | None]) -> None:
+def test_the_first_of_several_rules_that_holds_names_the_reason(texts: list[str | None]) -> None:
     rules = tuple(_Saying(text) for text in texts)
     held = [text for text in texts if text is not None]
     assert AnyOf(rules).reason(UNDER_WAY) == (held[0] if held else None)
-    everything = " and ".join(held) if held and len(held) == len(texts) else None
-    assert AllOf(rules).reason(UNDER_WAY) == everything
-
-
-def test_compositions_compose() -> None:
-    settled = AllOf((TargetReached(0.7), SameStructure(2)))
-    rules = AnyOf((MostGenerations(9), settled))
-    assert rules.reason(UNDER_WAY) is None
-    assert rules.reason(replace(UNDER_WAY, structure_age=3)) == (
-        "the accuracy 0.8000 has reached the target 0.7000 and "
-        "the best structure stayed the same for 2 generations"
-    )
-    assert rules.reason(replace(UNDER_WAY, generation=9)) == "all 9 generations were made"

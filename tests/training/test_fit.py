@@ -14,7 +14,8 @@ from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import accuracy, predict
 from prune_mi.training.distillation import distillation_targets
 from prune_mi.training.feed import Feed, TrainingImages
-from prune_mi.training.fit import TrainingPlan, train
+from prune_mi.training.fit import train
+from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,8 @@ from prune_mi.keras_io.trace import trace_model
 from prune_mi.training import fit
 from prune_mi.training.distillation import DistillationLoss, distillation_targets
 from prune_mi.training.feed import Feed, TrainingImages
-from prune_mi.training.fit import TrainingPlan, train
+from prune_mi.training.fit import train
+from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 
 if len(sys.argv) > 2:

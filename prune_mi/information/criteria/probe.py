@@ -10,7 +10,7 @@ it can be taken under any weighting of them without another fit, and it has no u
 
 Wide features are first reduced to 256 principal components, which knows nothing of the labels.
 
-Source: Alain & Bengio (2017), Understanding intermediate layers using linear classifier probes;
+Source: Alain & Bengio (2017), Profile intermediate layers using linear classifier probes;
 Chen & Zhao (2018), Shallowing deep networks, remove the layers that such probes gain least across.
 """
 

@@ -1,0 +1,1 @@
+"""What the commands do, a short story each."""

@@ -1,0 +1,264 @@
+"""`prune-mi optimize`: a trained model goes in, a smaller one as accurate as allowed comes out."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from prune_mi.commands.story import carry_out
+from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
+from prune_mi.delivery.control import Control
+from prune_mi.delivery.final_training import Finalists, FinalTraining
+from prune_mi.delivery.optimize_report import Made, conclude
+from prune_mi.delivery.writing import keep_safe
+from prune_mi.errors import BudgetError
+from prune_mi.evolution.early_refusal import require_worthwhile
+from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.evolution.limits import AllowedDrop, allowed_drop
+from prune_mi.evolution.loop import Evolution
+from prune_mi.evolution.prune import Pruning
+from prune_mi.evolution.strategy import Evolved
+from prune_mi.evolution.timing import (
+    closing_seconds,
+    last_statistics_seconds,
+    plan_time,
+    statistics_seconds,
+    teacher_images,
+)
+from prune_mi.graph.cost import graph_cost
+from prune_mi.keras_io.trace import trace_model
+from prune_mi.morphisms.mixes import resolve_mix
+from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
+from prune_mi.preparation.can_go import how_much_can_go
+from prune_mi.preparation.start import open_model
+from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
+from prune_mi.preparation.study import study
+from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver, Statistics
+from prune_mi.runs.journal import Journal
+from prune_mi.runs.run import Run
+from prune_mi.search.budget import Budget
+
+
+def optimize(
+    model: str | Path,
+    *,
+    data: str,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    gates: Mapping[str, Any] | None = None,
+    architecture: str | Path | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+    **settings: Any,
+) -> RunReport:
+    """Shrinks a trained Keras classifier, as `prune-mi optimize` does.
+
+    Args:
+        model: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
+        data: A data set's name, or the path of an `.npz`, an image folder or a
+            cifar-10-batches-py folder.
+        out: The run folder; None makes `prune-mi-runs/<model's name>`.
+        overwrite: Whether an earlier run's files in `out` may be replaced.
+        observer: Hears of progress.
+        gates: What the result is held to, by the names of the fields of `prune_mi.config.Gates`;
+            the report's `gates` has the verdicts.
+        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+        **settings: Fields of `OptimizeSettings`, such as `budget="25m"` or
+            `max_accuracy_drop=0.02`; `output` names the one to keep accurate of several.
+
+    Returns:
+        What was found; `report.json` in the run folder says the same.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    return run_optimize(
+        ModelSource(
+            path=Path(model),
+            architecture=None if architecture is None else Path(architecture),
+            allow_unsafe=allow_unsafe,
+            custom_objects=custom_objects,
+        ),
+        make_settings({**settings, "data": data}),
+        out=None if out is None else Path(out),
+        overwrite=overwrite,
+        observer=observer or SilentObserver(),
+        gates=None if gates is None else make_gates(gates),
+    )
+
+
+def run_optimize(
+    source: ModelSource,
+    settings: OptimizeSettings,
+    *,
+    out: Path | None,
+    overwrite: bool,
+    observer: Observer,
+    gates: Gates | None = None,
+    started: float | None = None,
+) -> RunReport:
+    """`optimize` with validated settings; `started` is when the budget's clock began."""
+    # What is wrong here must not cost the user the minutes before it is used.
+    resolve_mix(settings.mix)
+    return carry_out(
+        _Chapters(source, settings, gates),
+        out=out,
+        overwrite=overwrite,
+        observer=observer,
+        started=started,
+    )
+
+
+class _Chapters:
+    """See `commands.story.Chapters`."""
+
+    def __init__(
+        self, source: ModelSource, settings: OptimizeSettings, gates: Gates | None
+    ) -> None:
+        self.settings = settings
+        self.default_folder = Path("prune-mi-runs") / source.path.stem
+        self.inputs = (source.path, Path(settings.data))
+        self._source = source
+        self._gates = gates
+
+    def open(self, observer: Observer) -> None:
+        observer.phase("Loading the model and the data")
+        self._original, self._data = open_model(self._source, self.settings, observer)
+        self.trust = self._original.trust
+
+    def begin(self, run: Run) -> Baseline:
+        settings, pool, notes = self.settings, run.pool, run.notes
+        notes.phase("Studying the original")
+        require_worthwhile(
+            run.budget,
+            trace_model(self._original.model),
+            num_test_images=len(self._data.y_test),
+            control=settings.control,
+        )
+        profile = study(
+            self._original.model,
+            self._data,
+            settings,
+            pool=pool,
+            observer=notes,
+            compiled=self._original.compile_config,
+        )
+        self._can_go = how_much_can_go(profile.graph, settings, notes)
+        pool.use(shared_data(pool.store, profile, settings))
+        baseline = measured(
+            profile,
+            profile.arranged(self._data),
+            pool=pool,
+            settings=settings,
+            observer=notes,
+            most_images=lambda rate: teacher_images(run.budget.total, rate),
+        )
+        notes.reference(graph_cost(profile.graph), baseline.given.accuracy)
+        if not self._can_go.too_little:
+            _require_time(run.budget, closing_seconds(baseline, settings))
+        run.folder.begin(settings)
+        return baseline
+
+    def evolve(self, run: Run, baseline: Baseline) -> None:
+        settings, notes = self.settings, run.notes
+        allowed = allowed_drop(baseline, settings, notes)
+        if self._can_go.too_little:
+            reason = "almost nothing of the model can go"
+            evolved = Evolved(baseline.given, (), reason, baseline.profile)
+            made = Made(evolved, Finalists(baseline.given), Statistics(AS_SAVED, ()))
+            self._made, self._baseline, self._allowed = made, baseline, allowed
+            return
+        choice = StatisticsChoice(baseline, pool=run.pool, seed=settings.seed, observer=notes)
+        baseline, statistics = choice.start(seconds=statistics_seconds(run.budget.total))
+        if baseline.profile.needs_statistics:
+            allowed = replace(allowed, before=baseline.start.correct)
+        evolved, finalists = self._made_of(run, baseline, allowed, choice)
+        self._made = Made(evolved, finalists, statistics)
+        self._baseline, self._allowed = baseline, allowed
+
+    def conclude(self, run: Run) -> RunReport:
+        return conclude(
+            self._original,
+            self._made,
+            run,
+            baseline=self._baseline,
+            allowed=self._allowed,
+            can_go=self._can_go,
+            settings=self.settings,
+            gates=self._gates,
+        )
+
+    def _made_of(
+        self, run: Run, baseline: Baseline, allowed: AllowedDrop, choice: StatisticsChoice
+    ) -> tuple[Evolved, Finalists]:
+        """The search, and the final training beside the control."""
+        settings, pool, notes, budget = self.settings, run.pool, run.notes, run.budget
+        notes.phase("Predicting all training images with the original, for distillation")
+        profile, start = baseline.profile, baseline.start
+        rate = share_targets(start.graph, profile, baseline.images, settings, pool=pool)
+        # Of two measurements of a machine that others use too, the faster one is the likelier.
+        baseline = replace(baseline, images_per_second=max(baseline.images_per_second, rate))
+        changed = start.graph is not baseline.given.graph
+        closing = closing_seconds(baseline, settings, recalibrated=changed)
+
+        notes.phase("Searching")
+        left = _require_time(budget, closing)
+        time_plan = plan_time(left, closing, baseline, settings, workers=pool.workers)
+        control = None
+        if settings.control:
+            control = Control(baseline, pool=pool, settings=settings, time_plan=time_plan)
+        evaluator = Evaluator(baseline, pool=pool, settings=settings, observer=notes)
+        pruning = Pruning(
+            baseline,
+            allowed,
+            evaluator,
+            settings,
+            workers=lambda: pool.at_once,
+            time_plan=time_plan,
+            observer=notes,
+            on_last=control.begin if control else lambda elite, speed: None,
+        )
+        evolved = Evolution(
+            pruning,
+            evaluator,
+            journal=Journal(run.folder.journal),
+            observer=notes,
+            on_elite=lambda elite: keep_safe(elite, run.folder, baseline, self._original),
+        ).run()
+
+        notes.phase("Final training" + (" beside the control" if control else ""))
+        notes.time_left(budget.remaining())
+        training = FinalTraining(
+            evolved,
+            baseline,
+            allowed=allowed,
+            control=control,
+            pool=pool,
+            settings=settings,
+            observer=notes,
+        )
+        finalists = training.run(_time_before(budget, closing))
+        seconds = last_statistics_seconds(budget.total)
+        return evolved, training.with_best_statistics(finalists, choice, seconds=seconds)
+
+
+def _time_before(budget: Budget, closing: float) -> float | None:
+    """Seconds left before the closing measurements must begin; None without a budget."""
+    remaining = budget.remaining()
+    return None if remaining is None else max(0.0, remaining - closing)
+
+
+def _require_time(budget: Budget, closing: float) -> float | None:
+    left = _time_before(budget, closing)
+    if left is not None and left < 0.3 * (budget.total or 0.0):
+        needed = (budget.elapsed() + closing) / 0.6
+        raise BudgetError(
+            f"the budget of {budget.total:.0f} s is too short: the steps before the search took "
+            f"{budget.elapsed():.0f} s, and measuring the result will take about {closing:.0f} s; "
+            f"expected --budget {math.ceil(needed)}s or more"
+        )
+    return left

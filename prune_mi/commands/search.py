@@ -1,0 +1,264 @@
+"""`prune-mi search`: images go in, a trained network comes out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prune_mi.commands.story import carry_out
+from prune_mi.config import SearchSettings, make_search_settings
+from prune_mi.data.class_order import class_names
+from prune_mi.delivery.final_training import members_of, train_members
+from prune_mi.delivery.search_report import conclude_search
+from prune_mi.delivery.writing import keep_safe
+from prune_mi.errors import BudgetError
+from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.evolution.first_training import FirstTraining, trained_seed
+from prune_mi.evolution.grow import Growing, tries
+from prune_mi.evolution.loop import Evolution
+from prune_mi.evolution.policies import make_policy, make_schedule
+from prune_mi.evolution.race_plan import RacePlan
+from prune_mi.evolution.timing import WRITING_SECONDS, search_closing_seconds
+from prune_mi.keras_io.trust import Trust
+from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
+from prune_mi.preparation.start import (
+    load_seed_data,
+    open_model,
+    refuse,
+    require_growable,
+    seed_profile,
+    usual_work,
+)
+from prune_mi.preparation.study import study
+from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
+from prune_mi.runs.journal import Journal
+from prune_mi.runs.run import Run
+from prune_mi.search.budget import Budget
+
+_SEED_SHARE = 0.15  # of the budget, for the seed's training
+_FINAL_SHARE = 0.25  # of what is left then, for the final training
+_SLACK_SHARE = 0.03
+_FEWEST_SECONDS = 10.0
+
+
+def search_architecture(
+    *,
+    data: str,
+    model: str | Path | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+    **settings: Any,
+) -> SearchReport:
+    """Looks for a network that classifies some data well, as `prune-mi search` does.
+
+    Args:
+        data: A data set's name, or the path of an `.npz`, an image folder or a
+            cifar-10-batches-py folder.
+        model: A trained model to start from; None starts from the minimal seed.
+        out: The run folder; None makes one in `prune-mi-runs`.
+        overwrite: Whether an earlier run's files in `out` may be replaced.
+        observer: Hears of progress.
+        allow_unsafe: Whether Python code in the model file may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+        **settings: Fields of `SearchSettings`, such as `method="mi"` or `budget="10m"`.
+
+    Returns:
+        What was found; `report.json` in the run folder says the same.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    source = None
+    if model is not None:
+        source = ModelSource(Path(model), None, allow_unsafe, custom_objects)
+    return run_search(
+        source,
+        make_search_settings({**settings, "data": data}),
+        out=None if out is None else Path(out),
+        overwrite=overwrite,
+        observer=observer or SilentObserver(),
+    )
+
+
+def run_search(
+    source: ModelSource | None,
+    settings: SearchSettings,
+    *,
+    out: Path | None,
+    overwrite: bool,
+    observer: Observer,
+    started: float | None = None,
+) -> SearchReport:
+    """`search_architecture` with validated settings; None as source starts from the seed."""
+    # What is wrong in the settings must not cost the user the minutes before it is used.
+    make_policy(settings)
+    make_schedule(settings)
+    return carry_out(
+        _Chapters(source, settings),
+        out=out,
+        overwrite=overwrite,
+        observer=observer,
+        started=started,
+    )
+
+
+class _Chapters:
+    """See `commands.story.Chapters`."""
+
+    def __init__(self, source: ModelSource | None, settings: SearchSettings) -> None:
+        self.settings = settings
+        self.default_folder = Path("prune-mi-runs") / (
+            f"search-{source.path.stem if source else 'seed'}"
+        )
+        self.inputs: Sequence[Path] = [Path(settings.data), *([source.path] if source else [])]
+        self.trust = Trust()
+        self._source = source
+        self._first: FirstTraining | None = None
+
+    def open(self, observer: Observer) -> None:
+        if self._source is None:
+            observer.phase("Loading the data")
+            self._data = load_seed_data(self.settings, observer)
+        else:
+            observer.phase("Loading the model and the data")
+            self._original, self._data = open_model(
+                self._source, self.settings, observer, compiles=False
+            )
+            where = "a search from a model, which sets the image size"
+            refuse(self.settings, where, image_size=None)
+            self.trust = self._original.trust
+        self.settings = self.settings.for_data(len(self._data.y_train))
+        if self._source is None:
+            self._seed = seed_profile(self._data, self.settings)
+
+    def begin(self, run: Run) -> Baseline:
+        _require_time(run.budget)
+        if self._source is None:
+            run.notes.phase("Training the first network")
+            baseline = self._of_seed(run)
+        else:
+            run.notes.phase("Studying the model")
+            baseline = self._of_model(run)
+        run.notes.reference(baseline.given.cost, baseline.given.accuracy)
+        return baseline
+
+    def evolve(self, run: Run, baseline: Baseline) -> None:
+        settings, notes, budget, first = self.settings, run.notes, run.budget, self._first
+        keep_safe(baseline.given, run.folder, baseline, None)
+        closing = partial(
+            search_closing_seconds,
+            reference=baseline.given,
+            baseline=baseline,
+            num_images=len(baseline.data.y_test),
+            workers=run.pool.workers,
+        )
+        speed = None if first is None else first.speed
+        notes.phase("Searching")
+        left = _time_before(budget, closing([baseline.given] * settings.ensemble, speed=speed))
+        evaluator = Evaluator(baseline, pool=run.pool, settings=settings, observer=notes)
+        plan = RacePlan(
+            settings,
+            evaluator,
+            workers=run.pool.workers,
+            num_train_images=baseline.images.num_train,
+            trials=tries(settings),
+            speed=speed,
+            search_end=None if left is None else time.monotonic() + (1 - _FINAL_SHARE) * left,
+        )
+        growing = Growing(
+            baseline,
+            evaluator,
+            settings,
+            plan=plan,
+            usual_work=usual_work(baseline.data),
+            pool=run.pool,
+            observer=notes,
+        )
+        evolved = Evolution(
+            growing,
+            evaluator,
+            journal=Journal(run.folder.journal),
+            observer=notes,
+            on_elite=lambda elite: keep_safe(elite, run.folder, baseline, None),
+        ).run()
+
+        notes.phase("Final training")
+        notes.time_left(budget.remaining())
+        evolved = replace(evolved, speed=evolved.speed or speed)
+        members = members_of(evolved, settings.ensemble)
+        self._evolved, self._baseline = evolved, baseline
+        self._finalists = train_members(
+            evolved,
+            baseline,
+            pool=run.pool,
+            settings=settings,
+            seconds=_time_before(budget, closing(members, speed=evolved.speed)),
+            observer=notes,
+        )
+
+    def conclude(self, run: Run) -> SearchReport:
+        return conclude_search(
+            "seed" if self._source is None else str(self._source.path),
+            self._finalists,
+            self._evolved,
+            run,
+            baseline=self._baseline,
+            first=self._first,
+            settings=self.settings,
+        )
+
+    def _of_seed(self, run: Run) -> Baseline:
+        run.pool.use(shared_data(run.pool.store, self._seed, self.settings))
+        run.folder.begin(self.settings)
+        total = run.budget.total
+        baseline, self._first = trained_seed(
+            self._seed,
+            self._data,
+            pool=run.pool,
+            settings=self.settings,
+            seconds=None if total is None else _SEED_SHARE * total,
+            observer=run.notes,
+        )
+        return baseline
+
+    def _of_model(self, run: Run) -> Baseline:
+        settings, pool, notes = self.settings, run.pool, run.notes
+        profile = study(
+            self._original.model,
+            self._data,
+            settings,
+            pool=pool,
+            observer=notes,
+            compiled=self._original.compile_config,
+        )
+        require_growable(profile, settings)
+        arranged = profile.arranged(self._data)
+        data = replace(arranged, class_names=class_names(arranged))
+        pool.use(shared_data(pool.store, profile, settings))
+        run.folder.begin(settings)
+        baseline = measured(profile, data, pool=pool, settings=settings, observer=notes)
+        share_targets(profile.graph, profile, baseline.images, settings, pool=pool)
+        return baseline
+
+
+def _time_before(budget: Budget, closing: float) -> float | None:
+    """Seconds left before the closing measurements must begin; None without a budget."""
+    remaining = budget.remaining()
+    if remaining is None or budget.total is None:
+        return None
+    return max(0.0, remaining - closing - _SLACK_SHARE * budget.total)
+
+
+def _require_time(budget: Budget) -> None:
+    left = _time_before(budget, WRITING_SECONDS)
+    if left is not None and left < _FEWEST_SECONDS:
+        needed = budget.elapsed() + WRITING_SECONDS + 3 * _FEWEST_SECONDS
+        raise BudgetError(
+            f"the budget of {budget.total:.0f} s is too short: {budget.elapsed():.0f} s passed "
+            f"before the first training; expected --budget {needed:.0f}s or more"
+        )

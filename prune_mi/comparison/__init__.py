@@ -1,0 +1,1 @@
+"""Models asked about the same images and compared."""

@@ -1,0 +1,1 @@
+"""After the search: final training, measuring, writing."""

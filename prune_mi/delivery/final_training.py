@@ -1,0 +1,303 @@
+"""The final training: of the winner beside the control, or of a found network and others."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from prune_mi.config import OptimizeSettings, SearchSettings
+from prune_mi.delivery.control import CONTROL, Control
+from prune_mi.evolution.limits import AllowedDrop
+from prune_mi.evolution.recipe import after_training, damage_of, training_task
+from prune_mi.evolution.strategy import Evolved
+from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.preparation.statistics import StatisticsChoice
+from prune_mi.records import Observer
+from prune_mi.search.budget import final_images, final_rounds
+from prune_mi.search.candidate import Trained
+from prune_mi.search.selection import acceptable, standard_error
+
+Tolerated = Callable[[Trained, Evaluated], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Finalists:
+    """What a run hands out, after the final training.
+
+    Attributes:
+        result: The winner, or what the search started from.
+        control: Of pruning: the original, trained for as many images as the winner's lineage; None
+            without one.
+        control_images: Images that its training saw, whether or not its weights were kept.
+        augmentation: What the final training did to its images; None where there was none.
+        members: Of growing: the result, and the other networks of an average.
+        images, training_s: What the final trainings saw, and what their steps took.
+    """
+
+    result: Trained
+    control: Trained | None = None
+    control_images: int = 0
+    augmentation: str | None = None
+    members: tuple[Trained, ...] = ()
+    images: int = 0
+    training_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Trainings:
+    """Final trainings as they end.
+
+    Attributes:
+        after: The networks by name, with the better weights.
+        seen: Images that each training saw that came to its end.
+        images, step_seconds: What all of them saw, and what their steps took.
+    """
+
+    after: dict[str, Trained]
+    seen: dict[str, int] = field(default_factory=dict)
+    images: int = 0
+    step_seconds: float = 0.0
+
+
+class FinalTraining:
+    """Trains the winner of pruning further and, beside it, the original for as many images.
+
+    Weights from before are kept where the training made them worse on validation; the control is
+    treated alike. Both have the recipe of all trainings.
+
+    Args:
+        evolved: Where the search ended.
+        baseline: What it started from.
+        allowed: What may be lost.
+        control: The control, which may be under way; None without one.
+        pool: Where models are trained.
+        settings: The run's settings.
+        observer: Hears of it.
+    """
+
+    def __init__(
+        self,
+        evolved: Evolved,
+        baseline: Baseline,
+        *,
+        allowed: AllowedDrop,
+        control: Control | None,
+        pool: WorkerPool,
+        settings: OptimizeSettings,
+        observer: Observer,
+    ) -> None:
+        self._evolved = evolved
+        self._baseline = baseline
+        self._allowed = allowed
+        self._control = control
+        self._pool = pool
+        self._settings = settings
+        self._observer = observer
+
+    def run(self, seconds: float | None) -> Finalists:
+        """Trains; `seconds` is the wall clock for it, or None.
+
+        A cheaper model that is expected to reach the allowed drop in the end goes before the
+        winner; should it fail, the winner stays, and where no budget forbids is trained in its
+        place.
+        """
+        elite, promising = self._evolved.elite, self._evolved.promising
+        start = self._baseline.start
+        if promising is None:
+            return Finalists(start) if elite.name == start.name else self._train(elite, seconds)
+        self._observer.note(
+            f"{promising.name} is cheaper than the best accepted model and may still come within "
+            "the allowed drop, so it gets the final training."
+        )
+        finalists = self._train(promising, seconds)
+        result = finalists.result
+        floor = self._baseline.judged_by.accuracy - self._settings.max_accuracy_drop
+        if acceptable(result, elite=elite, floor=floor, objective=self._settings.objective):
+            return finalists
+        self._observer.note(
+            f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "
+            f"required {floor + result.margin:.4f}. {elite.name} is kept."
+        )
+        if seconds is None and elite.name != start.name:
+            return self._train(elite, seconds)
+        return replace(finalists, result=elite)
+
+    def with_best_statistics(
+        self, finalists: Finalists, choice: StatisticsChoice, *, seconds: float | None
+    ) -> Finalists:
+        """Result and control with the batch-norm statistics that validation chooses."""
+        result, control = finalists.result, finalists.control
+        if not result.own_images:
+            return finalists
+        asked = [result] if control is None else [result, control]
+        chosen, notes = choice.of_trained(asked, seconds=seconds)
+        for note in notes:
+            self._observer.note(note)
+        return replace(
+            finalists,
+            result=self._allowed.with_margin(chosen[0], bias=self._evolved.bias),
+            control=None if control is None else chosen[1],
+        )
+
+    def _train(self, finalist: Trained, seconds: float | None) -> Finalists:
+        settings, pool, control = self._settings, self._pool, self._control
+        num_train = self._baseline.images.num_train
+        rounds = final_rounds(control=settings.control, workers=pool.at_once)
+        wanted = expected = settings.most_final_epochs * num_train
+        if seconds is not None:
+            scoring = scoring_seconds(self._baseline, workers=pool.workers)
+            seconds = max(0.0, seconds / rounds - scoring)
+            rate = training_speed(
+                self._baseline,
+                self._evolved.speed,
+                finalist.cost.macs,
+                workers=pool.workers,
+            )
+            expected = final_images(seconds, rate=rate, overhead=0.0, wanted=wanted)
+            wanted = min(wanted, math.ceil(MORE_THAN_EXPECTED * expected))
+        num_images, tasks, augmentation = round(wanted), [], None
+        if num_images > 0:
+            task = training_task(
+                finalist,
+                self._baseline.profile,
+                settings,
+                num_images=num_images,
+                num_train_images=num_train,
+                seconds=seconds,
+                damage=damage_of(finalist, self._baseline),
+                expected_images=round(expected),
+            )
+            tasks.append(task)
+            augmentation = task.augmentation.name
+        begun = control is not None and control.begun
+        if control is not None and not begun:
+            lineage = finalist.images_trained + num_images
+            tasks.append(control.task(lineage, seconds=seconds, expected_images=round(expected)))
+        before = {finalist.name: finalist}
+        if control is not None:
+            before[CONTROL] = control.start
+        outcomes = list(pool.run(tasks))
+        if control is not None and begun:
+            outcomes.append(control.outcome())
+        done = finally_trained(before, outcomes, self._observer)
+        result = done.after[finalist.name]
+        if finalist.name in done.seen:
+            result = self._allowed.with_margin(result, bias=self._evolved.bias)
+        return Finalists(
+            result,
+            done.after[CONTROL] if CONTROL in done.seen else None,
+            done.seen.get(CONTROL, 0),
+            augmentation,
+        )
+
+
+def train_members(
+    evolved: Evolved,
+    baseline: Baseline,
+    *,
+    pool: WorkerPool,
+    settings: SearchSettings,
+    seconds: float | None,
+    observer: Observer,
+) -> Finalists:
+    """Trains the best model that was grown, and the other members of an average, to the end.
+
+    A model that the final training made worse on validation by more than a standard error, or no
+    better than the start, keeps its weights from before. (What was chosen for its accuracy among
+    many owes some of it to chance, which no training gives back: on 300 digits, 60 of which
+    validated, 5 seeds, the final training raised test accuracy each time, and lowered that of
+    validation twice.)
+
+    Args:
+        evolved: Where the search ended.
+        baseline: What it started from.
+        pool: Where models are trained.
+        settings: The run's settings.
+        seconds: Wall clock for all of it, or None.
+        observer: Hears of it.
+    """
+    members = members_of(evolved, settings.ensemble)
+    if len(members) < settings.ensemble:
+        observer.note(
+            f"The average has {len(members)} of the {settings.ensemble} networks asked for "
+            "(--ensemble): no more networks that differ in structure were found."
+        )
+    waves = math.ceil(len(members) / pool.workers)
+    beside_steps = 0.0 if evolved.speed is None else evolved.speed.overhead_seconds
+    if seconds is not None and seconds / waves <= beside_steps:
+        observer.note("The time budget leaves no time for a final training of the best network.")
+        return Finalists(members[0], members=members)
+    num_train = baseline.images.num_train
+    tasks = [
+        training_task(
+            each,
+            evolved.profile,
+            settings,
+            num_images=max(1, round(settings.final_epochs * num_train)),
+            num_train_images=num_train,
+            seconds=None if seconds is None else seconds / waves,
+            damage=damage_of(each, baseline),
+        )
+        for each in members
+    ]
+
+    def tolerated(before: Trained, after: Evaluated) -> float:
+        better = after.accuracy > baseline.given.accuracy
+        return standard_error(before.accuracy, len(baseline.roles.validation)) if better else 0.0
+
+    done = finally_trained(
+        {each.name: each for each in members},
+        pool.run(tasks),
+        observer,
+        tolerated=tolerated,
+        images="images set aside",
+    )
+    after = tuple(done.after[each.name] for each in members)
+    return Finalists(after[0], members=after, images=done.images, training_s=done.step_seconds)
+
+
+def members_of(evolved: Evolved, count: int) -> tuple[Trained, ...]:
+    """The best model, then the most accurate ones of other structures."""
+    own = evolved.elite.graph.structural_hash()
+    others = [each for each in evolved.runners_up if each.graph.structural_hash() != own]
+    return (evolved.elite, *others[: count - 1])
+
+
+def finally_trained(
+    before: Mapping[str, Trained],
+    outcomes: Iterable[Outcome],
+    observer: Observer,
+    *,
+    tolerated: Tolerated = lambda before, after: 0.0,
+    images: str = "validation images",
+) -> Trainings:
+    """Networks with their new weights, or with their old ones where training lowered accuracy.
+
+    Args:
+        before: The networks by name.
+        outcomes: Of their final trainings.
+        observer: Hears of failures, and of old weights that are kept.
+        tolerated: Accuracy that a network may lose for all that, a fraction.
+        images: What the images are called, on which accuracy is measured.
+    """
+    found = Trainings(dict(before))
+    for done in outcomes:
+        found.images += done.images_trained
+        found.step_seconds += done.step_seconds
+        if isinstance(done, FailedEvaluation):
+            observer.note(f"The training of {done.name} failed: {done.message}")
+            continue
+        found.seen[done.name] = done.images_trained
+        old = before[done.name]
+        new = after_training(old, done)
+        if new.accuracy >= old.accuracy - tolerated(old, done):
+            found.after[done.name] = new
+            continue
+        observer.note(
+            f"The final training made {old.name} less accurate on the {images}: "
+            f"{old.accuracy:.4f} before, {new.accuracy:.4f} after. The weights from before are "
+            "kept."
+        )
+    return found

@@ -1,0 +1,49 @@
+"""Models measured on the whole test set, of which selection saw a part at most."""
+
+import platform
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+
+import keras
+import numpy as np
+
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.measure.metric import quality
+from prune_mi.measure.quality import accuracy
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.records import ModelFacts
+
+
+def measured_facts(
+    graph: LayerGraph,
+    outputs: np.ndarray,
+    baseline: Baseline,
+    *,
+    val_accuracy: float,
+    size_bytes: int,
+) -> ModelFacts:
+    """Everything the report says of one model, from its outputs on the whole test set."""
+    unseen, labels = baseline.roles.unseen, baseline.data.y_test
+    classes = outputs[:, : baseline.num_classes]
+    right = classes[unseen].argmax(axis=1) == labels[unseen]
+    cost = graph_cost(graph)
+    return ModelFacts(
+        val_accuracy=val_accuracy,
+        test_accuracy=accuracy(classes[unseen], labels[unseen]),
+        full_test_accuracy=accuracy(classes, labels),
+        balanced_accuracy=quality(right, labels[unseen], "balanced"),
+        num_params=cost.num_params,
+        macs=cost.macs,
+        num_layers=cost.num_layers,
+        size_bytes=size_bytes,
+    )
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of what a run's figures depend on, and Keras's backend."""
+    found = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    for package in ("prune-mi", "keras", "tensorflow", "numpy", "scikit-learn"):
+        with suppress(PackageNotFoundError):  # run from a checkout, or tensorflow-cpu
+            found[package] = version(package)
+    return found

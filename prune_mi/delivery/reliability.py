@@ -1,0 +1,133 @@
+"""How far a result can be trusted: the limit, the classes, and what was left unused."""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.evolution.limits import AllowedDrop
+from prune_mi.evolution.strategy import Evolved
+from prune_mi.measure.limit import paired_drop
+from prune_mi.measure.metric import image_weights
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.records import ClassFacts, LimitFacts, TrainedChild
+from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import Trained
+
+_OUTSIDE = 0.05  # of the intervals of all classes together
+_MUCH_LEFT = 0.1  # of a budget
+
+
+def limit_facts(
+    result: Trained,
+    evolved: Evolved,
+    allowed: AllowedDrop,
+    baseline: Baseline,
+    settings: OptimizeSettings,
+    *,
+    chosen: bool,
+) -> LimitFacts:
+    """How much of the allowed drop a result uses, and how likely it is to stay within it.
+
+    Args:
+        result: After the final training.
+        evolved: The search, with what each trained child was right on.
+        allowed: What may be lost.
+        baseline: The original, measured.
+        settings: The run's settings.
+        chosen: Whether the result is another model than the original.
+    """
+    correct = result.correct if chosen else allowed.before
+    drop = allowed.drop(correct)
+    bias, probability = 0.0, None
+    if chosen and settings.objective != "accuracy":
+        others = [each for each in evolved.trained if each.name != result.name]
+        judged = [*others, TrainedChild(result.name, result.cost, correct)]
+        bias = allowed.chosen(judged, objective=settings.objective, seed=settings.seed).bias
+        probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
+    return LimitFacts(
+        metric=settings.metric,
+        allowed=allowed.limit,
+        drop=drop.value,
+        standard_error=drop.standard_error,
+        bias=bias,
+        kept_back=result.margin if chosen and settings.objective != "accuracy" else 0.0,
+        confidence=allowed.confidence,
+        probability=probability,
+        num_validation=len(correct),
+        num_unseen=len(baseline.roles.unseen),
+    )
+
+
+def class_facts(
+    before: np.ndarray, after: np.ndarray, baseline: Baseline, *, limit: float
+) -> tuple[ClassFacts, ...]:
+    """Each class's accuracy before and after, on test images that no selection saw.
+
+    Intervals are corrected for their number (Bonferroni): all of them together hold at 95 %.
+
+    Args:
+        before: The original's outputs on the whole test set, `(n, classes)`.
+        after: The result's.
+        baseline: The data, and which of its images no selection saw.
+        limit: The allowed drop, a fraction.
+    """
+    unseen, data = baseline.roles.unseen, baseline.data
+    labels = data.y_test[unseen]
+    right = [each[unseen].argmax(axis=1) == labels for each in (before, after)]
+    found = np.unique(labels)
+    reach = NormalDist().inv_cdf(1 - _OUTSIDE / 2 / len(found))
+    facts = []
+    for label in found:
+        one, other = (each[labels == label] for each in right)
+        drop = paired_drop(one, other, image_weights(np.zeros(len(one)), "accuracy"))
+        low, high = (-drop.value + sign * reach * drop.standard_error for sign in (-1, 1))
+        facts.append(
+            ClassFacts(
+                name=data.class_names[label] if data.class_names else str(label),
+                num_images=len(one),
+                reference=float(one.mean()),
+                result=float(other.mean()),
+                low=low,
+                high=high,
+                beyond=high < -limit,
+            )
+        )
+    return tuple(facts)
+
+
+def class_warnings(classes: tuple[ClassFacts, ...]) -> list[str]:
+    """A sentence for each class that has surely lost more than is allowed."""
+    return [
+        f"Class {each.name} lost more than the allowed drop: {each.reference:.4f} before, "
+        f"{each.result:.4f} after, on {each.num_images} test images (95 % interval of the change "
+        f"{each.low:+.4f} to {each.high:+.4f}, corrected for {len(classes)} classes). "
+        "--gate max-class-drop=0.05 fails on such a result. --metric balanced keeps the mean of "
+        "the classes where some have few images."
+        for each in classes
+        if each.beyond
+    ]
+
+
+def unused_facts(
+    limit: LimitFacts, budget: Budget, settings: OptimizeSettings, *, smaller: bool
+) -> tuple[str, ...]:
+    """What of the allowed drop and of the budget was left, and why."""
+    told = []
+    left = limit.allowed - limit.drop
+    if smaller and left > 0:
+        kept = f" ({limit.kept_back:.4f} of it is a margin for the error of the estimate)"
+        much = "all" if limit.drop <= 0 else f"{left:.4f}"
+        told.append(
+            f"{much} of the allowed drop of {limit.allowed:g} on validation"
+            f"{kept if limit.kept_back else ''}"
+        )
+    remaining = budget.remaining()
+    if remaining is not None and budget.total is not None:
+        share, why = remaining / budget.total, ""
+        if share > _MUCH_LEFT and not smaller:
+            why = ": there was no smaller model for a final training"
+        elif share > _MUCH_LEFT and settings.final_epochs is not None:
+            why = ": the final training ended after --final-epochs"
+        told.append(f"{share:.0%} of the budget{why}")
+    return tuple(told)

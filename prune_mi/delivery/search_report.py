@@ -1,0 +1,126 @@
+"""The end of `search`: start, result and average measured, written, and all of it summed up."""
+
+import numpy as np
+
+from prune_mi.config import SearchSettings
+from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.delivery.final_training import Finalists
+from prune_mi.delivery.measuring import installed_versions, measured_facts
+from prune_mi.delivery.writing import unpacked_model, write_model, write_models
+from prune_mi.evolution.first_training import FirstTraining
+from prune_mi.evolution.strategy import Evolved
+from prune_mi.graph.ends import pack, unpack
+from prune_mi.graph.ensemble import ensemble_graph
+from prune_mi.graph.paper_layers import num_paper_layers
+from prune_mi.keras_io.files import saved_size
+from prune_mi.keras_io.sequential import build_written
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.preparation.roles import validation_images
+from prune_mi.records import ModelFacts, SearchReport
+from prune_mi.runs.folder import BEST, ENSEMBLE
+from prune_mi.runs.run import Run
+from prune_mi.search.candidate import Trained
+
+
+def conclude_search(
+    start: str,
+    finalists: Finalists,
+    evolved: Evolved,
+    run: Run,
+    *,
+    baseline: Baseline,
+    first: FirstTraining | None,
+    settings: SearchSettings,
+) -> SearchReport:
+    """Measures start, result and average on the test images, writes the models, sums up.
+
+    Args:
+        start: `seed`, or the model file.
+        finalists: The finally trained models.
+        evolved: Where the search ended.
+        run: The run under way.
+        baseline: What it began with; its test images are read here for the first time.
+        first: What the first training took; None where a model was given.
+        settings: The run's settings.
+    """
+    folder, pool, data = run.folder, run.pool, baseline.data
+    pool.store.put("test_images", data.x_test)
+    best, given, members = finalists.result, baseline.given, finalists.members
+    files, _ = write_models(unpacked_model(best.graph, baseline), None, folder.path, baseline)
+    reference_size = saved_size(unpacked_model(given.graph, baseline), folder.scratch)
+    ensemble = _average(members, run, baseline) if len(members) > 1 else None
+
+    def facts(candidate: Trained, size_bytes: int, outputs: np.ndarray | None) -> ModelFacts:
+        return measured_facts(
+            candidate.graph,
+            pool.predict(candidate.graph, "test_images") if outputs is None else outputs,
+            baseline,
+            val_accuracy=candidate.accuracy,
+            size_bytes=size_bytes,
+        )
+
+    unseen = data.y_test[baseline.roles.unseen]
+    images = evolved.images + finalists.images
+    training_s = evolved.training_s + finalists.training_s
+    if first is not None:
+        images += first.images
+        training_s += first.seconds
+    has_classes = (folder.path / CLASS_FILE).is_file()
+    return SearchReport(
+        start=start,
+        data=settings.data,
+        method=settings.method,
+        reference=facts(given, reference_size, baseline.test_outputs),
+        result=facts(best, (folder.path / BEST).stat().st_size, None),
+        ensemble=ensemble,
+        members=tuple(each.name for each in members) if ensemble else (),
+        layers=num_paper_layers(best.graph),
+        better=best.accuracy > given.accuracy,
+        lineage=best.lineage,
+        trials=evolved.trials,
+        adoptions=evolved.adoptions,
+        augmentation=evolved.profile.augmentation.name,
+        validation=baseline.roles.validation_source,
+        images_trained=best.images_trained,
+        total_images=images,
+        training_s=round(training_s, 1),
+        workers=pool.workers,
+        elapsed_s=round(run.budget.elapsed(), 1),
+        budget_s=settings.budget,
+        generations=evolved.generations,
+        stop_reason=evolved.stop_reason,
+        seed=settings.seed,
+        classes=data.class_names,
+        versions=installed_versions(),
+        notes=tuple(run.notes.said),
+        folder=str(folder.path),
+        files=(
+            *files,
+            *([ENSEMBLE] if ensemble else []),
+            *([CLASS_FILE] if has_classes else []),
+        ),
+        num_unseen=len(unseen),
+        commonest_share=float(np.bincount(unseen).max() / len(unseen)),
+    )
+
+
+def _average(members: tuple[Trained, ...], run: Run, baseline: Baseline) -> ModelFacts:
+    """Writes the average of some networks, and measures it."""
+    profile, pool = baseline.profile, run.pool
+    averaged = ensemble_graph(
+        [unpack(each.graph, profile.packing) for each in members],
+        from_logits=[profile.from_logits] * len(members),
+    )
+    path = run.folder.path / ENSEMBLE
+    write_model(build_written(averaged), None, path, baseline)
+    averaged = pack(averaged).graph  # the answers of one unit as those of two classes
+    images, labels = validation_images(baseline.data, baseline.roles)
+    pool.store.put("asked_images", images)
+    right = pool.predict(averaged, "asked_images").argmax(axis=1) == labels
+    return measured_facts(
+        averaged,
+        pool.predict(averaged, "test_images"),
+        baseline,
+        val_accuracy=float(np.mean(right)),
+        size_bytes=path.stat().st_size,
+    )

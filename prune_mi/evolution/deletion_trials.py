@@ -1,0 +1,140 @@
+"""Deletion by contribution, tried on each trained child: DEIM 2019 A3-4.
+
+    rank the child's layers -> delete the one after which information rises least
+        -> train the slimmer child for as long -> keep the better of the two
+
+Convolution, pooling, activation and batch norm may go; dropout, dense and input layers may not, and
+no child becomes smaller than the seed. How often the slimmer child was the better one is counted.
+"""
+
+from collections.abc import Sequence
+
+from prune_mi.config import SearchSettings
+from prune_mi.evolution.evaluator import Evaluator, Failure
+from prune_mi.execution.tasks import FailedEvaluation
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.single_layers import SingleLayer, single_layers
+from prune_mi.graph.traits import DROPOUTS
+from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
+from prune_mi.morphisms.catalog import Allows, recorded
+from prune_mi.morphisms.morphism import Edit, RankedName, counted
+from prune_mi.morphisms.remove_layer import RemoveLayer, site_of
+from prune_mi.records import Observer
+from prune_mi.search.candidate import Proposed, Trained
+from prune_mi.search.racing import Rung
+
+
+class DeletionTrials:
+    """Tries trained children without their least layer, and counts.
+
+    Args:
+        evaluator: Ranks layers, and trains the slimmer children.
+        settings: The run's settings: the criterion, and whether weights are kept.
+        observer: Hears of children that could not be ranked.
+    """
+
+    def __init__(self, evaluator: Evaluator, settings: SearchSettings, observer: Observer) -> None:
+        self._evaluator = evaluator
+        self._settings = settings
+        self._observer = observer
+        self.tried = 0
+        self.adopted = 0
+
+    def offered(
+        self,
+        trained: Sequence[Trained],
+        *,
+        allows: Allows,
+        generation: int,
+        seconds: float | None,
+    ) -> tuple[list[Trained], list[Trained], list[Failure]]:
+        """For each trained child, the better of itself and its slimmer version.
+
+        Args:
+            trained: Children, and the base, which is left as it is.
+            allows: Which graphs a child may have.
+            generation: The generation under way.
+            seconds: Wall clock of each training, or None.
+
+        Returns:
+            The better ones; the others; slimmer children that could not be evaluated.
+        """
+        children = [each for each in trained if each.morphs]
+        slimmer, failures = self._slimmer(children, allows), list[Failure]()
+        self.tried += len(slimmer)
+        parents = {each.name: each for each in children}
+        if self._settings.weights == "scratch":
+            ready = [
+                each.screened(parents[each.parent].accuracy, measured=False, fresh=True)
+                for each in slimmer
+            ]
+        else:
+            graphs = {name: each.graph for name, each in parents.items()}
+            ready, failures = self._evaluator.screen(slimmer, graphs, generation=generation)
+        retrained, lost = self._evaluator.train(
+            ready, Rung(len(ready), 1.0, seconds), generation=generation
+        )
+        by_parent = {each.parent: each for each in retrained}
+        better, others = [], []
+        for each in trained:
+            rival = by_parent.get(each.name)
+            if rival is not None and rival.accuracy > each.accuracy:
+                self.adopted += 1
+                better.append(rival)
+                others.append(each)
+            else:
+                better.append(each)
+                others += [] if rival is None else [rival]
+        return better, others, failures + lost
+
+    def _slimmer(self, children: Sequence[Trained], allows: Allows) -> list[Proposed]:
+        """The slimmer version of each child that has one."""
+        resizing = self._settings.ranking.criterion not in BY_REMOVAL
+        choices = {each: _removable(each.graph, allows, resizing=resizing) for each in children}
+        asked = [
+            (each, [layer.unit for layer in layers]) for each, layers in choices.items() if layers
+        ]
+        found = []
+        for (child, _), answer in zip(asked, self._evaluator.rank(asked), strict=True):
+            if isinstance(answer, FailedEvaluation):
+                self._observer.note(f"{child.name} could not be ranked: {answer.message}")
+                continue
+            layers = choices[child]
+            least = min(range(len(layers)), key=answer.gains.__getitem__)
+            told = self._told(answer.gains[least], answer.spreads[least], layers)
+            found.append(self._without(child, layers[least], told))
+        return found
+
+    def _told(self, score: float, spread: float, layers: Sequence[SingleLayer]) -> str:
+        """Why a layer was chosen, for the user."""
+        measure = MEASURES[self._settings.ranking.criterion]
+        name = RankedName("", score, spread, measure=measure)
+        return f"{name.told}, lowest of {counted(len(layers), 'layer')}"
+
+    def _without(self, child: Trained, layer: SingleLayer, reason: str) -> Proposed:
+        site = site_of(layer, reason)
+        slimmed = recorded(RemoveLayer(), child.graph, site, Edit(layer.without, reason))
+        return Proposed(
+            name=f"{child.name}s",
+            graph=slimmed.graph,
+            cost=graph_cost(slimmed.graph),
+            parent=child.name,
+            morphs=(slimmed.record,),
+            lineage=(*child.lineage, slimmed.record),
+            images_trained=child.images_trained,
+        )
+
+
+def _removable(graph: LayerGraph, allows: Allows, *, resizing: bool) -> tuple[SingleLayer, ...]:
+    """The layers that rank may take, where the rest is still allowed.
+
+    A criterion that takes units out by itself cannot take those that change an image's size.
+    """
+    return tuple(
+        layer
+        for layer in single_layers(graph)
+        if layer.class_name not in DROPOUTS
+        and (resizing or graph.spec(layer.unit.before) == graph.spec(layer.unit.after))
+        and allows(layer.without)
+    )

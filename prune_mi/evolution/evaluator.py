@@ -1,0 +1,187 @@
+"""Candidates ranked, screened and trained in the pool."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from prune_mi.config import RunSettings
+from prune_mi.errors import RunError
+from prune_mi.evolution.recipe import (
+    TrainingSpeed,
+    after_training,
+    damage_of,
+    measured_speed,
+    training_task,
+)
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation, Ranked, RankTask, ScreenTask
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.unit import Unit, saves
+from prune_mi.graph.units import removable_units
+from prune_mi.information.criteria.catalog import MEASURES
+from prune_mi.information.ranking import least_first
+from prune_mi.morphisms.morphism import RankedName
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.records import ChildRecord, Observer, Verdict
+from prune_mi.search.candidate import Proposed, Screened, Trained
+from prune_mi.search.racing import Rung
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """A candidate that could not be evaluated, and why."""
+
+    candidate: Proposed
+    outcome: FailedEvaluation
+
+
+class Evaluator:
+    """Evaluates the candidates of one run.
+
+    `speed`, `images` and `training_seconds` are of all trainings so far: how fast, how many images
+    they saw, and how long their steps took, the workers' times added up; `overheads` what each took
+    beside its steps. `profile` says how images are varied; a search learns that as it goes on.
+
+    Args:
+        baseline: What the run begins with.
+        pool: Where candidates are evaluated.
+        settings: The run's settings.
+        observer: Hears of each candidate.
+    """
+
+    def __init__(
+        self, baseline: Baseline, *, pool: WorkerPool, settings: RunSettings, observer: Observer
+    ) -> None:
+        self.profile = baseline.profile
+        self._baseline = baseline
+        self._pool = pool
+        self._settings = settings
+        self._observer = observer
+        self.speed: TrainingSpeed | None = None
+        self.images = 0
+        self.training_seconds = 0.0
+        self.overheads: list[float] = []
+
+    def rank(
+        self, asked: Sequence[tuple[Proposed, Sequence[Unit]]]
+    ) -> list[Ranked | FailedEvaluation]:
+        """Ranks units of candidates by the run's criterion, in their order."""
+        return self._pool.rank(
+            [
+                RankTask(
+                    name=each.name,
+                    graph=each.graph,
+                    units=tuple(units),
+                    settings=self._settings.ranking,
+                    from_logits=self.profile.from_logits,
+                    seed=self._settings.seed,
+                )
+                for each, units in asked
+            ]
+        )
+
+    def ranking(self, candidate: Proposed, *, objective: str) -> tuple[RankedName, ...]:
+        """The units of a candidate whose removal saves any of the objective, the least first.
+
+        Raises:
+            RunError: If they could not be ranked.
+        """
+        units = [unit for unit in removable_units(candidate.graph) if saves(unit, objective) > 0]
+        if not units:
+            return ()
+        (answer,) = self.rank([(candidate, units)])
+        if isinstance(answer, FailedEvaluation):
+            raise RunError(
+                f"the units of {candidate.name} could not be ranked: {answer.message}; try another "
+                "`ranking.criterion`"
+            )
+        measure = MEASURES[self._settings.ranking.criterion]
+        return tuple(
+            RankedName(
+                units[place].name, answer.gains[place], answer.spreads[place], measure=measure
+            )
+            for place in least_first(units, answer.gains)
+        )
+
+    def screen(
+        self, children: Sequence[Proposed], parents: Mapping[str, LayerGraph], *, generation: int
+    ) -> tuple[list[Screened], list[Failure]]:
+        """Repairs children of their parents and scores them untrained, in their order.
+
+        The screening images are a sample of the validation images: a child's accuracy is shifted by
+        as much as the original's is off on that sample.
+        """
+        tasks = [
+            ScreenTask(each.name, each.graph, parents[each.parent], self._settings.seed)
+            for each in children
+        ]
+        by_name = {child.name: child for child in children}
+        screened, failures = dict[str, Screened](), []
+        for outcome in self._pool.run(tasks):
+            child = by_name[outcome.name]
+            if isinstance(outcome, FailedEvaluation):
+                failures.append(Failure(child, outcome))
+                continue
+            screened[child.name] = child.screened(
+                outcome.accuracy + self._baseline.screening_offset,
+                graph=outcome.graph,
+                seconds=outcome.seconds,
+            )
+            self._observer.child(child_record(screened[child.name], generation, "pending"))
+        return [screened[name] for name in by_name if name in screened], failures
+
+    def train(
+        self, chosen: Sequence[Screened], rung: Rung, *, generation: int
+    ) -> tuple[list[Trained], list[Failure]]:
+        """Trains candidates for one rung; one that training made worse keeps its weights."""
+        num_train = self._baseline.images.num_train
+        tasks = [
+            training_task(
+                child,
+                self.profile,
+                self._settings,
+                num_images=max(1, round(rung.share * self._settings.child_epochs * num_train)),
+                num_train_images=num_train,
+                seconds=rung.seconds,
+                damage=damage_of(child, self._baseline),
+            )
+            for child in chosen
+        ]
+        by_name = {child.name: child for child in chosen}
+        trained, failures = dict[str, Trained](), []
+        for outcome in self._pool.run(tasks):
+            child = by_name[outcome.name]
+            self.images += outcome.images_trained
+            self.training_seconds += outcome.step_seconds
+            if isinstance(outcome, FailedEvaluation):
+                failures.append(Failure(child, outcome))
+                continue
+            self.speed = measured_speed(child, outcome, self.speed)
+            self.overheads.append(outcome.overhead_seconds)
+            done = after_training(child, outcome)
+            if isinstance(child, Trained) and done.accuracy < child.accuracy:
+                done = replace(child, seconds=done.seconds)
+            trained[child.name] = done
+            self._observer.child(child_record(done, generation, "pending"))
+        return [trained[name] for name in by_name if name in trained], failures
+
+
+def child_record(
+    child: Proposed, generation: int, verdict: Verdict, detail: str = ""
+) -> ChildRecord:
+    """A candidate as the journal and the report keep it."""
+    screened = child if isinstance(child, Screened) else None
+    return ChildRecord(
+        name=child.name,
+        generation=generation,
+        parent=child.parent,
+        morphs=child.morphs,
+        num_params=child.cost.num_params,
+        macs=child.cost.macs,
+        num_layers=child.cost.num_layers,
+        screened_accuracy=None if screened is None else screened.screened_accuracy,
+        trained_accuracy=child.accuracy if isinstance(child, Trained) else None,
+        images_trained=0 if screened is None else screened.own_images,
+        seconds=0.0 if screened is None else round(screened.seconds, 3),
+        verdict=verdict,
+        detail=detail,
+    )

@@ -1,0 +1,75 @@
+"""The first training of a seed, as long as a child's, which makes it something to start from."""
+
+from dataclasses import dataclass, replace
+
+from prune_mi.config import SearchSettings
+from prune_mi.data import Dataset
+from prune_mi.errors import RunError
+from prune_mi.evolution.recipe import TrainingSpeed, after_training, measured_speed, training_task
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation
+from prune_mi.graph.ends import pack
+from prune_mi.preparation.baseline import Baseline, metric_of, share_images, share_targets
+from prune_mi.preparation.profile import Profile
+from prune_mi.preparation.roles import search_roles
+from prune_mi.records import Observer
+from prune_mi.search.candidate import untrained
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTraining:
+    """What it took: images that it saw, what its steps took, and how fast it was."""
+
+    images: int
+    seconds: float
+    speed: TrainingSpeed | None
+
+
+def trained_seed(
+    profile: Profile,
+    data: Dataset,
+    *,
+    pool: WorkerPool,
+    settings: SearchSettings,
+    seconds: float | None,
+    observer: Observer,
+) -> tuple[Baseline, FirstTraining]:
+    """The seed after its first training, and what the search works on.
+
+    Args:
+        profile: The seed's.
+        data: All images.
+        pool: Where it is trained.
+        settings: The run's settings.
+        seconds: Wall clock of the training, or None.
+        observer: Hears who sees which images.
+
+    Raises:
+        DataError: If a split is too small for its role.
+        RunError: If the training failed.
+    """
+    roles = search_roles(data, settings)
+    observer.note(roles.description)
+    images = share_images(data, roles, settings, pool=pool)
+    share_targets(profile.graph, profile, images, settings, pool=pool)
+    seed = untrained(profile.graph)
+    task = training_task(
+        seed,
+        profile,
+        settings,
+        num_images=max(1, round(settings.child_epochs * images.num_train)),
+        num_train_images=images.num_train,
+        seconds=seconds,
+        damage=0.0,
+    )
+    outcome = next(iter(pool.run([task])))
+    if isinstance(outcome, FailedEvaluation):
+        raise RunError(
+            f"the first network could not be trained: {outcome.message}; check the values in "
+            "the data, or try a lower learning rate"
+        )
+    given = after_training(seed, outcome)
+    profile = replace(profile, packing=pack(outcome.graph))
+    baseline = Baseline(profile, data, images, metric_of(settings), given, given, None, 0.0)
+    speed = measured_speed(given, outcome, None)
+    return baseline, FirstTraining(outcome.images_trained, outcome.step_seconds, speed)

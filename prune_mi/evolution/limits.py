@@ -1,0 +1,119 @@
+"""The allowed drop of a run: what of it selection leaves unused, and how likely it is to hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.graph.cost import objective_cost
+from prune_mi.measure.limit import (
+    Chosen,
+    Drop,
+    choose_within,
+    expected_error,
+    images_needed,
+    kept_back,
+    paired_drop,
+)
+from prune_mi.measure.metric import image_weights
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.records import Observer, TrainedChild
+from prune_mi.search.candidate import Trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AllowedDrop:
+    """What may be lost against the original, image by image.
+
+    Attributes:
+        before: bool `(n,)`, for each validation image whether the original as given is right.
+        weights: float64 `(n,)`, see `image_weights`.
+        limit: The allowed drop, a fraction.
+        confidence: See `kept_back`.
+        num_unseen: Test images that no selection sees.
+        expected_margin: What acceptance will leave unused, before there is a child to tell.
+    """
+
+    before: np.ndarray
+    weights: np.ndarray
+    limit: float
+    confidence: float | None
+    num_unseen: int
+    expected_margin: float
+
+    def drop(self, correct: np.ndarray) -> Drop:
+        """What a model loses, from whether it is right for each validation image."""
+        return paired_drop(self.before, correct, self.weights)
+
+    def with_margin(self, candidate: Trained, *, bias: float = 0.0) -> Trained:
+        """A candidate with what its acceptance leaves unused of the limit.
+
+        Args:
+            candidate: Trained, or with other statistics.
+            bias: How much smaller drops look for having been chosen; kept back as well where a
+                confidence was asked for.
+        """
+        margin = kept_back(
+            self.drop(candidate.correct),
+            self.limit,
+            confidence=self.confidence,
+            num_unseen=self.num_unseen,
+        )
+        return replace(candidate, margin=margin + (bias if self.confidence is not None else 0.0))
+
+    def chosen(self, children: Sequence[TrainedChild], *, objective: str, seed: int) -> Chosen:
+        """What a choice among trained children would be, and what it is worth."""
+        ordered = sorted(children, key=lambda each: objective_cost(each.cost, objective))
+        return choose_within(
+            self.before,
+            [each.correct for each in ordered],
+            self.weights,
+            limit=self.limit,
+            confidence=self.confidence,
+            num_unseen=self.num_unseen,
+            rng=np.random.default_rng((seed, 6)),
+        )
+
+
+def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Observer) -> AllowedDrop:
+    """The allowed drop of a run; the observer hears where there are too few images to keep it."""
+    labels = baseline.images.validation_labels
+    limit, asked = settings.max_accuracy_drop, settings.confidence
+    num_images, num_unseen = len(labels), len(baseline.roles.unseen)
+    weights = image_weights(labels, settings.metric)
+    # Rare classes weigh more: as much is known of all as so many equal images would tell.
+    telling = round(1 / float(weights @ weights))
+    error = expected_error(baseline.given.accuracy, limit, telling)
+    margin = kept_back(
+        Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
+    )
+    needed = None
+    if limit > 0 and settings.objective != "accuracy":
+        needed = images_needed(
+            baseline.given.accuracy,
+            limit,
+            confidence=asked,
+            num_images=telling,
+            num_unseen=num_unseen,
+        )
+    if needed is not None:
+        share = "all" if margin >= limit else f"about {margin / limit:.0%}"
+        kept = (
+            f"a confidence of {asked} uses up {share} of the allowed drop as a margin"
+            if asked is not None
+            else "an error of this size uses up at least half of the allowed drop"
+        )
+        observer.note(
+            f"{num_images} validation images are few for an allowed drop of {limit:g}. The drop of "
+            f"a smaller model can be measured only to about ±{error:.4f}, and {kept}. Use about "
+            f"{needed:,} validation images, or a larger --max-accuracy-drop."
+        )
+    return AllowedDrop(
+        before=baseline.given.correct,
+        weights=weights,
+        limit=limit,
+        confidence=asked,
+        num_unseen=num_unseen,
+        expected_margin=margin,
+    )

@@ -1,0 +1,117 @@
+"""What the loop leaves to a strategy: what is proposed, who is trained how long, what is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prune_mi.evolution.evaluator import Failure
+from prune_mi.evolution.recipe import TrainingSpeed
+from prune_mi.preparation.profile import Profile
+from prune_mi.records import GenerationRecord, TrainedChild, Verdict
+from prune_mi.search.candidate import Proposed, Screened, Trained
+from prune_mi.search.climber import HillClimber
+from prune_mi.search.racing import Rung
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """Who is trained in a generation, in which rungs, and who is not, with the reason."""
+
+    field: Sequence[Screened]
+    rungs: Sequence[Rung]
+    left_out: Sequence[tuple[Screened, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Raced:
+    """Candidates after a generation's trainings.
+
+    Attributes:
+        eligible: Those that may become the best.
+        others: Those that fell behind.
+        failures: Those that could not be evaluated.
+    """
+
+    eligible: Sequence[Trained]
+    others: Sequence[Trained] = ()
+    failures: Sequence[Failure] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evolved:
+    """Where a search ended.
+
+    Attributes:
+        elite: The best accepted model; the reference where none was.
+        generations: What was tried.
+        stop_reason: Why it ended.
+        profile: The baseline's, with the augmentation that has been found meanwhile.
+        speed: Of the trainings, or None where none was made.
+        images: That all trainings saw.
+        training_s: Seconds that their steps took.
+        promising: Of pruning: a trained, cheaper model that is not accepted yet but may be after
+            the final training, or None.
+        trained: Of pruning: what each trained child is right on.
+        bias: Of pruning with a confidence: how much smaller drops look for having been chosen.
+        runners_up: Of growing: the most accurate models of different structure, the best first.
+        trials, adoptions: Of growing: children that a deletion was tried on, and those whose
+            slimmer version was better.
+    """
+
+    elite: Trained
+    generations: tuple[GenerationRecord, ...]
+    stop_reason: str
+    profile: Profile
+    speed: TrainingSpeed | None = None
+    images: int = 0
+    training_s: float = 0.0
+    promising: Trained | None = None
+    trained: tuple[TrainedChild, ...] = ()
+    bias: float = 0.0
+    runners_up: tuple[Trained, ...] = field(default=())
+    trials: int = 0
+    adoptions: int = 0
+
+
+class Strategy(Protocol):
+    """Pruning a given model, or growing one; its `climber` keeps the best."""
+
+    climber: HillClimber
+
+    def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
+        """Why there is no further generation behind the last one, or None."""
+
+    def begin(self, parent: Trained) -> None:
+        """Begins a generation: takes its time, ranks what has to be ranked."""
+
+    def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
+        """Children of the parent, in waves, each with what was seen of the waves before it.
+
+        An empty wave is the last.
+        """
+
+    def repair(
+        self, children: Sequence[Proposed], parent: Trained
+    ) -> tuple[list[Screened], list[Failure]]:
+        """Children with the weights that their training begins with, and what these are worth."""
+
+    def line_up(self, ready: Sequence[Screened], parent: Trained) -> LineUp:
+        """Who of them is trained."""
+
+    def advance(self, trained: Sequence[Trained], rung: Rung) -> Sequence[Trained]:
+        """Who of those that are trained so far is trained in the next rung."""
+
+    def judge(self, trained: Sequence[Trained]) -> list[Trained]:
+        """Trained children with what their acceptance asks for."""
+
+    def finish(self, trained: Sequence[Trained], last: Sequence[str]) -> Raced:
+        """Who may become the best; `last` names those that the last rung has trained."""
+
+    def verdict(self, child: Trained) -> tuple[Verdict, str]:
+        """What became of a trained child, the best being known."""
+
+    def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
+        """Learns from a generation."""
+
+    def evolved(self, generations: tuple[GenerationRecord, ...], stop_reason: str) -> Evolved:
+        """Where the search ended."""

@@ -1,0 +1,1 @@
+"""Before a run: model and data opened, studied, measured; who sees which images."""

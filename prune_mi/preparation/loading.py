@@ -1,0 +1,155 @@
+"""A model file and a data set that belong together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from prune_mi.config import RunSettings
+from prune_mi.data import Dataset, check_against_model, load_dataset
+from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_order import class_names
+from prune_mi.data.given_classes import in_given_order
+from prune_mi.data.two_classes import require_two_classes
+from prune_mi.errors import ConfigError
+from prune_mi.graph.one_unit import DESCRIPTIONS
+from prune_mi.keras_io.load import LoadedModel, load_model
+from prune_mi.preparation.interface import Interface, read_interface
+from prune_mi.records import ModelSource, Observer
+
+
+def open_source(source: ModelSource, *, verify: bool = False) -> LoadedModel:
+    """Opens a model file as the user says of it; see `load_model`."""
+    return load_model(
+        source.path,
+        architecture=source.architecture,
+        allow_unsafe=source.allow_unsafe,
+        custom_objects=source.custom_objects,
+        verify=verify,
+    )
+
+
+def load_fitting_data(
+    model: keras.Model, settings: RunSettings, observer: Observer, *, beside: Path | None = None
+) -> Dataset:
+    """Loads the data that the settings name and checks it against a model's ends.
+
+    Its classes are in the order that the settings say, or else `classes.json` beside the model.
+
+    Args:
+        model: The model.
+        settings: Name the data.
+        observer: Hears what was decided.
+        beside: The model's file.
+
+    Raises:
+        DataError: If it cannot be loaded, or does not fit the model.
+        ModelError: If the model is no classifier.
+        ConfigError: If the settings name no output of it, or no classes.
+    """
+    interface = read_interface(model, settings.output)
+    shape = interface.inputs[0].shape
+    height, width, channels = (*shape, 1)[:3] if len(shape) in (2, 3) else (None, None, None)
+    data = load_dataset(
+        settings.data, image_shape=(height, width, channels), inputs=interface.inputs
+    )
+    for note in data.notes:
+        observer.note(note)
+    if data.split_here:
+        observer.note(
+            "If the model was trained on some of these test images, its measured accuracy is too "
+            f"high. In that case split the images into {data.source}/train and "
+            f"{data.source}/test yourself."
+        )
+    if settings.classes is not None:
+        names = read_class_list(settings.classes)
+        data = in_given_order(data, names, num_classes=interface.num_classes)
+    elif beside is not None:
+        data = _in_order_beside(data, beside.parent / CLASS_FILE, interface.num_classes, observer)
+    if interface.unit is not None:
+        _require_two_classes(interface, data)
+        observer.note(_unit_note_of_data(interface, data))
+    return check_against_model(
+        data,
+        input_shape=data.image_shape if len(interface.inputs) > 1 else shape,
+        num_classes=interface.num_classes,
+    )
+
+
+def unit_note(interface: Interface, names: Sequence[str] = ()) -> str:
+    """How the one unit of a model's output is read.
+
+    Args:
+        interface: Its `unit` is not None.
+        names: Of the two classes, where they are known.
+    """
+    zero, one = (
+        (f"class {label} ({name})" for label, name in enumerate(names))
+        if names
+        else (
+            "class 0",
+            "class 1",
+        )
+    )
+    how = {
+        "sigmoid": f"the probability of {one} against {zero}",
+        "tanh": f"{one} above 0, {zero} below",
+        "logit": f"the logit of {one} against {zero}, {one} where it is above 0",
+    }
+    unit = interface.unit or "sigmoid"
+    name = interface.judged_name
+    return f"The output {name} is {DESCRIPTIONS[unit]}: it is read as {how[unit]}."
+
+
+def _require_two_classes(interface: Interface, data: Dataset) -> None:
+    unit = interface.unit or "sigmoid"
+    require_two_classes(
+        data,
+        what=f"the model's output {interface.judged_name!r} is {DESCRIPTIONS[unit]}",
+        linear=unit == "logit",
+    )
+
+
+def _unit_note_of_data(interface: Interface, data: Dataset) -> str:
+    note = unit_note(interface, data.class_names)
+    if interface.unit != "logit":
+        return note
+    return note.replace(": it", ", and all labels are 0 or 1: it", 1)
+
+
+def _in_order_beside(data: Dataset, path: Path, num_classes: int, observer: Observer) -> Dataset:
+    """The data in the order of a class file, where it is there and speaks of these classes."""
+    if not path.is_file():
+        return data
+    try:
+        names = read_class_list(str(path))
+    except ConfigError as error:
+        observer.note(f"{CLASS_FILE} beside the model is ignored: {error}")
+        return data
+    fault = _unlike(names, data, num_classes)
+    if fault:
+        observer.note(f"{path} is ignored: {fault}.")
+        return data
+    if data.num_classes > num_classes:
+        return data  # which the check of the labels tells
+    ordered = in_given_order(data, names, num_classes=num_classes)
+    if ordered.class_names != class_names(data):
+        observer.note(f"Classes are in the order of {path}: {', '.join(names[:5])}, ...")
+    return ordered
+
+
+def _unlike(names: Sequence[str], data: Dataset, num_classes: int) -> str:
+    """Why names from a file are not those of some classes; empty where they are."""
+    told = f"its {len(names)} classes ({', '.join(names[:3])}, ...)"
+    if len(names) != num_classes:
+        return f"{told} do not fit this model, which has {num_classes} classes"
+    if data.class_names and sorted(names) != sorted(data.class_names):
+        return (
+            f"{told} are not those of {data.source} ({', '.join(data.class_names[:3])}, ...); if "
+            "only the names differ, use the same names in both"
+        )
+    is_of_labels = sorted(names) == sorted(map(str, range(num_classes)))
+    if not data.class_names and any(name.isdecimal() for name in names) and not is_of_labels:
+        return f"{told} are numbers, but not the labels 0 to {num_classes - 1}"
+    return ""

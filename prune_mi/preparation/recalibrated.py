@@ -1,0 +1,56 @@
+"""A model whose batch-norm statistics are taken anew from the data at hand."""
+
+import numpy as np
+
+from prune_mi.data import InputScaling
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.keras_io.build import build_model
+from prune_mi.measure.quality import Predictor
+from prune_mi.repair.recalibrate import recalibrate, statistics_distance
+
+_BATCH = 64
+
+
+def with_statistics(graph: LayerGraph, images: np.ndarray, scaling: InputScaling) -> LayerGraph:
+    """The graph with batch-norm statistics of some raw images; itself where it has none of them.
+
+    They are mixed first: a batch of one class would give statistics of its own.
+    """
+    mixed = images[np.random.default_rng(0).permutation(len(images))]
+    size = min(_BATCH, len(mixed))
+    starts = range(0, len(mixed) - size + 1, size)
+    return recalibrate(graph, [scaling.apply(mixed[start : start + size]) for start in starts])
+
+
+class Recalibrated:
+    """A model with statistics of some images, taken anew for each scaling.
+
+    Args:
+        graph: The model.
+        images: Raw training images.
+        num_classes: Columns of its output that are classes.
+    """
+
+    def __init__(self, graph: LayerGraph, images: np.ndarray, *, num_classes: int) -> None:
+        self._graph, self._images, self._num_classes = graph, images, num_classes
+        self._graphs: dict[InputScaling, LayerGraph] = {}
+        self._answers: dict[InputScaling, Predictor] = {}
+        norms = {
+            name for name, layer in graph.layers.items() if layer.class_name == "BatchNormalization"
+        }
+        self.is_possible = bool(norms - graph.frozen)
+
+    def ask(self, rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
+        """What the model yields for its classes; see `preparation.reading.Ask`."""
+        if scaling not in self._answers:
+            self._answers[scaling] = Predictor(build_model(self._with(scaling)))
+        return self._answers[scaling](rows, scaling)[:, : self._num_classes]
+
+    def distance(self, scaling: InputScaling) -> float:
+        """How far the model's own statistics are from those of the images, so scaled."""
+        return statistics_distance(self._graph, self._with(scaling))
+
+    def _with(self, scaling: InputScaling) -> LayerGraph:
+        if scaling not in self._graphs:
+            self._graphs[scaling] = with_statistics(self._graph, self._images, scaling)
+        return self._graphs[scaling]

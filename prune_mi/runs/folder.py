@@ -1,0 +1,135 @@
+"""The run folder: made, guarded, and cleaned of what only the run itself needed."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from prune_mi.config import RunSettings, dump_settings
+from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.errors import RunFolderError
+from prune_mi.report.wording import accuracy_text, predict_line, printable
+
+BEST, ENSEMBLE = "best.keras", "ensemble.keras"
+REPORT_FILE = "report.json"
+SELECTION_FILE = "selection.npz"
+_OWN_FILES = (
+    *(BEST, "best.h5", ENSEMBLE, CLASS_FILE),
+    *("config.yaml", "journal.jsonl", REPORT_FILE, SELECTION_FILE, "trained.npz"),
+)
+_SCRATCH = ".scratch-"
+
+
+def require_free(path: Path, *, overwrite: bool) -> None:
+    """Raises what `RunFolder` does where a folder is taken; it makes nothing.
+
+    Raises:
+        RunFolderError: If the path is a file, or a folder with files and `overwrite` was not asked
+            for.
+    """
+    try:
+        if path.exists() and not path.is_dir():
+            raise RunFolderError(f"{path} is a file; --out expects a folder to write into")
+        if path.is_dir() and any(path.iterdir()) and not overwrite:
+            raise RunFolderError(
+                f"the run folder {path} is not empty; choose another with --out, or pass "
+                "--overwrite to replace an earlier run's files"
+            )
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
+class RunFolder:
+    """Where a run's files lie.
+
+    `scratch` is a folder in it with a name of its own, for arrays shared between processes; it is
+    gone when the run ends. `best_accuracy` is the validation accuracy of the model that was written
+    last as the best, a fraction, or None.
+
+    Raises:
+        RunFolderError: If the folder cannot be made or written, or holds files and `overwrite`
+            was not asked for, or one of `inputs` is a file that the run would write. With
+            `overwrite` only files that a run writes are removed, and only by `begin`.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+        self.path = path
+        self.best_accuracy: float | None = None
+        self._begun = False
+        require_free(path, overwrite=overwrite)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            own = {(path / name).resolve() for name in _OWN_FILES}
+            taken = [each for each in inputs if each.resolve() in own]
+            if taken:
+                raise RunFolderError(
+                    f"{taken[0]} is an input of this run and would be overwritten; choose another "
+                    "folder with --out"
+                )
+            for left_over in path.glob(f"{_SCRATCH}*"):
+                shutil.rmtree(left_over, ignore_errors=True)
+            self.scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
+        except OSError as error:
+            raise _refusal(path, error) from error
+
+    @property
+    def journal(self) -> Path:
+        """One line a child."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """The machine-readable report."""
+        return self.path / REPORT_FILE
+
+    @property
+    def answers(self) -> Path:
+        """What each trained child is right on."""
+        return self.path / "trained.npz"
+
+    @property
+    def selection(self) -> Path:
+        """Which test images selection saw."""
+        return self.path / SELECTION_FILE
+
+    def begin(self, settings: RunSettings) -> None:
+        """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
+        self._begun = True
+        try:
+            for name in _OWN_FILES:
+                (self.path / name).unlink(missing_ok=True)
+            (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
+        except OSError as error:
+            raise _refusal(self.path, error) from error
+
+    def left_behind(self) -> str:
+        """What an interruption leaves, and the line that uses it where that is as simple."""
+        there = [name for name in _OWN_FILES if (self.path / name).is_file()]
+        if not self._begun or not there:
+            return "interrupted; nothing was written"
+        best = "No model was accepted yet"
+        if "best.keras" in there:
+            best = "best.keras is the best model so far"
+            if self.best_accuracy is not None:
+                best += f" (validation accuracy {accuracy_text(self.best_accuracy)})"
+        told = (
+            f"interrupted; {self.path} holds {', '.join(there)}. {best}. A run cannot be resumed; "
+            "to start it again, pass --overwrite"
+        )
+        if {"best.keras", CLASS_FILE} <= set(there):
+            line = predict_line(printable(str(self.path / "best.keras")))
+            return f"{told}.\nAsk best.keras what is on an image:\n  {line}"
+        return told
+
+    def clean(self) -> None:
+        """Removes the scratch arrays, and the folder itself where nothing came of the run."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        with suppress(OSError):
+            self.path.rmdir()  # refused unless it is empty
+
+
+def _refusal(path: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(
+        f"cannot write the run folder {path}: {error.strerror or error}; choose another with --out"
+    )

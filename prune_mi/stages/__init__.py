@@ -1,1 +1,0 @@
-"""The parts of the pipeline's story."""

@@ -1,0 +1,48 @@
+"""Candidates for tests, with what a test does not care about filled in."""
+
+from typing import Any
+
+import numpy as np
+
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.records import Cost
+from prune_mi.search.candidate import Proposed, Screened, Trained
+from tests.graph_builder import chain
+
+GRAPH = chain()
+
+
+def proposed(
+    name: str, graph: LayerGraph = GRAPH, *, cost: Cost | None = None, **known: Any
+) -> Proposed:
+    return Proposed(name=name, graph=graph, **_filled(graph, cost, known))
+
+
+def screened(
+    name: str,
+    accuracy: float,
+    graph: LayerGraph = GRAPH,
+    *,
+    cost: Cost | None = None,
+    **known: Any,
+) -> Screened:
+    known = {"accuracy": accuracy, "screened_accuracy": accuracy, **known}
+    return Screened(name=name, graph=graph, **_filled(graph, cost, known))
+
+
+def trained(
+    name: str,
+    accuracy: float,
+    graph: LayerGraph = GRAPH,
+    *,
+    cost: Cost | None = None,
+    **known: Any,
+) -> Trained:
+    known = {"screened_accuracy": None, "correct": np.ones(1, bool), "own_images": 100, **known}
+    return Trained(name=name, graph=graph, accuracy=accuracy, **_filled(graph, cost, known))
+
+
+def _filled(graph: LayerGraph, cost: Cost | None, known: dict[str, Any]) -> dict[str, Any]:
+    filled = {"cost": cost or graph_cost(graph), "parent": "reference", "morphs": (), "lineage": ()}
+    return {**filled, **known}

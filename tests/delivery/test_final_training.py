@@ -1,0 +1,109 @@
+"""The final training: what a small loss on validation images counts for, and what has no time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from prune_mi.config import make_search_settings
+from prune_mi.data import AugmentationPolicy
+from prune_mi.delivery.final_training import finally_trained, train_members
+from prune_mi.evolution.recipe import TrainingSpeed
+from prune_mi.evolution.strategy import Evolved
+from prune_mi.execution.tasks import Evaluated, TrainTask
+from prune_mi.records import Cost, SilentObserver
+from prune_mi.runs.notes import NoteTaker
+from prune_mi.search.candidate import Trained
+from prune_mi.search.selection import standard_error
+from tests.candidates import trained
+from tests.graph_builder import chain
+
+BEFORE = trained("g1c1", 0.9, cost=Cost(1, 1, 1))
+
+
+def _done(accuracy: float) -> Evaluated:
+    correct = np.ones(1, dtype=bool)
+    return Evaluated("g1c1", chain(), accuracy, correct, 50, 1.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("after", "within", "kept"),
+    [(0.9, 0.0, False), (0.899, 0.0, True), (0.899, 0.002, False), (0.897, 0.002, True)],
+)
+def test_old_weights_are_kept_where_more_was_lost_than_may_be(
+    after: float, within: float, kept: bool
+) -> None:
+    notes = NoteTaker(SilentObserver())
+    found = finally_trained(
+        {"g1c1": BEFORE}, [_done(after)], notes, tolerated=lambda before, done: within
+    )
+    assert (found.after["g1c1"] is BEFORE) == kept
+    assert len(notes.said) == kept
+    assert found.after["g1c1"].accuracy == (0.9 if kept else after)
+    assert found.seen == {"g1c1": 50}
+
+
+@pytest.mark.parametrize("num", [20, 60, 337, 5000])
+@pytest.mark.parametrize("share", [0.6, 0.98, 1.0])
+def test_one_image_of_those_that_validate_is_within_the_error(num: int, share: float) -> None:
+    right = round(share * num)
+    assert standard_error(right / num, num) > 1 / num
+    assert standard_error(right / num, num) < 4 / np.sqrt(num) * max(0.1, np.sqrt(1 - share))
+
+
+class _Pool:
+    """A pool whose trainings all end at one accuracy."""
+
+    workers = 2
+
+    def __init__(self, accuracy: float) -> None:
+        self.accuracy = accuracy
+        self.asked = 0
+
+    def run(self, tasks: Sequence[TrainTask]) -> Iterator[Evaluated]:
+        self.asked += len(tasks)
+        return (replace(_done(self.accuracy), name=each.name) for each in tasks)
+
+
+def _finally(
+    elite: Trained, pool: _Pool, seconds: float | None = None, *, start: float = 0.5
+) -> Trained:
+    plain = AugmentationPolicy(flip=False, max_shift=0)
+    profile = SimpleNamespace(
+        calibration=plain,
+        packing=SimpleNamespace(other_sizes=()),
+        augmentation=plain,
+        from_logits=False,
+    )
+    given = trained("reference", start)
+    baseline = SimpleNamespace(
+        roles=SimpleNamespace(validation=np.arange(400)),
+        images=SimpleNamespace(num_train=100),
+        given=given,
+        start=given,
+    )
+    evolved = Evolved(elite, (), "", profile, TrainingSpeed(((1, 0.01),), 3.0))  # type: ignore[arg-type]
+    return train_members(
+        evolved,
+        baseline,  # type: ignore[arg-type]
+        pool=pool,  # type: ignore[arg-type]
+        settings=make_search_settings({"data": "digits"}),
+        seconds=seconds,
+        observer=SilentObserver(),
+    ).result
+
+
+def test_the_final_training_may_lose_what_is_within_the_error_but_not_the_lead() -> None:
+    assert _finally(BEFORE, _Pool(0.89)).accuracy == 0.89  # of 400: 0.0154
+    assert _finally(BEFORE, _Pool(0.88)) is BEFORE
+    assert _finally(BEFORE, _Pool(0.89), start=0.89) is BEFORE
+    assert _finally(BEFORE, _Pool(0.89), start=0.889).accuracy == 0.89
+
+
+def test_without_the_time_for_a_step_nothing_is_trained() -> None:
+    pool = _Pool(1.0)
+    assert _finally(BEFORE, pool, 3.0) is BEFORE
+    assert pool.asked == 0
+    assert _finally(BEFORE, pool, 3.1).accuracy == 1.0
