@@ -18,7 +18,7 @@ from prune_mi.data import (
 from prune_mi.errors import DataError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.measure.honesty import remembers_training
+from prune_mi.measure.memorization import has_memorized_training
 from prune_mi.measure.metric import quality
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import Observer
@@ -212,7 +212,7 @@ def _assign_roles(
         sample = stratified_sample(data.y_train, size=_MEMORY_IMAGES, rng=rng)
         known = float(train_correct(sample).mean())
         new = accuracy(test_outputs, data.y_test)
-        remembers = remembers_training(known, len(sample), new, len(data.y_test))
+        remembers = has_memorized_training(known, len(sample), new, len(data.y_test))
         source = "test" if remembers else "train"
         why = (
             f"the original is right on {known:.3f} of its training images and {new:.3f} of the "
