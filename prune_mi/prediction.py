@@ -19,13 +19,13 @@ from prune_mi.data.class_file import (
     read_class_file,
 )
 from prune_mi.data.class_list import read_class_list
-from prune_mi.data.image_arguments import list_image_files
 from prune_mi.data.image_files import (
     FORMATS_TEXT,
     MODES,
     Depth,
     ImageHeader,
     decode_images,
+    list_image_files,
     read_header,
 )
 from prune_mi.data.model_input import shape_matches

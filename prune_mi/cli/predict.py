@@ -11,7 +11,7 @@ from prune_mi.cli.told import tell
 from prune_mi.config import parse_size
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_list import read_class_list
-from prune_mi.data.image_arguments import list_image_files
+from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend

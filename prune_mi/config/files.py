@@ -42,17 +42,6 @@ def validated(kind: type[_S], values: Mapping[str, Any], origin: Origin | None =
         raise ConfigError(complaint(error, kind, origin or Origin())) from error
 
 
-def load_settings(path: Path, **overrides: Any) -> OptimizeSettings:
-    """Reads a YAML file of settings; `overrides` that are not None win over the file.
-
-    Raises:
-        ConfigError: If the file cannot be read or a setting is wrong.
-    """
-    said = {name: value for name, value in overrides.items() if value is not None}
-    origin = Origin(path, said)
-    return validated(OptimizeSettings, read_yaml(path) | said, origin)
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping.
 
@@ -100,5 +89,5 @@ class _EachNameOnce(yaml.SafeLoader):
 
 
 def dump_settings(settings: RunSettings) -> str:
-    """Writes settings as YAML that `load_settings` reads back to an equal record."""
+    """Writes settings as YAML; what `read_yaml` reads of it makes an equal record."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)

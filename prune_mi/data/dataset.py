@@ -1,7 +1,7 @@
 """Labelled images, or other samples, in roles (train, test, perhaps val), and their checks."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,6 +61,23 @@ class Dataset:
         yield "test", self.x_test, self.y_test
         if self.x_val is not None and self.y_val is not None:
             yield "val", self.x_val, self.y_val
+
+    def mapped(
+        self,
+        *,
+        samples: Callable[[np.ndarray], np.ndarray] = lambda each: each,
+        labels: Callable[[np.ndarray], np.ndarray] = lambda each: each,
+    ) -> "Dataset":
+        """The same with the samples, or the labels, of every split changed."""
+        return replace(
+            self,
+            x_train=samples(self.x_train),
+            y_train=labels(self.y_train),
+            x_test=samples(self.x_test),
+            y_test=labels(self.y_test),
+            x_val=None if self.x_val is None else samples(self.x_val),
+            y_val=None if self.y_val is None else labels(self.y_val),
+        )
 
 
 def validate_dataset(dataset: Dataset) -> None:

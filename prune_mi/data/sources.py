@@ -11,8 +11,7 @@ from prune_mi.data.image_folder import load_image_folder
 from prune_mi.data.image_shape import ShapeChoice, shape_for_model
 from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.named import load_cifar10, load_digits, load_keras
-from prune_mi.data.npz_file import load_npz
-from prune_mi.data.npz_inputs import load_npz_inputs
+from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.errors import DataError
 
 _NAMED: dict[str, Callable[[], Dataset]] = {

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.data.class_order import class_names
-from prune_mi.data.given_classes import in_given_order
+from prune_mi.data.class_order import class_names, in_given_order
 from prune_mi.errors import DataError, ModelError
 from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.graph.cost import graph_cost

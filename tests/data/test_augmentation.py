@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_mi.data import AugmentationPolicy, augment
+from prune_mi.data.augmentation import AugmentationPolicy, augment
 
 
 def make_batch(num: int = 16, height: int = 9, width: int = 7) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prune_mi.data import Dataset
-from prune_mi.data.given_classes import in_given_order
+from prune_mi.data.class_order import in_given_order
 from prune_mi.errors import DataError
 
 LABELS = np.array([0, 1, 2, 1])

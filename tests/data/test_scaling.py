@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from prune_mi.data import (
+from prune_mi.data import scaling
+from prune_mi.data.scaling import (
     ScalingKind,
     candidate_scalings,
     choose_scaling,
     fit_scaling,
     pixel_range,
     reversed_colours,
-    scaling,
 )
 from prune_mi.errors import DataError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prune_mi.data import Dataset
-from prune_mi.data.two_classes import require_two_classes
+from prune_mi.data.fit_to_model import require_two_classes
 from prune_mi.errors import DataError
 
 
