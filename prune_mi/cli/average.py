@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.options import AllowUnsafe, CustomObjects
+from prune_mi.cli.told import found_and_told
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_list import read_class_list
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Average, ModelSource
-from prune_mi.report import print_average
+from prune_mi.report.average import print_average
 
 
 def average(
@@ -82,4 +81,4 @@ def average(
             sources, data=data, out=out, scaling=scaling, classes=classes, overwrite=overwrite
         )
 
-    print_average(guarded(averaged, "interrupted; nothing was written", MODEL_TOO_LARGE), Console())
+    found_and_told(averaged, print_average, interrupted="interrupted; nothing was written")

@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
-from prune_mi.cli.told import tell
+from prune_mi.cli.guarded import fail
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult
+from prune_mi.cli.told import found_and_told
 from prune_mi.config import parse_size
-from prune_mi.config.declare import INPUT, OUTPUT
+from prune_mi.config.declare import INPUT
 from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Predictions
-from prune_mi.report import print_predictions
+from prune_mi.report.prediction import print_predictions
 
 
 def predict(
@@ -67,14 +67,7 @@ def predict(
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
-    json_output: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print the predictions as JSON on standard output.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    json_output: JsonResult = False,
 ) -> None:
     """Classify images with a model.
 
@@ -106,8 +99,7 @@ def predict(
             classes=classes,
         )
 
-    predictions = guarded(predicted, "interrupted", MODEL_TOO_LARGE)
-    tell(predictions, print_predictions, json_output=json_output)
+    predictions = found_and_told(predicted, print_predictions, json_output=json_output)
     if predictions.broken:
         count = len(predictions.broken)
         fail(
