@@ -95,7 +95,7 @@ def _parameter(name: str, info: FieldInfo, told: Told, words: str | None) -> ins
 
 def _help(info: FieldInfo, told: Told, words: str | None) -> str:
     """What is told of a setting, as rich markup, in which a backslash stands before a bracket."""
-    default = words or told.default
+    default = words or told.words
     if default is None and told.switch is None and not info.is_required():
         default = {None: "", (): ""}.get(info.default, f"{info.default}")
         default = default.removesuffix(".0")

@@ -4,14 +4,12 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from prune_mi.config import values
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import OptimizeSettings
 
@@ -146,12 +144,17 @@ def _expected(item: ErrorDetails, info: FieldInfo | None) -> str:
     if kind in ("int", "float", "finite", "greater", "less"):
         whole = info is not None and int in (info.annotation, *get_args(info.annotation))
         number = "whole number" if whole else "finite number" if kind == "finite" else "number"
-        return f"a {number}{_range(item, info)}"
+        return f"a {number}{bounds_text(item, info)}"
     return _EXPECTED.get(kind) or item["msg"]
 
 
-def _range(item: Mapping[str, Any], info: FieldInfo | None) -> str:
-    """The bounds of a number, in words; empty where there are none."""
+def bounds_text(item: Mapping[str, Any], info: FieldInfo | None) -> str:
+    """The bounds of a number, in words; empty where there are none.
+
+    Args:
+        item: What pydantic found wrong with it; may be empty.
+        info: The setting.
+    """
     bounds = dict(item.get("ctx", {}))
     for each in info.metadata if info is not None else ():
         for name in ("ge", "gt", "le", "lt"):
@@ -160,31 +163,6 @@ def _range(item: Mapping[str, Any], info: FieldInfo | None) -> str:
     words = {"ge": "of at least", "gt": "above", "le": "at most", "lt": "below"}
     told = [f"{words[name]} {_digits(bounds[name])}" for name in words if name in bounds]
     return f" {' and '.join(told)}" if told else ""
-
-
-def range_of(info: FieldInfo) -> str:
-    """What a setting may be, in words."""
-    kind = info.annotation
-    kinds = [each for each in get_args(kind) if each is not NoneType] or [kind]
-    own = next((each for each in kinds if each in _RANGES), None)
-    if own is not None:
-        return _RANGES[own]
-    if get_origin(kind) is Literal:
-        return ", ".join(map(str, get_args(kind)))
-    if kinds[0] in (int, float):
-        whole = "whole number" if kinds[0] is int else "number"
-        return f"{whole}{_range({}, info)}"
-    if kinds[0] is bool:
-        return _EXPECTED["bool"]
-    return "a list" if get_origin(kind) is tuple else "a text"
-
-
-_RANGES: Mapping[Any, str] = {
-    values.Duration: "a duration, such as 90s, 25m or 1h30m",
-    values.ImageSize: "height and width, such as 64x64",
-    values.ClassList: "a list of names or numbers, or a file of them",
-    dict[str, float]: "a name, or names with weights",
-}
 
 
 def _digits(value: float) -> str:
