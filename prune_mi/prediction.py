@@ -9,14 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from prune_mi.data import COLOUR_KINDS, InputScaling, shape_text
+from prune_mi.data import InputScaling, shape_text
 from prune_mi.data.class_file import (
     CLASS_FILE,
-    FILE_SCALINGS,
     ClassFile,
     FileScaling,
     file_scaling,
+    known_scaling,
     read_class_file,
+    require_colours,
 )
 from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_files import (
@@ -88,11 +89,7 @@ def predict_images(
     if interface.unit is not None:
         notes.append(unit_note(interface, names if known or given else ()))
     shape = _image_shape(interface, image_size, class_file)
-    if kind in COLOUR_KINDS and shape[2:] != (3,):
-        raise ConfigError(
-            f"the scaling {kind} is for images with three colour channels, but the model takes "
-            f"{shape_text(shape)}; expected one of {_listed_scalings(coloured=False)}"
-        )
+    require_colours(kind, shape)
 
     def scaled(depth: Depth) -> InputScaling:
         pixel_range = None if class_file is None else class_file.pixel_range
@@ -155,25 +152,20 @@ def _read_beside(path: Path) -> tuple[ClassFile | None, tuple[str, ...] | None]:
 def _scaling(
     asked: str | None, class_file: ClassFile | None, notes: list[str], *, has_names: bool
 ) -> FileScaling:
-    if asked is not None and asked not in FILE_SCALINGS:
-        raise ConfigError(f"--scaling is {asked!r}; expected one of {_listed_scalings()}")
-    if asked is None and class_file is not None:
+    if asked is not None:
+        return known_scaling(asked)
+    if class_file is not None:
         return class_file.scaling
-    if asked is None:
-        why = (
-            f"{CLASS_FILE} beside the model names no scaling"
-            if has_names
-            else f"There is no {CLASS_FILE} beside the model"
-        )
-        notes.append(
-            f"{why}, so pixels are not scaled: 0 to 255, or 0 to 65535 in 16-bit files. If the "
-            "model was trained on 0..1 or -1..1, pass --scaling unit or signed."
-        )
-    return next((each for each in FILE_SCALINGS if each == asked), "none")
-
-
-def _listed_scalings(*, coloured: bool = True) -> str:
-    return ", ".join(kind for kind in FILE_SCALINGS if coloured or kind not in COLOUR_KINDS)
+    why = (
+        f"{CLASS_FILE} beside the model names no scaling"
+        if has_names
+        else f"There is no {CLASS_FILE} beside the model"
+    )
+    notes.append(
+        f"{why}, so pixels are not scaled: 0 to 255, or 0 to 65535 in 16-bit files. If the "
+        "model was trained on 0..1 or -1..1, pass --scaling unit or signed."
+    )
+    return "none"
 
 
 def _image_shape(

@@ -5,6 +5,7 @@ from typing import Any
 
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.what_can_go import WhatCanGo, WhyNot, share_of
+from prune_mi.report.json_report import to_plain
 from prune_mi.report.wording import share_text
 
 _COUNTED = {"macs": "MACs", "params": "params"}
@@ -80,14 +81,7 @@ def what_can_go_to_dict(found: WhatCanGo) -> dict[str, Any]:
         "macs_share": found.macs_share,
         "params_share": found.params_share,
         "reasons": [
-            {
-                "causes": list(each.causes),
-                "reason": why_text(each.causes, found),
-                "layers": list(each.layers),
-                "macs_share": each.macs_share,
-                "params_share": each.params_share,
-            }
-            for each in found.reasons
+            {**to_plain(each), "reason": why_text(each.causes, found)} for each in found.reasons
         ],
     }
 
