@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from prune_mi.config import make_settings
+from prune_mi.config import OptimizeSettings
 from prune_mi.data import fit_scaling, other_orders
-from prune_mi.data.class_file import CLASS_FILE, FileScaling, known_scaling, require_colours
+from prune_mi.data.class_file import CLASS_FILE, known_scaling, require_colours
 from prune_mi.errors import ConfigError, GraphError, ModelError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import ensemble_graph
@@ -30,32 +30,30 @@ _PROBE_IMAGES = 64
 
 def average_models(
     sources: Sequence[ModelSource],
+    settings: OptimizeSettings,
     *,
-    data: str,
     out: Path,
-    scaling: str = "none",
-    classes: str | Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Average:
     """Averages the class probabilities of classifiers, and measures all on the test images.
 
     Args:
         sources: The models, two or more: one input of the same shape, the same classes.
-        data: As for `optimize`; its test images are asked about.
+        settings: The data, whose test images are asked about; the scaling that all models take,
+            one that a class file may name; and the classes: None goes by the first model's
+            `classes.json`, or else the data.
         out: The `.keras` file to write; the first model's `classes.json`, if any, goes beside it.
-        scaling: What all models take: `none`, `unit`, `signed`, `caffe` or `torch`.
-        classes: As for `optimize`; None goes by the first model's `classes.json`, or else the data.
         overwrite: Whether `out`, and another `classes.json` beside it, may be there already.
 
     Raises:
-        ConfigError: If there are fewer than two models, `out`, `scaling` or `classes` does not do,
-            or a file to write is there already.
+        ConfigError: If there are fewer than two models, `out`, the scaling or the classes do not
+            do, or a file to write is there already.
         ModelError: If a model cannot be used, or does not fit the others.
         DataError: If the data cannot be loaded, or do not fit the models.
     """
-    kind = _require(sources, out, scaling, overwrite=overwrite)
+    kind = known_scaling(settings.scaling)
+    _require_new(sources, out, overwrite=overwrite)
     loaded = [open_source(source) for source in sources]
-    settings = make_settings({"data": data, "scaling": kind, "classes": classes})
     notes = NoteTaker(SilentObserver())
     images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
     if orders := other_orders(images):
@@ -104,13 +102,9 @@ def _alike(one: Path, other: Path) -> bool:
     return other.is_file() and one.read_bytes() == other.read_bytes()
 
 
-def _require(
-    sources: Sequence[ModelSource], out: Path, scaling: str, *, overwrite: bool
-) -> FileScaling:
-    """The scaling, where all of it will do."""
+def _require_new(sources: Sequence[ModelSource], out: Path, *, overwrite: bool) -> None:
     if len(sources) < 2:
         raise ConfigError(f"received {len(sources)} model; expected two or more to average")
-    kind = known_scaling(scaling)
     paths = [source.path for source in sources]
     require_new(out, suffixes=(".keras",), models=paths, overwrite=overwrite)
     beside, own = out.with_name(CLASS_FILE), paths[0].with_name(CLASS_FILE)
@@ -118,4 +112,3 @@ def _require(
         raise ConfigError(
             f"{beside} already exists; choose another folder or name, or pass --overwrite"
         )
-    return kind

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
 from prune_mi.data import InputScaling, shape_text
 from prune_mi.data.class_file import (
@@ -95,7 +96,9 @@ def predict_images(
         pixel_range = None if class_file is None else class_file.pixel_range
         return file_scaling(kind, pixel_range=pixel_range, depth=depth)
 
-    outputs, read = _answers(_judged(loaded.model, interface), files, shape, scaled)
+    inputs, ends = model_ends(loaded.model)
+    judged = keras.Model(inputs, ends[interface.judged])
+    outputs, read = _answers(judged, files, shape, scaled)
     if not read.readable:
         raise DataError(
             f"none of the {len(files)} images can be read, the first is {files[0]}; expected "
@@ -110,7 +113,7 @@ def predict_images(
     if interface.unit is not None:
         outputs = two_columns(outputs, interface.unit)
     if logits:
-        outputs = _softmax(outputs)
+        outputs = softmax(outputs, axis=1)
     notes.extend(read.notes(shape))
     return Predictions(
         model=str(source.path),
@@ -237,12 +240,6 @@ def _class_names(
     return known
 
 
-def _judged(model: keras.Model, interface: Interface) -> keras.Model:
-    """The model as far as its classes' output."""
-    inputs, outputs = model_ends(model)
-    return keras.Model(inputs, outputs[interface.judged])
-
-
 @dataclass(slots=True)
 class _Read:
     """What became of the files on the way."""
@@ -303,11 +300,6 @@ def _answers(
 def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
     _, header = read
     return 8 if header is None else header.depth
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _prediction(file: Path, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, ModelFile
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, ModelFile, OverwriteFile
 from prune_mi.cli.told import found_and_told
-from prune_mi.config.declare import OUTPUT
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.report.conversion import print_conversion
@@ -19,10 +18,7 @@ def convert(
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace NEW if it exists.", rich_help_panel=OUTPUT),
-    ] = False,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Convert a Keras 2 model to Keras 3, with equal outputs. Nothing is pruned.
 

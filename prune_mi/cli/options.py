@@ -35,6 +35,12 @@ Overwrite = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+OverwriteFile = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace files that are there already.", rich_help_panel=OUTPUT
+    ),
+]
 Architecture = Annotated[
     Path | None,
     typer.Option(

@@ -12,6 +12,7 @@ from prune_mi.cli.options import (
     CustomObjects,
     JsonResult,
     ModelFile,
+    OverwriteFile,
     Quiet,
 )
 from prune_mi.cli.settings import resolve
@@ -39,10 +40,7 @@ def recalibrate(
             help="File to write.  \\[default: MODEL-recalibrated.keras]", rich_help_panel=OUTPUT
         ),
     ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=OUTPUT),
-    ] = False,
+    overwrite: OverwriteFile = False,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,

@@ -65,19 +65,13 @@ def setting(
     return Field(default, description=text, json_schema_extra=extra, **limits)
 
 
-def told_of(info: FieldInfo) -> Told | None:
-    """What is told of a field; None of a group of settings."""
-    extra = info.json_schema_extra
-    found = extra.get("told") if isinstance(extra, dict) else None
-    return found if isinstance(found, Told) else None
-
-
 def declared(kind: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], FieldInfo, Told]]:
     """Every setting of a kind, those of groups last: its path, its field, what is told of it."""
     groups: list[tuple[str, type[BaseModel]]] = []
     for name, info in kind.model_fields.items():
-        told, group = told_of(info), info.annotation
-        if told is not None:
+        group, extra = info.annotation, info.json_schema_extra
+        told: Any = extra.get("told") if isinstance(extra, dict) else None
+        if isinstance(told, Told):
             yield (name,), info, told
         elif isinstance(group, type) and issubclass(group, BaseModel):
             groups.append((name, group))

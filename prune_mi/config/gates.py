@@ -95,11 +95,6 @@ class Gates(Settings):
         lt=1,
     )
 
-    @property
-    def has_any(self) -> bool:
-        """Whether there is anything to judge."""
-        return any(getattr(self, name) is not None for name in GATE_NAMES)
-
 
 GATE_NAMES = tuple(name for name in Gates.model_fields if name != "confidence")
 
@@ -118,7 +113,7 @@ def make_gates(values: Mapping[str, Any], origin: Origin | None = None) -> Gates
         gates = Gates.model_validate(dict(values))
     except ValidationError as error:
         raise ConfigError(complaint(error, Gates, origin or Origin())) from error
-    if not gates.has_any:
+    if all(getattr(gates, name) is None for name in GATE_NAMES):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in GATE_NAMES)
         where = (
             f"one or more of {options.replace('--', '--gate ')}"

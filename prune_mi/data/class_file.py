@@ -19,7 +19,7 @@ import numpy as np
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.image_files import FULL_BRIGHT, Depth
 from prune_mi.data.model_input import shape_text
-from prune_mi.data.scaling import COLOUR_KINDS, InputScaling, colour_scaling, pixel_range
+from prune_mi.data.scaling import COLOUR_KINDS, InputScaling, pixel_range, scaling_of_range
 from prune_mi.errors import ConfigError, DataError, RunError
 
 CLASS_FILE = "classes.json"
@@ -98,13 +98,10 @@ def file_scaling(
                 "none, or images of 8 or 16 bits"
             )
         full = 1.0
-    if kind in ("caffe", "torch"):
-        return colour_scaling(kind, full)
-    if kind == "signed":
-        half = np.asarray(full / 2, dtype=np.float32)
-        return InputScaling(kind, half, half, full)
-    scale = full if kind == "unit" else full / (pixel_range or full)
-    return InputScaling(kind, None, np.asarray(scale, dtype=np.float32), full)
+    if kind != "none":
+        return scaling_of_range(kind, full)
+    scale = np.asarray(full / (pixel_range or full), dtype=np.float32)
+    return InputScaling(kind, None, scale, full)
 
 
 def describe_classes(data: Dataset, scaling: InputScaling) -> ClassFile | None:

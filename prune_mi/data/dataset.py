@@ -7,7 +7,7 @@ import numpy as np
 
 from prune_mi.errors import DataError
 
-# Bounds the boolean temporaries of the finiteness check, in pixels.
+# Bounds the temporaries of what is computed on all images, in pixels.
 _CHUNK_PIXELS = 1 << 22
 
 
@@ -130,15 +130,23 @@ def check_values(images: np.ndarray, where: str) -> None:
     """
     if images.dtype == np.uint8 or images.size == 0:
         return
-    step = max(1, _CHUNK_PIXELS // images[0].size)
-    for start in range(0, len(images), step):
-        finite = np.isfinite(images[start : start + step])
+    start = 0
+    for chunk in chunks(images):
+        finite = np.isfinite(chunk)
         if not finite.all():
             first = start + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
             raise DataError(
                 f"{where} hold NaN or infinite pixels, first in image {first}; "
                 "expected finite numbers: remove or repair these images"
             )
+        start += len(chunk)
+
+
+def chunks(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Some images at a time, in order, at least one each; there is one or more."""
+    step = max(1, _CHUNK_PIXELS // images[0].size)
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
 
 
 def _check_labels(

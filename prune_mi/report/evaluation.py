@@ -80,7 +80,7 @@ def _figures(found: Evaluation) -> Table:
         "size of the file": lambda each: size_text(each.size_bytes),
         "size as .keras": lambda each: _with_change(size_text, each.saved_bytes, first.saved_bytes),
     }
-    return _rows(_table("", *_letters(found)), rows, found.models)
+    return _rows(figures_table("", *_letters(found)), rows, found.models)
 
 
 def _with_change(write: Callable[[int], str], value: int, before: int) -> str:
@@ -89,7 +89,7 @@ def _with_change(write: Callable[[int], str], value: int, before: int) -> str:
 
 def _changes(found: Evaluation) -> Table:
     compared = [each.against_first for each in found.models if each.against_first is not None]
-    table = _table("against A", *_letters(found)[1:])
+    table = figures_table("against A", *_letters(found)[1:])
     rows: dict[str, Callable[[Comparison], str]] = {
         "change": lambda each: change_text(each.change),
         "  95 % interval": lambda each: f"{change_text(each.low)} to {change_text(each.high)}",
@@ -114,7 +114,7 @@ def _classes(found: Evaluation) -> Table:
     first = found.models[0]
     places = sorted(range(len(first.classes)), key=lambda place: _worst(found.models, place))
     shown = sorted(places[:_MOST_CLASSES])
-    table = _table("accuracy by class", "images", *_letters(found))
+    table = figures_table("accuracy by class", "images", *_letters(found))
     for place in shown:
         own = [each.classes[place] for each in found.models]
         table.add_row(
@@ -133,7 +133,8 @@ def _worst(models: Sequence[EvaluatedModel], place: int) -> float:
     return min((each - before for each in after), default=before)
 
 
-def _table(*headings: str) -> Table:
+def figures_table(*headings: str) -> Table:
+    """An empty table whose first column holds names and the others numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     table.add_column(headings[0], overflow="fold")
     for heading in headings[1:]:

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
@@ -111,7 +110,12 @@ def _asked(
     for note in loaded.notes:
         observer.note(note)
     if first is not None:
-        _require_same_classes(loaded.model, settings, source.path, first)
+        num_classes = read_interface(loaded.model, settings.output).num_classes
+        if num_classes != len(first.names):
+            raise ModelError(
+                f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
+                f"{len(first.names)} apart; expected models with the same classes"
+            )
     data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
     if first is not None and as_first:
         understanding = study_as(first.understanding, loaded.model, data, settings, pool=pool)
@@ -152,17 +156,6 @@ def _asked(
         selected_on=selected_on(source.path, data.x_test),
         understanding=understanding,
     )
-
-
-def _require_same_classes(
-    model: keras.Model, settings: OptimizeSettings, path: Path, first: Asked
-) -> None:
-    interface = read_interface(model, settings.output)
-    if interface.num_classes != len(first.names):
-        raise ModelError(
-            f"{path} tells {interface.num_classes} classes apart, and {first.path} tells "
-            f"{len(first.names)} apart; expected models with the same classes"
-        )
 
 
 def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.measure.interval import accuracy_interval
+from prune_mi.measure.bounds import accuracy_interval
 
 
 def test_known_ranges() -> None:
