@@ -98,17 +98,15 @@ def average_models(
     return Average(tuple(members), whole_measured, len(images.y_test), tuple(notes.said))
 
 
-def _alike(one: Path, other: Path) -> bool:
-    return other.is_file() and one.read_bytes() == other.read_bytes()
-
-
 def _require_new(sources: Sequence[ModelSource], out: Path, *, overwrite: bool) -> None:
     if len(sources) < 2:
         raise ConfigError(f"received {len(sources)} model; expected two or more to average")
     paths = [source.path for source in sources]
     require_new(out, suffixes=(".keras",), models=paths, overwrite=overwrite)
     beside, own = out.with_name(CLASS_FILE), paths[0].with_name(CLASS_FILE)
-    if own.is_file() and beside.exists() and not _alike(own, beside) and not overwrite:
+    if not overwrite and own.is_file() and beside.exists():
+        if beside.is_file() and own.read_bytes() == beside.read_bytes():
+            return
         raise ConfigError(
             f"{beside} already exists; choose another folder or name, or pass --overwrite"
         )

@@ -1,7 +1,7 @@
 """What is wrong with some settings, in words that say where each was given and what it may be."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -92,7 +92,8 @@ def _line(
         return f"the setting `{'.'.join(location)}` is required"
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name}; {_instead(location, kind)}"
-    info = _field(location, kind)
+    fields = _fields(kind)
+    info = fields.get(location) or fields.get(location[:1])
     expected = " or ".join(dict.fromkeys(_expected(item, info) for item in items))
     return f"{name} is {first['input']!r}; expected {expected}"
 
@@ -100,31 +101,27 @@ def _line(
 def _instead(location: tuple[str, ...], kind: type[BaseModel]) -> str:
     """What may have been meant by a setting that there is not."""
     *groups, last = location
-    for path in _paths(kind):
+    for path in _fields(kind):
         if path[-1] == last:
             where = f"within `{path[0]}`" if len(path) > 1 else "outside of any group"
             return f"expected `{last}` {where}"
     for other, command in _COMMANDS.items():
-        if other is not kind and location in _paths(other):
+        if other is not kind and location in _fields(other):
             own = _COMMANDS.get(kind, "check")
             return f"it is one of `prune-mi {command}`, not of `prune-mi {own}`"
-    known = [path[-1] for path in _paths(kind) if path[:-1] == tuple(groups)]
+    known = [path[-1] for path in _fields(kind) if path[:-1] == tuple(groups)]
     near = difflib.get_close_matches(last, known, n=1, cutoff=_NEAR)
     return f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(known)}"
 
 
-def _paths(kind: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _fields(kind: type[BaseModel]) -> dict[tuple[str, ...], FieldInfo]:
+    """All settings of a kind by their paths, those of groups too."""
+    found: dict[tuple[str, ...], FieldInfo] = {}
     for name, info in kind.model_fields.items():
-        yield (name,)
+        found[name,] = info
         if (group := _group(info)) is not None:
-            yield from ((name, *rest) for rest in _paths(group))
-
-
-def _field(location: tuple[str, ...], kind: type[BaseModel]) -> FieldInfo | None:
-    first, *rest = location
-    info = kind.model_fields.get(first)
-    group = None if info is None else _group(info)
-    return info if group is None or not rest else _field(tuple(rest), group)
+            found |= {(name, *path): each for path, each in _fields(group).items()}
+    return found
 
 
 def _group(info: FieldInfo) -> type[BaseModel] | None:

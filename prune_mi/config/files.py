@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from prune_mi.config.complaints import Origin, complaint
 from prune_mi.config.search import SearchSettings
-from prune_mi.config.settings import OptimizeSettings, RunSettings
+from prune_mi.config.settings import OptimizeSettings, RunSettings, Settings
 from prune_mi.errors import ConfigError
 
-_S = TypeVar("_S", bound=RunSettings)
+_S = TypeVar("_S", bound=Settings)
 
 
 def make_settings(values: Mapping[str, Any]) -> OptimizeSettings:
@@ -26,10 +26,10 @@ def make_search_settings(values: Mapping[str, Any]) -> SearchSettings:
 
 
 def validated(kind: type[_S], values: Mapping[str, Any], origin: Origin | None = None) -> _S:
-    """Validates settings of one kind of run.
+    """Validates settings.
 
     Args:
-        kind: Of which run.
+        kind: Of which run, or of gates.
         values: Settings by name.
         origin: Where they were given, for what is said of a wrong one.
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from prune_mi.config.complaints import Origin, complaint
+from prune_mi.config.complaints import Origin
 from prune_mi.config.declare import GATES, setting
-from prune_mi.config.files import read_yaml_text
+from prune_mi.config.files import read_yaml_text, validated
 from prune_mi.config.settings import Settings
 from prune_mi.errors import ConfigError
 
@@ -109,10 +109,7 @@ def make_gates(values: Mapping[str, Any], origin: Origin | None = None) -> Gates
     Raises:
         ConfigError: If a value or a name is wrong, or there is no gate at all.
     """
-    try:
-        gates = Gates.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError(complaint(error, Gates, origin or Origin())) from error
+    gates = validated(Gates, values, origin)
     if all(getattr(gates, name) is None for name in GATE_NAMES):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in GATE_NAMES)
         where = (

@@ -121,18 +121,15 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
     )
 
 
-def _class_names(root: Path, folder: Path) -> tuple[str, ...]:
-    return tuple(
-        sorted(
+def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]:
+    names = {
+        split: sorted(
             entry.name
             for entry in root.iterdir()
             if entry.is_dir() and not is_leftover(entry.name) and _inside(entry, folder)
         )
-    )
-
-
-def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]:
-    names = {split: _class_names(root, folder) for split, root in roots.items()}
+        for split, root in roots.items()
+    }
     first, expected = next(iter(names.items()))
     if len(expected) < 2:
         raise DataError(
@@ -148,7 +145,7 @@ def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]
                 f"{'is' if len(differing) == 1 else 'are'} in one only; expected the same classes "
                 "in every split: rename or add folders"
             )
-    return expected
+    return tuple(expected)
 
 
 def _inside(path: Path, folder: Path) -> bool:

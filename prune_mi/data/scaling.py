@@ -174,7 +174,7 @@ def candidate_scalings(
     *,
     kinds: Sequence[ScalingKind] = SCALING_KINDS,
     has_channels: bool | None = None,
-    coloured: bool | None = None,
+    coloured: bool,
     full: float | None = None,
 ) -> tuple[InputScaling, ...]:
     """Fits every scaling that is worth trying, in the order of `SCALING_KINDS`.
@@ -183,7 +183,7 @@ def candidate_scalings(
         x_train: Raw values `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
         kinds: Those to try.
         has_channels: See `fit_scaling`.
-        coloured: Whether samples are images of three colours; None goes by the shape.
+        coloured: Whether samples are images of three colours.
         full: The value of a full-bright pixel where the files say it. Where they hold fewer bits
             than they have room for, `unit` and `signed` are tried by the range that is used, too.
 
@@ -191,8 +191,6 @@ def candidate_scalings(
         All, less `unit` where the pixels already are in [0, 1] and it equals `none`, and less
         those for three colours where there are not three or they were scaled before.
     """
-    if coloured is None:
-        coloured = x_train.ndim == 4 and x_train.shape[-1] == 3
     by_value = pixel_range(x_train)
     is_scaled = by_value == 1 and float(x_train.min()) < 0
     skipped = {"unit"} if by_value == 1 and full is None else set()

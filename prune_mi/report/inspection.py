@@ -45,9 +45,7 @@ def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
         "units": [_unit_dict(unit, inspection.total) for unit in inspection.units],
         "width_groups": [to_plain(group) for group in inspection.widths],
         "total": {
-            "num_layers": inspection.total.num_layers,
-            "num_params": inspection.total.num_params,
-            "macs": inspection.total.macs,
+            **to_plain(inspection.total),
             "num_removable_units": inspection.num_removable,
             "removable_macs": inspection.removable_macs,
         },

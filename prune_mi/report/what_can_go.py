@@ -67,7 +67,7 @@ def what_can_go_text(found: WhatCanGo, most: int = 4) -> str:
 
 def why_text(causes: Sequence[Cause], found: WhatCanGo) -> str:
     """`changes the number of channels and the image size (strides)`."""
-    size = _size(found)
+    size = "image size" if found.of_images else "length"
     changed = [_CHANGES[each].format(size=size) for each in causes if each in _CHANGES]
     others = [_OTHERS[each] for each in causes if each in _OTHERS]
     return " and ".join([*([f"changes {' and '.join(changed)}"] if changed else []), *others])
@@ -84,10 +84,6 @@ def what_can_go_to_dict(found: WhatCanGo) -> dict[str, Any]:
             {**to_plain(each), "reason": why_text(each.causes, found)} for each in found.reasons
         ],
     }
-
-
-def _size(found: WhatCanGo) -> str:
-    return "image size" if found.of_images else "length"
 
 
 def _weight(reasons: Sequence[WhyNot], found: WhatCanGo) -> str:
