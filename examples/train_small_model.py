@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from prune_mi import PruneMIError
-from prune_mi.data import load_dataset, pixel_range
+from prune_mi.data import load_dataset
+from prune_mi.data.scaling import pixel_range
 
 # With few steps, the default of 0.99 would leave much of the initial statistics in batch norm.
 NORM_MOMENTUM = 0.9

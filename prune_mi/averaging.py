@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from prune_mi.config import make_settings
-from prune_mi.data import COLOUR_KINDS, fit_scaling, other_orders, shape_text
-from prune_mi.data.class_file import CLASS_FILE, FILE_SCALINGS, FileScaling
-from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import fit_scaling, other_orders
+from prune_mi.data.class_file import CLASS_FILE, known_scaling, require_colours
+from prune_mi.errors import ConfigError, GraphError, ModelError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
@@ -22,6 +22,7 @@ from prune_mi.measure.quality import accuracy, predict
 from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.logits import yields_logits
 from prune_mi.records import Average, Averaged, ModelSource, SilentObserver
+from prune_mi.report.files import require_new
 from prune_mi.runs.notes import NoteTaker
 
 _PROBE_IMAGES = 64
@@ -29,33 +30,30 @@ _PROBE_IMAGES = 64
 
 def average_models(
     sources: Sequence[ModelSource],
+    settings: OptimizeSettings,
     *,
-    data: str,
     out: Path,
-    scaling: str = "none",
-    classes: str | Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Average:
     """Averages the class probabilities of classifiers, and measures all on the test images.
 
     Args:
         sources: The models, two or more: one input of the same shape, the same classes.
-        data: As for `optimize`; its test images are asked about.
+        settings: The data, whose test images are asked about; the scaling that all models take,
+            one that a class file may name; and the classes: None goes by the first model's
+            `classes.json`, or else the data.
         out: The `.keras` file to write; the first model's `classes.json`, if any, goes beside it.
-        scaling: What all models take: `none`, `unit`, `signed`, `caffe` or `torch`.
-        classes: As for `optimize`; None goes by the first model's `classes.json`, or else the data.
         overwrite: Whether `out`, and another `classes.json` beside it, may be there already.
 
     Raises:
-        ConfigError: If there are fewer than two models, or `out`, `scaling` or `classes` does not
-            do.
-        RunFolderError: If one of these is there already.
+        ConfigError: If there are fewer than two models, `out`, the scaling or the classes do not
+            do, or a file to write is there already.
         ModelError: If a model cannot be used, or does not fit the others.
         DataError: If the data cannot be loaded, or do not fit the models.
     """
-    kind = _require(sources, out, scaling, overwrite=overwrite)
+    kind = known_scaling(settings.scaling)
+    _require_new(sources, out, overwrite=overwrite)
     loaded = [open_source(source) for source in sources]
-    settings = make_settings({"data": data, "scaling": kind, "classes": classes})
     notes = NoteTaker(SilentObserver())
     images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
     if orders := other_orders(images):
@@ -63,12 +61,7 @@ def average_models(
             f"The classes are used in the order of {images.source}. If the models have them "
             f"{' or '.join(order.name for order in orders)}, pass their order with --classes."
         )
-    if kind in COLOUR_KINDS and images.image_shape[2:] != (3,):
-        raise ConfigError(
-            f"`scaling` is {kind!r}, which is for images with three colour channels, but samples "
-            f"have the shape {shape_text(images.image_shape)}; expected one of "
-            f"{', '.join(each for each in FILE_SCALINGS if each not in COLOUR_KINDS)}"
-        )
+    require_colours(kind, images.image_shape)
     scaled = fit_scaling(kind, images.x_train, full=images.full_value)
     graphs = [trace_model(each.model) for each in loaded]
     probe = images.x_test[:_PROBE_IMAGES]
@@ -105,27 +98,15 @@ def average_models(
     return Average(tuple(members), whole_measured, len(images.y_test), tuple(notes.said))
 
 
-def _alike(one: Path, other: Path) -> bool:
-    return other.is_file() and one.read_bytes() == other.read_bytes()
-
-
-def _require(
-    sources: Sequence[ModelSource], out: Path, scaling: str, *, overwrite: bool
-) -> FileScaling:
-    """The scaling, where all of it will do."""
+def _require_new(sources: Sequence[ModelSource], out: Path, *, overwrite: bool) -> None:
     if len(sources) < 2:
         raise ConfigError(f"received {len(sources)} model; expected two or more to average")
-    kind = next((each for each in FILE_SCALINGS if each == scaling), None)
-    if kind is None:
-        raise ConfigError(f"`scaling` is {scaling!r}; expected one of {', '.join(FILE_SCALINGS)}")
-    if out.suffix != ".keras":
-        raise ConfigError(f"cannot write {out}; choose a name that ends in .keras")
-    if out.resolve() in [source.path.resolve() for source in sources]:
-        raise ConfigError(f"{out} is one of the models; choose another name")
-    beside, own = out.with_name(CLASS_FILE), sources[0].path.with_name(CLASS_FILE)
-    for there in (out, *([beside] if own.is_file() and not _alike(own, beside) else [])):
-        if there.exists() and not overwrite:
-            raise RunFolderError(
-                f"{there} already exists; choose another folder or name, or pass --overwrite"
-            )
-    return kind
+    paths = [source.path for source in sources]
+    require_new(out, suffixes=(".keras",), models=paths, overwrite=overwrite)
+    beside, own = out.with_name(CLASS_FILE), paths[0].with_name(CLASS_FILE)
+    if not overwrite and own.is_file() and beside.exists():
+        if beside.is_file() and own.read_bytes() == beside.read_bytes():
+            return
+        raise ConfigError(
+            f"{beside} already exists; choose another folder or name, or pass --overwrite"
+        )

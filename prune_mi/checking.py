@@ -6,10 +6,9 @@ from typing import Any
 
 from prune_mi.comparison.asking import Asked, ask, opened_pool
 from prune_mi.comparison.gates import judge
-from prune_mi.comparison.side_by_side import kept_rows, rivals
+from prune_mi.comparison.side_by_side import kept_rows, rivals, side_by_side
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
 from prune_mi.errors import ModelError
-from prune_mi.evaluation import side_by_side
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.records import Check, ModelSource, Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker

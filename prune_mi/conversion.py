@@ -14,6 +14,7 @@ from prune_mi.keras_io.upgrade.description import pack
 from prune_mi.preparation.loading import open_source
 from prune_mi.probe import random_inputs
 from prune_mi.records import Conversion, ModelSource
+from prune_mi.report.files import require_new
 
 
 def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) -> Conversion:
@@ -25,12 +26,11 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         overwrite: Whether `new` may be there already.
 
     Raises:
-        ModelError: If the old file cannot be used, or `new` cannot be written there or in that
-            format.
-        ConfigError: If the custom objects cannot be imported.
+        ModelError: If the old file cannot be used, or not be written in that format.
+        ConfigError: If the custom objects cannot be imported, or `new` is no file to write.
         RunError: If writing fails, or what was written loads with other outputs.
     """
-    _require_writable(source.path, new, overwrite=overwrite)
+    require_new(new, suffixes=(".keras", ".h5"), models=[source.path], overwrite=overwrite)
     loaded = open_source(source, verify=True)
     if new.suffix == ".h5" and not h5_can_hold(loaded.model):
         raise ModelError(
@@ -54,20 +54,6 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         difference=loaded.difference,
         notes=(*loaded.notes, *(() if note is None else (note,))),
     )
-
-
-def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
-    if new.suffix not in (".keras", ".h5"):
-        raise ModelError(
-            f"the name {new} does not tell the file format; expected a name in .keras or .h5"
-        )
-    if new.is_dir():
-        raise ModelError(f"{new} is a folder; expected the name of a file to write")
-    if new.exists():
-        if old.exists() and new.samefile(old):
-            raise ModelError(f"{new} is the file to convert; choose another name for the new one")
-        if not overwrite:
-            raise ModelError(f"{new} already exists; choose another name, or pass --overwrite")
 
 
 def _probe(loaded: LoadedModel) -> object:

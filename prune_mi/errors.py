@@ -4,6 +4,7 @@ Every message says what was received, what was expected and how to mend it.
 """
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # with which Keras writes in bold and in colour
@@ -57,6 +58,12 @@ class RunError(PruneMIError):
     """A run could not be carried to its end, though its input was good."""
 
     exit_code = ExitCode.RUN_FAILED
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def first_line(error: BaseException) -> str:

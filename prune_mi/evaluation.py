@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from prune_mi.comparison.asking import Asked, ask, opened_pool
-from prune_mi.comparison.side_by_side import evaluated, kept_rows
+from prune_mi.comparison.side_by_side import kept_rows, side_by_side
 from prune_mi.config import OptimizeSettings, make_settings
-from prune_mi.errors import ConfigError, DataError
+from prune_mi.errors import ConfigError
 from prune_mi.keras_io.model_file import model_sources
 from prune_mi.records import Evaluation, ModelSource, Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker
@@ -78,32 +76,3 @@ def evaluate_models(
             first = asked[0] if asked else None
             asked.append(ask(source, settings, notes, pool=pool, first=first))
     return side_by_side(asked, kept_rows(asked, notes), settings, notes)
-
-
-def side_by_side(
-    asked: Sequence[Asked], rows: np.ndarray, settings: OptimizeSettings, notes: NoteTaker
-) -> Evaluation:
-    """What was measured, on images that no run of these models selected on: `rows`, bool `(n,)`.
-
-    Raises:
-        DataError: If no such images are left.
-    """
-    left_out = int(len(rows) - rows.sum())
-    if not rows.any():
-        raise DataError(
-            "the run of one of these models used all of these test images for selection; expected "
-            "other test images"
-        )
-    if left_out:
-        notes.note(
-            f"{left_out:,} of {len(rows):,} test images are left out: a run used them to choose "
-            "one of these models."
-        )
-    return Evaluation(
-        data=settings.data,
-        metric=settings.metric,
-        num_images=int(rows.sum()),
-        num_left_out=left_out,
-        models=tuple(evaluated(asked, rows, settings.metric)),
-        notes=tuple(notes.said),
-    )

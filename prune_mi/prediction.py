@@ -8,24 +8,26 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
-from prune_mi.data import COLOUR_KINDS, InputScaling, shape_text
+from prune_mi.data import InputScaling, shape_text
 from prune_mi.data.class_file import (
     CLASS_FILE,
-    FILE_SCALINGS,
     ClassFile,
     FileScaling,
     file_scaling,
+    known_scaling,
     read_class_file,
+    require_colours,
 )
 from prune_mi.data.class_list import read_class_list
-from prune_mi.data.image_arguments import list_image_files
 from prune_mi.data.image_files import (
     FORMATS_TEXT,
     MODES,
     Depth,
     ImageHeader,
     decode_images,
+    list_image_files,
     read_header,
 )
 from prune_mi.data.model_input import shape_matches
@@ -88,17 +90,15 @@ def predict_images(
     if interface.unit is not None:
         notes.append(unit_note(interface, names if known or given else ()))
     shape = _image_shape(interface, image_size, class_file)
-    if kind in COLOUR_KINDS and shape[2:] != (3,):
-        raise ConfigError(
-            f"the scaling {kind} is for images with three colour channels, but the model takes "
-            f"{shape_text(shape)}; expected one of {_listed_scalings(coloured=False)}"
-        )
+    require_colours(kind, shape)
 
     def scaled(depth: Depth) -> InputScaling:
         pixel_range = None if class_file is None else class_file.pixel_range
         return file_scaling(kind, pixel_range=pixel_range, depth=depth)
 
-    outputs, read = _answers(_judged(loaded.model, interface), files, shape, scaled)
+    inputs, ends = model_ends(loaded.model)
+    judged = keras.Model(inputs, ends[interface.judged])
+    outputs, read = _answers(judged, files, shape, scaled)
     if not read.readable:
         raise DataError(
             f"none of the {len(files)} images can be read, the first is {files[0]}; expected "
@@ -113,7 +113,7 @@ def predict_images(
     if interface.unit is not None:
         outputs = two_columns(outputs, interface.unit)
     if logits:
-        outputs = _softmax(outputs)
+        outputs = softmax(outputs, axis=1)
     notes.extend(read.notes(shape))
     return Predictions(
         model=str(source.path),
@@ -155,25 +155,20 @@ def _read_beside(path: Path) -> tuple[ClassFile | None, tuple[str, ...] | None]:
 def _scaling(
     asked: str | None, class_file: ClassFile | None, notes: list[str], *, has_names: bool
 ) -> FileScaling:
-    if asked is not None and asked not in FILE_SCALINGS:
-        raise ConfigError(f"--scaling is {asked!r}; expected one of {_listed_scalings()}")
-    if asked is None and class_file is not None:
+    if asked is not None:
+        return known_scaling(asked)
+    if class_file is not None:
         return class_file.scaling
-    if asked is None:
-        why = (
-            f"{CLASS_FILE} beside the model names no scaling"
-            if has_names
-            else f"There is no {CLASS_FILE} beside the model"
-        )
-        notes.append(
-            f"{why}, so pixels are not scaled: 0 to 255, or 0 to 65535 in 16-bit files. If the "
-            "model was trained on 0..1 or -1..1, pass --scaling unit or signed."
-        )
-    return next((each for each in FILE_SCALINGS if each == asked), "none")
-
-
-def _listed_scalings(*, coloured: bool = True) -> str:
-    return ", ".join(kind for kind in FILE_SCALINGS if coloured or kind not in COLOUR_KINDS)
+    why = (
+        f"{CLASS_FILE} beside the model names no scaling"
+        if has_names
+        else f"There is no {CLASS_FILE} beside the model"
+    )
+    notes.append(
+        f"{why}, so pixels are not scaled: 0 to 255, or 0 to 65535 in 16-bit files. If the "
+        "model was trained on 0..1 or -1..1, pass --scaling unit or signed."
+    )
+    return "none"
 
 
 def _image_shape(
@@ -245,12 +240,6 @@ def _class_names(
     return known
 
 
-def _judged(model: keras.Model, interface: Interface) -> keras.Model:
-    """The model as far as its classes' output."""
-    inputs, outputs = model_ends(model)
-    return keras.Model(inputs, outputs[interface.judged])
-
-
 @dataclass(slots=True)
 class _Read:
     """What became of the files on the way."""
@@ -311,11 +300,6 @@ def _answers(
 def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
     _, header = read
     return 8 if header is None else header.depth
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _prediction(file: Path, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:

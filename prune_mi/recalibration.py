@@ -16,6 +16,7 @@ from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
 from prune_mi.repair.recalibrate import recalibrated_layers
+from prune_mi.report.files import require_new, require_writable
 from prune_mi.runs.notes import NoteTaker
 
 
@@ -46,7 +47,8 @@ def recalibrate_model(
     """
     started = time.monotonic()
     path = out or source.path.with_name(f"{source.path.stem}-recalibrated.keras")
-    _require_new(path, overwrite=overwrite)
+    require_new(path, suffixes=(".keras", ".h5"), overwrite=overwrite)
+    require_writable(path)
     notes = NoteTaker(observer)
     notes.phase("Loading the model and the data")
     loaded = open_source(source)
@@ -109,14 +111,3 @@ def recalibrate_model(
         seed=settings.seed,
         notes=tuple(notes.said),
     )
-
-
-def _require_new(path: Path, *, overwrite: bool) -> None:
-    if path.suffix not in (".keras", ".h5"):
-        raise ConfigError(f"--out is {path}; expected a name in .keras or .h5")
-    if not path.parent.is_dir():
-        raise ConfigError(
-            f"the folder of {path} does not exist; create it, or choose another --out"
-        )
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path} already exists; choose another --out, or pass --overwrite")

@@ -11,18 +11,19 @@ hold a table between them. `configs/optimize_default.yaml` is made as a whole.
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from prune_mi.config import Gates, OptimizeSettings, SearchSettings
-from prune_mi.config.complaints import range_of
+from prune_mi.config.complaints import bounds_text
 from prune_mi.config.declare import PANELS, Told, declared
-from prune_mi.config.values import Method
+from prune_mi.config.values import ClassList, Duration, ImageSize, Method
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "configs" / "optimize_default.yaml"
@@ -36,6 +37,12 @@ _BLOCK = re.compile(
     re.DOTALL,
 )
 _METHODS = re.compile(r"(<!-- methods -->\n).*?(<!-- /methods -->)", re.DOTALL)
+_RANGES: Mapping[Any, str] = {
+    Duration: "a duration, such as 90s, 25m or 1h30m",
+    ImageSize: "height and width, such as 64x64",
+    ClassList: "a list of names or numbers, or a file of them",
+    dict[str, float]: "a name, or names with weights",
+}
 _HEAD = """\
 # Every setting of `prune-mi optimize`, at its default:
 #
@@ -71,7 +78,7 @@ def default_file() -> str:
         if of != heading:
             heading = of
             lines += ["", of]
-        words = f"{told.text} null: {told.default}." if info.default is None else told.text
+        words = f"{told.text} null: {told.words}." if info.default is None else told.text
         lines += textwrap.wrap(
             words, 98, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# "
         )
@@ -102,7 +109,24 @@ def _settings(kind: type[BaseModel]) -> Iterator[str]:
     for path, info, told in sorted(declared(kind), key=_place):
         name = ".".join(path)
         default = "depends on the method" if name in by_method else _default(info, told)
-        yield f"| `{name}` | {default} | {_cell(range_of(info))} | {_cell(told.text)} |"
+        yield f"| `{name}` | {default} | {_cell(_range_of(info))} | {_cell(told.text)} |"
+
+
+def _range_of(info: FieldInfo) -> str:
+    """What a setting may be, in words."""
+    kind = info.annotation
+    kinds = [each for each in get_args(kind) if each is not NoneType] or [kind]
+    own = next((each for each in kinds if each in _RANGES), None)
+    if own is not None:
+        return _RANGES[own]
+    if get_origin(kind) is Literal:
+        return ", ".join(map(str, get_args(kind)))
+    if kinds[0] in (int, float):
+        whole = "whole number" if kinds[0] is int else "number"
+        return f"{whole}{bounds_text({}, info)}"
+    if kinds[0] is bool:
+        return "true or false"
+    return "a list" if get_origin(kind) is tuple else "a text"
 
 
 def _methods() -> Iterator[str]:
@@ -135,8 +159,8 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def _default(info: FieldInfo, told: Told) -> str:
-    if told.default is not None:
-        return _cell(told.default)
+    if told.words is not None:
+        return _cell(told.words)
     if info.is_required():
         return "required"
     value: Any = list(info.default) if isinstance(info.default, tuple) else info.default

@@ -129,7 +129,7 @@ def test_runs_folders_will_do_and_their_class_files_are_not_replaced(
         (("one", "nowhere"), (), "nowhere.keras"),
         (("one", "one"), ("--scaling", "best"), "`scaling` is 'best'; expected one of none, unit"),
         (("one", "one"), ("--scaling", "caffe"), "for images with three colour channels, but"),
-        (("one", "one"), ("--out", "all.h5"), "choose a name that ends in .keras"),
+        (("one", "one"), ("--out", "all.h5"), "expected a name in .keras"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -152,7 +152,7 @@ def test_nothing_is_overwritten_unasked(data: Path, tmp_path: Path) -> None:
     _model(tmp_path / "one.keras")
     one = tmp_path / "one.keras"
     code, _, told = _average(one, one, "--data", data, "--out", one)
-    assert code == 2 and "is one of the models" in told
+    assert code == 2 and "is the file to read" in told
     (tmp_path / "all.keras").write_text("mine")
     code, _, told = _average(one, one, "--data", data, "--out", tmp_path / "all.keras")
     assert code == 2 and "already exists" in told

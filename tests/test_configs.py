@@ -9,15 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from prune_mi.cli.settings import resolve
 from prune_mi.config import (
     OptimizeSettings,
+    Origin,
     dump_settings,
-    load_settings,
     make_search_settings,
     make_settings,
-    parse_duration,
     read_yaml,
+    validated,
 )
+from prune_mi.config.values import parse_duration
 from prune_mi.errors import ConfigError, ExitCode
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -31,7 +33,7 @@ def write(folder: Path, text: str) -> Path:
 
 class TestShippedFiles:
     def test_default_file_equals_the_defaults(self) -> None:
-        loaded = load_settings(CONFIGS / "optimize_default.yaml", data="digits")
+        loaded = make_settings(read_yaml(CONFIGS / "optimize_default.yaml") | {"data": "digits"})
         assert loaded == OptimizeSettings(data="digits")
 
     def test_what_is_made_from_the_declarations_is_as_they_are(self) -> None:
@@ -42,7 +44,7 @@ class TestShippedFiles:
             assert text == settings_docs.written(text), page.name
 
     def test_fast_file_asks_for_less_work(self) -> None:
-        fast = load_settings(CONFIGS / "optimize_fast.yaml", data="digits")
+        fast = make_settings(read_yaml(CONFIGS / "optimize_fast.yaml") | {"data": "digits"})
         default = OptimizeSettings(data="digits")
         assert fast.budget is not None
         assert fast.budget <= 600
@@ -52,7 +54,7 @@ class TestShippedFiles:
 
     def test_data_must_come_from_elsewhere(self) -> None:
         with pytest.raises(ConfigError, match="the setting `data` is required"):
-            load_settings(CONFIGS / "optimize_default.yaml")
+            make_settings(read_yaml(CONFIGS / "optimize_default.yaml"))
 
 
 class TestDurations:
@@ -170,7 +172,7 @@ class TestRefusals:
     def test_the_file_is_named_but_not_for_what_is_said_elsewhere(self, tmp_path: Path) -> None:
         path = write(tmp_path, "data: digits\nseed: 1\ngenerations: 0\nranking: {num_seeds: 0}\n")
         with pytest.raises(ConfigError) as caught:
-            load_settings(path, seed=-1)
+            validated(OptimizeSettings, read_yaml(path) | {"seed": -1}, Origin(path, {"seed": -1}))
         told = str(caught.value)
         assert f"`generations` in {path} is 0" in told
         assert f"`ranking.num_seeds` in {path} is 0" in told
@@ -186,25 +188,25 @@ class TestRefusals:
 
     def test_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"cannot read the settings file .*none\.yaml"):
-            load_settings(tmp_path / "none.yaml", data="digits")
+            read_yaml(tmp_path / "none.yaml")
 
     def test_not_yaml(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="is not YAML"):
-            load_settings(write(tmp_path, "seed: [1"), data="digits")
+            read_yaml(write(tmp_path, "seed: [1"))
 
     def test_not_a_mapping(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="holds a list; expected `name: value` lines"):
-            load_settings(write(tmp_path, "- seed\n"), data="digits")
+            read_yaml(write(tmp_path, "- seed\n"))
 
 
 class TestYaml:
     def test_override_wins_and_none_does_not(self, tmp_path: Path) -> None:
         path = write(tmp_path, "data: mnist\nseed: 3\nchildren: 4\n")
-        loaded = load_settings(path, seed=7, children=None)
+        loaded = resolve(OptimizeSettings, {"seed": 7, "children": None}, path)
         assert (loaded.data, loaded.seed, loaded.children) == ("mnist", 7, 4)
 
-    def test_empty_file_gives_the_defaults(self, tmp_path: Path) -> None:
-        assert load_settings(write(tmp_path, ""), data="x.npz") == OptimizeSettings(data="x.npz")
+    def test_empty_file_says_nothing(self, tmp_path: Path) -> None:
+        assert read_yaml(write(tmp_path, "")) == {}
 
     @given(
         budget=st.none() | st.floats(0.001, 1e6),
@@ -219,7 +221,7 @@ class TestYaml:
     def test_round_trip(self, tmp_path_factory: pytest.TempPathFactory, **values: Any) -> None:
         settings = make_settings({"data": "digits"} | values)
         path = write(tmp_path_factory.mktemp("yaml"), dump_settings(settings))
-        assert load_settings(path) == settings
+        assert make_settings(read_yaml(path)) == settings
 
 
 class TestFrozen:

@@ -149,7 +149,7 @@ def test_where_nothing_may_be_written(digits_model: Path, tmp_path: Path) -> Non
         code, output = _convert(digits_model, tmp_path / name)
         assert (code, "expected a name in .keras or .h5" in output) == (2, True)
     code, output = _convert(digits_model, digits_model, "--overwrite")
-    assert (code, "is the file to convert" in output) == (2, True)
+    assert (code, "is the file to read" in output) == (2, True)
     there = tmp_path / "there.keras"
     there.write_text("precious")
     code, output = _convert(digits_model, there)

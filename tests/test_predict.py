@@ -285,7 +285,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
         ((model, tmp_path / "notes.txt"), "is not an image of a known type"),
         ((tmp_path / "none.keras", image), "no such file"),
         ((image, image), "a.png"),
-        ((model, image, "--scaling", "standardize"), "--scaling is 'standardize'; expected one of"),
+        ((model, image, "--scaling", "standardize"), "`scaling` is 'standardize'; expected one of"),
         ((model, image, "--image-size", "x"), "expected for instance 224x224"),
         ((model, image, "--image-size", "8x8"), "the image size is 8x8, but the model takes (4, 4"),
         ((model,), "Missing argument"),

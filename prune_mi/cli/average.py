@@ -1,33 +1,34 @@
 """`prune-mi average`: several models as one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import AllowUnsafe, CustomObjects
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, OverwriteFile
+from prune_mi.cli.settings import resolve
+from prune_mi.cli.told import found_and_told
+from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
-from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_file import known_scaling
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Average, ModelSource
-from prune_mi.report import print_average
+from prune_mi.report.average import print_average
 
 
+@takes(
+    OptimizeSettings,
+    only={"data", "classes"},
+    words={"classes": "classes.json beside the first model, else as in the data"},
+)
 def average(
     models: Annotated[
         list[Path],
         typer.Argument(help="Two or more models, or run folders, with the same classes."),
     ],
-    data: Annotated[
-        str,
-        typer.Option(
-            help="Data set, as for optimize. Accuracy is measured on its test images.",
-            rich_help_panel=INPUT,
-        ),
-    ],
+    given: dict[str, Any],
     out: Annotated[
         Path,
         typer.Option(help="File to write. Its name must end in .keras.", rich_help_panel=OUTPUT),
@@ -40,27 +41,13 @@ def average(
             rich_help_panel=INPUT,
         ),
     ] = "none",
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            help="Names or numbers of the classes, in the order of the models' outputs: separated "
-            "by commas, or a file.  \\[default: classes.json beside the first model, else as in "
-            "the data]",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite",
-            help="Replace --out and classes.json beside it.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Combine several models into one that averages their class probabilities.
+
+    The accuracy of all is measured on the test images.
 
     Example: prune-mi average run1 run2 --data digits --out mean.keras
 
@@ -69,8 +56,7 @@ def average(
     """
 
     def averaged() -> Average:
-        if classes is not None:
-            read_class_list(classes)
+        settings = resolve(OptimizeSettings, {**given, "scaling": known_scaling(scaling)})
         paths = [best_of_run(each) for each in models]
         for path in paths:
             read_model_file(path, None)  # seconds before Keras is imported, as all before it
@@ -78,8 +64,6 @@ def average(
         from prune_mi.averaging import average_models
 
         sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
-        return average_models(
-            sources, data=data, out=out, scaling=scaling, classes=classes, overwrite=overwrite
-        )
+        return average_models(sources, settings, out=out, overwrite=overwrite)
 
-    print_average(guarded(averaged, "interrupted; nothing was written", MODEL_TOO_LARGE), Console())
+    found_and_told(averaged, print_average, interrupted="interrupted; nothing was written")

@@ -6,30 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.cli.guarded import guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult, Quiet
 from prune_mi.cli.settings import resolve
-from prune_mi.cli.told import console_of, tell
+from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import Gates, OptimizeSettings, read_gates
 from prune_mi.config.declare import INPUT, REPORTS
 from prune_mi.errors import ExitCode, RunError
 from prune_mi.keras_io.model_file import model_sources
-from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Check
-from prune_mi.report import (
-    check_to_junit,
-    check_to_markdown,
-    open_observer,
-    print_check,
-    require_writable,
-    write_text,
-)
+from prune_mi.report.check import check_to_junit, check_to_markdown, print_check
+from prune_mi.report.files import require_writable, write_text
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-
-
-_SETTINGS = {"metric", "scaling", "output", "classes", "allow_weak_model", "workers"}
+_SETTINGS = {"data", "scaling", "output", "classes", "allow_weak_model", "metric", "workers"}
 
 
 @takes(Gates, into="gates")
@@ -39,13 +30,6 @@ def check(
     baseline: Annotated[
         Path,
         typer.Option(help="The model that the candidate replaces.", rich_help_panel=INPUT),
-    ],
-    data: Annotated[
-        str,
-        typer.Option(
-            help="Data set, as for optimize. The models are compared on its test images.",
-            rich_help_panel=INPUT,
-        ),
     ],
     given: dict[str, Any],
     gates: dict[str, Any],
@@ -58,12 +42,7 @@ def check(
     junit: Annotated[
         Path | None, typer.Option(help="Write JUnit XML to this file.", rich_help_panel=REPORTS)
     ] = None,
-    json_output: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print the verdict as JSON on standard output.", rich_help_panel=REPORTS
-        ),
-    ] = False,
+    json_output: JsonResult = False,
     quiet: Quiet = False,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
@@ -72,21 +51,21 @@ def check(
     """Check a smaller model against the one it replaces; fail if it is not good enough.
 
     Each gate is a limit. Gates on images use one-sided confidence bounds.
-    If there are too few images to decide, the gate counts as failed. Test
-    images that a run used to choose one of the models are left out. Gates
-    may also be set in prune-mi.yaml (section check) or in pyproject.toml
-    (section tool.prune-mi.check).
+    If there are too few images to decide, the gate counts as failed. The
+    models are compared on the test images. Those that a run used to
+    choose one of the models are left out. Gates may also be set in
+    prune-mi.yaml (section check) or in pyproject.toml (section
+    tool.prune-mi.check).
 
     Example: prune-mi check run --baseline model.h5 --data digits --max-flips 0.1
 
     Exit codes: 0 passed; 2 bad input; 4 the check could not be finished;
     6 a gate failed or is undecided; 130 interrupted.
     """
-    console = console_of(json_output=json_output)
 
     def checked() -> Check:
         limits, file = read_gates(gates, folder=Path())
-        settings = resolve(OptimizeSettings, {**given, "data": data}, None)
+        settings = resolve(OptimizeSettings, given)
         for path in (markdown, junit):
             require_writable(path)
         new, old = model_sources(  # seconds before Keras is imported
@@ -95,14 +74,12 @@ def check(
             allow_unsafe=allow_unsafe,
             custom_objects=custom_objects,
         )
-        start_backend()
-        from prune_mi.checking import check_model
+        with observed(quiet=quiet, json_output=json_output) as observer:
+            from prune_mi.checking import check_model
 
-        with open_observer(console, quiet=quiet) as observer:
             return check_model(new, old, settings, limits, settings_file=file, observer=observer)
 
-    found = guarded(checked, "interrupted", MODEL_TOO_LARGE)
-    tell(found, print_check, json_output=json_output)
+    found = found_and_told(checked, print_check, json_output=json_output)
     guarded(lambda: _write(found, markdown, junit))
     raise typer.Exit(ExitCode.DONE if found.passed else ExitCode.GATE_FAILED)
 

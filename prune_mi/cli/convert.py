@@ -4,28 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
-from prune_mi.config.declare import OUTPUT
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, ModelFile, OverwriteFile
+from prune_mi.cli.told import found_and_told
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource
-from prune_mi.report import print_conversion
+from prune_mi.report.conversion import print_conversion
 
 
 def convert(
-    old: Annotated[
-        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
-    ],
+    old: ModelFile,
     new: Annotated[Path, typer.Argument(help="File to write. Its name must end in .keras or .h5.")],
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace NEW if it exists.", rich_help_panel=OUTPUT),
-    ] = False,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Convert a Keras 2 model to Keras 3, with equal outputs. Nothing is pruned.
 
@@ -42,6 +35,4 @@ def convert(
         source = ModelSource(old, architecture, allow_unsafe, custom_objects)
         return convert_model(source, new, overwrite=overwrite)
 
-    print_conversion(
-        guarded(converted, "interrupted; nothing was written", MODEL_TOO_LARGE), Console()
-    )
+    found_and_told(converted, print_conversion, interrupted="interrupted; nothing was written")

@@ -1,29 +1,23 @@
 """`prune-mi inspect`: every layer and unit of a model."""
 
-import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult, ModelFile
+from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
-from prune_mi.config.declare import INPUT, OUTPUT
+from prune_mi.config.declare import INPUT
 from prune_mi.graph.inspection import Inspection
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource
-from prune_mi.report import inspection_to_dict, print_inspection
+from prune_mi.report.inspection import inspection_to_dict, print_inspection
 
 
 @takes(OptimizeSettings, only={"output", "freeze", "protect"})
 def inspect(
-    model: Annotated[
-        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
-    ],
+    model: ModelFile,
     given: dict[str, Any],
     input_size: Annotated[
         str | None,
@@ -35,18 +29,12 @@ def inspect(
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
-    json_output: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print everything as JSON, including the width groups.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    json_output: JsonResult = False,
 ) -> None:
     """Show every layer of a model: its costs, whether it can be removed, and why not.
 
-    Nothing is trained and no data is needed.
+    Nothing is trained and no data is needed. With --json, the groups of
+    layers whose channels can only change together are printed, too.
 
     Example: prune-mi inspect model.h5
 
@@ -65,8 +53,4 @@ def inspect(
             output=given["output"],
         )
 
-    inspection = guarded(inspected, "interrupted", MODEL_TOO_LARGE)
-    if json_output:
-        sys.stdout.write(json.dumps(inspection_to_dict(inspection), indent=2) + "\n")
-    else:
-        print_inspection(inspection, Console())
+    found_and_told(inspected, print_inspection, json_output=json_output, plain=inspection_to_dict)

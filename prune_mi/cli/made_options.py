@@ -26,7 +26,8 @@ def takes(
     """Gives a command an option for each setting of a kind that is declared with a panel.
 
     The command gets what the options say as one argument, by the names of settings and groups; a
-    setting that was not given is None, and so is a group of which nothing was.
+    setting that was not given is None, and so is a group of which nothing was. A required setting
+    is a required option, unless the command has a `config` that may say it.
 
     Args:
         kind: The settings.
@@ -37,9 +38,10 @@ def takes(
 
     def decorated(command: _Command) -> _Command:
         made: dict[str, tuple[tuple[str, ...], Told]] = {}
+        own = inspect.signature(command, eval_str=True).parameters
         parameters = [
             each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for name, each in inspect.signature(command, eval_str=True).parameters.items()
+            for name, each in own.items()
             if name != into
         ]
         for path, info, told in declared(kind):
@@ -47,7 +49,10 @@ def takes(
             if told.panel is None or (only is not None and name not in only):
                 continue
             made[name] = path, told
-            parameters.append(_parameter(name, info, told, (words or {}).get(name)))
+            parameter = _parameter(name, info, told, (words or {}).get(name))
+            if info.is_required() and "config" not in own:
+                parameter = parameter.replace(default=inspect.Parameter.empty)
+            parameters.append(parameter)
 
         @functools.wraps(command)
         def wrapped(**values: Any) -> None:
@@ -90,7 +95,7 @@ def _parameter(name: str, info: FieldInfo, told: Told, words: str | None) -> ins
 
 def _help(info: FieldInfo, told: Told, words: str | None) -> str:
     """What is told of a setting, as rich markup, in which a backslash stands before a bracket."""
-    default = words or told.default
+    default = words or told.words
     if default is None and told.switch is None and not info.is_required():
         default = {None: "", (): ""}.get(info.default, f"{info.default}")
         default = default.removesuffix(".0")

@@ -10,6 +10,9 @@ import typer
 
 from prune_mi.config.declare import INPUT, OUTPUT
 
+ModelFile = Annotated[
+    Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", help="Show no progress, only the result.", rich_help_panel=OUTPUT),
@@ -18,12 +21,24 @@ Json = Annotated[
     bool,
     typer.Option("--json", help="Print report.json on standard output.", rich_help_panel=OUTPUT),
 ]
+JsonResult = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print the result as JSON on standard output.", rich_help_panel=OUTPUT
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
         help="Replace the files of an earlier run in the run folder.",
         rich_help_panel=OUTPUT,
+    ),
+]
+OverwriteFile = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace files that are there already.", rich_help_panel=OUTPUT
     ),
 ]
 Architecture = Annotated[

@@ -1,24 +1,30 @@
 """`prune-mi predict`: a model asked what is in some images."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
-from prune_mi.cli.told import tell
-from prune_mi.config import parse_size
-from prune_mi.config.declare import INPUT, OUTPUT
+from prune_mi.cli.guarded import fail
+from prune_mi.cli.made_options import takes
+from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult
+from prune_mi.cli.told import found_and_told
+from prune_mi.config import OptimizeSettings, parse_size
+from prune_mi.config.declare import INPUT
 from prune_mi.data.class_list import read_class_list
-from prune_mi.data.image_arguments import list_image_files
+from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.model_file import best_of_run, read_model_file
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Predictions
-from prune_mi.report import print_predictions
+from prune_mi.report.prediction import print_predictions
 
 
+@takes(
+    OptimizeSettings,
+    only={"classes"},
+    words={"classes": "as in classes.json, else numbers"},
+)
 def predict(
     model: Annotated[
         Path,
@@ -33,6 +39,7 @@ def predict(
             help="Images (PNG, JPEG, BMP, GIF, WebP, TIFF), or folders of them.",
         ),
     ],
+    given: dict[str, Any],
     scaling: Annotated[
         str | None,
         typer.Option(
@@ -56,25 +63,10 @@ def predict(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            help="Names of the classes, in the order of the model's outputs: separated by commas, "
-            "or a file.  \\[default: as in classes.json, else numbers]",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
     architecture: Architecture = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
-    json_output: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print the predictions as JSON on standard output.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    json_output: JsonResult = False,
 ) -> None:
     """Classify images with a model.
 
@@ -89,8 +81,8 @@ def predict(
 
     def predicted() -> Predictions:
         size = None if image_size is None else parse_size(image_size)
-        if classes is not None:
-            read_class_list(classes)
+        if given["classes"] is not None:
+            read_class_list(given["classes"])
         files = list_image_files(images)
         path = best_of_run(model)
         read_model_file(path, architecture)  # seconds before Keras is imported, as all before it
@@ -103,11 +95,10 @@ def predict(
             scaling=scaling,
             output=output,
             image_size=size,
-            classes=classes,
+            classes=given["classes"],
         )
 
-    predictions = guarded(predicted, "interrupted", MODEL_TOO_LARGE)
-    tell(predictions, print_predictions, json_output=json_output)
+    predictions = found_and_told(predicted, print_predictions, json_output=json_output)
     if predictions.broken:
         count = len(predictions.broken)
         fail(

@@ -5,33 +5,33 @@ from typing import Annotated, Any
 
 import typer
 
-from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
+from prune_mi.cli.options import (
+    AllowUnsafe,
+    Architecture,
+    CustomObjects,
+    JsonResult,
+    ModelFile,
+    Quiet,
+)
 from prune_mi.cli.settings import resolve
-from prune_mi.cli.told import console_of, tell
+from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.keras_io.model_file import read_model_file
-from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import ModelSource, Ranking
-from prune_mi.report import (
-    open_observer,
-    plot_ranking,
-    print_ranking,
-    require_plottable,
-)
+from prune_mi.report.ranking import plot_ranking, print_ranking, require_plottable
 
-_SETTINGS = {"criterion", "scaling", "output", "classes", "allow_weak_model", "protect", "seed"}
+_SETTINGS = {
+    *("data", "scaling", "output", "classes", "allow_weak_model"),
+    *("criterion", "protect", "seed"),
+}
 
 
 @takes(OptimizeSettings, only=_SETTINGS)
 def rank(
-    model: Annotated[
-        Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
-    ],
+    model: ModelFile,
     given: dict[str, Any],
-    data: Annotated[str, typer.Option(help="Data set, as for optimize.", rich_help_panel=INPUT)],
     samples: Annotated[
         int | None,
         typer.Option(
@@ -60,12 +60,7 @@ def rank(
         ),
     ] = None,
     quiet: Quiet = False,
-    json_output: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print the ranking as JSON on standard output.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
+    json_output: JsonResult = False,
 ) -> None:
     """Rank the units of a model by what they add to the information about the classes.
 
@@ -77,21 +72,18 @@ def rank(
     interrupted.
     """
     source = ModelSource(model, architecture, allow_unsafe, custom_objects)
-    console = console_of(json_output=json_output)
 
     def ranked() -> Ranking:
-        settings = resolve(OptimizeSettings, {**given, "data": data}, None)
+        settings = resolve(OptimizeSettings, given)
         if plot is not None:
             require_plottable(plot)
         read_model_file(model, architecture)
-        start_backend()
-        from prune_mi.ranking import rank_model
+        with observed(quiet=quiet, json_output=json_output) as observer:
+            from prune_mi.ranking import rank_model
 
-        with open_observer(console, quiet=quiet, objective=settings.objective) as observer:
             found = rank_model(source, settings, samples=samples, least=least, observer=observer)
         if plot is not None:
             plot_ranking(found, plot)
         return found
 
-    ranking = guarded(ranked, "interrupted", MODEL_TOO_LARGE)
-    tell(ranking, print_ranking, json_output=json_output)
+    found_and_told(ranked, print_ranking, json_output=json_output)

@@ -11,7 +11,7 @@ from prune_mi.errors import ConfigError
 _S = TypeVar("_S", bound=RunSettings)
 
 
-def resolve(kind: type[_S], given: dict[str, Any], config: Path | None) -> _S:
+def resolve(kind: type[_S], given: dict[str, Any], config: Path | None = None) -> _S:
     """The settings that a command goes by.
 
     Args:

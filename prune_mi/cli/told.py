@@ -1,13 +1,18 @@
-"""What a command has found, shown on the console or as JSON."""
+"""What a command shows: its progress, and what it has found, on the console or as JSON."""
 
 import json
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from rich.console import Console
 
-from prune_mi.report import to_plain
+from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.keras_io.runtime import start_backend
+from prune_mi.records import Observer
+from prune_mi.report.console import open_observer
+from prune_mi.report.json_report import to_plain
 
 _T = TypeVar("_T")
 
@@ -17,9 +22,43 @@ def console_of(*, json_output: bool) -> Console:
     return Console(stderr=json_output)
 
 
-def tell(found: _T, show: Callable[[_T, Console], None], *, json_output: bool) -> None:
+def observed(*, quiet: bool, json_output: bool) -> AbstractContextManager[Observer]:
+    """Starts the backend, which takes seconds, and opens the observer of what a command does."""
+    start_backend()
+    return open_observer(console_of(json_output=json_output), quiet=quiet)
+
+
+def found_and_told(
+    action: Callable[[], _T],
+    show: Callable[[_T, Console], None],
+    *,
+    json_output: bool = False,
+    plain: Callable[[_T], object] = to_plain,
+    interrupted: str = "interrupted",
+) -> _T:
+    """Carries out what a command does with a model, shows what it found, and returns it.
+
+    Args:
+        action: What the command does.
+        show: Prints what was found, where it is not wanted as JSON.
+        json_output: Whether standard output is for JSON alone.
+        plain: What was found as plain JSON values.
+        interrupted: The message where the user interrupts it.
+    """
+    found = guarded(action, interrupted, MODEL_TOO_LARGE)
+    tell(found, show, json_output=json_output, plain=plain)
+    return found
+
+
+def tell(
+    found: _T,
+    show: Callable[[_T, Console], None],
+    *,
+    json_output: bool,
+    plain: Callable[[_T], object] = to_plain,
+) -> None:
     """Shows a record, or writes it as JSON on standard output."""
     if json_output:
-        sys.stdout.write(json.dumps(to_plain(found), indent=2) + "\n")
+        sys.stdout.write(json.dumps(plain(found), indent=2) + "\n")
     else:
         show(found, Console())

@@ -5,12 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.data.class_order import class_names
-from prune_mi.data.given_classes import in_given_order
+from prune_mi.data.class_order import class_names, in_given_order
 from prune_mi.errors import DataError, ModelError
 from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.graph.cost import graph_cost
@@ -112,7 +110,12 @@ def _asked(
     for note in loaded.notes:
         observer.note(note)
     if first is not None:
-        _require_same_classes(loaded.model, settings, source.path, first)
+        num_classes = read_interface(loaded.model, settings.output).num_classes
+        if num_classes != len(first.names):
+            raise ModelError(
+                f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
+                f"{len(first.names)} apart; expected models with the same classes"
+            )
     data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
     if first is not None and as_first:
         profile = study_as(first.profile, loaded.model, data, settings, pool=pool)
@@ -153,17 +156,6 @@ def _asked(
         selected_on=selected_on(source.path, data.x_test),
         profile=profile,
     )
-
-
-def _require_same_classes(
-    model: keras.Model, settings: OptimizeSettings, path: Path, first: Asked
-) -> None:
-    interface = read_interface(model, settings.output)
-    if interface.num_classes != len(first.names):
-        raise ModelError(
-            f"{path} tells {interface.num_classes} classes apart, and {first.path} tells "
-            f"{len(first.names)} apart; expected models with the same classes"
-        )
 
 
 def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prune_mi.config import Gates, Metric
+from prune_mi.errors import listed
 from prune_mi.measure.bounds import Bounds, drop_bounds, images_to_decide, share_bounds
 from prune_mi.measure.limit import Drop, paired_drop
 from prune_mi.measure.metric import image_weights
@@ -114,21 +115,12 @@ def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
     )
     missing = [name for place, name in enumerate(given.names) if place not in found]
     if missing and worst.decide(limit) != "failed":
-        more = f" and {len(missing) - _TOLD} more" if len(missing) > _TOLD else ""
         told += (
-            f"; there are no test images of {', '.join(missing[:_TOLD])}{more}, so this gate is "
-            "undecided, which counts as failed; add test images of every class"
+            f"; there are no test images of {listed(missing, _TOLD)}, so this gate is undecided, "
+            "which counts as failed; add test images of every class."
         )
-        return GateResult(
-            "max-class-drop",
-            "undecided",
-            limit,
-            worst.value,
-            worst.low,
-            worst.high,
-            None,
-            told + ".",
-        )
+        measured = (worst.value, worst.low, worst.high)
+        return GateResult("max-class-drop", "undecided", limit, *measured, None, told)
     most = None if None in needed else max((each for each in needed if each), default=None)
     return _measured("max-class-drop", limit, worst, told, most, _ACCURATE, " of each class")
 
@@ -188,23 +180,23 @@ def _reduction(name: str, what: str, limit: float, pair: tuple[int, int]) -> Gat
     before, after = pair
     saved = (before - after) / before if before else 0.0
     written = size_text if name == "min-size-reduction" else count_text
-    passed = saved >= limit - 1e-12
     told = (
         f"{what}: {written(after)} against {written(before)}, {_less(saved)}; "
         f"asked for {exact_percent_text(limit)} less"
     )
-    told += "" if passed else f"; {_SMALLER}"
-    return GateResult(
-        name, "passed" if passed else "failed", limit, saved, None, None, None, f"{told}."
-    )
+    return _counted(name, limit, saved, told, passed=saved >= limit - 1e-12)
 
 
 def _size(limit: int, size_bytes: int) -> GateResult:
-    passed = size_bytes <= limit
     told = f"the file has {count_text(size_bytes)} bytes; allowed {count_text(limit)}"
-    told += "" if passed else f"; {_SMALLER}"
+    return _counted("max-size", limit, size_bytes, told, passed=size_bytes <= limit)
+
+
+def _counted(name: str, limit: float, value: float, told: str, *, passed: bool) -> GateResult:
+    """The result of a gate that needs no images."""
     decision: Decision = "passed" if passed else "failed"
-    return GateResult("max-size", decision, limit, size_bytes, None, None, None, f"{told}.")
+    told += "." if passed else f"; {_SMALLER}."
+    return GateResult(name, decision, limit, value, None, None, None, told)
 
 
 def _less(saved: float) -> str:

@@ -6,13 +6,15 @@ import numpy as np
 
 from prune_mi.comparison.asking import Asked
 from prune_mi.comparison.gates import Rivals, changed_answers
-from prune_mi.config import Metric
-from prune_mi.measure.interval import DEVIATIONS, accuracy_interval
+from prune_mi.config import Metric, OptimizeSettings
+from prune_mi.errors import DataError
+from prune_mi.measure.bounds import DEVIATIONS, accuracy_interval
 from prune_mi.measure.limit import paired_drop
 from prune_mi.measure.metric import image_weights, quality, quality_interval
 from prune_mi.preparation.selected_on import is_forgotten
-from prune_mi.records import ClassQuality, Comparison, EvaluatedModel, Observer
+from prune_mi.records import ClassQuality, Comparison, EvaluatedModel, Evaluation, Observer
 from prune_mi.runs.folder import SELECTION_FILE
+from prune_mi.runs.notes import NoteTaker
 
 
 def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
@@ -35,15 +37,39 @@ def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
     return kept
 
 
-def evaluated(asked: Sequence[Asked], rows: np.ndarray, metric: Metric) -> list[EvaluatedModel]:
-    """Each model's figures on some of the test images, and its difference from the first.
+def side_by_side(
+    asked: Sequence[Asked], rows: np.ndarray, settings: OptimizeSettings, notes: NoteTaker
+) -> Evaluation:
+    """The figures of models on some of the test images, each against the first.
 
     Args:
         asked: The models.
-        rows: bool `(n,)`, which images count.
-        metric: What quality is.
+        rows: bool `(n,)`, the images that no run of these models selected on.
+        settings: The data, and the metric.
+        notes: Hears how many images are left out, and has what is told of the models.
+
+    Raises:
+        DataError: If no images are left.
     """
-    return [_evaluated(each, asked[0], rows, metric) for each in asked]
+    left_out = int(len(rows) - rows.sum())
+    if not rows.any():
+        raise DataError(
+            "the run of one of these models used all of these test images for selection; expected "
+            "other test images"
+        )
+    if left_out:
+        notes.note(
+            f"{left_out:,} of {len(rows):,} test images are left out: a run used them to choose "
+            "one of these models."
+        )
+    return Evaluation(
+        data=settings.data,
+        metric=settings.metric,
+        num_images=int(rows.sum()),
+        num_left_out=left_out,
+        models=tuple(_evaluated(each, asked[0], rows, settings.metric) for each in asked),
+        notes=tuple(notes.said),
+    )
 
 
 def _evaluated(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> EvaluatedModel:

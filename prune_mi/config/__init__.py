@@ -3,37 +3,17 @@
 from prune_mi.config.complaints import Origin
 from prune_mi.config.files import (
     dump_settings,
-    load_settings,
     make_search_settings,
     make_settings,
     read_yaml,
     validated,
 )
-from prune_mi.config.gates import GATE_NAMES, Gates, gates_of_pairs, make_gates, read_gates
+from prune_mi.config.gates import Gates, gates_of_pairs, make_gates, read_gates
 from prune_mi.config.search import SearchSettings
-from prune_mi.config.settings import (
-    OptimizeSettings,
-    RankingSettings,
-    RunSettings,
-    TrainingSettings,
-)
-from prune_mi.config.values import (
-    Augmentation,
-    Criterion,
-    Duration,
-    Metric,
-    Objective,
-    Scaling,
-    Validation,
-    parse_duration,
-    parse_size,
-)
+from prune_mi.config.settings import OptimizeSettings, RankingSettings, RunSettings
+from prune_mi.config.values import Metric, Objective, parse_size
 
 __all__ = [
-    "GATE_NAMES",
-    "Augmentation",
-    "Criterion",
-    "Duration",
     "Gates",
     "Metric",
     "Objective",
@@ -41,17 +21,12 @@ __all__ = [
     "Origin",
     "RankingSettings",
     "RunSettings",
-    "Scaling",
     "SearchSettings",
-    "TrainingSettings",
-    "Validation",
     "dump_settings",
     "gates_of_pairs",
-    "load_settings",
     "make_gates",
     "make_search_settings",
     "make_settings",
-    "parse_duration",
     "parse_size",
     "read_gates",
     "read_yaml",

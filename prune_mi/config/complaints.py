@@ -1,17 +1,15 @@
 """What is wrong with some settings, in words that say where each was given and what it may be."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from prune_mi.config import values
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import OptimizeSettings
 
@@ -94,7 +92,8 @@ def _line(
         return f"the setting `{'.'.join(location)}` is required"
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name}; {_instead(location, kind)}"
-    info = _field(location, kind)
+    fields = _fields(kind)
+    info = fields.get(location) or fields.get(location[:1])
     expected = " or ".join(dict.fromkeys(_expected(item, info) for item in items))
     return f"{name} is {first['input']!r}; expected {expected}"
 
@@ -102,31 +101,27 @@ def _line(
 def _instead(location: tuple[str, ...], kind: type[BaseModel]) -> str:
     """What may have been meant by a setting that there is not."""
     *groups, last = location
-    for path in _paths(kind):
+    for path in _fields(kind):
         if path[-1] == last:
             where = f"within `{path[0]}`" if len(path) > 1 else "outside of any group"
             return f"expected `{last}` {where}"
     for other, command in _COMMANDS.items():
-        if other is not kind and location in _paths(other):
+        if other is not kind and location in _fields(other):
             own = _COMMANDS.get(kind, "check")
             return f"it is one of `prune-mi {command}`, not of `prune-mi {own}`"
-    known = [path[-1] for path in _paths(kind) if path[:-1] == tuple(groups)]
+    known = [path[-1] for path in _fields(kind) if path[:-1] == tuple(groups)]
     near = difflib.get_close_matches(last, known, n=1, cutoff=_NEAR)
     return f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(known)}"
 
 
-def _paths(kind: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _fields(kind: type[BaseModel]) -> dict[tuple[str, ...], FieldInfo]:
+    """All settings of a kind by their paths, those of groups too."""
+    found: dict[tuple[str, ...], FieldInfo] = {}
     for name, info in kind.model_fields.items():
-        yield (name,)
+        found[name,] = info
         if (group := _group(info)) is not None:
-            yield from ((name, *rest) for rest in _paths(group))
-
-
-def _field(location: tuple[str, ...], kind: type[BaseModel]) -> FieldInfo | None:
-    first, *rest = location
-    info = kind.model_fields.get(first)
-    group = None if info is None else _group(info)
-    return info if group is None or not rest else _field(tuple(rest), group)
+            found |= {(name, *path): each for path, each in _fields(group).items()}
+    return found
 
 
 def _group(info: FieldInfo) -> type[BaseModel] | None:
@@ -146,12 +141,17 @@ def _expected(item: ErrorDetails, info: FieldInfo | None) -> str:
     if kind in ("int", "float", "finite", "greater", "less"):
         whole = info is not None and int in (info.annotation, *get_args(info.annotation))
         number = "whole number" if whole else "finite number" if kind == "finite" else "number"
-        return f"a {number}{_range(item, info)}"
+        return f"a {number}{bounds_text(item, info)}"
     return _EXPECTED.get(kind) or item["msg"]
 
 
-def _range(item: Mapping[str, Any], info: FieldInfo | None) -> str:
-    """The bounds of a number, in words; empty where there are none."""
+def bounds_text(item: Mapping[str, Any], info: FieldInfo | None) -> str:
+    """The bounds of a number, in words; empty where there are none.
+
+    Args:
+        item: What pydantic found wrong with it; may be empty.
+        info: The setting.
+    """
     bounds = dict(item.get("ctx", {}))
     for each in info.metadata if info is not None else ():
         for name in ("ge", "gt", "le", "lt"):
@@ -160,31 +160,6 @@ def _range(item: Mapping[str, Any], info: FieldInfo | None) -> str:
     words = {"ge": "of at least", "gt": "above", "le": "at most", "lt": "below"}
     told = [f"{words[name]} {_digits(bounds[name])}" for name in words if name in bounds]
     return f" {' and '.join(told)}" if told else ""
-
-
-def range_of(info: FieldInfo) -> str:
-    """What a setting may be, in words."""
-    kind = info.annotation
-    kinds = [each for each in get_args(kind) if each is not NoneType] or [kind]
-    own = next((each for each in kinds if each in _RANGES), None)
-    if own is not None:
-        return _RANGES[own]
-    if get_origin(kind) is Literal:
-        return ", ".join(map(str, get_args(kind)))
-    if kinds[0] in (int, float):
-        whole = "whole number" if kinds[0] is int else "number"
-        return f"{whole}{_range({}, info)}"
-    if kinds[0] is bool:
-        return _EXPECTED["bool"]
-    return "a list" if get_origin(kind) is tuple else "a text"
-
-
-_RANGES: Mapping[Any, str] = {
-    values.Duration: "a duration, such as 90s, 25m or 1h30m",
-    values.ImageSize: "height and width, such as 64x64",
-    values.ClassList: "a list of names or numbers, or a file of them",
-    dict[str, float]: "a name, or names with weights",
-}
 
 
 def _digits(value: float) -> str:

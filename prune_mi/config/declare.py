@@ -30,7 +30,7 @@ class Told:
     Attributes:
         text: Sentences about what it does.
         panel: The heading of `--help` that its option stands under; None: it has no option.
-        default: Its default in words, where the value alone says too little.
+        words: Its default in words, where the value alone says too little.
         switch: The option's name, where it takes no value: `--no-control`.
         off: What is told of a switch that turns something off.
         metavar: What stands for the value in `--help`.
@@ -38,7 +38,7 @@ class Told:
 
     text: str
     panel: str | None = None
-    default: str | None = None
+    words: str | None = None
     switch: str | None = None
     off: str | None = None
     metavar: str | None = None
@@ -55,36 +55,23 @@ def setting(
     metavar: str | None = None,
     **bounds: float,
 ) -> Any:
-    """A field of settings, with what is told of it; see `Told`.
+    """A field of settings, with what is told of it (see `Told`).
 
-    Args:
-        default: Its value where nothing is said; `...` where one is required.
-        text: As `Told.text`.
-        panel: As `Told.panel`.
-        words: As `Told.default`.
-        switch: As `Told.switch`.
-        off: As `Told.off`.
-        metavar: As `Told.metavar`.
-        **bounds: Its range, as pydantic has it: `ge`, `gt`, `le`, `lt`.
+    Its `default` is `...` where one is required. Its range is given as pydantic has it: `ge`, `gt`,
+    `le`, `lt`.
     """
     extra: Any = {"told": Told(text, panel, words, switch, off, metavar)}
     limits: Any = bounds
     return Field(default, description=text, json_schema_extra=extra, **limits)
 
 
-def told_of(info: FieldInfo) -> Told | None:
-    """What is told of a field; None of a group of settings."""
-    extra = info.json_schema_extra
-    found = extra.get("told") if isinstance(extra, dict) else None
-    return found if isinstance(found, Told) else None
-
-
 def declared(kind: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], FieldInfo, Told]]:
     """Every setting of a kind, those of groups last: its path, its field, what is told of it."""
     groups: list[tuple[str, type[BaseModel]]] = []
     for name, info in kind.model_fields.items():
-        told, group = told_of(info), info.annotation
-        if told is not None:
+        group, extra = info.annotation, info.json_schema_extra
+        told: Any = extra.get("told") if isinstance(extra, dict) else None
+        if isinstance(told, Told):
             yield (name,), info, told
         elif isinstance(group, type) and issubclass(group, BaseModel):
             groups.append((name, group))

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from prune_mi.config.complaints import Origin, complaint
 from prune_mi.config.search import SearchSettings
-from prune_mi.config.settings import OptimizeSettings, RunSettings
+from prune_mi.config.settings import OptimizeSettings, RunSettings, Settings
 from prune_mi.errors import ConfigError
 
-_S = TypeVar("_S", bound=RunSettings)
+_S = TypeVar("_S", bound=Settings)
 
 
 def make_settings(values: Mapping[str, Any]) -> OptimizeSettings:
@@ -26,10 +26,10 @@ def make_search_settings(values: Mapping[str, Any]) -> SearchSettings:
 
 
 def validated(kind: type[_S], values: Mapping[str, Any], origin: Origin | None = None) -> _S:
-    """Validates settings of one kind of run.
+    """Validates settings.
 
     Args:
-        kind: Of which run.
+        kind: Of which run, or of gates.
         values: Settings by name.
         origin: Where they were given, for what is said of a wrong one.
 
@@ -40,17 +40,6 @@ def validated(kind: type[_S], values: Mapping[str, Any], origin: Origin | None =
         return kind.model_validate(dict(values))
     except ValidationError as error:
         raise ConfigError(complaint(error, kind, origin or Origin())) from error
-
-
-def load_settings(path: Path, **overrides: Any) -> OptimizeSettings:
-    """Reads a YAML file of settings; `overrides` that are not None win over the file.
-
-    Raises:
-        ConfigError: If the file cannot be read or a setting is wrong.
-    """
-    said = {name: value for name, value in overrides.items() if value is not None}
-    origin = Origin(path, said)
-    return validated(OptimizeSettings, read_yaml(path) | said, origin)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -100,5 +89,5 @@ class _EachNameOnce(yaml.SafeLoader):
 
 
 def dump_settings(settings: RunSettings) -> str:
-    """Writes settings as YAML that `load_settings` reads back to an equal record."""
+    """Writes settings as YAML; what `read_yaml` reads of it makes an equal record."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)

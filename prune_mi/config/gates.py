@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from prune_mi.config.complaints import Origin, complaint
+from prune_mi.config.complaints import Origin
 from prune_mi.config.declare import GATES, setting
-from prune_mi.config.files import read_yaml_text
+from prune_mi.config.files import read_yaml_text, validated
 from prune_mi.config.settings import Settings
 from prune_mi.errors import ConfigError
 
@@ -95,11 +95,6 @@ class Gates(Settings):
         lt=1,
     )
 
-    @property
-    def has_any(self) -> bool:
-        """Whether there is anything to judge."""
-        return any(getattr(self, name) is not None for name in GATE_NAMES)
-
 
 GATE_NAMES = tuple(name for name in Gates.model_fields if name != "confidence")
 
@@ -114,11 +109,8 @@ def make_gates(values: Mapping[str, Any], origin: Origin | None = None) -> Gates
     Raises:
         ConfigError: If a value or a name is wrong, or there is no gate at all.
     """
-    try:
-        gates = Gates.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError(complaint(error, Gates, origin or Origin())) from error
-    if not gates.has_any:
+    gates = validated(Gates, values, origin)
+    if all(getattr(gates, name) is None for name in GATE_NAMES):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in GATE_NAMES)
         where = (
             f"one or more of {options.replace('--', '--gate ')}"

@@ -1,27 +1,24 @@
 """Data: sources, splits, input scaling, augmentation."""
 
-from prune_mi.data.augmentation import NOT_VARIED, AugmentationPolicy, augment
+from prune_mi.data.augmentation import NOT_VARIED, AugmentationPolicy
 from prune_mi.data.class_order import ClassOrder, other_orders, reordered
-from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import check_against_model
 from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.scaling import (
     COLOUR_KINDS,
     SCALING_KINDS,
     InputScaling,
-    ScalingKind,
     candidate_scalings,
     choose_scaling,
     fit_scaling,
-    pixel_range,
     reversed_colours,
 )
-from prune_mi.data.sources import DATASET_NAMES, load_dataset
+from prune_mi.data.sources import load_dataset
 from prune_mi.data.splits import stratified_sample, stratified_split
 
 __all__ = [
     "COLOUR_KINDS",
-    "DATASET_NAMES",
     "NOT_VARIED",
     "SCALING_KINDS",
     "AugmentationPolicy",
@@ -29,19 +26,15 @@ __all__ = [
     "Dataset",
     "InputScaling",
     "ModelInput",
-    "ScalingKind",
-    "augment",
     "candidate_scalings",
     "check_against_model",
     "choose_scaling",
     "fit_scaling",
     "load_dataset",
     "other_orders",
-    "pixel_range",
     "reordered",
     "reversed_colours",
     "shape_text",
     "stratified_sample",
     "stratified_split",
-    "validate_dataset",
 ]

@@ -18,14 +18,41 @@ import numpy as np
 
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.image_files import FULL_BRIGHT, Depth
-from prune_mi.data.scaling import InputScaling, colour_scaling, pixel_range
-from prune_mi.errors import DataError, RunError
+from prune_mi.data.model_input import shape_text
+from prune_mi.data.scaling import COLOUR_KINDS, InputScaling, pixel_range, scaling_of_range
+from prune_mi.errors import ConfigError, DataError, RunError
 
 CLASS_FILE = "classes.json"
 
 FileScaling = Literal["none", "unit", "signed", "caffe", "torch"]
 FILE_SCALINGS: tuple[FileScaling, ...] = get_args(FileScaling)
 """Those that need no statistics of training images."""
+
+
+def known_scaling(said: str) -> FileScaling:
+    """The scaling that a user has said.
+
+    Raises:
+        ConfigError: If it is none of `FILE_SCALINGS`.
+    """
+    for kind in FILE_SCALINGS:
+        if kind == said:
+            return kind
+    raise ConfigError(f"`scaling` is {said!r}; expected one of {', '.join(FILE_SCALINGS)}")
+
+
+def require_colours(kind: FileScaling, shape: tuple[int, ...]) -> None:
+    """Refuses a scaling for three colours where samples of this shape have others.
+
+    Raises:
+        ConfigError: If they do.
+    """
+    if kind in COLOUR_KINDS and shape[2:] != (3,):
+        raise ConfigError(
+            f"`scaling` is {kind!r}, which is for images with three colour channels, but samples "
+            f"have the shape {shape_text(shape)}; expected one of "
+            f"{', '.join(each for each in FILE_SCALINGS if each not in COLOUR_KINDS)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +98,10 @@ def file_scaling(
                 "none, or images of 8 or 16 bits"
             )
         full = 1.0
-    if kind in ("caffe", "torch"):
-        return colour_scaling(kind, full)
-    if kind == "signed":
-        half = np.asarray(full / 2, dtype=np.float32)
-        return InputScaling(kind, half, half, full)
-    scale = full if kind == "unit" else full / (pixel_range or full)
-    return InputScaling(kind, None, np.asarray(scale, dtype=np.float32), full)
+    if kind != "none":
+        return scaling_of_range(kind, full)
+    scale = np.asarray(full / (pixel_range or full), dtype=np.float32)
+    return InputScaling(kind, None, scale, full)
 
 
 def describe_classes(data: Dataset, scaling: InputScaling) -> ClassFile | None:

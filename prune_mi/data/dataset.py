@@ -1,13 +1,13 @@
 """Labelled images, or other samples, in roles (train, test, perhaps val), and their checks."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prune_mi.errors import DataError
 
-# Bounds the boolean temporaries of the finiteness check, in pixels.
+# Bounds the temporaries of what is computed on all images, in pixels.
 _CHUNK_PIXELS = 1 << 22
 
 
@@ -62,6 +62,23 @@ class Dataset:
         if self.x_val is not None and self.y_val is not None:
             yield "val", self.x_val, self.y_val
 
+    def mapped(
+        self,
+        *,
+        samples: Callable[[np.ndarray], np.ndarray] = lambda each: each,
+        labels: Callable[[np.ndarray], np.ndarray] = lambda each: each,
+    ) -> "Dataset":
+        """The same with the samples, or the labels, of every split changed."""
+        return replace(
+            self,
+            x_train=samples(self.x_train),
+            y_train=labels(self.y_train),
+            x_test=samples(self.x_test),
+            y_test=labels(self.y_test),
+            x_val=None if self.x_val is None else samples(self.x_val),
+            y_val=None if self.y_val is None else labels(self.y_val),
+        )
+
 
 def validate_dataset(dataset: Dataset) -> None:
     """Checks that a data set can be used at all, whatever the model.
@@ -113,15 +130,23 @@ def check_values(images: np.ndarray, where: str) -> None:
     """
     if images.dtype == np.uint8 or images.size == 0:
         return
-    step = max(1, _CHUNK_PIXELS // images[0].size)
-    for start in range(0, len(images), step):
-        finite = np.isfinite(images[start : start + step])
+    start = 0
+    for chunk in chunks(images):
+        finite = np.isfinite(chunk)
         if not finite.all():
             first = start + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
             raise DataError(
                 f"{where} hold NaN or infinite pixels, first in image {first}; "
                 "expected finite numbers: remove or repair these images"
             )
+        start += len(chunk)
+
+
+def chunks(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Some images at a time, in order, at least one each; there is one or more."""
+    step = max(1, _CHUNK_PIXELS // images[0].size)
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
 
 
 def _check_labels(

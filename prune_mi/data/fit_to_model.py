@@ -1,12 +1,12 @@
 """Whether a data set and a model belong together."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.model_input import shape_matches, shape_text
-from prune_mi.errors import DataError
+from prune_mi.data.model_input import fitting_shape, shape_matches, shape_text
+from prune_mi.errors import DataError, listed
+
+_NAMED = 6
 
 
 def check_against_model(
@@ -29,28 +29,61 @@ def check_against_model(
     """
     _check_classes(dataset, num_classes)
     shape = dataset.image_shape
-    if shape_matches(shape, input_shape):
+    fitting = fitting_shape(shape, input_shape)
+    if fitting == shape:
         return dataset
-    if shape_matches((*shape, 1), input_shape):
-        return _reshape(dataset, (*shape, 1))
-    if shape and shape[-1] == 1 and shape_matches(shape[:-1], input_shape):
-        return _reshape(dataset, shape[:-1])
+    if fitting is not None:
+        return dataset.mapped(samples=lambda images: images.reshape(len(images), *fitting))
     raise DataError(
         f"{dataset.source} has samples of the shape {shape_text(shape)}, the model takes "
         f"{shape_text(input_shape)}; {_shape_hint(shape, input_shape)}"
     )
 
 
-def _reshape(dataset: Dataset, shape: tuple[int, ...]) -> Dataset:
-    def reshaped(images: np.ndarray) -> np.ndarray:
-        return images.reshape(len(images), *shape)
+def require_two_classes(dataset: Dataset, *, what: str, linear: bool) -> None:
+    """Checks the labels of data for a model whose output is one unit.
 
-    return replace(
-        dataset,
-        x_train=reshaped(dataset.x_train),
-        x_test=reshaped(dataset.x_test),
-        x_val=None if dataset.x_val is None else reshaped(dataset.x_val),
-    )
+    Args:
+        dataset: Already validated.
+        what: How messages name the output.
+        linear: Whether the unit is a linear one, which may as well be a regression's.
+
+    Raises:
+        DataError: If there are other classes than two, other labels than 0 and 1, or one of the two
+            is missing in the training labels; the message says what comes closest.
+    """
+    source = dataset.source
+    names = dataset.class_names
+    if names and len(names) != 2:
+        raise DataError(
+            f"{source} has {len(names)} classes ({listed(names, _NAMED)}), but {what}, "
+            "which is for two classes; expected two: leave the others out, or train a model with "
+            "one unit for each class"
+        )
+    found = np.unique(np.concatenate([labels for _, _, labels in dataset.splits()]))
+    told = f"the labels of {source} are {listed([str(each) for each in found], _NAMED)}"
+    if not np.isin(found, (0, 1)).all():
+        if len(found) == 2:
+            raise DataError(
+                f"{told}, but {what}; expected 0 and 1: write 0 for {found[0]} and 1 for {found[1]}"
+            )
+        if linear:
+            raise DataError(
+                f"{told}, and {what}: that is regression, which cannot be optimized yet (planned "
+                "for a later version); expected a classifier. The closest supported models have "
+                "two classes (labels 0 and 1, for below and above a threshold), or one unit for "
+                "each class if the labels are classes"
+            )
+        raise DataError(
+            f"{told}, but {what}, which is for two classes; expected 0 and 1: leave the other "
+            "classes out, or train a model with one unit for each class"
+        )
+    training = np.unique(dataset.y_train)
+    if len(training) < 2:
+        raise DataError(
+            f"all {len(dataset.y_train)} training labels of {source} are {training[0]}; expected "
+            "both 0 and 1: add samples of the other class"
+        )
 
 
 def _shape_hint(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:

@@ -91,6 +91,38 @@ def find_images(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The files that are meant, in the order given, each once; they may turn out to be broken.
+
+    Args:
+        paths: Of images, or of folders: of these all images in them, at any depth, by name,
+            hidden ones aside.
+
+    Raises:
+        DataError: If there is no such file or folder, a file's name is no image's, or a folder has
+            no images.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            images = find_images(path)
+            if not images:
+                raise DataError(f"{path} has no images in it; expected {', '.join(SUFFIXES)} files")
+            found.update(dict.fromkeys(images))
+        elif not path.exists():
+            raise DataError(
+                f"there is no such image: {path}; expected a file or a folder of images"
+            )
+        elif path.suffix.lower() not in SUFFIXES:
+            raise DataError(
+                f"{path} is not an image of a known type; expected {', '.join(SUFFIXES)}: "
+                "convert it"
+            )
+        else:
+            found[path] = None
+    return tuple(found)
+
+
 def read_header(path: Path) -> ImageHeader | None:
     """An image's header, or None where there is no readable one."""
     try:

@@ -19,7 +19,7 @@ from prune_mi.data.image_files import (
 )
 from prune_mi.data.image_shape import ShapeChoice
 from prune_mi.data.splits import stratified_split
-from prune_mi.errors import DataError
+from prune_mi.errors import DataError, listed
 
 _TEST_FRACTION = 0.2
 _SPLIT_SEED = 0  # of every run, so that test images stay test images
@@ -121,18 +121,15 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
     )
 
 
-def _class_names(root: Path, folder: Path) -> tuple[str, ...]:
-    return tuple(
-        sorted(
+def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]:
+    names = {
+        split: sorted(
             entry.name
             for entry in root.iterdir()
             if entry.is_dir() and not is_leftover(entry.name) and _inside(entry, folder)
         )
-    )
-
-
-def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]:
-    names = {split: _class_names(root, folder) for split, root in roots.items()}
+        for split, root in roots.items()
+    }
     first, expected = next(iter(names.items()))
     if len(expected) < 2:
         raise DataError(
@@ -148,7 +145,7 @@ def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]
                 f"{'is' if len(differing) == 1 else 'are'} in one only; expected the same classes "
                 "in every split: rename or add folders"
             )
-    return expected
+    return tuple(expected)
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -206,7 +203,7 @@ def _notes(tally: _Tally, size: tuple[int, int]) -> list[str]:
         one = len(tally.broken) == 1
         notes.append(
             f"{len(tally.broken)} broken {'image was' if one else 'images were'} skipped: "
-            f"{_first_names(tally.broken)}"
+            f"{listed(tally.broken, _NAMED)}"
         )
     return notes
 
@@ -244,10 +241,5 @@ def _require_few_broken(tally: _Tally, folder: Path) -> None:
     if len(tally.broken) > max(_FEW_BROKEN, _MOST_BROKEN * total):
         raise DataError(
             f"{len(tally.broken)} of the {total} images of {folder} are broken: "
-            f"{_first_names(tally.broken)}; expected a tenth at most: repair or remove them"
+            f"{listed(tally.broken, _NAMED)}; expected a tenth at most: repair or remove them"
         )
-
-
-def _first_names(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -26,3 +26,13 @@ def shape_matches(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> boo
     return len(shape) == len(wanted) and all(
         size in (None, actual) for actual, size in zip(shape, wanted, strict=True)
     )
+
+
+def fitting_shape(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """A sample's shape as a model takes it; None where it does not.
+
+    A channel axis of size 1 is added or dropped where only that keeps a sample from fitting.
+    """
+    shorter = [shape[:-1]] if shape and shape[-1] == 1 else []
+    tried = [shape, (*shape, 1), *shorter]
+    return next((each for each in tried if shape_matches(each, wanted)), None)

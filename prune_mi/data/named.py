@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,16 +97,13 @@ def load_cifar10() -> Dataset:
             f"{CIFAR10_VARIABLE} names {path}, where there is no such file; expected an .npz or a "
             "cifar-10-batches-py folder: correct the variable, or unset it to download the data"
         )
-    return Dataset(
-        x_train=loaded.x_train,
-        y_train=loaded.y_train,
-        x_test=loaded.x_test,
-        y_test=loaded.y_test,
-        x_val=loaded.x_val,
-        y_val=loaded.y_val,
+    return replace(
+        loaded,
         class_names=_CLASS_NAMES["cifar10"],
         source="cifar10",
         notes=(f"cifar10 is read from {path}, which {CIFAR10_VARIABLE} names",),
+        order_known=True,
+        full_value=None,
     )
 
 

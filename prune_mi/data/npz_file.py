@@ -1,22 +1,24 @@
-"""A data set in one `.npz` file."""
+"""A data set in one `.npz` file, for a model of one input or of several."""
 
 import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from prune_mi.data.dataset import Dataset
+from prune_mi.data.dataset import Dataset, check_values
 from prune_mi.data.labels import integer_labels, label_notes
+from prune_mi.data.model_input import ModelInput, fitting_shape, shape_text
 from prune_mi.errors import DataError
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 _OPTIONAL = ("x_val", "y_val")
+_LARGEST_EXACT = 2**24  # of whole numbers in float32
 
 # What people call such arrays, by the words of a name.
 _WORD = re.compile(r"[a-z]+")
@@ -46,48 +48,157 @@ def load_npz(path: Path) -> Dataset:
         DataError: If the file is not an `.npz` or is broken, an array is missing, or one is of
             the wrong type.
     """
-    there = npz_names(path)
-    missing = [name for name in _REQUIRED if name not in there]
-    if missing:
-        raise DataError(
-            f"{path} lacks {', '.join(missing)}; it holds {', '.join(there) or 'no arrays'}; "
-            f"expected {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it again "
-            f"under these names{_likely_names(missing, there)}"
-        )
-    arrays = read_npz(path, lambda name: name in _REQUIRED + _OPTIONAL)
+    with _opened(path) as file:
+        there = tuple(file.files)
+        missing = [name for name in _REQUIRED if name not in there]
+        if missing:
+            raise DataError(
+                f"{path} lacks {', '.join(missing)}; it holds {', '.join(there) or 'no arrays'}; "
+                f"expected {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it "
+                f"again under these names{_likely_names(missing, there)}"
+            )
+        arrays = {name: file[name] for name in there if name in _REQUIRED + _OPTIONAL}
     if ("x_val" in arrays) != ("y_val" in arrays):
         alone = "x_val" if "x_val" in arrays else "y_val"
         raise DataError(
             f"{path} has only {alone}; expected both x_val and y_val, or neither: add the other"
         )
+    stored = arrays["x_train"]
     images = {
-        name: raw_images(array, where=f"{name} of {path}")
+        name.removeprefix("x_"): raw_images(array, where=f"{name} of {path}")
         for name, array in arrays.items()
         if name.startswith("x")
     }
+    # Where an array's type says the value of a full-bright pixel: of 16 bits, unsigned.
+    is_deep = stored.dtype == np.uint16 and images["train"].dtype == np.float32
+    return _dataset(path, images, arrays, full_value=65535.0 if is_deep else None)
+
+
+def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
+    """Loads `x_train_NAME`, `x_test_NAME` and perhaps `x_val_NAME` for every input, and labels.
+
+    Args:
+        path: Of the file. Labels are `y_train`, `y_test` and perhaps `y_val`, integers or one-hot.
+        inputs: The model's, at least two.
+
+    Returns:
+        A data set whose `x` arrays, float32 `(n, total)`, hold the flattened inputs side by side,
+        in the order of `inputs`.
+
+    Raises:
+        DataError: If the file is not an `.npz` or is broken, arrays are missing, too many or of
+            the wrong type or shape, or hold NaN.
+    """
+    with _opened(path) as file:
+        there = tuple(file.files)
+        arrays = {name: file[name] for name in there if name.startswith(("x_", "y_"))}
+    has_val = any(name.startswith(("x_val", "y_val")) for name in arrays)
+    splits = ("train", "test", "val") if has_val else ("train", "test")
+    _require_names(path, there, inputs, splits)
+    packed = {}
+    shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
+    for split in splits:
+        parts = [
+            _samples(arrays[f"x_{split}_{each.name}"], each, f"x_{split}_{each.name} of {path}")
+            for each in inputs
+        ]
+        shapes[split] = tuple(part.shape[1:] for part in parts)
+        lengths = [len(part) for part in parts]
+        if len(set(lengths)) > 1:
+            counted = zip(inputs, lengths, strict=True)
+            told = ", ".join(f"x_{split}_{each.name} {length}" for each, length in counted)
+            raise DataError(
+                f"the arrays of the {split} split of {path} have different lengths: {told}; "
+                "expected one row a sample in each: drop what is unpaired"
+            )
+        if shapes[split] != shapes["train"]:
+            raise DataError(
+                f"samples of the {split} split of {path} have the shapes "
+                f"{_texts(shapes[split])}, those of the train split {_texts(shapes['train'])}; "
+                "expected equal shapes"
+            )
+        flat = [part.reshape(len(part), -1) for part in parts]
+        packed[split] = np.concatenate(flat, axis=1, dtype=np.float32)
+    return _dataset(path, packed, arrays, input_shapes=shapes["train"])
+
+
+def _dataset(
+    path: Path,
+    samples: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    input_shapes: tuple[tuple[int, ...], ...] = (),
+    full_value: float | None = None,
+) -> Dataset:
+    """The data set of samples by their splits, with the labels `y_SPLIT` of `arrays`."""
+    stored = {split: arrays[f"y_{split}"] for split in samples}
     labels = {
-        name: integer_labels(array, where=f"{name} of {path}")
-        for name, array in arrays.items()
-        if name.startswith("y")
+        split: integer_labels(array, where=f"y_{split} of {path}")
+        for split, array in stored.items()
     }
     return Dataset(
-        x_train=images["x_train"],
-        y_train=labels["y_train"],
-        x_test=images["x_test"],
-        y_test=labels["y_test"],
-        x_val=images.get("x_val"),
-        y_val=labels.get("y_val"),
+        x_train=samples["train"],
+        y_train=labels["train"],
+        x_test=samples["test"],
+        y_test=labels["test"],
+        x_val=samples.get("val"),
+        y_val=labels.get("val"),
         class_names=(),
         source=str(path),
-        notes=label_notes(array for name, array in arrays.items() if name.startswith("y")),
+        notes=label_notes(stored.values()),
+        input_shapes=input_shapes,
         order_known=False,
-        full_value=_full_value(arrays["x_train"], images["x_train"]),
+        full_value=full_value,
     )
 
 
-def _full_value(stored: np.ndarray, images: np.ndarray) -> float | None:
-    """The value of a full-bright pixel, where the array's type says it: of 16 bits, unsigned."""
-    return 65535.0 if stored.dtype == np.uint16 and images.dtype == np.float32 else None
+def _require_names(
+    path: Path,
+    there: Sequence[str],
+    inputs: Sequence[ModelInput],
+    splits: Sequence[str],
+) -> None:
+    expected = [f"x_{split}_{each.name}" for split in splits for each in inputs]
+    expected += [f"y_{split}" for split in splits]
+    missing = [name for name in expected if name not in there]
+    extra = [name for name in there if name.startswith(("x_", "y_")) and name not in expected]
+    faults = []
+    if missing:
+        faults.append(f"lacks {', '.join(missing)}")
+    if extra:
+        faults.append(f"has {', '.join(extra)}, but the model has no input of that name")
+    if faults:
+        named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
+        raise DataError(
+            f"{path} {' and '.join(faults)}; it holds {', '.join(there) or 'no arrays'}; "
+            f"the model's inputs are {named}: expected {', '.join(expected)}"
+        )
+
+
+def _samples(array: np.ndarray, model_input: ModelInput, where: str) -> np.ndarray:
+    """One input's samples in the model's shape, uint8 or float32."""
+    if array.dtype.kind in "iu" and array.size:
+        largest = max(abs(int(array.min())), abs(int(array.max())))
+        if largest > _LARGEST_EXACT:
+            raise DataError(
+                f"{where} reaches {largest}; expected whole numbers up to {_LARGEST_EXACT}, which "
+                "is what float32 holds exactly: renumber them"
+            )
+    samples = raw_images(array, where=where)
+    wanted = model_input.shape
+    shape = fitting_shape(samples.shape[1:], wanted) if samples.ndim else None
+    if shape is not None:
+        samples = samples.reshape(len(samples), *shape)
+        check_values(samples, where)
+        return samples
+    raise DataError(
+        f"{where} has the shape {samples.shape}; the model's input {model_input.name!r} takes "
+        f"{shape_text(wanted)}, one a row: reshape the array"
+    )
+
+
+def _texts(shapes: Sequence[tuple[int, ...]]) -> str:
+    return ", ".join(map(shape_text, shapes))
 
 
 def raw_images(images: np.ndarray, *, where: str) -> np.ndarray:
@@ -114,26 +225,6 @@ def raw_images(images: np.ndarray, *, where: str) -> np.ndarray:
     # What overflows becomes infinite, which validation reports.
     with np.errstate(over="ignore"):
         return images.astype(np.float32)
-
-
-def read_npz(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
-    """The arrays whose names are wanted, by name; pickled objects are refused.
-
-    Raises:
-        DataError: If the file is not an `.npz`, is broken or does not fit in memory.
-    """
-    with _opened(path) as loaded:
-        return {name: loaded[name] for name in loaded.files if wanted(name)}
-
-
-def npz_names(path: Path) -> tuple[str, ...]:
-    """The names of all arrays of an `.npz`, which are not read.
-
-    Raises:
-        DataError: If the file is not an `.npz` or is broken.
-    """
-    with _opened(path) as loaded:
-        return tuple(loaded.files)
 
 
 @contextmanager

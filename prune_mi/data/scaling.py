@@ -1,12 +1,13 @@
 """Input scalings: what was done to the pixels before the model saw them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Literal, get_args
 
 import numpy as np
 
+from prune_mi.data.dataset import chunks
 from prune_mi.errors import DataError
 
 ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
@@ -14,9 +15,6 @@ ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image", "ca
 SCALING_KINDS: tuple[ScalingKind, ...] = get_args(ScalingKind)
 COLOUR_KINDS: tuple[ScalingKind, ...] = ("caffe", "torch")
 """Those that are for three colours alone."""
-
-# Bounds the float64 temporaries of the statistics, in pixels.
-_CHUNK_PIXELS = 1 << 22
 
 _DESCRIPTIONS: dict[ScalingKind, str] = {
     "none": "none (raw pixel values)",
@@ -95,8 +93,18 @@ def pixel_range(images: np.ndarray) -> float:
     return max(255.0, highest)
 
 
-def colour_scaling(kind: ScalingKind, full: float) -> InputScaling:
-    """`caffe` or `torch` for three colours whose full-bright pixel has the value `full`."""
+def scaling_of_range(kind: ScalingKind, full: float) -> InputScaling:
+    """`unit` or `signed`, or `caffe` or `torch` for three colours, by the pixel range alone.
+
+    Args:
+        kind: One of these.
+        full: The value of a full-bright pixel.
+    """
+    if kind == "unit":
+        return InputScaling(kind, None, np.asarray(full, dtype=np.float32), full)
+    if kind == "signed":
+        half = np.asarray(full / 2, dtype=np.float32)
+        return InputScaling(kind, half, half, full)
     if kind == "caffe":
         # Brought to 255, y = x * 255/R - mean, which is (x - mean * R/255) / (R/255).
         scale = np.asarray(full / 255, dtype=np.float32)
@@ -141,11 +149,8 @@ def fit_scaling(
     match kind:
         case "none":
             return InputScaling(kind, None, None, full)
-        case "unit":
-            return InputScaling(kind, None, np.asarray(full, dtype=np.float32), full)
-        case "signed":
-            half = np.asarray(full / 2, dtype=np.float32)
-            return InputScaling(kind, half, half, full)
+        case "unit" | "signed":
+            return scaling_of_range(kind, full)
         case "standardize":
             channels = x_train.ndim != 3 if has_channels is None else has_channels
             mean, deviation = _channel_statistics(x_train, has_channels=channels)
@@ -160,7 +165,7 @@ def fit_scaling(
                     f"scaling is {kind!r}, but samples have the shape {x_train.shape[1:]}; "
                     "expected images of three colours"
                 )
-            return colour_scaling(kind, full)
+            return scaling_of_range(kind, full)
     raise ValueError(f"scaling is {kind!r}; expected one of {', '.join(SCALING_KINDS)}")
 
 
@@ -169,7 +174,7 @@ def candidate_scalings(
     *,
     kinds: Sequence[ScalingKind] = SCALING_KINDS,
     has_channels: bool | None = None,
-    coloured: bool | None = None,
+    coloured: bool,
     full: float | None = None,
 ) -> tuple[InputScaling, ...]:
     """Fits every scaling that is worth trying, in the order of `SCALING_KINDS`.
@@ -178,7 +183,7 @@ def candidate_scalings(
         x_train: Raw values `(N, H, W, C)`, `(N, H, W)` or `(N, ...)`.
         kinds: Those to try.
         has_channels: See `fit_scaling`.
-        coloured: Whether samples are images of three colours; None goes by the shape.
+        coloured: Whether samples are images of three colours.
         full: The value of a full-bright pixel where the files say it. Where they hold fewer bits
             than they have room for, `unit` and `signed` are tried by the range that is used, too.
 
@@ -186,8 +191,6 @@ def candidate_scalings(
         All, less `unit` where the pixels already are in [0, 1] and it equals `none`, and less
         those for three colours where there are not three or they were scaled before.
     """
-    if coloured is None:
-        coloured = x_train.ndim == 4 and x_train.shape[-1] == 3
     by_value = pixel_range(x_train)
     is_scaled = by_value == 1 and float(x_train.min()) < 0
     skipped = {"unit"} if by_value == 1 and full is None else set()
@@ -262,15 +265,9 @@ def clearly_above(chance: float, num_samples: int) -> float:
     return chance + max(3 * standard_error, min(0.05, (1 - chance) / 2))
 
 
-def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
-    step = max(1, _CHUNK_PIXELS // images[0].size)
-    for start in range(0, len(images), step):
-        yield images[start : start + step]
-
-
 def _mean_image(images: np.ndarray) -> np.ndarray:
     total = np.zeros(images.shape[1:], dtype=np.float64)
-    for chunk in _chunks(images):
+    for chunk in chunks(images):
         total += chunk.sum(axis=0, dtype=np.float64)
     return total / len(images)
 
@@ -281,7 +278,7 @@ def _channel_statistics(images: np.ndarray, *, has_channels: bool) -> tuple[np.n
     mean = _mean_image(images).mean(axis=tuple(axis - 1 for axis in axes[1:]))
     squares = np.zeros_like(mean)
     # The second pass is what keeps the variance free of cancellation.
-    for chunk in _chunks(images):
+    for chunk in chunks(images):
         squares = squares + np.square(chunk - mean).sum(axis=axes)
     deviation = np.sqrt(squares * mean.size / images.size)
     # A constant channel is only shifted.

@@ -11,8 +11,7 @@ from prune_mi.data.image_folder import load_image_folder
 from prune_mi.data.image_shape import ShapeChoice, shape_for_model
 from prune_mi.data.model_input import ModelInput, shape_text
 from prune_mi.data.named import load_cifar10, load_digits, load_keras
-from prune_mi.data.npz_file import load_npz
-from prune_mi.data.npz_inputs import load_npz_inputs
+from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.errors import DataError
 
 _NAMED: dict[str, Callable[[], Dataset]] = {
@@ -74,20 +73,18 @@ def require_named(spec: str) -> None:
 def _load(spec: str, choose_shape: ShapeChoice) -> Dataset:
     if spec in _NAMED:
         return _NAMED[spec]()
+    require_named(spec)
     path = Path(spec).expanduser()
     try:
         if path.is_dir():
             if is_cifar_batches(path):
                 return load_cifar_batches(path)
             return load_image_folder(path, choose_shape=choose_shape)
-        if path.suffix.lower() == ".npz" and path.is_file():
+        if path.suffix.lower() == ".npz":
             return load_npz(path)
-        exists = path.exists()
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
-    raise _unusable(
-        spec, "it is not an .npz file" if exists else "there is no such name, file or folder"
-    )
+    raise _unusable(spec, "it is not an .npz file")
 
 
 def _unusable(spec: str, fault: str) -> DataError:

@@ -13,8 +13,8 @@ from prune_mi.measure.limit import (
     choose_within,
     expected_error,
     images_needed,
-    kept_back,
     paired_drop,
+    safety_margin,
 )
 from prune_mi.measure.metric import image_weights
 from prune_mi.preparation.baseline import Baseline
@@ -30,7 +30,7 @@ class AllowedDrop:
         before: bool `(n,)`, for each validation image whether the original as given is right.
         weights: float64 `(n,)`, see `image_weights`.
         limit: The allowed drop, a fraction.
-        confidence: See `kept_back`.
+        confidence: See `safety_margin`.
         num_unseen: Test images that no selection sees.
         expected_margin: What acceptance will leave unused, before there is a child to tell.
     """
@@ -51,10 +51,10 @@ class AllowedDrop:
 
         Args:
             candidate: Trained, or with other statistics.
-            bias: How much smaller drops look for having been chosen; kept back as well where a
+            bias: How much smaller drops look for having been chosen; added to the margin where a
                 confidence was asked for.
         """
-        margin = kept_back(
+        margin = safety_margin(
             self.drop(candidate.correct),
             self.limit,
             confidence=self.confidence,
@@ -85,7 +85,7 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
     error = expected_error(baseline.given.accuracy, limit, telling)
-    margin = kept_back(
+    margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
     needed = None

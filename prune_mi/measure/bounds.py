@@ -1,18 +1,19 @@
-"""Whether something measured on some images is within a limit on all images of the kind.
+"""How sure what was measured on some images is of all images of the kind: intervals and bounds.
 
-A bound at confidence c is one-sided: what is bounded lies beyond it with a probability of 1 - c.
-A limit is kept where the upper bound is within it, broken where the lower bound is beyond it, and
-undecided between.
+An interval has two sides. A bound at confidence c is one-sided: what is bounded lies beyond it with
+a probability of 1 - c. A limit is kept where the upper bound is within it, broken where the lower
+bound is beyond it, and undecided between.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from statistics import NormalDist
 
-from prune_mi.measure.interval import score_interval
 from prune_mi.measure.limit import Drop
 from prune_mi.records import Decision
 
+DEVIATIONS = 1.959964  # of a normal distribution, between which 95 % of it lie
 _EQUAL = 1e-9  # rounding of fractions
 _MOST_IMAGES = 10**9  # beyond it, what was measured lies on the limit itself
 
@@ -90,3 +91,31 @@ def share_bounds(share: float, num_images: int, confidence: float) -> Bounds:
     """
     low, high = score_interval(share, num_images, NormalDist().inv_cdf(confidence))
     return Bounds(share, min(low, share), max(high, share), num_images)
+
+
+def accuracy_interval(accuracy: float, num_images: int) -> tuple[float, float]:
+    """The range that holds the accuracy on all images of the kind, at 95 % confidence.
+
+    Args:
+        accuracy: The share of right answers, in [0, 1].
+        num_images: Images that it was measured on, 1 or more, drawn at random from that kind.
+    """
+    return score_interval(accuracy, num_images, DEVIATIONS)
+
+
+def score_interval(share: float, num_images: int, deviations: float) -> tuple[float, float]:
+    """Wilson's score interval of a share.
+
+    (*Probable inference, the law of succession, and statistical inference*, 1927.) It stays within
+    [0, 1], and is no point where the share is 0 or 1.
+
+    Args:
+        share: In [0, 1].
+        num_images: Images that it was measured on, 1 or more.
+        deviations: Standard deviations on each side, above 0.
+    """
+    weight = deviations**2 / num_images
+    middle = (share + weight / 2) / (1 + weight)
+    spread = share * (1 - share) / num_images + weight / (4 * num_images)
+    reach = deviations * sqrt(spread) / (1 + weight)
+    return max(0.0, middle - reach), min(1.0, middle + reach)

@@ -79,14 +79,14 @@ def paired_drop(before: np.ndarray, after: np.ndarray, weights: np.ndarray) -> D
     return Drop(value, math.sqrt(variance), len(difference), unseen)
 
 
-def kept_back(drop: Drop, limit: float, *, confidence: float | None, num_unseen: int) -> float:
+def safety_margin(drop: Drop, limit: float, *, confidence: float | None, num_unseen: int) -> float:
     """The part of a limit that selection must leave unused by a model.
 
     Args:
         drop: Of the model.
         limit: The allowed drop, a fraction.
         confidence: The probability with which the limit is to hold on other images, in (0.5, 1);
-            None keeps back a standard error of the drop, and never more than half of the limit.
+            None leaves a standard error of the drop, and never more than half of the limit.
         num_unseen: How many other images.
     """
     if confidence is None:
@@ -126,7 +126,8 @@ def choose_within(
         after: The same of each model, the most wanted first.
         weights: float `(n,)`, see `image_weights`.
         limit: The allowed drop, a fraction.
-        confidence: See `kept_back`; what having chosen flatters the model by is kept back as well.
+        confidence: See `safety_margin`; where one is asked for, what having chosen flatters the
+            model by is added to the margin.
         num_unseen: Images on which the limit is to hold.
         rng: Draws the bootstrap samples.
     """
@@ -134,12 +135,12 @@ def choose_within(
     if not drops:
         return Chosen(None, 0.0, 0.0)
     margins = np.array(
-        [kept_back(drop, limit, confidence=confidence, num_unseen=num_unseen) for drop in drops]
+        [safety_margin(drop, limit, confidence=confidence, num_unseen=num_unseen) for drop in drops]
     )
     values = np.array([drop.value for drop in drops])
     bias = _chosen_bias(before, after, weights, limit - margins, values, rng)
-    kept = margins + (bias if confidence is not None else 0.0)
-    fit = np.flatnonzero(values + kept <= limit)
+    margins += bias if confidence is not None else 0.0
+    fit = np.flatnonzero(values + margins <= limit)
     if not fit.size:
         return Chosen(None, bias, 0.0)
     place = int(fit[0])
@@ -188,7 +189,7 @@ def images_needed(
     Args:
         quality: The original's, on validation images, in [0, 1].
         limit: The allowed drop, a fraction above 0.
-        confidence: See `kept_back`.
+        confidence: See `safety_margin`.
         num_images: Validation images that there are.
         num_unseen: Images on which the limit is to hold.
     """

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from prune_mi.config import Metric
-from prune_mi.measure.interval import DEVIATIONS, accuracy_interval
+from prune_mi.measure.bounds import DEVIATIONS, accuracy_interval
 
 
 def image_weights(labels: np.ndarray, metric: Metric) -> np.ndarray:

@@ -9,9 +9,8 @@ from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, check_against_model, load_dataset
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.data.class_list import read_class_list
-from prune_mi.data.class_order import class_names
-from prune_mi.data.given_classes import in_given_order
-from prune_mi.data.two_classes import require_two_classes
+from prune_mi.data.class_order import class_names, in_given_order
+from prune_mi.data.fit_to_model import require_two_classes
 from prune_mi.errors import ConfigError
 from prune_mi.graph.one_unit import DESCRIPTIONS
 from prune_mi.keras_io.load import LoadedModel, load_model

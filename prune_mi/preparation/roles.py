@@ -8,7 +8,7 @@ import numpy as np
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, stratified_sample, stratified_split
 from prune_mi.errors import DataError
-from prune_mi.measure.honesty import remembers_training
+from prune_mi.measure.memorization import has_memorized_training
 from prune_mi.measure.quality import accuracy
 
 _MEMORY_IMAGES = 2000
@@ -86,7 +86,7 @@ def roles_of_model(
         sample = stratified_sample(data.y_train, size=_MEMORY_IMAGES, rng=rng)
         known = float(train_correct(sample).mean())
         new = accuracy(test_outputs, data.y_test)
-        remembers = remembers_training(known, len(sample), new, len(data.y_test))
+        remembers = has_memorized_training(known, len(sample), new, len(data.y_test))
         source = "test" if remembers else "train"
         why = (
             f"the original is right on {known:.3f} of its training images and {new:.3f} of the "

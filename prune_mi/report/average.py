@@ -1,11 +1,10 @@
 """What `prune-mi average` prints when it is done."""
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import Average, Averaged
+from prune_mi.report.evaluation import figures_table
 from prune_mi.report.summary import print_notes
 from prune_mi.report.wording import accuracy_text, count_text, printable, quantity_text
 
@@ -17,10 +16,7 @@ def print_average(done: Average, console: Console) -> None:
         done: What was averaged.
         console: Where to print; its width decides where lines wrap.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("model", overflow="fold")
-    for title in ("test accuracy", "params", "MACs"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = figures_table("model", "test accuracy", "params", "MACs")
     for each in done.members:
         table.add_row(*_cells(each))
     table.add_section()

@@ -102,31 +102,18 @@ def _rows(found: Check, before: EvaluatedModel, after: EvaluatedModel) -> list[l
     against = after.against_first
     change = change_text(against.change) if against else ""
     flips = percent_text(against.changed / found.evaluation.num_images) if against else ""
+    quality = metric_text(found.evaluation.metric).lower()
+    costs = (
+        ("size as `.keras`", size_text, before.saved_bytes, after.saved_bytes),
+        ("MACs", quantity_text, before.macs, after.macs),
+        ("params", count_text, before.num_params, after.num_params),
+    )
     return [
-        [
-            metric_text(found.evaluation.metric).lower(),
-            accuracy_text(before.quality),
-            accuracy_text(after.quality),
-            change,
-        ],
-        [
-            "size as `.keras`",
-            size_text(before.saved_bytes),
-            size_text(after.saved_bytes),
-            relative_text(after.saved_bytes, before.saved_bytes),
-        ],
-        [
-            "MACs",
-            quantity_text(before.macs),
-            quantity_text(after.macs),
-            relative_text(after.macs, before.macs),
-        ],
-        [
-            "params",
-            count_text(before.num_params),
-            count_text(after.num_params),
-            relative_text(after.num_params, before.num_params),
-        ],
+        [quality, accuracy_text(before.quality), accuracy_text(after.quality), change],
+        *(
+            [name, write(old), write(new), relative_text(new, old)]
+            for name, write, old, new in costs
+        ),
         ["answers changed", "", "", flips],
     ]
 

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.records import Conversion
+from prune_mi.report.summary import pairs_table
 from prune_mi.report.wording import count_text, printable, size_text
 
 
@@ -14,17 +15,15 @@ def print_conversion(done: Conversion, console: Console) -> None:
         done: The conversion.
         console: Where to print; its width decides where lines wrap.
     """
-    rows = (
+    pairs = [
         ("from", f"{done.old} (Keras {done.written_by})"),
         ("to", f"{done.new} ({size_text(done.size_bytes)})"),
         ("layers", count_text(done.num_layers)),
         ("params", count_text(done.num_params)),
         ("compiled", "yes, with a new optimizer" if done.compiled else "no"),
         ("outputs", _agreement(done.difference)),
-    )
-    width = max(len(label) for label, _ in rows)
-    for label, value in rows:
-        console.print(Text(f"{label:<{width}}  {printable(value)}"))
+    ]
+    console.print(pairs_table(pairs), highlight=False)
     for note in done.notes:
         console.print()
         console.print(Text(printable(note)))

@@ -1,15 +1,15 @@
 """What `prune-mi evaluate` shows: models side by side, each against the first."""
 
 import string
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prune_mi.records import EvaluatedModel, Evaluation
+from prune_mi.records import Comparison, EvaluatedModel, Evaluation
 from prune_mi.report.summary import print_notes
 from prune_mi.report.wording import (
     accuracy_text,
@@ -22,6 +22,7 @@ from prune_mi.report.wording import (
     size_text,
 )
 
+_T = TypeVar("_T")
 _MOST_CLASSES = 12
 
 
@@ -69,48 +70,42 @@ def _names(found: Evaluation) -> Text:
 
 
 def _figures(found: Evaluation) -> Table:
-    table = _table("", *_letters(found))
-    models = found.models
-
-    def row(label: str, cells: Sequence[str]) -> None:
-        table.add_row(label, *cells)
-
-    first = models[0]
-    row(metric_text(found.metric).lower(), [accuracy_text(each.quality) for each in models])
-    row("  95 % interval", [f"{each.low:.3f} to {each.high:.3f}" for each in models])
-    row("params", [_with_change(count_text, each.num_params, first.num_params) for each in models])
-    row("MACs", [_with_change(quantity_text, each.macs, first.macs) for each in models])
-    row("layers", [count_text(each.num_layers) for each in models])
-    row("size of the file", [size_text(each.size_bytes) for each in models])
-    sizes = [_with_change(size_text, each.saved_bytes, first.saved_bytes) for each in models]
-    row("size as .keras", sizes)
-    return table
+    first = found.models[0]
+    rows: dict[str, Callable[[EvaluatedModel], str]] = {
+        metric_text(found.metric).lower(): lambda each: accuracy_text(each.quality),
+        "  95 % interval": lambda each: f"{each.low:.3f} to {each.high:.3f}",
+        "params": lambda each: _with_change(count_text, each.num_params, first.num_params),
+        "MACs": lambda each: _with_change(quantity_text, each.macs, first.macs),
+        "layers": lambda each: count_text(each.num_layers),
+        "size of the file": lambda each: size_text(each.size_bytes),
+        "size as .keras": lambda each: _with_change(size_text, each.saved_bytes, first.saved_bytes),
+    }
+    return _rows(figures_table("", *_letters(found)), rows, found.models)
 
 
-def _with_change(write: Any, value: int, before: int) -> str:
+def _with_change(write: Callable[[int], str], value: int, before: int) -> str:
     return write(value) if value == before else f"{write(value)} ({relative_text(value, before)})"
 
 
 def _changes(found: Evaluation) -> Table:
-    others = found.models[1:]
-    letters = _letters(found)
-    table = _table("against A", *letters[1:])
-    pairs = [(each, each.against_first) for each in others]
-    rows = {
-        "change": [change_text(c.change) for _, c in pairs if c],
-        "  95 % interval": [
-            f"{change_text(c.low)} to {change_text(c.high)}" for _, c in pairs if c
-        ],
-        "answers changed": [
-            f"{count_text(c.changed)} ({percent_text(c.changed / found.num_images)})"
-            for _, c in pairs
-            if c
-        ],
-        "  from right to wrong": [count_text(c.right_to_wrong) for _, c in pairs if c],
-        "  from wrong to right": [count_text(c.wrong_to_right) for _, c in pairs if c],
+    compared = [each.against_first for each in found.models if each.against_first is not None]
+    table = figures_table("against A", *_letters(found)[1:])
+    rows: dict[str, Callable[[Comparison], str]] = {
+        "change": lambda each: change_text(each.change),
+        "  95 % interval": lambda each: f"{change_text(each.low)} to {change_text(each.high)}",
+        "answers changed": lambda each: (
+            f"{count_text(each.changed)} ({percent_text(each.changed / found.num_images)})"
+        ),
+        "  from right to wrong": lambda each: count_text(each.right_to_wrong),
+        "  from wrong to right": lambda each: count_text(each.wrong_to_right),
     }
-    for label, cells in rows.items():
-        table.add_row(label, *cells)
+    return _rows(table, rows, compared)
+
+
+def _rows(table: Table, rows: Mapping[str, Callable[[_T], str]], columns: Sequence[_T]) -> Table:
+    """A table with a row for each label, and in it a cell for each of `columns`."""
+    for label, cell in rows.items():
+        table.add_row(label, *map(cell, columns))
     return table
 
 
@@ -119,7 +114,7 @@ def _classes(found: Evaluation) -> Table:
     first = found.models[0]
     places = sorted(range(len(first.classes)), key=lambda place: _worst(found.models, place))
     shown = sorted(places[:_MOST_CLASSES])
-    table = _table("accuracy by class", "images", *_letters(found))
+    table = figures_table("accuracy by class", "images", *_letters(found))
     for place in shown:
         own = [each.classes[place] for each in found.models]
         table.add_row(
@@ -138,7 +133,8 @@ def _worst(models: Sequence[EvaluatedModel], place: int) -> float:
     return min((each - before for each in after), default=before)
 
 
-def _table(*headings: str) -> Table:
+def figures_table(*headings: str) -> Table:
+    """An empty table whose first column holds names and the others numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     table.add_column(headings[0], overflow="fold")
     for heading in headings[1:]:

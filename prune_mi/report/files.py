@@ -1,9 +1,35 @@
-"""Files of reports: refused before the work for them is done, and written."""
+"""Files to write: refused before the work for them is done; those of reports, written."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from prune_mi.errors import ConfigError
+
+
+def require_new(
+    path: Path, *, suffixes: Sequence[str], models: Sequence[Path] = (), overwrite: bool
+) -> None:
+    """Refuses a model file that is not to be written, before the work for it is done.
+
+    Args:
+        path: The file.
+        suffixes: What its name may end in.
+        models: Files that are read, and so may not be written.
+        overwrite: Whether another file may be there already.
+
+    Raises:
+        ConfigError: If its name ends in something else, or it is a folder, one of the models, or
+            there already.
+    """
+    if path.suffix not in suffixes:
+        raise ConfigError(f"cannot write {path}; expected a name in {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; expected the name of a file to write")
+    if path.exists() and any(model.exists() and path.samefile(model) for model in models):
+        raise ConfigError(f"{path} is the file to read; choose another name for the new one")
+    if path.exists() and not overwrite:
+        raise ConfigError(f"{path} already exists; choose another name, or pass --overwrite")
 
 
 def require_writable(path: Path | None) -> None:

@@ -7,10 +7,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prune_mi.graph.inspection import Inspection, LayerRow
+from prune_mi.graph.inspection import Inspection
 from prune_mi.graph.ir import Shape
 from prune_mi.graph.unit import Unit
 from prune_mi.records import Cost
+from prune_mi.report.json_report import to_plain
 from prune_mi.report.what_can_go import can_go_line, what_can_go_to_dict, why_not_lines
 from prune_mi.report.wording import count_text, printable, quantity_text
 
@@ -40,22 +41,11 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
 def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
     """Plain JSON values: `layers`, `units`, `width_groups`, `total`, `what_can_go`, `notes`."""
     return {
-        "layers": [_layer_dict(row) for row in inspection.layers],
+        "layers": [to_plain(row) for row in inspection.layers],
         "units": [_unit_dict(unit, inspection.total) for unit in inspection.units],
-        "width_groups": [
-            {
-                "producers": list(group.producers),
-                "consumers": list(group.consumers),
-                "num_channels": group.num_channels,
-                "multiple_of": group.multiple_of,
-                "reason": group.reason,
-            }
-            for group in inspection.widths
-        ],
+        "width_groups": [to_plain(group) for group in inspection.widths],
         "total": {
-            "num_layers": inspection.total.num_layers,
-            "num_params": inspection.total.num_params,
-            "macs": inspection.total.macs,
+            **to_plain(inspection.total),
             "num_removable_units": inspection.num_removable,
             "removable_macs": inspection.removable_macs,
         },
@@ -113,22 +103,6 @@ def _units(inspection: Inspection) -> Table:
 
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-
-
-def _layer_dict(row: LayerRow) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "class_name": row.class_name,
-        "output_shape": list(row.output_shape),
-        "num_calls": row.num_calls,
-        "num_params": row.num_params,
-        "macs": row.macs,
-        "macs_share": row.macs_share,
-        "status": row.status,
-        "frozen": row.frozen,
-        "unit": row.unit,
-        "reason": row.reason,
-    }
 
 
 def _unit_dict(unit: Unit, total: Cost) -> dict[str, Any]:

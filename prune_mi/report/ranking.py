@@ -50,7 +50,8 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
     ):
         columns.pop()
     console.print(_table(ranking, columns))
-    first = ", ".join(row.name for row in by_rank(ranking)[: ranking.least])
+    ranked = sorted(ranking.units, key=lambda row: row.rank)
+    first = ", ".join(row.name for row in ranked[: ranking.least])
     console.print(
         Text(
             f"{len(ranking.units)} units in network order, ranked by {ranking.criterion} on "
@@ -83,11 +84,6 @@ def _score(ranking: Ranking) -> str:
     """`score (bits)`: what the scores are called, and what they are measured in."""
     unit = {"bit": "bits", "score": ""}.get(ranking.measure, ranking.measure)
     return f"score ({unit})" if unit else "score"
-
-
-def by_rank(ranking: Ranking) -> list[RankingRow]:
-    """The units, that of the lowest score first."""
-    return sorted(ranking.units, key=lambda row: row.rank)
 
 
 def require_plottable(path: Path) -> None:

@@ -1,21 +1,17 @@
 """What `prune-mi recalibrate` shows: the statistics compared, and which validation chose."""
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import Recalibration
+from prune_mi.report.evaluation import figures_table
 from prune_mi.report.summary import pairs_table, print_notes
 from prune_mi.report.wording import accuracy_text, printable
 
 
 def print_recalibration(found: Recalibration, console: Console) -> None:
     """Prints every candidate with its accuracies, the chosen one marked."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    table.add_column("batch-norm statistics", overflow="fold")
-    for heading in ("validation", "gain", "unseen test", "full test"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = figures_table("batch-norm statistics", "validation", "gain", "unseen test", "full test")
     for each in found.candidates:
         statistics = each.statistics
         gain = ""

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.data.class_file import CLASS_FILE
-from prune_mi.measure.interval import accuracy_interval
+from prune_mi.measure.bounds import accuracy_interval
 from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.report.search_details import print_search_details
 from prune_mi.report.summary import counted, pairs_table, print_notes

@@ -5,6 +5,7 @@ from typing import Any
 
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.what_can_go import WhatCanGo, WhyNot, share_of
+from prune_mi.report.json_report import to_plain
 from prune_mi.report.wording import share_text
 
 _COUNTED = {"macs": "MACs", "params": "params"}
@@ -66,7 +67,7 @@ def what_can_go_text(found: WhatCanGo, most: int = 4) -> str:
 
 def why_text(causes: Sequence[Cause], found: WhatCanGo) -> str:
     """`changes the number of channels and the image size (strides)`."""
-    size = _size(found)
+    size = "image size" if found.of_images else "length"
     changed = [_CHANGES[each].format(size=size) for each in causes if each in _CHANGES]
     others = [_OTHERS[each] for each in causes if each in _OTHERS]
     return " and ".join([*([f"changes {' and '.join(changed)}"] if changed else []), *others])
@@ -80,20 +81,9 @@ def what_can_go_to_dict(found: WhatCanGo) -> dict[str, Any]:
         "macs_share": found.macs_share,
         "params_share": found.params_share,
         "reasons": [
-            {
-                "causes": list(each.causes),
-                "reason": why_text(each.causes, found),
-                "layers": list(each.layers),
-                "macs_share": each.macs_share,
-                "params_share": each.params_share,
-            }
-            for each in found.reasons
+            {**to_plain(each), "reason": why_text(each.causes, found)} for each in found.reasons
         ],
     }
-
-
-def _size(found: WhatCanGo) -> str:
-    return "image size" if found.of_images else "length"
 
 
 def _weight(reasons: Sequence[WhyNot], found: WhatCanGo) -> str:

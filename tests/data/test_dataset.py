@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prune_mi.data import Dataset, validate_dataset
+from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.errors import DataError
 
 

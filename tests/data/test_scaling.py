@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from prune_mi.data import (
+from prune_mi.data import dataset
+from prune_mi.data.scaling import (
     ScalingKind,
     candidate_scalings,
     choose_scaling,
     fit_scaling,
     pixel_range,
     reversed_colours,
-    scaling,
 )
 from prune_mi.errors import DataError
 
@@ -83,7 +83,7 @@ def test_chunks_do_not_change_the_statistics(
     images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {kind: fit_scaling(kind, images) for kind in ("standardize", "mean-image")}
-    monkeypatch.setattr(scaling, "_CHUNK_PIXELS", 7 * images[0].size)
+    monkeypatch.setattr(dataset, "_CHUNK_PIXELS", 7 * images[0].size)
     for kind, expected in whole.items():
         chunked = fit_scaling(kind, images)
         np.testing.assert_allclose(chunked.offset, expected.offset, rtol=1e-6)
@@ -97,9 +97,9 @@ def test_a_constant_channel_becomes_zero(images: np.ndarray) -> None:
 
 
 def test_candidates(images: np.ndarray) -> None:
-    kinds = [candidate.kind for candidate in candidate_scalings(images)]
+    kinds = [candidate.kind for candidate in candidate_scalings(images, coloured=True)]
     assert kinds == ["none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
-    small = candidate_scalings(images.astype(np.float32) / 255)
+    small = candidate_scalings(images.astype(np.float32) / 255, coloured=True)
     assert [candidate.kind for candidate in small] == [
         "none",
         "signed",
@@ -108,12 +108,13 @@ def test_candidates(images: np.ndarray) -> None:
         "caffe",
         "torch",
     ]
-    for other in (images[..., :1], images.astype(np.float32) - 100, images[:, 0]):
-        assert not {each.kind for each in candidate_scalings(other)} & {"caffe", "torch"}
+    for other, coloured in ((images[..., :1], False), (images.astype(np.float32) - 100, True)):
+        found = {each.kind for each in candidate_scalings(other, coloured=coloured)}
+        assert not found & {"caffe", "torch"}
 
 
 def test_descriptions(images: np.ndarray) -> None:
-    assert [candidate.describe() for candidate in candidate_scalings(images)] == [
+    assert [candidate.describe() for candidate in candidate_scalings(images, coloured=True)] == [
         "none (raw pixel values)",
         "unit (0 to 1)",
         "signed (-1 to 1)",
@@ -151,13 +152,15 @@ def test_the_range_that_files_say_goes_before_the_values() -> None:
 
 def test_16_bits_that_are_partly_filled_are_tried_by_what_is_used() -> None:
     images = np.full((4, 5, 5, 1), 4000, np.float32)
-    tried = [(each.kind, each.full) for each in candidate_scalings(images, full=65535)]
+    tried = [
+        (each.kind, each.full) for each in candidate_scalings(images, coloured=False, full=65535)
+    ]
     assert tried == [
         *((kind, 65535) for kind in ("none", "unit", "signed", "standardize", "mean-image")),
         ("unit", 4095),
         ("signed", 4095),
     ]
-    assert len(candidate_scalings(images * 10, full=65535)) == 5
+    assert len(candidate_scalings(images * 10, coloured=False, full=65535)) == 5
 
 
 def test_wrong_arguments_are_refused(images: np.ndarray) -> None:

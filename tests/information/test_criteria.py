@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from prune_mi.config import Criterion, RankingSettings
+from prune_mi.config import RankingSettings
+from prune_mi.config.values import Criterion
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph

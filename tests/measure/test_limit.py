@@ -8,8 +8,8 @@ from prune_mi.measure.limit import (
     choose_within,
     expected_error,
     images_needed,
-    kept_back,
     paired_drop,
+    safety_margin,
 )
 
 
@@ -54,20 +54,20 @@ class TestPairedDrop:
         assert paired_drop(before, after, np.array([0.5, 0.25, 0.25])).value == 0.5
 
 
-class TestKeptBack:
+class TestSafetyMargin:
     def test_without_a_confidence_never_more_than_half(self) -> None:
-        assert kept_back(Drop(0.0, 0.002, 500), 0.02, confidence=None, num_unseen=500) == 0.002
-        assert kept_back(Drop(0.0, 0.05, 500), 0.02, confidence=None, num_unseen=500) == 0.01
+        assert safety_margin(Drop(0.0, 0.002, 500), 0.02, confidence=None, num_unseen=500) == 0.002
+        assert safety_margin(Drop(0.0, 0.05, 500), 0.02, confidence=None, num_unseen=500) == 0.01
 
-    def test_more_confidence_and_fewer_images_keep_back_more(self) -> None:
+    def test_more_confidence_and_fewer_images_ask_for_more(self) -> None:
         drop = Drop(0.0, 0.004, 1000)
-        kept = [kept_back(drop, 0.02, confidence=c, num_unseen=1000) for c in (0.6, 0.9, 0.99)]
+        kept = [safety_margin(drop, 0.02, confidence=c, num_unseen=1000) for c in (0.6, 0.9, 0.99)]
         assert kept == sorted(kept)
-        assert kept_back(drop, 0.02, confidence=0.9, num_unseen=100) > kept[1]
+        assert safety_margin(drop, 0.02, confidence=0.9, num_unseen=100) > kept[1]
 
     def test_confidence_alone_is_what_the_chance_is_told_by(self) -> None:
         drop = Drop(0.005, 0.004, 1000)
-        kept = kept_back(drop, 0.02, confidence=0.9, num_unseen=700)
+        kept = safety_margin(drop, 0.02, confidence=0.9, num_unseen=700)
         assert drop.chance_within(0.005 + kept, 700) == pytest.approx(0.9)
 
 

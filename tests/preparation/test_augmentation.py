@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from prune_mi.config import OptimizeSettings, TrainingSettings
+from prune_mi.config import OptimizeSettings
+from prune_mi.config.settings import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling
 from prune_mi.graph.ends import pack
 from prune_mi.graph.ir import LayerGraph

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from prune_mi.data import Dataset, ScalingKind, fit_scaling, load_dataset
+from prune_mi.data import Dataset, fit_scaling, load_dataset
+from prune_mi.data.scaling import ScalingKind
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prune_mi.config import load_settings, make_settings
+from prune_mi.config import make_settings, read_yaml
 from prune_mi.errors import ExitCode, RunFolderError
 from prune_mi.runs.folder import RunFolder, require_free
 
@@ -137,7 +137,7 @@ def test_cleaning_leaves_the_results(tmp_path: Path) -> None:
 def test_the_settings_written_are_the_settings_read(tmp_path: Path) -> None:
     settings = make_settings({"data": "cifar10", "budget": "25m", "mix": {"remove-by-rank": 1}})
     RunFolder(tmp_path, overwrite=False).begin(settings)
-    assert load_settings(tmp_path / "config.yaml") == settings
+    assert make_settings(read_yaml(tmp_path / "config.yaml")) == settings
 
 
 def test_an_interruption_leaves_the_line_that_asks_the_best_model(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from prune_mi.measure.honesty import remembers_training
+from prune_mi.measure.memorization import has_memorized_training
 
 
 @pytest.mark.parametrize(
@@ -19,14 +19,14 @@ from prune_mi.measure.honesty import remembers_training
 def test_a_significant_gap_is_memory(
     train: float, num_train: int, test: float, num_test: int, expected: bool
 ) -> None:
-    assert remembers_training(train, num_train, test, num_test) is expected
+    assert has_memorized_training(train, num_train, test, num_test) is expected
 
 
 def test_one_gap_becomes_significant_with_more_images() -> None:
-    found = [remembers_training(0.93, size, 0.92, size) for size in (1000, 5000, 10_000)]
+    found = [has_memorized_training(0.93, size, 0.92, size) for size in (1000, 5000, 10_000)]
     assert found == [False, False, True]  # z = 0.85, 1.9, 2.7
 
 
 @pytest.mark.parametrize("accuracy", [0.0, 1.0])
 def test_without_any_spread_equals_are_no_gap(accuracy: float) -> None:
-    assert remembers_training(accuracy, 100, accuracy, 50) is False
+    assert has_memorized_training(accuracy, 100, accuracy, 50) is False

@@ -1,4 +1,4 @@
-"""Whether a model remembers its training images.
+"""Whether a model has memorized its training images, by the gap between training and test accuracy.
 
 A model that was trained on all training images is right more often on them than on new ones. A
 validation split of them would flatter it and shame its children, which is seen by comparing two
@@ -10,7 +10,7 @@ import math
 SIGNIFICANT_Z = 2.33  # one-sided, 1 %
 
 
-def remembers_training(
+def has_memorized_training(
     train_accuracy: float, num_train: int, test_accuracy: float, num_test: int
 ) -> bool:
     """Whether accuracy on training images is significantly above that on test images."""

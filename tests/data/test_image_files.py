@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prune_mi.data.image_arguments import list_image_files
+from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import DataError
 
 
