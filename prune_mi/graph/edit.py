@@ -175,6 +175,13 @@ def with_named_weights(
     return with_weights(graph, arrays)
 
 
+def with_resized(layer: LayerDef, weights: Sequence[np.ndarray] | None = None) -> LayerDef:
+    """A layer that Keras sizes anew by what it is called on, with other weights if given."""
+    serialized = {key: value for key, value in layer.serialized.items() if key != "build_config"}
+    held = layer.weights if weights is None else tuple(weights)
+    return replace(layer, serialized=serialized, weights=held)
+
+
 def fresh_name(graph: LayerGraph, stem: str) -> str:
     """The first of `stem_1`, `stem_2`, ... that no call or layer of the graph bears."""
     index = 1

@@ -18,9 +18,10 @@ packed, what its kernel reads may still be narrowed: such a layer is kept, but n
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prune_mi.errors import ModelError
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.end_layers import FLOAT, cast_layer, float_spec, size_of, stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
+from prune_mi.graph.new_layers import FLOAT, cast_layer, float_spec, stock_layer
 from prune_mi.graph.one_unit import (
     COLUMNS,
     UnitReading,
@@ -137,7 +138,7 @@ def unpack(edited: LayerGraph, packing: Packing) -> LayerGraph:
 
 
 def _with_one_input(graph: LayerGraph) -> LayerGraph:
-    sizes = [size_of(graph, ref, "input") for ref in graph.inputs]
+    sizes = [_size_of(graph, ref, "input") for ref in graph.inputs]
     whole, column = fresh_name(graph, "packed_inputs"), fresh_name(graph, "packed_column")
     added = [
         stock_layer("InputLayer", whole, batch_shape=[None, sum(sizes)]),
@@ -196,23 +197,17 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
         return TensorRef(layer.name)
 
     def as_classes(unit: TensorRef, reading: UnitReading, stem: str) -> TensorRef:
-        columns = [
-            add(
-                stock_layer("Rescaling", fresh_name(graph, name), scale=scale, offset=offset),
-                unit,
-                1,
-            )
-            for name, (scale, offset) in zip(
-                (f"{stem}_class_0", f"{stem}_class_1"), COLUMNS[reading], strict=True
-            )
-        ]
+        columns = []
+        for index, (scale, offset) in enumerate(COLUMNS[reading]):
+            name = fresh_name(graph, f"{stem}_class_{index}")
+            columns.append(add(stock_layer("Rescaling", name, scale=scale, offset=offset), unit, 1))
         both = stock_layer("Concatenate", fresh_name(graph, f"{stem}_classes"), axis=-1)
         return add(both, columns, 2)
 
     parts, total = [], 0
     for place in packing.order:
         ref = graph.outputs[place]
-        spec, size = graph.spec(ref), size_of(graph, ref, "output")
+        spec, size = graph.spec(ref), _size_of(graph, ref, "output")
         reading = _reading(graph, ref) if place == packing.judged else None
         stem = f"packed_output_{place}"
         if spec.dtype != FLOAT:
@@ -244,6 +239,23 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
         },
         narrowed=_narrowed(graph),
     )
+
+
+def _size_of(graph: LayerGraph, ref: TensorRef, end: str) -> int:
+    """Values of one sample of an input or output.
+
+    Raises:
+        ModelError: If its size is unknown, or it holds no numbers.
+    """
+    spec = graph.spec(ref)
+    size = size_of_shape(spec.shape)
+    if not size or not any(word in spec.dtype for word in ("float", "int", "bool")):
+        raise ModelError(
+            f"the model's {end} {ref.node!r} has the shape {spec.shape} and the type {spec.dtype}; "
+            f"expected numbers in a shape that is known, the batch apart, since the model has "
+            "several"
+        )
+    return size
 
 
 def _reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:

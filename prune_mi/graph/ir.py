@@ -7,7 +7,6 @@ pickle, hash and are priced without it.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -173,11 +172,15 @@ class LayerGraph:
 
     def calls_of(self, layer: str) -> int:
         """How often a layer is called."""
-        return self._num_calls[layer]
+        return len(self.calls[layer])
 
     @cached_property
-    def _num_calls(self) -> Counter[str]:
-        return Counter(node.layer for node in self.nodes)
+    def calls(self) -> Mapping[str, tuple[Node, ...]]:
+        """The calls of each layer, by its name, in graph order."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.layer, []).append(node)
+        return {layer: tuple(nodes) for layer, nodes in found.items()}
 
     def upstream_of(self, calls: Iterable[str]) -> set[str]:
         """These calls and all that they depend on, by name."""

@@ -25,10 +25,16 @@ from typing import Literal
 import numpy as np
 
 from prune_mi.errors import ConfigError
-from prune_mi.graph.chain import Chain
-from prune_mi.graph.end_layers import float_spec, stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
-from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense, new_relu
+from prune_mi.graph.new_layers import (
+    Chain,
+    float_spec,
+    new_batch_norm,
+    new_conv,
+    new_dense,
+    new_relu,
+    stock_layer,
+)
 from prune_mi.graph.validate import validate_graph
 
 Head = Literal["flatten", "gap"]

@@ -5,6 +5,7 @@ shortcut s is a itself, or poolings, paddings, normalisations, noise and linear 
 it; f goes through a layer with a kernel. Where several inputs are shortcuts, one always stays.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prune_mi.graph.edit import bypass, drop_argument
@@ -12,13 +13,13 @@ from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import only_feeding
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import without_part
-from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import (
     CONCATENATIONS,
     NOISES,
     NORMALIZATIONS,
     POOLINGS,
     RESIZINGS,
+    all_one,
     has_kernel,
 )
 
@@ -55,6 +56,25 @@ def find_shortcuts(graph: LayerGraph) -> tuple[Shortcut, ...]:
             if start is not None and any(start in spanned[ref] for ref in others):
                 found.append(Shortcut(node.name, position, start, calls))
     return tuple(found)
+
+
+def spanned_tensors(graph: LayerGraph) -> Mapping[TensorRef, frozenset[TensorRef]]:
+    """For each tensor, those that a shortcut to it would lead round a kernel from.
+
+    A tensor is in the set of another if there is a way from it to the other that goes through a
+    call of a layer with a kernel.
+    """
+    before: dict[TensorRef, frozenset[TensorRef]] = {}  # itself, and all that it is computed from
+    spanned: dict[TensorRef, frozenset[TensorRef]] = {}
+    for node in graph.nodes:
+        upstream = frozenset[TensorRef]().union(*(before[ref] for ref in node.inputs))
+        round_kernel = frozenset[TensorRef]().union(*(spanned[ref] for ref in node.inputs))
+        if has_kernel(graph.layer_of(node)):
+            round_kernel = upstream
+        for index in range(len(node.outputs)):
+            ref = TensorRef(node.name, index)
+            before[ref], spanned[ref] = upstream | {ref}, round_kernel
+    return spanned
 
 
 def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | NotApplicable:
@@ -98,8 +118,7 @@ def _adapts(layer: LayerDef) -> bool:
     if not has_kernel(layer):
         kinds = POOLINGS | RESIZINGS | NORMALIZATIONS | NOISES | {"Identity"}
         return layer.class_name in kinds
-    size = layer.config.get("kernel_size") or 1
-    is_point = all(each == 1 for each in (size if isinstance(size, list | tuple) else [size]))
+    is_point = all_one(layer.config.get("kernel_size") or 1)
     linear = layer.config.get("activation") in (None, "linear")
     mixes = layer.class_name == "Dense" or layer.class_name.startswith("Conv")
     return is_point and linear and mixes

@@ -18,8 +18,7 @@ from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import is_join, join_units
-from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.reasons import OUTPUT, change_of_shape
+from prune_mi.graph.not_applicable import OUTPUT, NotApplicable, change_of_shape
 from prune_mi.graph.removal import collapses
 from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel
 from prune_mi.graph.unit import Unit, keeps_shape, make_unit, sole_reader

@@ -68,8 +68,7 @@ class _Numbering:
 
     def pin(self, ref: TensorRef, reason: str) -> None:
         """The channels of a tensor must stay."""
-        for number in self._known[ref].numbers:
-            self._pinned.setdefault(self._root(int(number)), reason)
+        self._pin(self._known[ref].numbers, reason)
 
     def groups(self) -> tuple[WidthGroup, ...]:
         """Layers whose channels have met."""
@@ -142,16 +141,14 @@ class _Numbering:
             self._multiples += [(first.numbers, groups), (numbers, groups)]
         if layer.class_name not in NARROWABLE:
             reason = f"{layer.name!r} is a {layer.class_name}, whose width is not understood"
-            for number in (*first.numbers, *numbers):
-                self._pinned.setdefault(self._root(int(number)), reason)
+            self._pin(np.concatenate([first.numbers, numbers]), reason)
         return _Numbers(axis, numbers)
 
     def _bind_calls(self, layer: str, numbers: np.ndarray) -> None:
         """The weights of a shared layer fit the channels of all its calls."""
         before = self._fed.setdefault(layer, numbers)
         if len(before) == len(numbers):
-            for one, other in zip(before, numbers, strict=True):
-                self._unite(int(one), int(other))
+            self._unite(before, numbers)
 
     def _joined(self, node: Node, shape: Shape) -> "_Numbers":
         """What meets in a place is one; a channel that is broadcast over others must stay alone."""
@@ -159,8 +156,7 @@ class _Numbering:
         widest = max(parts, key=lambda part: len(part.numbers))
         for ref, part in zip(node.inputs, parts, strict=True):
             if len(part.numbers) == len(widest.numbers):
-                for one, other in zip(part.numbers, widest.numbers, strict=True):
-                    self._unite(int(one), int(other))
+                self._unite(part.numbers, widest.numbers)
             else:
                 self.pin(ref, f"{node.name!r} spreads it over {len(widest.numbers)} channels")
         axis = widest.axis if widest.axis < len(shape) else len(shape) - 1
@@ -194,9 +190,14 @@ class _Numbering:
         self._parents.extend(range(start, start + int(shape[axis] or 1)))
         return _Numbers(axis, np.arange(start, len(self._parents)))
 
-    def _unite(self, one: int, other: int) -> None:
-        one, other = self._root(one), self._root(other)
-        self._parents[max(one, other)] = min(one, other)
+    def _pin(self, numbers: np.ndarray, reason: str) -> None:
+        for number in numbers.tolist():
+            self._pinned.setdefault(self._root(number), reason)
+
+    def _unite(self, ones: np.ndarray, others: np.ndarray) -> None:
+        for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+            roots = self._root(one), self._root(other)
+            self._parents[max(roots)] = min(roots)
 
     def _root(self, number: int) -> int:
         while self._parents[number] != number:
@@ -209,7 +210,7 @@ class _Numbering:
 
     def _place(self, layer: str) -> int:
         """Of its first call, which need not bear its name where an edit took an earlier one."""
-        return next(place for place, node in enumerate(self._graph.nodes) if node.layer == layer)
+        return self._graph.position[self._graph.calls[layer][0].name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

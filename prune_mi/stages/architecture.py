@@ -16,9 +16,8 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.paper_layers import num_paper_layers
-from prune_mi.graph.work import training_work
+from prune_mi.graph.cost import graph_cost, training_work
+from prune_mi.graph.layer_counts import num_paper_layers
 from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.morphisms.widen import SMALL_PARAMS

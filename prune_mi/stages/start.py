@@ -11,10 +11,9 @@ from prune_mi.errors import ConfigError, RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.choose import with_choices
-from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.cost import graph_cost, training_work
 from prune_mi.graph.ends import pack
 from prune_mi.graph.seed import seed_graph
-from prune_mi.graph.work import training_work
 from prune_mi.keras_io.trust import Trust
 from prune_mi.records import Cost, ModelSource, Observer
 from prune_mi.search.candidate import Candidate

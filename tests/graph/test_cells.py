@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_mi.graph.cells import resampled_kernel
+from prune_mi.graph.resizing import resampled_kernel
 
 _SIZES = st.integers(1, 9)
 

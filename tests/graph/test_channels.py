@@ -3,7 +3,7 @@ import pytest
 from graph_builder import GraphBuilder, dense_block, inception, snapshot
 
 from prune_mi.graph.channel_map import ChannelMap
-from prune_mi.graph.channels import drop_channels
+from prune_mi.graph.channels import propagate
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.passing import Passing, passing
@@ -108,13 +108,13 @@ def test_equal_gaps_may_be_added_and_a_broadcast_gate_stays() -> None:
     graph = net.graph(net.head(net.multiply(net.add(net.relu(x), net.norm(x)), gate)))
     keep = np.array([True, False, True, True])
     mask = ChannelMap.keeping(3, keep)
-    slim = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): mask})
+    slim = propagate(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): mask})
     assert isinstance(slim, LayerGraph)
     assert slim.spec(TensorRef("multiply_1")).shape == (None, 4, 4, 3)
     kept = graph.layers["dense_2"].weights[0][keep]
     np.testing.assert_array_equal(slim.layers["dense_2"].weights[0], kept)
     other = ChannelMap.keeping(3, [False, True, True, True])
-    refused = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): other})
+    refused = propagate(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): other})
     assert isinstance(refused, NotApplicable)
     assert refused.reason == "'add_1' joins it with a tensor of other channels"
 

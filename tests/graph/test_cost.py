@@ -1,9 +1,8 @@
 import pytest
 from graph_builder import GraphBuilder, chain, shared_layer
 
-from prune_mi.graph.cost import graph_cost, objective_cost
+from prune_mi.graph.cost import graph_cost, node_macs, objective_cost
 from prune_mi.graph.ir import LayerGraph, Shape
-from prune_mi.graph.macs import node_macs
 from prune_mi.records import Cost
 
 

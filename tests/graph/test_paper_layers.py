@@ -2,7 +2,7 @@
 
 from graph_builder import GraphBuilder
 
-from prune_mi.graph.paper_layers import num_paper_layers
+from prune_mi.graph.layer_counts import num_paper_layers
 
 
 def test_the_papers_seed_has_five() -> None:

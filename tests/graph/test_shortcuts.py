@@ -16,8 +16,7 @@ from graph_builder import (
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
-from prune_mi.graph.spans import spanned_tensors
+from prune_mi.graph.shortcuts import find_shortcuts, spanned_tensors, without_shortcut
 from prune_mi.graph.validate import validate_graph
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 from graph_builder import chain
 
-from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.cost import graph_cost, training_work
 from prune_mi.graph.seed import seed_graph
-from prune_mi.graph.work import training_work
 
 
 def test_large_maps_cost_though_few_products_make_them() -> None:
