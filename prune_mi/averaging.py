@@ -12,7 +12,7 @@ from prune_mi.data import COLOUR_KINDS, fit_scaling, other_orders, shape_text
 from prune_mi.data.class_file import CLASS_FILE, FILE_SCALINGS, FileScaling
 from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ensemble import ensemble_graph
+from prune_mi.graph.ensemble import check_members, ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.one_unit import is_one_unit, two_columns, unit_reading
 from prune_mi.keras_io.build import build_model
@@ -74,7 +74,7 @@ def average_models(
     probe = images.x_test[:_PROBE_IMAGES]
     try:
         # In case they do not fit, before any is asked.
-        ensemble_graph(graphs)
+        check_members(graphs)
         logits = [
             yields_logits(graph, 0, predict(each.model, probe, scaled))
             for each, graph in zip(loaded, graphs, strict=True)

@@ -41,7 +41,7 @@ class Resize(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Weights of channels that are gone go.
+    """Weights of channels that are gone go; a `Resize`.
 
     Attributes:
         take: What is left of a weight: itself, or its outline where only shapes are wanted.
@@ -50,15 +50,12 @@ class Cut:
     take: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
     def hand(self, name: str, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
-        """See `Resize`."""
         return self.take(weight, channels.source, axis)
 
     def read(self, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
-        """See `Resize`."""
         return self.take(weight, channels.source, axis)
 
     def objection(self, graph: LayerGraph, layer: LayerDef, channels: ChannelMap) -> str | None:
-        """See `Resize`."""
         return "is protected" if layer.name in graph.protected else None
 
 
@@ -77,7 +74,7 @@ def _outline(weight: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
 CUT = Cut(_taken)
 OUTLINE = Cut(_outline)
 
-Passed = tuple[LayerDef | None, ChannelMap | None]
+_Passed = tuple[LayerDef | None, ChannelMap | None]
 """A call's resized layer, where it has weights to resize, and what its output's channels are."""
 
 
@@ -109,15 +106,13 @@ def propagate(
             if isinstance(passed, NotApplicable):
                 return passed
             layer, found = passed
+            if layer is not None and graph.calls_of(node.layer) > 1:
+                return NotApplicable(f"{node.layer!r}, which reads it, is called more than once")
+            if found is not None and own in maps:
+                return NotApplicable(f"{node.name!r}, which reads it, hands it on")
             if layer is not None:
-                if graph.calls_of(node.layer) > 1:
-                    return NotApplicable(
-                        f"{node.layer!r}, which reads it, is called more than once"
-                    )
                 layers[node.layer] = layer
             if found is not None:
-                if own in maps:
-                    return NotApplicable(f"{node.name!r}, which reads it, hands it on")
                 known[own] = found
         if own in known:
             shape = list(node.outputs[0].shape)
@@ -132,7 +127,7 @@ def propagate(
 
 def _through(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], resize: Resize
-) -> Passed | NotApplicable:
+) -> _Passed | NotApplicable:
     """What becomes of a call that reads one of the tensors of `known`, which have changed."""
     layer = graph.layer_of(node)
     channels = next(known[ref] for ref in node.inputs if ref in known)
@@ -143,7 +138,7 @@ def _through(
     objection = resize.objection(graph, layer, channels) if way.has_weights else None
     if objection is not None:
         return NotApplicable(f"{layer.name!r}, which reads it, {objection}")
-    passed: Passed | NotApplicable
+    passed: _Passed | NotApplicable
     match way.way:
         case "concatenate":
             passed = _concatenated(graph, node, known, way.axis)
@@ -170,7 +165,7 @@ def _through(
 
 def _kernel(
     layer: LayerDef, channels: ChannelMap, way: Passing, resize: Resize
-) -> Passed | NotApplicable:
+) -> _Passed | NotApplicable:
     """Kernels sum over channels; depthwise ones hand them on."""
     handed = channels.repeated(way.times)
     # A separable convolution's second kernel reads what its first makes of each channel.
@@ -193,7 +188,7 @@ def _kernel(
     return with_resized(layer, weights), left
 
 
-def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Passed | NotApplicable:
+def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> _Passed | NotApplicable:
     """A convolution in groups changes by whole groups, with what they yield, or alike in each."""
     groups, filters = int(layer.config["groups"]), int(layer.config["filters"])
     alike = _alike_in_each(channels, groups)
@@ -250,7 +245,7 @@ def _per_channel(layer: LayerDef, channels: ChannelMap, resize: Resize) -> Layer
 
 def _joined(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap]
-) -> Passed | NotApplicable:
+) -> _Passed | NotApplicable:
     """Elementwise joins: the channels of all inputs must have changed alike."""
     maps = [known.get(ref) for ref in node.inputs]
     first = next(each for each in maps if each is not None)
@@ -262,14 +257,14 @@ def _joined(
             continue  # broadcast over channels
         if each is None or not same_rank or each.axis != first.axis:
             return NotApplicable(f"{node.name!r} joins it with a tensor of full width")
-        if not each.same_channels(first):
+        if not np.array_equal(each.source, first.source):
             return NotApplicable(f"{node.name!r} joins it with a tensor of other channels")
     return None, first
 
 
 def _concatenated(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], axis: int
-) -> Passed | NotApplicable:
+) -> _Passed | NotApplicable:
     """A concatenation along channels joins maps; along another axis it may not."""
     maps = []
     for ref in node.inputs:

@@ -25,15 +25,7 @@ def bypass(graph: LayerGraph, old: TensorRef, new: TensorRef) -> LayerGraph:
         )
     if graph.position[new.node] >= graph.position[old.node]:
         raise GraphError(f"cannot put {new.node} in the place of {old.node}: it comes later")
-
-    def change(ref: TensorRef) -> TensorRef:
-        return new if ref == old else ref
-
-    nodes = tuple(
-        node if old not in node.inputs else node.with_inputs(change) for node in graph.nodes
-    )
-    outputs = tuple(change(ref) for ref in graph.outputs)
-    return without_dead_nodes(replace(graph, nodes=nodes, outputs=outputs))
+    return without_dead_nodes(_rewired(graph, old, new))
 
 
 def insert_after(
@@ -74,30 +66,17 @@ def insert_calls(
     Raises:
         GraphError: If a call reads what does not exist at that place.
     """
-    tensor = TensorRef(calls[-1].name)
-
-    def change(read: TensorRef) -> TensorRef:
-        return tensor if read == ref else read
-
     cut = graph.position[ref.node] + 1
-    later = (
-        node if ref not in node.inputs else node.with_inputs(change) for node in graph.nodes[cut:]
-    )
-    return validate_graph(
-        replace(
-            graph,
-            layers={**graph.layers, **{layer.name: layer for layer in layers}},
-            nodes=(*graph.nodes[:cut], *calls, *later),
-            outputs=tuple(change(read) for read in graph.outputs),
-        )
-    )
+    rewired = _rewired(graph, ref, TensorRef(calls[-1].name))
+    nodes = (*rewired.nodes[:cut], *calls, *rewired.nodes[cut:])
+    held = {**graph.layers, **{layer.name: layer for layer in layers}}
+    return validate_graph(replace(rewired, layers=held, nodes=nodes))
 
 
 def drop_argument(graph: LayerGraph, node_name: str, position: int) -> LayerGraph:
     """Takes one tensor out of the list that a merging call reads, and what only fed it."""
     node = graph.node_by_name[node_name]
-    merged = list(node.args[0])
-    del merged[position]
+    merged = [each for place, each in enumerate(node.args[0]) if place != position]
     slimmed = replace(node, args=(merged, *node.args[1:]))
     nodes = tuple(slimmed if each.name == node_name else each for each in graph.nodes)
     return without_dead_nodes(replace(graph, nodes=nodes))
@@ -155,11 +134,9 @@ def with_weights(graph: LayerGraph, weights: Mapping[str, tuple[np.ndarray, ...]
     layers = dict(graph.layers)
     for name, arrays in weights.items():
         old = layers[name]
-        if [array.shape for array in arrays] != [array.shape for array in old.weights]:
-            raise GraphError(
-                f"layer {name!r} has weights of shapes {[a.shape for a in old.weights]}; "
-                f"received {[a.shape for a in arrays]}"
-            )
+        shapes, received = [a.shape for a in old.weights], [a.shape for a in arrays]
+        if received != shapes:
+            raise GraphError(f"layer {name!r} has weights of shapes {shapes}; received {received}")
         layers[name] = replace(old, weights=tuple(read_only(array) for array in arrays))
     return replace(graph, layers=layers)
 
@@ -188,6 +165,16 @@ def fresh_name(graph: LayerGraph, stem: str) -> str:
     while f"{stem}_{index}" in graph.layers or f"{stem}_{index}" in graph.node_by_name:
         index += 1
     return f"{stem}_{index}"
+
+
+def _rewired(graph: LayerGraph, old: TensorRef, new: TensorRef) -> LayerGraph:
+    """The graph in which `new` is read in the place of `old`."""
+
+    def change(ref: TensorRef) -> TensorRef:
+        return new if ref == old else ref
+
+    nodes = (node.with_inputs(change) if old in node.inputs else node for node in graph.nodes)
+    return replace(graph, nodes=tuple(nodes), outputs=tuple(map(change, graph.outputs)))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -15,18 +15,18 @@ own ends back in their places, whatever was edited between them. (Where one unit
 packed, what its kernel reads may still be narrowed: such a layer is kept, but not protected.)
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from prune_mi.errors import ModelError
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.graph.new_layers import FLOAT, cast_layer, float_spec, stock_layer
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, size_of_shape
+from prune_mi.graph.new_layers import FLOAT, Chain, cast_layer, float_spec, stock_layer
 from prune_mi.graph.one_unit import (
     COLUMNS,
     UnitReading,
     is_one_unit,
-    size_of_shape,
     unit_reading,
     yielding_layers,
 )
@@ -139,16 +139,12 @@ def unpack(edited: LayerGraph, packing: Packing) -> LayerGraph:
 
 def _with_one_input(graph: LayerGraph) -> LayerGraph:
     sizes = [_size_of(graph, ref, "input") for ref in graph.inputs]
-    whole, column = fresh_name(graph, "packed_inputs"), fresh_name(graph, "packed_column")
-    added = [
-        stock_layer("InputLayer", whole, batch_shape=[None, sum(sizes)]),
-        stock_layer("Reshape", column, target_shape=[sum(sizes), 1]),
-    ]
-    front = [
-        Node(whole, whole, (), {}, (float_spec(sum(sizes)),)),
-        Node(column, column, (TensorRef(whole),), {}, (float_spec(sum(sizes), 1),)),
-    ]
-    own: list[LayerDef] = []
+    column = stock_layer(
+        "Reshape", fresh_name(graph, "packed_column"), target_shape=[sum(sizes), 1]
+    )
+    whole = Chain.from_input(fresh_name(graph, "packed_inputs"), sum(sizes))
+    front = whole.then(column, (None, sum(sizes), 1))
+    added, own = list(front.layers), list[LayerDef]()
     chains: dict[str, list[Node]] = {}
     for place, (ref, size) in enumerate(zip(graph.inputs, sizes, strict=True)):
         node = graph.node_by_name[ref.node]
@@ -156,21 +152,18 @@ def _with_one_input(graph: LayerGraph) -> LayerGraph:
             chains[node.name] = []  # read by nothing, it only takes its place among the columns
             continue
         cropping = [sum(sizes[:place]), sum(sizes[place + 1 :])]
-        part = fresh_name(graph, f"{node.layer}_part")
-        added.append(stock_layer("Cropping1D", part, cropping=cropping))
-        chain = [Node(part, part, (TensorRef(column),), {}, (float_spec(size, 1),))]
-        spec = node.outputs[0]
-        shape = spec.shape[1:]
+        part = stock_layer("Cropping1D", fresh_name(graph, f"{node.layer}_part"), cropping=cropping)
+        chain = Chain((), (), front.tensor, front.shape).then(part, (None, size, 1))
+        spec = TensorSpec((None, *node.outputs[0].shape[1:]), node.outputs[0].dtype)
+        reshape = stock_layer("Reshape", node.layer, target_shape=list(spec.shape[1:]))
         if spec.dtype != FLOAT:
-            shaped = fresh_name(graph, f"{node.layer}_shaped")
-            added.append(stock_layer("Reshape", shaped, target_shape=list(shape)))
-            chain.append(Node(shaped, shaped, (TensorRef(part),), {}, (float_spec(*shape),)))
-            own.append(cast_layer(node.layer, spec.dtype))
-        else:
-            own.append(stock_layer("Reshape", node.layer, target_shape=list(shape)))
-        last = TensorSpec((None, *shape), spec.dtype)
-        chain.append(Node(node.name, node.layer, (TensorRef(chain[-1].name),), {}, (last,)))
-        chains[node.name] = chain
+            name = fresh_name(graph, f"{node.layer}_shaped")
+            shaped = stock_layer("Reshape", name, target_shape=list(spec.shape[1:]))
+            chain = chain.then(shaped, spec.shape)
+        own.append(reshape if spec.dtype == FLOAT else cast_layer(node.layer, spec.dtype))
+        added.extend(chain.layers)
+        last = Node(node.name, node.layer, (chain.tensor,), {}, (spec,))
+        chains[node.name] = [*chain.calls, last]
     nodes = [each for node in graph.nodes for each in chains.get(node.name, [node])]
     reasons = {layer.name: "is one of the model's inputs" for layer in (*added, *own)}
     inner = {name: layer for name, layer in graph.layers.items() if name not in chains}
@@ -178,8 +171,8 @@ def _with_one_input(graph: LayerGraph) -> LayerGraph:
         replace(
             graph,
             layers={**inner, **{layer.name: layer for layer in (*added, *own)}},
-            nodes=(*front, *nodes),
-            inputs=(TensorRef(whole),),
+            nodes=(*front.calls, *nodes),
+            inputs=(whole.tensor,),
             input_structure=0,
             packing=graph.packing | {layer.name for layer in added},
         ),
@@ -224,6 +217,9 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
     if len(parts) > 1:
         joined = stock_layer("Concatenate", fresh_name(graph, "packed_outputs"), axis=-1)
         whole = add(joined, parts, total)
+    narrowed = set[str]()
+    if len(graph.outputs) == 1:  # whose kernels may lose what they read
+        narrowed = {name for name, layer in graph.layers.items() if has_kernel(layer)}
     return _kept(
         replace(
             graph,
@@ -237,7 +233,7 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
             **_kept_for_outputs(graph, packing.judged),
             **dict.fromkeys((layer.name for layer in added), "is one of the model's outputs"),
         },
-        narrowed=_narrowed(graph),
+        narrowed=narrowed,
     )
 
 
@@ -265,26 +261,16 @@ def _reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:
 
 def _kept_for_outputs(graph: LayerGraph, judged: int) -> dict[str, str]:
     """Why layers must stay, by name: they yield an output, or feed others than the judged one."""
-    alone = len(graph.outputs) == 1
-    why = "yields the model's output" if alone else "yields one of the model's outputs"
-    reasons = {} if alone else _feeding_others_alone(graph, graph.outputs[judged].node)
-    if is_one_unit(graph, graph.outputs[judged]):
-        reasons |= dict.fromkeys(yielding_layers(graph, graph.outputs[judged]), why)
-    return reasons | {graph.node_by_name[ref.node].layer: why for ref in graph.outputs}
-
-
-def _narrowed(graph: LayerGraph) -> frozenset[str]:
-    """Of layers that must stay, those whose kernels may lose what they read: a sole output's."""
+    ref, why = graph.outputs[judged], "yields the model's output"
+    reasons: dict[str, str] = {}
     if len(graph.outputs) > 1:
-        return frozenset()
-    return frozenset(name for name, layer in graph.layers.items() if has_kernel(layer))
-
-
-def _feeding_others_alone(graph: LayerGraph, judged: str) -> dict[str, str]:
-    """Layers with a call that the judged output does not depend on."""
-    needed = graph.upstream_of([judged])
-    reason = f"feeds no output but others than {judged!r}"
-    return {node.layer: reason for node in graph.nodes if node.name not in needed}
+        why = "yields one of the model's outputs"
+        needed = graph.upstream_of([ref.node])
+        others = (node.layer for node in graph.nodes if node.name not in needed)
+        reasons = dict.fromkeys(others, f"feeds no output but others than {ref.node!r}")
+    if is_one_unit(graph, ref):
+        reasons |= dict.fromkeys(yielding_layers(graph, ref), why)
+    return reasons | {graph.node_by_name[ref.node].layer: why for ref in graph.outputs}
 
 
 def _own_outputs(edited: LayerGraph, packing: Packing) -> tuple[TensorRef, ...]:
@@ -301,10 +287,10 @@ def _own_outputs(edited: LayerGraph, packing: Packing) -> tuple[TensorRef, ...]:
 
 
 def _kept(
-    graph: LayerGraph, reasons: dict[str, str], *, narrowed: frozenset[str] = frozenset()
+    graph: LayerGraph, reasons: dict[str, str], *, narrowed: Collection[str] = ()
 ) -> LayerGraph:
     return replace(
         graph,
         kept={**graph.kept, **reasons},
-        protected=graph.protected | (reasons.keys() - narrowed),
+        protected=graph.protected | (reasons.keys() - set(narrowed)),
     )

@@ -7,8 +7,9 @@ pickle, hash and are priced without it.
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -99,13 +100,8 @@ class Node:
 
     def with_inputs(self, change: Callable[[TensorRef], TensorRef]) -> "Node":
         """The same call reading `change(tensor)` in place of each tensor."""
-        return Node(
-            self.name,
-            self.layer,
-            _map_refs(self.args, change),
-            _map_refs(self.kwargs, change),
-            self.outputs,
-        )
+        args, kwargs = _map_refs(self.args, change), _map_refs(self.kwargs, change)
+        return replace(self, args=args, kwargs=kwargs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +222,12 @@ class LayerGraph:
             done.setdefault(name, node)
             waiting.pop()
         return list(done.values())
+
+
+def size_of_shape(shape: Shape) -> int | None:
+    """Values of one sample of a shape, the batch included; None where an axis is unknown."""
+    axes = [axis for axis in shape[1:] if axis is not None]
+    return math.prod(axes) if len(axes) == len(shape) - 1 else None
 
 
 def _tensor_refs(structure: Any) -> Iterator[TensorRef]:

@@ -52,7 +52,8 @@ def count_layers(graph: LayerGraph) -> LayerCounts:
     frequencies: Counter[str] = Counter()
     successions: dict[str, Counter[str]] = {}
     for node in graph.nodes:
-        kind, is_fused = _kind(graph, node), _has_fused_activation(graph, node)
+        layer, kind = graph.layer_of(node), _kind(graph, node)
+        is_fused = has_kernel(layer) and layer.config.get("activation") not in (None, "linear")
         for ref in dict.fromkeys(node.inputs):
             successions.setdefault(place_of(graph, ref).behind, Counter())[kind] += 1
         if is_fused:
@@ -98,8 +99,3 @@ def _kind(graph: LayerGraph, node: Node) -> str:
         return "concatenate"
     # A constant that is added is no join.
     return "add" if name == "Add" and len(node.inputs) > 1 else "other"
-
-
-def _has_fused_activation(graph: LayerGraph, node: Node) -> bool:
-    layer = graph.layer_of(node)
-    return has_kernel(layer) and layer.config.get("activation") not in (None, "linear")

@@ -33,13 +33,19 @@ class Chain:
     tensor: TensorRef
     shape: Shape
 
+    @classmethod
+    def from_input(cls, name: str, *shape: int) -> "Chain":
+        """An input layer of float32 samples."""
+        layer = stock_layer("InputLayer", name, batch_shape=[None, *shape])
+        call = Node(name, name, (), {}, (float_spec(*shape),))
+        return cls((layer,), (call,), TensorRef(name), (None, *shape))
+
     def then(self, layer: LayerDef, shape: Shape, *, before: tuple[TensorRef, ...] = ()) -> "Chain":
         """The chain with one more call; of a join, `before` are the tensors it reads first."""
         args = ([*before, self.tensor],) if before else (self.tensor,)
-        call = Node(layer.name, layer.name, args, {}, (float_spec(*shape[1:]),))
-        return Chain(
-            (*self.layers, layer), (*self.calls, call), TensorRef(layer.name), call.outputs[0].shape
-        )
+        spec = float_spec(*shape[1:])
+        call = Node(layer.name, layer.name, args, {}, (spec,))
+        return Chain((*self.layers, layer), (*self.calls, call), TensorRef(layer.name), spec.shape)
 
 
 def float_spec(*shape: int | None) -> TensorSpec:
@@ -143,11 +149,6 @@ def is_identity_norm(layer: LayerDef) -> bool:
 def new_relu(name: str) -> LayerDef:
     """A plain ReLU."""
     return stock_layer("ReLU", name)
-
-
-def new_dropout(name: str, rate: float) -> LayerDef:
-    """A dropout; the rate is in [0, 1)."""
-    return stock_layer("Dropout", name, rate=rate)
 
 
 def new_pooling(name: str, strides: tuple[int, ...]) -> LayerDef:

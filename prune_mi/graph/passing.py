@@ -14,6 +14,7 @@ from prune_mi.graph.traits import (
     CONCATENATIONS,
     DEPTHWISE,
     JOINS,
+    NARROWABLE,
     POOLINGS,
     RESIZINGS,
     channel_axis,
@@ -24,11 +25,7 @@ from prune_mi.graph.traits import (
 
 # Where kernels have their input channels.
 INPUT_AXIS: Mapping[str, int] = {
-    **{f"Conv{rank}D": -2 for rank in (1, 2, 3)},
-    **{f"SeparableConv{rank}D": -2 for rank in (1, 2)},
-    **{f"Conv{rank}DTranspose": -1 for rank in (1, 2, 3)},
-    **{f"DepthwiseConv{rank}D": -2 for rank in (1, 2)},
-    "Dense": -2,
+    kind: -1 if kind.endswith("Transpose") else -2 for kind in NARROWABLE
 }
 _PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
 
@@ -79,11 +76,9 @@ def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | NotApplicable
     if layer.weights:
         return NotApplicable("has weights of unknown meaning")
     if kind == "Flatten":
-        return (
-            NotApplicable("flattens images of unknown size")
-            if None in shape[1:]
-            else Passing("flatten", 1)
-        )
+        if None in shape[1:]:
+            return NotApplicable("flattens images of unknown size")
+        return Passing("flatten", 1)
     if is_elementwise(layer) or kind in (JOINS - {"Average"}):
         return _constant(node, layer) or Passing("keep", axis)
     if kind in POOLINGS | RESIZINGS:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prune_mi.graph.edit import bypass, drop_argument
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.joins import only_feeding
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import without_part
@@ -86,18 +86,13 @@ def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | NotA
             return NotApplicable(f"{layer!r} {graph.kept.get(layer, 'is protected')}")
     if graph.layer_of(join).class_name in CONCATENATIONS:
         return without_part(graph, join, shortcut.position)
-    return _without_term(graph, join, shortcut.position)
-
-
-def _without_term(graph: LayerGraph, join: Node, position: int) -> LayerGraph | NotApplicable:
-    whole = join.outputs[0]
-    others = [ref for place, ref in enumerate(join.inputs) if place != position]
-    if any(graph.spec(ref) != whole for ref in others):
+    others = [ref for place, ref in enumerate(join.inputs) if place != shortcut.position]
+    if any(graph.spec(ref) != join.outputs[0] for ref in others):
         return NotApplicable(f"what {join.name!r} joins it with has not the shape of their sum")
     if len(others) > 1:
         if not isinstance(join.args[0], list | tuple):
             return NotApplicable(f"{join.name!r} does not read a list of tensors")
-        return drop_argument(graph, join.name, position)
+        return drop_argument(graph, join.name, shortcut.position)
     for reader in graph.consumers.get(TensorRef(join.name), ()):
         if others[0] in reader.inputs:
             return NotApplicable(f"{reader.name!r} would be left with a tensor and itself")

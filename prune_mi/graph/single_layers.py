@@ -44,9 +44,12 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
         kind = graph.layer_of(node).class_name
         if kind not in _REMOVABLE or graph.calls_of(node.layer) > 1 or not _may_go(graph, node):
             continue
-        unit = alone.get(node.name) or _unit(graph, node)
+        before, after = node.inputs[0], TensorRef(node.name)
+        unit = alone.get(node.name) or make_unit(
+            graph, node.name, "layer", (node.name,), before, after, None
+        )
         slimmed: LayerGraph | NotApplicable
-        if node.name in alone or _keeps_shape(graph, node):
+        if node.name in alone or graph.spec(before) == node.outputs[0]:
             slimmed = remove_unit(graph, unit)
         else:
             slimmed = without_pooling(graph, node)
@@ -64,14 +67,4 @@ def _may_go(graph: LayerGraph, node: Node) -> bool:
     if left_behind(graph, node.inputs[0], TensorRef(node.name)) is not None:
         return False
     pooling = graph.layer_of(node).class_name in LOCAL_POOLINGS
-    return _keeps_shape(graph, node) or pooling
-
-
-def _keeps_shape(graph: LayerGraph, node: Node) -> bool:
-    return graph.spec(node.inputs[0]) == node.outputs[0]
-
-
-def _unit(graph: LayerGraph, node: Node) -> Unit:
-    return make_unit(
-        graph, node.name, "layer", (node.name,), node.inputs[0], TensorRef(node.name), None
-    )
+    return pooling or graph.spec(node.inputs[0]) == node.outputs[0]

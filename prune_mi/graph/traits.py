@@ -43,10 +43,7 @@ POOLINGS = frozenset(
 )
 LOCAL_POOLINGS = frozenset(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in "123")
 RECURRENT = frozenset(
-    {
-        *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"),
-        *("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
-    }
+    {*("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"), *(f"ConvLSTM{n}D" for n in (1, 2, 3))}
 )
 RESIZINGS = frozenset(
     {

@@ -1,14 +1,12 @@
 """A unit: what can go without breaking the network, or the reason why it cannot."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from prune_mi.graph.cost import node_macs
-from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import Cause, NotApplicable
-from prune_mi.graph.traits import may_change_size
 
 UnitKind = Literal["branch", "gate", "part", "run", "layer"]
 
@@ -83,21 +81,3 @@ def saves(unit: Unit, objective: str) -> int:
     if objective == "params":
         return unit.num_params if unit.kind != "layer" else 0
     return unit.macs if objective == "macs" else len(unit.nodes)
-
-
-def keeps_shape(
-    graph: LayerGraph, nodes: Sequence[str], before: TensorRef, after: TensorRef
-) -> bool:
-    """Whether calls in a row yield the shape that they are fed, also where sizes are unknown."""
-    shape = graph.spec(before).shape
-    if shape != graph.spec(after).shape:
-        return False
-    return None not in shape[1:] or not any(
-        may_change_size(graph.layer_of(graph.node_by_name[name])) for name in nodes
-    )
-
-
-def sole_reader(graph: LayerGraph, ref: TensorRef) -> Node | None:
-    """The one call that reads a tensor, where there is just one and it is no output."""
-    readers = graph.consumers.get(ref, ())
-    return readers[0] if len(readers) == 1 and ref not in graph.outputs else None

@@ -46,6 +46,8 @@ _NEUTRAL = {"gamma": 1.0, "scale": 1.0, "moving_variance": 1.0}
 class Growth:
     """Weights of channels that are copied or new, such that the network's function stays.
 
+    A `Resize`.
+
     Attributes:
         rng: Draws the shares.
     """
@@ -53,7 +55,7 @@ class Growth:
     rng: np.random.Generator
 
     def hand(self, name: str, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
-        """See `Resize`; new channels pass unchanged, on batch norm's own terms."""
+        """New channels pass unchanged, on batch norm's own terms."""
         grown = np.moveaxis(np.take(weight, channels.source, axis=axis), axis, 0)
         is_new = channels.source == NEW
         if is_new.any() and name.endswith("kernel"):
@@ -64,7 +66,7 @@ class Growth:
         return read_only(np.moveaxis(grown, 0, axis))
 
     def read(self, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
-        """See `Resize`; new channels are read with 0."""
+        """New channels are read with 0."""
         grown = np.moveaxis(np.take(weight, channels.source, axis=axis), axis, 0)
         shares = self.rng.uniform(_LEAST, _MOST, grown.shape)
         shares[channels.source == NEW] = 0
@@ -76,7 +78,6 @@ class Growth:
         return read_only(np.moveaxis(grown, 0, axis))
 
     def objection(self, graph: LayerGraph, layer: LayerDef, channels: ChannelMap) -> str | None:
-        """See `Resize`."""
         if layer.name in graph.frozen or layer.config.get("trainable") is False:
             return "is frozen"
         if layer.name in graph.protected and layer.name not in graph.kept:

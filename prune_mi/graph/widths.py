@@ -105,7 +105,10 @@ class _Numbering:
         if has_kernel(layer):
             self._read.setdefault(layer.name, []).append(first.numbers)
         if isinstance(way, Passing) and way.has_weights:
-            self._bind_calls(layer.name, first.numbers)
+            # The weights of a shared layer fit the channels of all its calls.
+            before = self._fed.setdefault(layer.name, first.numbers)
+            if len(before) == len(first.numbers):
+                self._unite(before, first.numbers)
         if isinstance(way, NotApplicable):
             reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
             for ref in node.inputs:
@@ -144,12 +147,6 @@ class _Numbering:
             self._pin(np.concatenate([first.numbers, numbers]), reason)
         return _Numbers(axis, numbers)
 
-    def _bind_calls(self, layer: str, numbers: np.ndarray) -> None:
-        """The weights of a shared layer fit the channels of all its calls."""
-        before = self._fed.setdefault(layer, numbers)
-        if len(before) == len(numbers):
-            self._unite(before, numbers)
-
     def _joined(self, node: Node, shape: Shape) -> "_Numbers":
         """What meets in a place is one; a channel that is broadcast over others must stay alone."""
         parts = [self._known[ref] for ref in node.inputs]
@@ -159,9 +156,9 @@ class _Numbering:
                 self._unite(part.numbers, widest.numbers)
             else:
                 self.pin(ref, f"{node.name!r} spreads it over {len(widest.numbers)} channels")
-        axis = widest.axis if widest.axis < len(shape) else len(shape) - 1
         rank = len(self._graph.spec(node.inputs[0]).shape)
-        return _Numbers(axis if len(shape) == rank else len(shape) - 1, widest.numbers)
+        axis = widest.axis if widest.axis < len(shape) == rank else len(shape) - 1
+        return _Numbers(axis, widest.numbers)
 
     def _concatenated(self, node: Node, axis: int) -> "_Numbers":
         parts = [self._known[ref] for ref in node.inputs]
@@ -171,18 +168,15 @@ class _Numbering:
 
     def _flattened(self, node: Node, first: "_Numbers") -> "_Numbers":
         sizes = [size or 1 for size in self._graph.spec(node.inputs[0]).shape[1:]]
-        layout = [1] * len(sizes)
-        layout[first.axis - 1] = -1
-        grid = np.broadcast_to(first.numbers.reshape(layout), sizes)
+        channel = np.broadcast_to(np.indices(sizes, sparse=True)[first.axis - 1], sizes)
         if self._graph.layer_of(node).config.get("data_format") == "channels_first":
-            grid = np.moveaxis(grid, 0, -1)
-        return _Numbers(1, grid.reshape(-1))
+            channel = np.moveaxis(channel, 0, -1)
+        return _Numbers(1, first.numbers[channel.reshape(-1)])
 
     def _pinned_anew(self, shape: Shape, reason: str) -> "_Numbers":
         """Channels of unknown origin: what meets them must stay."""
         made = self._fresh(shape, len(shape) - 1)
-        for number in made.numbers:
-            self._pinned[int(number)] = reason
+        self._pinned |= dict.fromkeys(made.numbers.tolist(), reason)
         return made
 
     def _fresh(self, shape: Shape, axis: int) -> "_Numbers":

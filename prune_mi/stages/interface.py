@@ -10,8 +10,8 @@ import keras
 
 from prune_mi.data import ModelInput, shape_text
 from prune_mi.errors import ConfigError, ModelError
-from prune_mi.graph.ir import TensorSpec
-from prune_mi.graph.one_unit import UnitReading, last_activations, size_of_shape, unit_reading
+from prune_mi.graph.ir import TensorSpec, size_of_shape
+from prune_mi.graph.one_unit import UnitReading, last_activations, unit_reading
 from prune_mi.keras_io.trace import named_ends, trace_model
 
 
