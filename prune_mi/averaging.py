@@ -11,10 +11,10 @@ from prune_mi.config import make_settings
 from prune_mi.data import COLOUR_KINDS, fit_scaling, other_orders, shape_text
 from prune_mi.data.class_file import CLASS_FILE, FILE_SCALINGS, FileScaling
 from prune_mi.errors import ConfigError, GraphError, ModelError, RunFolderError
+from prune_mi.graph.binary_output import is_one_unit, two_columns, unit_reading
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import check_members, ensemble_graph
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.one_unit import is_one_unit, two_columns, unit_reading
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
 from prune_mi.keras_io.trace import trace_model

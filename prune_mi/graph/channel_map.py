@@ -79,7 +79,7 @@ class ChannelMap:
             found = np.moveaxis(found, 0, -1)
         return ChannelMap(1, found.reshape(-1), total)
 
-    def times_each(self) -> np.ndarray:
+    def copy_counts(self) -> np.ndarray:
         """How often each of the old channels is there now, int `(size,)`."""
         return np.bincount(self.source[self.source != NEW], minlength=self.size)
 

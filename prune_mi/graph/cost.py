@@ -36,7 +36,7 @@ def objective_cost(cost: Cost, objective: str) -> int:
     return cost.num_params if objective == "params" else cost.macs
 
 
-def training_work(graph: LayerGraph) -> float:
+def training_step_cost(graph: LayerGraph) -> float:
     """What a step of training costs for one sample, in MACs, before anyone has measured it.
 
     A wide layer behind few channels has few multiply-accumulates and large maps, which every

@@ -91,7 +91,7 @@ def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
     return validate_graph(replace(graph, nodes=nodes, layers=layers))
 
 
-def tapped(graph: LayerGraph, tensors: Sequence[TensorRef]) -> LayerGraph:
+def with_outputs(graph: LayerGraph, tensors: Sequence[TensorRef]) -> LayerGraph:
     """What computes some tensors of a graph, with these, a list, as its outputs."""
     structure = list(range(len(tensors)))
     return without_dead_nodes(replace(graph, outputs=tuple(tensors), output_structure=structure))

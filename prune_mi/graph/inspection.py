@@ -7,9 +7,9 @@ from typing import Literal
 from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.ir import LayerGraph, Shape
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import find_units
+from prune_mi.graph.unit_discovery import find_units
 from prune_mi.graph.what_can_go import WhatCanGo, what_can_go
-from prune_mi.graph.widths import WidthGroup, width_groups
+from prune_mi.graph.width_groups import WidthGroup, width_groups
 from prune_mi.records import Cost
 
 Status = Literal["removable", "coupled", "fixed", "protected"]

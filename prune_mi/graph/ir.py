@@ -121,7 +121,7 @@ class LayerGraph:
         kept: Why a layer must stay though the user did not ask for it, by layer name; such a layer
             is protected too, unless what it reads may be narrowed.
         packing: Layers that are not the model's own: they make one input or output of several, and
-            two classes of one unit, see `graph.ends`.
+            two classes of one unit, see `graph.packing`.
         sequential: Whether it was read from a Sequential model, and is to be written as one while
             it has no branches.
     """
@@ -224,7 +224,7 @@ class LayerGraph:
         return list(done.values())
 
 
-def size_of_shape(shape: Shape) -> int | None:
+def num_values(shape: Shape) -> int | None:
     """Values of one sample of a shape, the batch included; None where an axis is unknown."""
     axes = [axis for axis in shape[1:] if axis is not None]
     return math.prod(axes) if len(axes) == len(shape) - 1 else None

@@ -7,7 +7,7 @@ left.
 
 from dataclasses import replace
 
-from prune_mi.graph.channels import OUTLINE
+from prune_mi.graph.channel_resizing import SHAPES_ONLY
 from prune_mi.graph.cost import node_macs
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable, show_sizes
@@ -32,7 +32,7 @@ def join_units(graph: LayerGraph, join: Node) -> list[Unit]:
 
     An input that nothing is computed for alone is an identity shortcut: dropping it saves nothing.
     """
-    exclusive = [only_feeding(graph, join, index) for index in range(len(join.inputs))]
+    exclusive = [exclusive_ancestors(graph, join, index) for index in range(len(join.inputs))]
     heaviest = max(range(len(exclusive)), key=lambda index: len(exclusive[index]))
     units: list[Unit] = []
     for index, names in enumerate(exclusive):
@@ -67,7 +67,7 @@ def _why_term_stays(graph: LayerGraph, join: Node, others: list[TensorRef]) -> N
 def _part(graph: LayerGraph, join: Node, index: int, going: tuple[str, ...]) -> Unit:
     """An input of a concatenation, with what its readers lose; they must bear to be sliced."""
     name, after = f"{join.name}/part_{index + 1}", TensorRef(join.name)
-    sliced = without_channels_of(graph, join, index, resize=OUTLINE)
+    sliced = without_channels_of(graph, join, index, resize=SHAPES_ONLY)
     if isinstance(sliced, NotApplicable):
         reason = NotApplicable(sliced.reason, ("readers",))
         return make_unit(graph, name, "part", going, after, after, reason, index)
@@ -87,7 +87,7 @@ def _part(graph: LayerGraph, join: Node, index: int, going: tuple[str, ...]) -> 
     )
 
 
-def only_feeding(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:
+def exclusive_ancestors(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:
     """The calls that nothing but one input of `join` depends on, in graph order."""
     needed = {ref.node for ref in graph.outputs}
     for node in reversed(graph.nodes):

@@ -3,7 +3,7 @@
 Networks that people made are counted so, to learn from them what to add and where: layer
 frequencies and successions are what the DEIM paper (Namekawa & Tezuka 2019) wishes for as morph
 probabilities. A kind is what stands behind; what stands in front is told in the words of
-`graph.place`, so that it can be looked up for any tensor of any network.
+`graph.location`, so that it can be looked up for any tensor of any network.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prune_mi.graph.ir import LayerGraph, Node
-from prune_mi.graph.place import place_of
+from prune_mi.graph.location import location_of
 from prune_mi.graph.traits import (
     ACTIVATIONS,
     CONCATENATIONS,
@@ -55,7 +55,7 @@ def count_layers(graph: LayerGraph) -> LayerCounts:
         layer, kind = graph.layer_of(node), _kind(graph, node)
         is_fused = has_kernel(layer) and layer.config.get("activation") not in (None, "linear")
         for ref in dict.fromkeys(node.inputs):
-            successions.setdefault(place_of(graph, ref).behind, Counter())[kind] += 1
+            successions.setdefault(location_of(graph, ref).behind, Counter())[kind] += 1
         if is_fused:
             successions.setdefault("kernel", Counter())["activation"] += 1
         if node.inputs:

@@ -2,11 +2,11 @@
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.channel_map import ChannelMap
-from prune_mi.graph.channels import CUT, Resize, propagate
+from prune_mi.graph.channel_resizing import SLICE, Resize, propagate
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import concatenation_axis
+from prune_mi.graph.propagation import concatenation_axis
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE
 from prune_mi.graph.unit import Unit
 
@@ -64,7 +64,7 @@ def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | NotA
 
 
 def without_channels_of(
-    graph: LayerGraph, join: Node, index: int, *, resize: Resize = CUT
+    graph: LayerGraph, join: Node, index: int, *, resize: Resize = SLICE
 ) -> LayerGraph | NotApplicable:
     """The graph, its readers sliced, where a concatenation no longer yields one of its inputs."""
     if not isinstance(join.args[0], list | tuple) or len(join.args[0]) != len(join.inputs):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
-from prune_mi.graph.joins import only_feeding
+from prune_mi.graph.joins import exclusive_ancestors
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import without_part
 from prune_mi.graph.traits import (
@@ -43,14 +43,14 @@ class Shortcut:
 
 def find_shortcuts(graph: LayerGraph) -> tuple[Shortcut, ...]:
     """All shortcuts, in graph order, those that cannot go included."""
-    spanned = spanned_tensors(graph)
+    spanned = ancestors_through_kernels(graph)
     found = []
     for node in graph.nodes:
         kind = graph.layer_of(node).class_name
         if kind != "Add" and kind not in CONCATENATIONS:
             continue
         for position in range(len(node.inputs)):
-            calls = only_feeding(graph, node, position)
+            calls = exclusive_ancestors(graph, node, position)
             start = _start(graph, node.inputs[position], calls)
             others = [ref for place, ref in enumerate(node.inputs) if place != position]
             if start is not None and any(start in spanned[ref] for ref in others):
@@ -58,7 +58,7 @@ def find_shortcuts(graph: LayerGraph) -> tuple[Shortcut, ...]:
     return tuple(found)
 
 
-def spanned_tensors(graph: LayerGraph) -> Mapping[TensorRef, frozenset[TensorRef]]:
+def ancestors_through_kernels(graph: LayerGraph) -> Mapping[TensorRef, frozenset[TensorRef]]:
     """For each tensor, those that a shortcut to it would lead round a kernel from.
 
     A tensor is in the set of another if there is a way from it to the other that goes through a

@@ -11,7 +11,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.units import find_units, outermost
+from prune_mi.graph.unit_discovery import find_units, outermost
 
 Counted = Literal["macs", "params"]
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.channel_map import NEW, ChannelMap
-from prune_mi.graph.channels import propagate
+from prune_mi.graph.channel_resizing import propagate
 from prune_mi.graph.edit import read_only, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
@@ -71,7 +71,7 @@ class Growth:
         shares = self.rng.uniform(_LEAST, _MOST, grown.shape)
         shares[channels.source == NEW] = 0
         is_old = channels.source != NEW
-        shares[is_old & (channels.times_each()[channels.source] == 1)] = 1
+        shares[is_old & (channels.copy_counts()[channels.source] == 1)] = 1
         totals = np.zeros((channels.size, *grown.shape[1:]))
         np.add.at(totals, channels.source[is_old], shares[is_old])
         grown = (grown * (shares / totals[channels.source])).astype(weight.dtype)
@@ -82,7 +82,7 @@ class Growth:
             return "is frozen"
         if layer.name in graph.protected and layer.name not in graph.kept:
             return "is protected"
-        even = len(set(channels.times_each().tolist())) == 1 and NEW not in channels.source
+        even = len(set(channels.copy_counts().tolist())) == 1 and NEW not in channels.source
         if layer.class_name in ("LayerNormalization", "RMSNormalization") and not even:
             return "normalises over all channels, which no longer count alike"
         return None

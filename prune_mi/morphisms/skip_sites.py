@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.ir import LayerGraph, Shape, TensorRef
 from prune_mi.graph.new_layers import Chain, stock_layer
-from prune_mi.graph.shortcuts import spanned_tensors
+from prune_mi.graph.shortcuts import ancestors_through_kernels
 from prune_mi.graph.traits import CONCATENATIONS, JOINS
 from prune_mi.morphisms.site import has_channels_last, inner_tensors
 
@@ -38,7 +38,7 @@ def skip_sites(graph: LayerGraph) -> list[SkipSite]:
     """All pairs of tensors that a shortcut may join."""
     if not has_channels_last(graph):
         return []
-    spanned = spanned_tensors(graph)
+    spanned = ancestors_through_kernels(graph)
     inner = [ref for ref in inner_tensors(graph, rank=None) if None not in _sizes(graph, ref)]
     return [
         SkipSite(start, end)

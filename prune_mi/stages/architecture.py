@@ -16,7 +16,7 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.cost import graph_cost, training_work
+from prune_mi.graph.cost import graph_cost, training_step_cost
 from prune_mi.graph.layer_counts import num_paper_layers
 from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, RankedName
@@ -91,7 +91,7 @@ class ArchitectureSearch:
         settings: The run's settings.
         speed: Of trainings so far, or None where there were none.
         usual_work: What a training step of a child of the default method may always cost, see
-            `training_work`.
+            `training_step_cost`.
         search_end: When the final training is to begin, on the monotonic clock; None without a
             budget.
         journal: Gets a line a child.
@@ -310,9 +310,9 @@ class ArchitectureSearch:
                 and num_paper_layers(graph) >= self._least_layers
             )
         weights = min(most, max(_MOST_GROWTH * parent.cost.num_params, SMALL_PARAMS))
-        work = max(_MOST_GROWTH * training_work(parent.graph), self._usual_work)
+        work = max(_MOST_GROWTH * training_step_cost(parent.graph), self._usual_work)
         return lambda graph: (
-            graph_cost(graph).num_params <= weights and training_work(graph) <= work
+            graph_cost(graph).num_params <= weights and training_step_cost(graph) <= work
         )
 
     def _equal_within(self, subject: Subject) -> int | None:

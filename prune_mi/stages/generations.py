@@ -12,7 +12,7 @@ from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, RankTask
 from prune_mi.graph.unit import saves
-from prune_mi.graph.units import outermost, removable_units
+from prune_mi.graph.unit_discovery import outermost, removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.ranking import least_first
 from prune_mi.measure.metric import chance_level

@@ -13,7 +13,7 @@ from prune_mi.data.class_order import class_names
 from prune_mi.data.given_classes import in_given_order
 from prune_mi.data.two_classes import require_two_classes
 from prune_mi.errors import ConfigError
-from prune_mi.graph.one_unit import DESCRIPTIONS
+from prune_mi.graph.binary_output import DESCRIPTIONS
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.records import ModelSource, Observer
 from prune_mi.stages.interface import Interface, read_interface

@@ -8,10 +8,10 @@ from prune_mi.config import SearchSettings
 from prune_mi.data import Dataset
 from prune_mi.data.class_file import CLASS_FILE, write_classes
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.ends import Packing, pack, unpack
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.layer_counts import num_paper_layers
+from prune_mi.graph.packing import Packing, pack, unpack
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
 from prune_mi.keras_io.sequential import build_written

@@ -10,9 +10,9 @@ from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
-from prune_mi.graph.choose import with_choices
-from prune_mi.graph.cost import graph_cost, training_work
-from prune_mi.graph.ends import pack
+from prune_mi.graph.cost import graph_cost, training_step_cost
+from prune_mi.graph.layer_selection import with_frozen_and_protected
+from prune_mi.graph.packing import pack
 from prune_mi.graph.seed import seed_graph
 from prune_mi.keras_io.trust import Trust
 from prune_mi.records import Cost, ModelSource, Observer
@@ -82,7 +82,7 @@ class Started:
         speed: Of the seed's training; None where none was made.
         images, training_s: What that training saw, and what its steps took.
         usual_work: What a child's training step may cost however little the start's does, see
-            `training_work`.
+            `training_step_cost`.
     """
 
     subject: Subject
@@ -105,7 +105,7 @@ def _usual_work(data: Dataset) -> float:
         head="gap",
         batch_norm=True,
     )
-    return _SEEDS * training_work(seed)
+    return _SEEDS * training_step_cost(seed)
 
 
 class SeedStart:
@@ -149,7 +149,7 @@ class SeedStart:
             hidden=settings.hidden or None,
             batch_norm=settings.batch_norm,
         )
-        graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
+        graph = with_frozen_and_protected(graph, freeze=settings.freeze, protect=settings.protect)
         _require_size(settings, seed_cost=graph_cost(graph))
         self.understanding = Understanding(
             packing=pack(graph),

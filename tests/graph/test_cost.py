@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, chain, shared_layer
 
-from prune_mi.graph.cost import graph_cost, node_macs, objective_cost, training_work
+from prune_mi.graph.cost import graph_cost, node_macs, objective_cost, training_step_cost
 from prune_mi.graph.ir import LayerGraph, Shape
 from prune_mi.graph.seed import seed_graph
 from prune_mi.records import Cost
@@ -172,7 +172,7 @@ def test_the_objective_names_the_figure() -> None:
 def test_large_maps_cost_though_few_products_make_them() -> None:
     def seed(width: int) -> float:
         rng = np.random.default_rng(0)
-        return training_work(seed_graph((32, 32, 1), 10, rng=rng, width=width, head="gap"))
+        return training_step_cost(seed_graph((32, 32, 1), 10, rng=rng, width=width, head="gap"))
 
     wide, narrow = seed(64), seed(16)
     assert 3.5 < wide / narrow < 4.5
@@ -181,4 +181,4 @@ def test_large_maps_cost_though_few_products_make_them() -> None:
 
 def test_products_count() -> None:
     graph = chain()
-    assert training_work(graph) > graph_cost(graph).macs > 0
+    assert training_step_cost(graph) > graph_cost(graph).macs > 0

@@ -4,7 +4,7 @@ import pytest
 from graph_builder import GRAPHS, GraphBuilder, chain
 
 from prune_mi.graph.layer_counts import KINDS, count_layers, num_paper_layers
-from prune_mi.graph.place import BEHIND
+from prune_mi.graph.location import BEHIND_KINDS
 
 
 def test_a_chain() -> None:
@@ -65,7 +65,7 @@ def test_every_call_counts_once(name: str) -> None:
     graph = GRAPHS[name]()
     counts = count_layers(graph)
     assert set(counts.frequencies) <= set(KINDS)
-    assert set(counts.successions) <= set(BEHIND)
+    assert set(counts.successions) <= set(BEHIND_KINDS)
     fused = sum(
         layer.config.get("activation", "linear") != "linear"
         for layer in (graph.layer_of(node) for node in graph.nodes)

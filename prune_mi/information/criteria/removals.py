@@ -20,7 +20,7 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import outermost
+from prune_mi.graph.unit_discovery import outermost
 from prune_mi.information.question import Question
 from prune_mi.keras_io.run import GraphRunner
 

@@ -9,7 +9,9 @@ from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
 
 
-def with_choices(graph: LayerGraph, *, freeze: Sequence[str], protect: Sequence[str]) -> LayerGraph:
+def with_frozen_and_protected(
+    graph: LayerGraph, *, freeze: Sequence[str], protect: Sequence[str]
+) -> LayerGraph:
     """The graph with the user's frozen and protected layers beside those that it has already.
 
     Raises:

@@ -14,7 +14,7 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import Passing, passing
+from prune_mi.graph.propagation import Propagation, propagation
 from prune_mi.graph.traits import NARROWABLE, channel_axis, has_kernel
 
 
@@ -101,10 +101,10 @@ class _Numbering:
         if not node.inputs:
             return self._pinned_anew(shape, "they are the model's input")
         first = self._known[node.inputs[0]]
-        way = passing(self._graph, node, first.axis)
+        way = propagation(self._graph, node, first.axis)
         if has_kernel(layer):
             self._read.setdefault(layer.name, []).append(first.numbers)
-        if isinstance(way, Passing) and way.has_weights:
+        if isinstance(way, Propagation) and way.has_weights:
             # The weights of a shared layer fit the channels of all its calls.
             before = self._fed.setdefault(layer.name, first.numbers)
             if len(before) == len(first.numbers):

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, size_of_shape
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, num_values
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE, NOISES
 
 UnitReading = Literal["sigmoid", "tanh", "logit"]
@@ -40,7 +40,7 @@ _OF_ONE_VALUE = frozenset({"Flatten", "Reshape", "Squeeze", "ExpandDims", "GetIt
 
 def is_one_unit(graph: LayerGraph, ref: TensorRef) -> bool:
     """Whether a tensor is one number a sample: `(batch,)`, `(batch, 1)` or `(batch, 1, ...)`."""
-    return size_of_shape(graph.spec(ref).shape) == 1
+    return num_values(graph.spec(ref).shape) == 1
 
 
 def unit_reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:

@@ -21,7 +21,7 @@ from prune_mi.graph.channel_map import ChannelMap, concatenated
 from prune_mi.graph.edit import read_only, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import INPUT_AXIS, Passing, passing
+from prune_mi.graph.propagation import INPUT_AXIS, Propagation, propagation
 
 
 class Resize(Protocol):
@@ -40,11 +40,11 @@ class Resize(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Slicing:
     """Weights of channels that are gone go; a `Resize`.
 
     Attributes:
-        take: What is left of a weight: itself, or its outline where only shapes are wanted.
+        take: What is left of a weight: its parts, or only their shape.
     """
 
     take: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
@@ -71,15 +71,15 @@ def _outline(weight: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     return np.broadcast_to(np.zeros((), weight.dtype), shape)
 
 
-CUT = Cut(_taken)
-OUTLINE = Cut(_outline)
+SLICE = Slicing(_taken)
+SHAPES_ONLY = Slicing(_outline)
 
 _Passed = tuple[LayerDef | None, ChannelMap | None]
 """A call's resized layer, where it has weights to resize, and what its output's channels are."""
 
 
 def propagate(
-    graph: LayerGraph, maps: Mapping[TensorRef, ChannelMap], *, resize: Resize = CUT
+    graph: LayerGraph, maps: Mapping[TensorRef, ChannelMap], *, resize: Resize = SLICE
 ) -> LayerGraph | NotApplicable:
     """Resizes everything behind tensors that have lost or gained channels.
 
@@ -89,7 +89,7 @@ def propagate(
             another of them: the weights that make its output are as they shall be, those that read
             its input are resized.
         maps: For each tensor that an edit has narrowed or widened, where its channels come from.
-        resize: How weights change: `CUT`, `OUTLINE` where only shapes are wanted, or how they grow.
+        resize: How weights change: `SLICE`, `SHAPES_ONLY`, or how they grow.
 
     Returns:
         The graph, its calls in the same order, with resized weights and the shapes that follow; or
@@ -131,7 +131,7 @@ def _through(
     """What becomes of a call that reads one of the tensors of `known`, which have changed."""
     layer = graph.layer_of(node)
     channels = next(known[ref] for ref in node.inputs if ref in known)
-    way = passing(graph, node, channels.axis)
+    way = propagation(graph, node, channels.axis)
     if isinstance(way, NotApplicable):
         kind = "" if layer.class_name in INPUT_AXIS else f", a {layer.class_name} that reads it,"
         return NotApplicable(f"{node.name!r}{kind or ', which reads it,'} {way.reason}")
@@ -164,7 +164,7 @@ def _through(
 
 
 def _kernel(
-    layer: LayerDef, channels: ChannelMap, way: Passing, resize: Resize
+    layer: LayerDef, channels: ChannelMap, way: Propagation, resize: Resize
 ) -> _Passed | NotApplicable:
     """Kernels sum over channels; depthwise ones hand them on."""
     handed = channels.repeated(way.times)

@@ -11,9 +11,9 @@ formulas are those of Keras (`keras.src.ops.operation_utils`), and the tests hol
 
 from collections.abc import Mapping, Sequence
 
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, size_of_shape
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, num_values
 from prune_mi.graph.not_applicable import NotApplicable, show_sizes
-from prune_mi.graph.passing import concatenation_axis, passing
+from prune_mi.graph.propagation import concatenation_axis, propagation
 from prune_mi.graph.traits import (
     ACTIVATIONS,
     AUGMENTATIONS,
@@ -48,7 +48,7 @@ def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape 
     if kind in CONCATENATIONS:
         return _concatenated(node, shapes, concatenation_axis(graph, node))
     if (kind in JOINS and (len(shapes) > 1 or kind != "Average")) or is_elementwise(layer):
-        way = passing(graph, node, len(shape) - 1)
+        way = propagation(graph, node, len(shape) - 1)
         if isinstance(way, NotApplicable):
             return NotApplicable(f"{node.name!r} {way.reason}")
         return _broadcast(node, shapes)
@@ -69,7 +69,7 @@ def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape 
     if kind in RESIZINGS:
         return _padded(layer, shape)
     if kind == "Flatten":
-        return (shape[0], size_of_shape(shape))
+        return (shape[0], num_values(shape))
     return NotApplicable(f"it is not known what {node.name!r}, a {kind}, makes of other sizes")
 
 

@@ -1,17 +1,17 @@
 """Other sizes of an image: everything behind it is described anew, and what must fit is adapted.
 
-Where rows and columns become fewer or more, the shapes behind them follow (`sizes`), up to a global
-pooling. Joins whose inputs would no longer have one size get what they need: where images became
-smaller, the inputs that stay larger are pooled; where they became larger, the inputs that stay
-smaller lose the pooling that they come from. A dense layer that reads a flattened image gets a
-kernel for its new size. Where something cannot follow, the whole change is refused with the reason.
+Where rows and columns become fewer or more, the shapes behind them follow, up to a global pooling.
+Joins whose inputs would no longer have one size get what they need: where images became smaller,
+the inputs that stay larger are pooled; where they became larger, the inputs that stay smaller lose
+the pooling that they come from. A dense layer that reads a flattened image gets a kernel for its
+new size. Where something cannot follow, the whole change is refused with the reason.
 
 Where n values along an axis become m, B (n, m) tells each old value as a mean of new ones: with r =
-ceil(n / m), old value i is new value i // r (a pooling's own cells), and the other way round where
-there are more new values than old. With old images x = B y along every axis, x W = y (B^T W): the
-kernel B^T W yields on y what W yields on y spread out. So nothing changes for images that are
-constant over each cell; where the numbers do not go into each other, cells overlap and that holds
-for wholly constant images.
+ceil(n / m), old value i is new value i // r (a pooling's own windows), and the other way round
+where there are more new values than old. With old images x = B y along every axis, x W = y (B^T W):
+the kernel B^T W yields on y what W yields on y spread out. So nothing changes for images that are
+constant over each window; where the numbers do not go into each other, windows overlap and that
+holds for wholly constant images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ from prune_mi.graph.edit import bypass, fresh_name, read_only, with_resized, wit
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
 from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import concatenation_axis
-from prune_mi.graph.sizes import call_shape
+from prune_mi.graph.propagation import concatenation_axis
+from prune_mi.graph.shape_inference import call_shape
 from prune_mi.graph.traits import CONCATENATIONS, JOINS, LOCAL_POOLINGS
 
 
@@ -86,7 +86,7 @@ def resampled_kernel(kernel: np.ndarray, old: Shape, new: Shape) -> np.ndarray:
     grid = kernel.reshape(*(size or 0 for size in old), -1)
     for axis, (before, after) in enumerate(zip(old, new, strict=True)):
         if before != after:
-            spread = _spread(before or 0, after or 0)
+            spread = _averaging_matrix(before or 0, after or 0)
             grid = np.moveaxis(np.tensordot(spread, grid, axes=(0, axis)), 0, axis)
     return grid.reshape(-1, kernel.shape[-1]).astype(kernel.dtype)
 
@@ -245,14 +245,14 @@ def _joint_sizes(old: Sequence[Shape], new: Sequence[Shape]) -> tuple[list[Shape
     return [tuple(shape) for shape in wanted], shrinks
 
 
-def _spread(old: int, new: int) -> np.ndarray:
+def _averaging_matrix(old: int, new: int) -> np.ndarray:
     """B: every old value as a mean of new ones, float64 `(old, new)`; rows sum to 1."""
-    cells = _cells(new, old).T if old < new else _cells(old, new)
-    return np.asarray(cells / cells.sum(axis=1, keepdims=True))
+    windows = _window_overlaps(new, old).T if old < new else _window_overlaps(old, new)
+    return np.asarray(windows / windows.sum(axis=1, keepdims=True))
 
 
-def _cells(many: int, few: int) -> np.ndarray:
-    """How much of each of many values lies in each of few cells, `(many, few)`."""
+def _window_overlaps(many: int, few: int) -> np.ndarray:
+    """How much of each of many values lies in each of few windows, `(many, few)`."""
     size = -(-many // few)
     if -(-many // size) == few:
         return np.eye(few)[np.arange(many) // size]

@@ -7,7 +7,7 @@ Everything between loading a model and writing it works on one input and one out
   these layers bears the input's own name: what read the input reads it still.
 - outputs: the judged one comes first and the others behind it, flattened, as one float32 tensor
   `(batch, classes + rest)`. A judged output of one unit becomes two columns, one for each of the
-  two classes that it tells apart, see `graph.one_unit`.
+  two classes that it tells apart, see `graph.binary_output`.
 
 Packing layers, layers that yield an output, and layers that feed other outputs alone are protected:
 a result has to answer to everything that the original answered to. Unpacking puts the original's
@@ -20,16 +20,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from prune_mi.errors import ModelError
-from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, size_of_shape
-from prune_mi.graph.new_layers import FLOAT, Chain, cast_layer, float_spec, stock_layer
-from prune_mi.graph.one_unit import (
+from prune_mi.graph.binary_output import (
     COLUMNS,
     UnitReading,
     is_one_unit,
     unit_reading,
     yielding_layers,
 )
+from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, num_values
+from prune_mi.graph.new_layers import FLOAT, Chain, cast_layer, float_spec, stock_layer
 from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.validate import validate_graph
 
@@ -59,7 +59,7 @@ class Packing:
     def other_sizes(self) -> tuple[int, ...]:
         """Columns of each output but the judged one, in order."""
         specs = (self.original.spec(self.original.outputs[place]) for place in self.order[1:])
-        return tuple(size_of_shape(spec.shape) or 1 for spec in specs)
+        return tuple(num_values(spec.shape) or 1 for spec in specs)
 
     @property
     def unit(self) -> UnitReading | None:
@@ -97,7 +97,7 @@ def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
     return Packing(graph, judged, packed if packed is graph else validate_graph(packed))
 
 
-def with_kept(graph: LayerGraph, *, judged: int) -> LayerGraph:
+def with_outputs_protected(graph: LayerGraph, *, judged: int) -> LayerGraph:
     """The graph as it is, with the layers protected that `pack` would protect for its outputs."""
     if len(graph.outputs) == 1:
         return graph
@@ -244,7 +244,7 @@ def _size_of(graph: LayerGraph, ref: TensorRef, end: str) -> int:
         ModelError: If its size is unknown, or it holds no numbers.
     """
     spec = graph.spec(ref)
-    size = size_of_shape(spec.shape)
+    size = num_values(spec.shape)
     if not size or not any(word in spec.dtype for word in ("float", "int", "bool")):
         raise ModelError(
             f"the model's {end} {ref.node!r} has the shape {spec.shape} and the type {spec.dtype}; "

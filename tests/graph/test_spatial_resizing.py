@@ -12,7 +12,7 @@ from prune_mi.graph.edit import insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef, TensorSpec
 from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.resizing import resampled_kernel, resized
+from prune_mi.graph.spatial_resizing import resampled_kernel, resized
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
@@ -206,9 +206,9 @@ def _kernel(*sizes: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("large", "small"), [(8, 4), (5, 3), (7, 4), (9, 3), (6, 1), (3, 3)])
 def test_images_constant_over_cells_are_read_alike(large: int, small: int) -> None:
-    cell = -(-large // small)
+    window = -(-large // small)
     images = np.random.default_rng(1).normal(size=(2, small, small, 2))
-    spread = images.repeat(cell, 1).repeat(cell, 2)[:, :large, :large]
+    spread = images.repeat(window, 1).repeat(window, 2)[:, :large, :large]
     old, new = (large, large, 2), (small, small, 2)
     kernel = _kernel(*old)
     fewer = resampled_kernel(kernel, old, new)

@@ -84,7 +84,7 @@ def _run(graph: LayerGraph, start: Node) -> Unit:
         if at_end is not None and len(names) > len(group):
             break  # the layers before the head change the shape, whatever the head does
         if at_end is not None or _keeps_shape(graph, names, before, after):
-            reason = at_end or left_behind(graph, before, after)
+            reason = at_end or reader_objection(graph, before, after)
             return make_unit(graph, start.name, "run", tuple(names), before, after, reason)
         node = _sole_reader(graph, after)
     going, after = first_end or ((start.name,), TensorRef(start.name))
@@ -103,7 +103,9 @@ def _joins_or_yields(node: Node) -> NotApplicable | None:
     return None
 
 
-def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> NotApplicable | None:
+def reader_objection(
+    graph: LayerGraph, before: TensorRef, after: TensorRef
+) -> NotApplicable | None:
     """Why what reads both ends of a unit must keep them apart."""
     for node in graph.consumers.get(after, ()):
         kind = graph.layer_of(node).class_name
@@ -141,7 +143,7 @@ def _single(graph: LayerGraph, node: Node) -> Unit:
         reason = NotApplicable("joins a tensor with itself", ("joins",))
     elif reason is None and graph.spec(before).dtype != node.outputs[0].dtype:
         reason = NotApplicable("changes the dtype", ("dtype",))
-    reason = reason or left_behind(graph, before, after)
+    reason = reason or reader_objection(graph, before, after)
     return make_unit(graph, node.name, "layer", (node.name,), before, after, reason)
 
 
