@@ -171,7 +171,7 @@ def _kernel(
     # A separable convolution's second kernel reads what its first makes of each channel.
     multiplied = channels.repeated(int(layer.config.get("depth_multiplier") or 1))
     weights = []
-    for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+    for name, weight in layer.named_weights:
         read, axis = channels, INPUT_AXIS[layer.class_name]
         if name == "pointwise_kernel":
             read, axis = multiplied, -2
@@ -195,7 +195,7 @@ def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> _Passed |
     if alike is not None:
         weights = [
             resize.read(weight, alike, -2) if name == "kernel" else weight
-            for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+            for name, weight in layer.named_weights
         ]
         return with_resized(layer, weights), None
     whole = _whole(channels, groups)
@@ -204,10 +204,7 @@ def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> _Passed |
             f"{layer.name!r}, which reads it, convolves in groups that it would cut"
         )
     handed = whole.repeated(filters // groups)
-    weights = [
-        resize.hand(name, weight, handed, -1)
-        for weight, name in zip(layer.weights, layer.weight_names, strict=True)
-    ]
+    weights = [resize.hand(name, weight, handed, -1) for name, weight in layer.named_weights]
     config = {**layer.config, "groups": len(whole.source), "filters": len(handed.source)}
     resized = replace(layer, serialized={**layer.serialized, "config": config})
     return with_resized(resized, weights), handed.on(channels.axis)
@@ -237,7 +234,7 @@ def _whole(channels: ChannelMap, groups: int) -> ChannelMap | None:
 def _per_channel(layer: LayerDef, channels: ChannelMap, resize: Resize) -> LayerDef:
     """A layer that has weights for each channel."""
     weights = []
-    for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+    for name, weight in layer.named_weights:
         axis = channels.axis - 1 if weight.ndim > 1 else 0  # PReLU's have all but the batch's
         weights.append(resize.hand(name, weight, channels, axis) if weight.ndim else weight)
     return with_resized(layer, weights)

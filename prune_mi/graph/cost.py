@@ -63,11 +63,7 @@ def node_macs(graph: LayerGraph, node: Node) -> int:
 
 
 def _kernels(layer: LayerDef) -> list[np.ndarray]:
-    return [
-        weight
-        for weight, name in zip(layer.weights, layer.weight_names, strict=True)
-        if name.endswith("kernel")
-    ]
+    return [weight for name, weight in layer.named_weights if name.endswith("kernel")]
 
 
 def _positions(graph: LayerGraph, layer: LayerDef, node: Node) -> int:

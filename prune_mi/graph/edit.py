@@ -147,8 +147,8 @@ def with_named_weights(
     """Sets some of layers' weights by name, in the types that they have; see `with_weights`."""
     arrays = {}
     for name, given in weights.items():
-        pairs = zip(graph.layers[name].weight_names, graph.layers[name].weights, strict=True)
-        arrays[name] = tuple(np.asarray(given.get(own, old), old.dtype) for own, old in pairs)
+        held = graph.layers[name].named_weights
+        arrays[name] = tuple(np.asarray(given.get(own, old), old.dtype) for own, old in held)
     return with_weights(graph, arrays)
 
 

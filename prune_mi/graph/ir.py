@@ -65,6 +65,11 @@ class LayerDef:
         return config
 
     @property
+    def named_weights(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Its weights behind their names, in order."""
+        return zip(self.weight_names, self.weights, strict=True)
+
+    @property
     def num_params(self) -> int:
         """Weights, trainable or not."""
         return sum(weight.size for weight in self.weights)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from prune_mi.errors import ConfigError
@@ -25,7 +25,7 @@ def with_frozen_and_protected(
 
 
 def matching_layers(
-    names: Iterable[str], patterns: Sequence[str], *, option: str
+    names: Collection[str], patterns: Sequence[str], *, option: str
 ) -> frozenset[str]:
     """The layers whose whole name matches one of some regular expressions.
 
@@ -37,7 +37,6 @@ def matching_layers(
     Raises:
         ConfigError: If a pattern is no regular expression or matches no layer.
     """
-    names = tuple(names)
     chosen: set[str] = set()
     for pattern in patterns:
         try:

@@ -142,7 +142,7 @@ def is_identity_norm(layer: LayerDef) -> bool:
         return False
     return layer.config.get("epsilon") == EPSILON and all(
         bool(np.all(weight == np.float32(_IDENTITY.get(name, np.nan))))
-        for weight, name in zip(layer.weights, layer.weight_names, strict=True)
+        for name, weight in layer.named_weights
     )
 
 

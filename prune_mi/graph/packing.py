@@ -139,9 +139,8 @@ def unpack(edited: LayerGraph, packing: Packing) -> LayerGraph:
 
 def _with_one_input(graph: LayerGraph) -> LayerGraph:
     sizes = [_size_of(graph, ref, "input") for ref in graph.inputs]
-    column = stock_layer(
-        "Reshape", fresh_name(graph, "packed_column"), target_shape=[sum(sizes), 1]
-    )
+    name = fresh_name(graph, "packed_column")
+    column = stock_layer("Reshape", name, target_shape=[sum(sizes), 1])
     whole = Chain.from_input(fresh_name(graph, "packed_inputs"), sum(sizes))
     front = whole.then(column, (None, sum(sizes), 1))
     added, own = list(front.layers), list[LayerDef]()
@@ -155,12 +154,13 @@ def _with_one_input(graph: LayerGraph) -> LayerGraph:
         part = stock_layer("Cropping1D", fresh_name(graph, f"{node.layer}_part"), cropping=cropping)
         chain = Chain((), (), front.tensor, front.shape).then(part, (None, size, 1))
         spec = TensorSpec((None, *node.outputs[0].shape[1:]), node.outputs[0].dtype)
-        reshape = stock_layer("Reshape", node.layer, target_shape=list(spec.shape[1:]))
-        if spec.dtype != FLOAT:
+        shape = list(spec.shape[1:])
+        if spec.dtype == FLOAT:
+            own.append(stock_layer("Reshape", node.layer, target_shape=shape))
+        else:
             name = fresh_name(graph, f"{node.layer}_shaped")
-            shaped = stock_layer("Reshape", name, target_shape=list(spec.shape[1:]))
-            chain = chain.then(shaped, spec.shape)
-        own.append(reshape if spec.dtype == FLOAT else cast_layer(node.layer, spec.dtype))
+            chain = chain.then(stock_layer("Reshape", name, target_shape=shape), spec.shape)
+            own.append(cast_layer(node.layer, spec.dtype))
         added.extend(chain.layers)
         last = Node(node.name, node.layer, (chain.tensor,), {}, (spec,))
         chains[node.name] = [*chain.calls, last]

@@ -190,11 +190,10 @@ class _Walk:
         pairs = list(zip(self._shape(ref)[1:-1], shape[1:-1], strict=True))
         strides = tuple(-(-(have or 1) // (want or 1)) for have, want in pairs)
         dtype = self._graph.spec(ref).dtype
-        fits = all(
-            -(-(have or 1) // stride) == want
-            for (have, want), stride in zip(pairs, strides, strict=True)
-        )
-        if not fits or dtype != "float32":
+        sizes = [
+            -(-(have or 1) // stride) for (have, _), stride in zip(pairs, strides, strict=True)
+        ]
+        if sizes != [want for _, want in pairs] or dtype != "float32":
             return None
         name = fresh_name(replace(self._graph, layers=self.layers), "inserted_pool")
         self.layers[name] = new_pooling(name, strides)

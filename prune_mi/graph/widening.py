@@ -170,7 +170,7 @@ def _with_copied_outputs(layer: LayerDef, times: int) -> LayerDef:
     """The layer with each of its output channels `times` side by side, also within groups."""
     transposed = layer.class_name.endswith("Transpose")
     weights = []
-    for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+    for name, weight in layer.named_weights:
         axis = -2 if transposed and name == "kernel" else -1
         same = name == "depthwise_kernel"
         weights.append(weight if same else read_only(np.repeat(weight, times, axis=axis)))
