@@ -9,12 +9,16 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import fit_scaling, other_orders
-from prune_mi.data.class_file import CLASS_FILE, known_scaling, require_colours
+from prune_mi.data.class_file import (
+    CLASS_FILE,
+    known_scaling,
+    require_colours,
+)
 from prune_mi.errors import ConfigError, GraphError, ModelError
+from prune_mi.graph.binary_output import is_one_unit, two_columns, unit_reading
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ensemble import ensemble_graph
+from prune_mi.graph.ensemble import check_members, ensemble_graph
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.one_unit import is_one_unit, two_columns, unit_reading
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.files import save_verified
 from prune_mi.keras_io.trace import trace_model
@@ -67,7 +71,7 @@ def average_models(
     probe = images.x_test[:_PROBE_IMAGES]
     try:
         # In case they do not fit, before any is asked.
-        ensemble_graph(graphs)
+        check_members(graphs)
         logits = [
             yields_logits(graph, 0, predict(each.model, probe, scaled))
             for each, graph in zip(loaded, graphs, strict=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from prune_mi.graph.choose import with_choices
-from prune_mi.graph.ends import with_kept
 from prune_mi.graph.inspection import Inspection, inspect_graph
+from prune_mi.graph.layer_selection import with_frozen_and_protected
+from prune_mi.graph.packing import with_outputs_protected
 from prune_mi.keras_io.sizes import unknown_axes, with_input_size
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.preparation.interface import judged_output
@@ -45,7 +45,7 @@ def inspect_model(
             "The model takes inputs of any size; MACs are counted as if unknown sizes were 1. Pass "
             f"--input-size, for instance {'x'.join(['224'] * unknown)}, to count them for a size."
         )
-    graph = with_choices(graph, freeze=freeze, protect=protect)
+    graph = with_frozen_and_protected(graph, freeze=freeze, protect=protect)
     if output is not None:
-        graph = with_kept(graph, judged=judged_output(loaded.model, output))
+        graph = with_outputs_protected(graph, judged=judged_output(loaded.model, output))
     return inspect_graph(graph, notes=notes)

@@ -32,7 +32,7 @@ from prune_mi.data.image_files import (
 )
 from prune_mi.data.model_input import shape_matches
 from prune_mi.errors import ConfigError, DataError, ModelError
-from prune_mi.graph.one_unit import two_columns
+from prune_mi.graph.binary_output import two_columns
 from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
 from prune_mi.keras_io.trace import model_ends, trace_model
 from prune_mi.measure.quality import predict

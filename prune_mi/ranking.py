@@ -14,7 +14,7 @@ from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.question import Question
 from prune_mi.information.ranking import Information, RankedUnit, rank_units

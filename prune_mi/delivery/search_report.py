@@ -9,9 +9,9 @@ from prune_mi.delivery.measuring import installed_versions, measured_facts
 from prune_mi.delivery.writing import unpacked_model, write_model, write_models
 from prune_mi.evolution.first_training import FirstTraining
 from prune_mi.evolution.strategy import Evolved
-from prune_mi.graph.ends import pack, unpack
 from prune_mi.graph.ensemble import ensemble_graph
-from prune_mi.graph.paper_layers import num_paper_layers
+from prune_mi.graph.layer_counts import num_paper_layers
+from prune_mi.graph.packing import pack, unpack
 from prune_mi.keras_io.files import saved_size
 from prune_mi.keras_io.sequential import build_written
 from prune_mi.preparation.baseline import Baseline

@@ -7,9 +7,9 @@ import numpy as np
 
 from prune_mi.data.class_file import write_classes
 from prune_mi.errors import RunError
-from prune_mi.graph.end_arrays import unpack_inputs
-from prune_mi.graph.ends import unpack
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.packed_arrays import unpack_inputs
+from prune_mi.graph.packing import unpack
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel

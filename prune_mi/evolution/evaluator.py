@@ -16,7 +16,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, Ranked, RankTask, ScreenTask
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.information.criteria.catalog import MEASURES
 from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.morphism import RankedName

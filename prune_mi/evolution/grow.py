@@ -22,9 +22,8 @@ from prune_mi.evolution.policies import make_policy, make_schedule, stopping_rul
 from prune_mi.evolution.race_plan import RacePlan
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.paper_layers import num_paper_layers
-from prune_mi.graph.work import training_work
+from prune_mi.graph.cost import graph_cost, training_step_cost
+from prune_mi.graph.layer_counts import num_paper_layers
 from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, RankedName
 from prune_mi.morphisms.widen import SMALL_PARAMS
@@ -57,7 +56,7 @@ class Growing:
         settings: The run's settings.
         plan: How generations are trained, in what time.
         usual_work: What a training step of a child of the default method may always cost, see
-            `training_work`.
+            `training_step_cost`.
         pool: Where the best network is asked how images may be varied.
         observer: Hears of everything.
     """
@@ -290,9 +289,9 @@ class Growing:
                 and num_paper_layers(graph) >= self._least_layers
             )
         weights = min(most, max(_MOST_GROWTH * parent.cost.num_params, SMALL_PARAMS))
-        work = max(_MOST_GROWTH * training_work(parent.graph), self._usual_work)
+        work = max(_MOST_GROWTH * training_step_cost(parent.graph), self._usual_work)
         return lambda graph: (
-            graph_cost(graph).num_params <= weights and training_work(graph) <= work
+            graph_cost(graph).num_params <= weights and training_step_cost(graph) <= work
         )
 
 

@@ -54,10 +54,6 @@ class ChannelMap:
         """The same on another axis."""
         return replace(self, axis=axis)
 
-    def same_channels(self, other: "ChannelMap") -> bool:
-        """Whether two maps have the same channels in the same places."""
-        return np.array_equal(self.source, other.source)
-
     def repeated(self, times: int) -> "ChannelMap":
         """The map where each channel becomes `times` ones side by side."""
         places = self.source[:, None] * times + np.arange(times)
@@ -77,15 +73,13 @@ class ChannelMap:
             places = np.moveaxis(np.arange(total).reshape(*sizes[1:], sizes[0]), -1, 0)
         else:
             places = np.arange(total).reshape(sizes)
-        layout = [1] * len(sizes)
-        layout[self.axis - 1] = -1
-        is_new = (self.source == NEW).reshape(layout)
-        found = np.where(is_new, NEW, np.take(places, self.source, axis=self.axis - 1))
+        found = np.take(places, self.source, axis=self.axis - 1)
+        np.moveaxis(found, self.axis - 1, 0)[self.source == NEW] = NEW
         if channels_first:
             found = np.moveaxis(found, 0, -1)
         return ChannelMap(1, found.reshape(-1), total)
 
-    def times_each(self) -> np.ndarray:
+    def copy_counts(self) -> np.ndarray:
         """How often each of the old channels is there now, int `(size,)`."""
         return np.bincount(self.source[self.source != NEW], minlength=self.size)
 

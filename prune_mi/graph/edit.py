@@ -25,15 +25,7 @@ def bypass(graph: LayerGraph, old: TensorRef, new: TensorRef) -> LayerGraph:
         )
     if graph.position[new.node] >= graph.position[old.node]:
         raise GraphError(f"cannot put {new.node} in the place of {old.node}: it comes later")
-
-    def change(ref: TensorRef) -> TensorRef:
-        return new if ref == old else ref
-
-    nodes = tuple(
-        node if old not in node.inputs else node.with_inputs(change) for node in graph.nodes
-    )
-    outputs = tuple(change(ref) for ref in graph.outputs)
-    return without_dead_nodes(replace(graph, nodes=nodes, outputs=outputs))
+    return without_dead_nodes(_rewired(graph, old, new))
 
 
 def insert_after(
@@ -74,30 +66,17 @@ def insert_calls(
     Raises:
         GraphError: If a call reads what does not exist at that place.
     """
-    tensor = TensorRef(calls[-1].name)
-
-    def change(read: TensorRef) -> TensorRef:
-        return tensor if read == ref else read
-
     cut = graph.position[ref.node] + 1
-    later = (
-        node if ref not in node.inputs else node.with_inputs(change) for node in graph.nodes[cut:]
-    )
-    return validate_graph(
-        replace(
-            graph,
-            layers={**graph.layers, **{layer.name: layer for layer in layers}},
-            nodes=(*graph.nodes[:cut], *calls, *later),
-            outputs=tuple(change(read) for read in graph.outputs),
-        )
-    )
+    rewired = _rewired(graph, ref, TensorRef(calls[-1].name))
+    nodes = (*rewired.nodes[:cut], *calls, *rewired.nodes[cut:])
+    held = {**graph.layers, **{layer.name: layer for layer in layers}}
+    return validate_graph(replace(rewired, layers=held, nodes=nodes))
 
 
 def drop_argument(graph: LayerGraph, node_name: str, position: int) -> LayerGraph:
     """Takes one tensor out of the list that a merging call reads, and what only fed it."""
     node = graph.node_by_name[node_name]
-    merged = list(node.args[0])
-    del merged[position]
+    merged = [each for place, each in enumerate(node.args[0]) if place != position]
     slimmed = replace(node, args=(merged, *node.args[1:]))
     nodes = tuple(slimmed if each.name == node_name else each for each in graph.nodes)
     return without_dead_nodes(replace(graph, nodes=nodes))
@@ -112,7 +91,7 @@ def without_dead_nodes(graph: LayerGraph) -> LayerGraph:
     return validate_graph(replace(graph, nodes=nodes, layers=layers))
 
 
-def tapped(graph: LayerGraph, tensors: Sequence[TensorRef]) -> LayerGraph:
+def with_outputs(graph: LayerGraph, tensors: Sequence[TensorRef]) -> LayerGraph:
     """What computes some tensors of a graph, with these, a list, as its outputs."""
     structure = list(range(len(tensors)))
     return without_dead_nodes(replace(graph, outputs=tuple(tensors), output_structure=structure))
@@ -155,11 +134,9 @@ def with_weights(graph: LayerGraph, weights: Mapping[str, tuple[np.ndarray, ...]
     layers = dict(graph.layers)
     for name, arrays in weights.items():
         old = layers[name]
-        if [array.shape for array in arrays] != [array.shape for array in old.weights]:
-            raise GraphError(
-                f"layer {name!r} has weights of shapes {[a.shape for a in old.weights]}; "
-                f"received {[a.shape for a in arrays]}"
-            )
+        shapes, received = [a.shape for a in old.weights], [a.shape for a in arrays]
+        if received != shapes:
+            raise GraphError(f"layer {name!r} has weights of shapes {shapes}; received {received}")
         layers[name] = replace(old, weights=tuple(read_only(array) for array in arrays))
     return replace(graph, layers=layers)
 
@@ -170,9 +147,16 @@ def with_named_weights(
     """Sets some of layers' weights by name, in the types that they have; see `with_weights`."""
     arrays = {}
     for name, given in weights.items():
-        pairs = zip(graph.layers[name].weight_names, graph.layers[name].weights, strict=True)
-        arrays[name] = tuple(np.asarray(given.get(own, old), old.dtype) for own, old in pairs)
+        held = graph.layers[name].named_weights
+        arrays[name] = tuple(np.asarray(given.get(own, old), old.dtype) for own, old in held)
     return with_weights(graph, arrays)
+
+
+def with_resized(layer: LayerDef, weights: Sequence[np.ndarray] | None = None) -> LayerDef:
+    """A layer that Keras sizes anew by what it is called on, with other weights if given."""
+    serialized = {key: value for key, value in layer.serialized.items() if key != "build_config"}
+    held = layer.weights if weights is None else tuple(weights)
+    return replace(layer, serialized=serialized, weights=held)
 
 
 def fresh_name(graph: LayerGraph, stem: str) -> str:
@@ -181,6 +165,16 @@ def fresh_name(graph: LayerGraph, stem: str) -> str:
     while f"{stem}_{index}" in graph.layers or f"{stem}_{index}" in graph.node_by_name:
         index += 1
     return f"{stem}_{index}"
+
+
+def _rewired(graph: LayerGraph, old: TensorRef, new: TensorRef) -> LayerGraph:
+    """The graph in which `new` is read in the place of `old`."""
+
+    def change(ref: TensorRef) -> TensorRef:
+        return new if ref == old else ref
+
+    nodes = (node.with_inputs(change) if old in node.inputs else node for node in graph.nodes)
+    return replace(graph, nodes=tuple(nodes), outputs=tuple(map(change, graph.outputs)))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -16,22 +16,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prune_mi.errors import GraphError
+from prune_mi.graph.binary_output import is_one_unit, unit_reading
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.end_layers import float_spec, stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
-from prune_mi.graph.one_unit import is_one_unit, unit_reading
-from prune_mi.graph.traits import NOISES
+from prune_mi.graph.new_layers import float_spec, stock_layer
 from prune_mi.graph.validate import validate_graph
-
-_SOFTMAXES = ("softmax", {"class_name": "function", "config": "softmax"})
-_PASSING = NOISES | {"Identity", "Cast"}
 
 
 def ensemble_graph(
     graphs: Sequence[LayerGraph],
     *,
+    from_logits: Sequence[bool],
     name: str = "ensemble",
-    from_logits: Sequence[bool] | None = None,
 ) -> LayerGraph:
     """Averages the class probabilities of classifiers.
 
@@ -42,9 +38,8 @@ def ensemble_graph(
     Args:
         graphs: The members, one or more, each from one input to one output `(batch, classes)`, or
             `(batch, 1)` for two classes. A graph may be a member more than once.
+        from_logits: For each member whether it yields logits.
         name: The new graph's.
-        from_logits: For each member whether it yields logits; None where the members' own layers
-            tell (see `yields_probabilities`).
 
     Returns:
         A graph from the members' input to float32 `(batch, classes)`, whose rows sum to 1; or to
@@ -52,28 +47,22 @@ def ensemble_graph(
         the ensemble.
 
     Raises:
-        GraphError: If there is no member, `from_logits` has another length, a member has several
-            inputs or outputs or is no classifier, or members differ in input or in classes.
+        GraphError: If `from_logits` has another length, or as `check_members` raises it.
     """
-    if not graphs:
-        raise GraphError("an ensemble of no networks was asked for; expected at least one member")
-    logits = [not yields_probabilities(each) for each in graphs]
-    if from_logits is not None:
-        logits = list(from_logits)
-    if len(logits) != len(graphs):
+    check_members(graphs)
+    if len(from_logits) != len(graphs):
         raise GraphError(
-            f"`from_logits` has {len(logits)} entries; expected one for each of the "
+            f"`from_logits` has {len(from_logits)} entries; expected one for each of the "
             f"{len(graphs)} members"
         )
-    for place, graph in enumerate(graphs, start=1):
-        _require_classifier(graph, place)
-        _require_same_ends(graph, graphs[0], place)
     joined = _side_by_side(graphs, name)
     outputs = []
-    for graph, ref, are_logits in zip(graphs, joined.outputs, logits, strict=True):
-        layer = _to_probabilities(graph, fresh_name(joined, "probabilities"), are_logits)
-        if layer is not None:
-            joined, ref = _appended(joined, layer, ref)
+    for graph, ref, are_logits in zip(graphs, joined.outputs, from_logits, strict=True):
+        if are_logits:
+            last = stock_layer("Softmax", fresh_name(joined, "probabilities"), axis=-1)
+            if is_one_unit(graph, graph.outputs[0]):
+                last = stock_layer("Activation", last.name, activation="sigmoid")
+            joined, ref = _appended(joined, last, ref)
         outputs.append(ref)
     if len(outputs) > 1:
         average = stock_layer("Average", fresh_name(joined, "average"))
@@ -82,94 +71,60 @@ def ensemble_graph(
     return validate_graph(replace(joined, outputs=tuple(outputs), output_structure=0))
 
 
-def yields_probabilities(graph: LayerGraph) -> bool:
-    """Whether a classifier's output comes from a softmax over its last axis, or from a sigmoid.
+def check_members(graphs: Sequence[LayerGraph]) -> None:
+    """Whether networks can be averaged.
 
-    Layers that keep a distribution as it is, such as a change of type or an average of
-    distributions, may stand behind the softmax. Probabilities computed in another way are not
-    recognised.
+    Raises:
+        GraphError: If there is no member, a member has several inputs or outputs or is no
+            classifier, or members differ in input or in classes.
     """
-    if is_one_unit(graph, graph.outputs[0]):
-        return unit_reading(graph, graph.outputs[0]) != "logit"
-    waiting = [graph.outputs[0].node]
-    while waiting:
-        node = graph.node_by_name[waiting.pop()]
-        layer = graph.layer_of(node)
-        if _is_softmax(layer, rank=len(node.outputs[0].shape)):
-            continue
-        passing = layer.class_name in _PASSING or (
-            layer.class_name == "Activation" and layer.config.get("activation") == "linear"
+    if not graphs:
+        raise GraphError("an ensemble of no networks was asked for; expected at least one member")
+    for place, graph in enumerate(graphs, start=1):
+        objection = _objection(graph, graphs[0])
+        if objection is not None:
+            raise GraphError(f"member {place} of the ensemble, {graph.name!r}, {objection}")
+
+
+def _objection(graph: LayerGraph, first: LayerGraph) -> str | None:
+    """Why a network cannot be averaged with the first member, as the end of a sentence on it."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.packing:
+        return "has several inputs or outputs; expected one of each"
+    shape = graph.spec(graph.outputs[0]).shape
+    if len(shape) != 2 or shape[1] is None or shape[1] < 1:
+        expected = "a classifier's (batch, classes), or (batch, 1) for two classes"
+        return f"yields {shape}; expected {expected}"
+    own, other = graph.spec(graph.inputs[0]), first.spec(first.inputs[0])
+    if own != other:
+        return (
+            f"takes {own.shape} {own.dtype}; expected {other.shape} {other.dtype}, as member 1 "
+            "takes. Average networks of equal input"
         )
-        if not node.inputs or not (passing or layer.class_name == "Average"):
-            return False
-        waiting.extend(ref.node for ref in node.inputs)
-    return True
-
-
-def _to_probabilities(graph: LayerGraph, name: str, are_logits: bool) -> LayerDef | None:
-    """What a member lacks to yield probabilities; None where it yields them."""
-    if not is_one_unit(graph, graph.outputs[0]):
-        return stock_layer("Softmax", name, axis=-1) if are_logits else None
-    if are_logits:
-        return stock_layer("Activation", name, activation="sigmoid")
+    received, wanted = _range(graph), _range(first)
+    if received != wanted:
+        return (
+            f"yields {received}; expected {wanted}, as member 1 does. Average networks with equal "
+            "last activations"
+        )
+    received, wanted = _classes(graph), _classes(first)
+    if received != wanted:
+        return (
+            f"tells {received}; expected {wanted}, as member 1 does. Average networks trained on "
+            "equal classes, with equal units for them"
+        )
     return None
 
 
-def _apart(classes: int | None) -> str:
-    return "2 classes apart by one unit" if classes == 1 else f"{classes} classes apart"
-
-
-def _is_softmax(layer: LayerDef, *, rank: int) -> bool:
-    if layer.class_name == "Softmax":
-        return layer.config.get("axis", -1) in (-1, rank - 1, [-1], [rank - 1])
-    return layer.config.get("activation") in _SOFTMAXES
-
-
-def _require_classifier(graph: LayerGraph, place: int) -> None:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.packing:
-        raise GraphError(
-            f"member {place} of the ensemble, {graph.name!r}, has several inputs or outputs; "
-            "expected one of each"
-        )
-    shape = graph.spec(graph.outputs[0]).shape
-    if len(shape) != 2 or shape[1] is None or shape[1] < 1:
-        raise GraphError(
-            f"member {place} of the ensemble, {graph.name!r}, yields {shape}; expected a "
-            "classifier's (batch, classes), or (batch, 1) for two classes"
-        )
-
-
-def _require_same_ends(graph: LayerGraph, first: LayerGraph, place: int) -> None:
-    received, expected = graph.spec(graph.inputs[0]), first.spec(first.inputs[0])
-    if received != expected:
-        raise GraphError(
-            f"member {place} of the ensemble, {graph.name!r}, takes {received.shape} "
-            f"{received.dtype}; expected {expected.shape} {expected.dtype}, as member 1 takes. "
-            "Average networks of equal input"
-        )
-    signs = [_yields_signs(each) for each in (graph, first)]
-    if signs[0] != signs[1]:
-        raise GraphError(
-            f"member {place} of the ensemble, {graph.name!r}, yields {_range(signs[0])}; expected "
-            f"{_range(signs[1])}, as member 1 does. Average networks with equal last activations"
-        )
-    classes, wanted = (each.spec(each.outputs[0]).shape[1] for each in (graph, first))
-    if classes != wanted:
-        raise GraphError(
-            f"member {place} of the ensemble, {graph.name!r}, tells {_apart(classes)}; "
-            f"expected {_apart(wanted)}, as member 1 does. Average networks trained on equal "
-            "classes, with equal units for them"
-        )
-
-
-def _yields_signs(graph: LayerGraph) -> bool:
-    """Whether a member is a single tanh unit."""
+def _range(graph: LayerGraph) -> str:
+    """What a member yields: signs where it is a single tanh unit."""
     output = graph.outputs[0]
-    return is_one_unit(graph, output) and unit_reading(graph, output) == "tanh"
-
-
-def _range(signs: bool) -> str:
+    signs = is_one_unit(graph, output) and unit_reading(graph, output) == "tanh"
     return "values from -1 to 1" if signs else "probabilities or logits"
+
+
+def _classes(graph: LayerGraph) -> str:
+    classes = graph.spec(graph.outputs[0]).shape[1]
+    return "2 classes apart by one unit" if classes == 1 else f"{classes} classes apart"
 
 
 def _side_by_side(graphs: Sequence[LayerGraph], name: str) -> LayerGraph:

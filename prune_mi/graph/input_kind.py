@@ -14,12 +14,13 @@ Whole numbers that an embedding looks up are the names of things, such as words.
 from typing import Literal
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.traits import RECURRENT
 
 InputKind = Literal["image", "values", "ids"]
 
 _STEPPING = frozenset({"TimeDistributed", "ConvLSTM1D"})
 _SEQUENTIAL = _STEPPING | {
-    *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"),
+    *(RECURRENT - {"ConvLSTM2D", "ConvLSTM3D"}),
     *("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"),
 }
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.ir import LayerGraph, Shape
-from prune_mi.graph.macs import node_macs
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import find_units
+from prune_mi.graph.unit_discovery import find_units
 from prune_mi.graph.what_can_go import WhatCanGo, what_can_go
-from prune_mi.graph.widths import WidthGroup, width_groups
+from prune_mi.graph.width_groups import WidthGroup, width_groups
 from prune_mi.records import Cost
 
 Status = Literal["removable", "coupled", "fixed", "protected"]
@@ -74,7 +73,7 @@ class Inspection:
 def inspect_graph(graph: LayerGraph, notes: Sequence[str] = ()) -> Inspection:
     """Looks at every layer and unit of a graph."""
     units, total = find_units(graph), graph_cost(graph)
-    rows = tuple(_row(graph, name, units, total) for name in _in_order(graph))
+    rows = tuple(_row(graph, name, units, total) for name in graph.calls)
     return Inspection(
         layers=rows,
         units=units,
@@ -87,13 +86,9 @@ def inspect_graph(graph: LayerGraph, notes: Sequence[str] = ()) -> Inspection:
     )
 
 
-def _in_order(graph: LayerGraph) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(node.layer for node in graph.nodes))
-
-
 def _row(graph: LayerGraph, name: str, units: tuple[Unit, ...], total: Cost) -> LayerRow:
     layer = graph.layers[name]
-    calls = [node for node in graph.nodes if node.layer == name]
+    calls = graph.calls[name]
     macs = sum(node_macs(graph, node) for node in calls)
     status, unit, reason = _status(graph, name, {node.name for node in calls}, units)
     return LayerRow(

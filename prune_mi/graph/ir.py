@@ -7,9 +7,9 @@ pickle, hash and are priced without it.
 
 import hashlib
 import json
-from collections import Counter
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,11 @@ class LayerDef:
         return config
 
     @property
+    def named_weights(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Its weights behind their names, in order."""
+        return zip(self.weight_names, self.weights, strict=True)
+
+    @property
     def num_params(self) -> int:
         """Weights, trainable or not."""
         return sum(weight.size for weight in self.weights)
@@ -100,13 +105,8 @@ class Node:
 
     def with_inputs(self, change: Callable[[TensorRef], TensorRef]) -> "Node":
         """The same call reading `change(tensor)` in place of each tensor."""
-        return Node(
-            self.name,
-            self.layer,
-            _map_refs(self.args, change),
-            _map_refs(self.kwargs, change),
-            self.outputs,
-        )
+        args, kwargs = _map_refs(self.args, change), _map_refs(self.kwargs, change)
+        return replace(self, args=args, kwargs=kwargs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ class LayerGraph:
         kept: Why a layer must stay though the user did not ask for it, by layer name; such a layer
             is protected too, unless what it reads may be narrowed.
         packing: Layers that are not the model's own: they make one input or output of several, and
-            two classes of one unit, see `graph.ends`.
+            two classes of one unit, see `graph.packing`.
         sequential: Whether it was read from a Sequential model, and is to be written as one while
             it has no branches.
     """
@@ -173,11 +173,15 @@ class LayerGraph:
 
     def calls_of(self, layer: str) -> int:
         """How often a layer is called."""
-        return self._num_calls[layer]
+        return len(self.calls[layer])
 
     @cached_property
-    def _num_calls(self) -> Counter[str]:
-        return Counter(node.layer for node in self.nodes)
+    def calls(self) -> Mapping[str, tuple[Node, ...]]:
+        """The calls of each layer, by its name, in graph order."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.layer, []).append(node)
+        return {layer: tuple(nodes) for layer, nodes in found.items()}
 
     def upstream_of(self, calls: Iterable[str]) -> set[str]:
         """These calls and all that they depend on, by name."""
@@ -223,6 +227,12 @@ class LayerGraph:
             done.setdefault(name, node)
             waiting.pop()
         return list(done.values())
+
+
+def num_values(shape: Shape) -> int | None:
+    """Values of one sample of a shape, the batch included; None where an axis is unknown."""
+    axes = [axis for axis in shape[1:] if axis is not None]
+    return math.prod(axes) if len(axes) == len(shape) - 1 else None
 
 
 def _tensor_refs(structure: Any) -> Iterator[TensorRef]:

@@ -7,13 +7,13 @@ left.
 
 from dataclasses import replace
 
-from prune_mi.graph.channels import OUTLINE, Slices, find_slices, sliced
+from prune_mi.graph.channel_resizing import SHAPES_ONLY
+from prune_mi.graph.cost import node_macs
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
-from prune_mi.graph.macs import node_macs
-from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.removal import part_mask
+from prune_mi.graph.not_applicable import NotApplicable, show_sizes
+from prune_mi.graph.removal import without_channels_of
 from prune_mi.graph.traits import CONCATENATIONS
-from prune_mi.graph.unit import Unit, UnitKind, make_unit, show_shape
+from prune_mi.graph.unit import Unit, UnitKind, make_unit
 
 _ROLES: dict[str, tuple[UnitKind, str, str]] = {
     "Add": ("branch", "branch", "shortcut"),
@@ -32,84 +32,62 @@ def join_units(graph: LayerGraph, join: Node) -> list[Unit]:
 
     An input that nothing is computed for alone is an identity shortcut: dropping it saves nothing.
     """
-    exclusive = [only_feeding(graph, join, index) for index in range(len(join.inputs))]
-    if graph.layer_of(join).class_name in CONCATENATIONS:
-        return _parts(graph, join, exclusive)
-    return _terms(graph, join, exclusive)
-
-
-def _terms(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> list[Unit]:
-    """The inputs of a sum or a product: a + b without b is a."""
-    after = TensorRef(join.name)
-    kind, heavy, light = _ROLES[graph.layer_of(join).class_name]
+    exclusive = [exclusive_ancestors(graph, join, index) for index in range(len(join.inputs))]
     heaviest = max(range(len(exclusive)), key=lambda index: len(exclusive[index]))
     units: list[Unit] = []
-    reason: NotApplicable | None
     for index, names in enumerate(exclusive):
-        others = [ref for place, ref in enumerate(join.inputs) if place != index]
-        reason = None
         if not names:
             continue
-        if len(join.inputs) > 2 and not isinstance(join.args[0], list | tuple):
-            reason = NotApplicable(f"{join.name!r} does not read a list of tensors", ("joins",))
-        elif any(graph.spec(ref).shape != graph.spec(after).shape for ref in others):
-            whole, left = graph.spec(after).shape, graph.spec(others[0]).shape
-            text = f"what is left would be {show_shape(left)}, not {show_shape(whole)}"
-            reason = NotApplicable(text, ("readers",))
-        role = heavy if index == heaviest else light
-        if any(unit.name == f"{join.name}/{role}" for unit in units):
-            role = f"{role}_{index + 1}"
         going = (*names, join.name) if len(join.inputs) == 2 else names
-        name = f"{join.name}/{role}"
+        if graph.layer_of(join).class_name in CONCATENATIONS:
+            units.append(_part(graph, join, index, going))
+            continue
+        kind, heavy, light = _ROLES[graph.layer_of(join).class_name]
+        name = f"{join.name}/{heavy if index == heaviest else light}"
+        if any(unit.name == name for unit in units):
+            name = f"{name}_{index + 1}"
+        others = [ref for place, ref in enumerate(join.inputs) if place != index]
+        reason = _why_term_stays(graph, join, others)
+        after = TensorRef(join.name)
         units.append(make_unit(graph, name, kind, going, others[0], after, reason, index))
     return units
 
 
-def _parts(graph: LayerGraph, join: Node, exclusive: list[tuple[str, ...]]) -> list[Unit]:
-    """The inputs of a concatenation; what reads it must bear to be sliced."""
-    after = TensorRef(join.name)
-    units = []
-    for index, names in enumerate(exclusive):
-        if not names:
-            continue
-        mask = part_mask(graph, join, index)
-        slices = (
-            mask if isinstance(mask, NotApplicable) else find_slices(graph, mask, resize=OUTLINE)
-        )
-        reason = None
-        if isinstance(slices, NotApplicable):
-            reason = NotApplicable(slices.reason, ("readers",))
-        going = (*names, join.name) if len(join.inputs) == 2 else names
-        name = f"{join.name}/part_{index + 1}"
-        unit = make_unit(graph, name, "part", going, after, after, reason, index)
-        if not isinstance(slices, NotApplicable):
-            unit = _with_slices(unit, graph, slices)
-        units.append(unit)
-    return units
+def _why_term_stays(graph: LayerGraph, join: Node, others: list[TensorRef]) -> NotApplicable | None:
+    """Why a sum or a product must keep an input beside others: a + b without b is a."""
+    if len(others) > 1 and not isinstance(join.args[0], list | tuple):
+        return NotApplicable(f"{join.name!r} does not read a list of tensors", ("joins",))
+    whole, left = join.outputs[0].shape, graph.spec(others[0]).shape
+    if any(graph.spec(ref).shape != whole for ref in others):
+        text = f"what is left would be {show_sizes(left[1:])}, not {show_sizes(whole[1:])}"
+        return NotApplicable(text, ("readers",))
+    return None
 
 
-def _with_slices(unit: Unit, graph: LayerGraph, slices: Slices) -> Unit:
-    """The unit with what its readers lose, beside what it is itself."""
-    after = sliced(graph, slices)
-    lighter = set(slices.nodes) | {
-        node.name for node in graph.nodes if node.layer in slices.layers
-    } - set(unit.nodes)
+def _part(graph: LayerGraph, join: Node, index: int, going: tuple[str, ...]) -> Unit:
+    """An input of a concatenation, with what its readers lose; they must bear to be sliced."""
+    name, after = f"{join.name}/part_{index + 1}", TensorRef(join.name)
+    sliced = without_channels_of(graph, join, index, resize=SHAPES_ONLY)
+    if isinstance(sliced, NotApplicable):
+        reason = NotApplicable(sliced.reason, ("readers",))
+        return make_unit(graph, name, "part", going, after, after, reason, index)
+    unit = make_unit(graph, name, "part", going, after, after, None, index)
+    slimmer = {key for key, layer in graph.layers.items() if layer is not sliced.layers[key]}
+    lighter = [
+        (old, new)
+        for old, new in zip(graph.nodes, sliced.nodes, strict=True)
+        if old is not new or old.layer in slimmer
+    ]
     return replace(
         unit,
         num_params=unit.num_params
-        + sum(
-            graph.layers[name].num_params - layer.num_params
-            for name, layer in slices.layers.items()
-        ),
+        + sum(graph.layers[key].num_params - sliced.layers[key].num_params for key in slimmer),
         macs=unit.macs
-        + sum(
-            node_macs(graph, graph.node_by_name[name]) - node_macs(after, after.node_by_name[name])
-            for name in lighter
-        ),
+        + sum(node_macs(graph, old) - node_macs(sliced, new) for old, new in lighter),
     )
 
 
-def only_feeding(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:
+def exclusive_ancestors(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:
     """The calls that nothing but one input of `join` depends on, in graph order."""
     needed = {ref.node for ref in graph.outputs}
     for node in reversed(graph.nodes):

@@ -3,22 +3,30 @@
 Networks that people made are counted so, to learn from them what to add and where: layer
 frequencies and successions are what the DEIM paper (Namekawa & Tezuka 2019) wishes for as morph
 probabilities. A kind is what stands behind; what stands in front is told in the words of
-`graph.place`, so that it can be looked up for any tensor of any network.
+`graph.location`, so that it can be looked up for any tensor of any network.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prune_mi.graph.ir import LayerGraph, Node
-from prune_mi.graph.place import place_of
-from prune_mi.graph.traits import ACTIVATIONS, CONCATENATIONS, DROPOUTS, POOLINGS, has_kernel
+from prune_mi.graph.location import location_of
+from prune_mi.graph.traits import (
+    ACTIVATIONS,
+    CONCATENATIONS,
+    DROPOUTS,
+    NOISES,
+    NORMALIZATIONS,
+    POOLINGS,
+    has_kernel,
+)
 
 KINDS = (
     *("conv", "batch-norm", "activation", "pooling", "global-pooling", "dropout", "dense"),
     *("add", "concatenate", "other"),
 )
-_BEHIND_KERNEL = "kernel"
+_COUNTED_BY_PAPER = ACTIVATIONS | NOISES | NORMALIZATIONS | POOLINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +51,35 @@ def count_layers(graph: LayerGraph) -> LayerCounts:
     """
     frequencies: Counter[str] = Counter()
     successions: dict[str, Counter[str]] = {}
-    for behind, kind in _successions(graph):
-        successions.setdefault(behind, Counter())[kind] += 1
     for node in graph.nodes:
+        layer, kind = graph.layer_of(node), _kind(graph, node)
+        is_fused = has_kernel(layer) and layer.config.get("activation") not in (None, "linear")
+        for ref in dict.fromkeys(node.inputs):
+            successions.setdefault(location_of(graph, ref).behind, Counter())[kind] += 1
+        if is_fused:
+            successions.setdefault("kernel", Counter())["activation"] += 1
         if node.inputs:
-            frequencies[_kind(graph, node)] += 1
-            frequencies["activation"] += _has_fused_activation(graph, node)
+            frequencies[kind] += 1
+            frequencies["activation"] += is_fused
     return LayerCounts(
         {kind: frequencies[kind] for kind in KINDS if frequencies[kind]},
         {behind: dict(counts) for behind, counts in successions.items()},
     )
 
 
-def _successions(graph: LayerGraph) -> Iterator[tuple[str, str]]:
-    for node in graph.nodes:
-        kind = _kind(graph, node)
-        for ref in dict.fromkeys(node.inputs):
-            yield place_of(graph, ref).behind, kind
-        if _has_fused_activation(graph, node):
-            yield _BEHIND_KERNEL, "activation"
+def num_paper_layers(graph: LayerGraph) -> int:
+    """How many layers the paper would say a network has.
+
+    Its seed of input, convolution, activation, dense and output layer has five: the input, and
+    every call of a convolution, dense, pooling, activation, dropout or batch norm layer. An
+    activation that is part of its layer counts as part of it, as the softmax of the output layer
+    does. What only passes tensors on is not counted: flattening, rescaling, additions,
+    concatenations, padding.
+    """
+    inputs = {ref.node for ref in graph.inputs}
+    layers = [graph.layer_of(node) for node in graph.nodes if node.name not in inputs]
+    counted = [each for each in layers if each.class_name in _COUNTED_BY_PAPER or has_kernel(each)]
+    return len(inputs) + len(counted)
 
 
 def _kind(graph: LayerGraph, node: Node) -> str:
@@ -81,8 +99,3 @@ def _kind(graph: LayerGraph, node: Node) -> str:
         return "concatenate"
     # A constant that is added is no join.
     return "add" if name == "Add" and len(node.inputs) > 1 else "other"
-
-
-def _has_fused_activation(graph: LayerGraph, node: Node) -> bool:
-    layer = graph.layer_of(node)
-    return has_kernel(layer) and layer.config.get("activation") not in (None, "linear")

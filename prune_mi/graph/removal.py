@@ -2,11 +2,11 @@
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.channel_map import ChannelMap
-from prune_mi.graph.channels import drop_channels
+from prune_mi.graph.channel_resizing import SLICE, Resize, propagate
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import concatenation_axis
+from prune_mi.graph.propagation import concatenation_axis
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE
 from prune_mi.graph.unit import Unit
 
@@ -33,8 +33,7 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
         return outcome
     if unit.position is not None and len(join.inputs) > 2:
         return drop_argument(graph, join.name, unit.position)
-    joins = graph.consumers.get(unit.after, ()) if unit.position is None else ()
-    for node in joins:
+    for node in graph.consumers.get(unit.after, ()) if unit.position is None else ():
         if not collapses(graph, node, unit.before, unit.after):
             continue
         if len(node.inputs) == 2:
@@ -56,8 +55,7 @@ def collapses(graph: LayerGraph, join: Node, before: TensorRef, after: TensorRef
 
 def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | NotApplicable:
     """The graph without one input of a concatenation, its readers sliced; or why that cannot be."""
-    mask = part_mask(graph, join, index)
-    sliced = mask if isinstance(mask, NotApplicable) else drop_channels(graph, mask)
+    sliced = without_channels_of(graph, join, index)
     if isinstance(sliced, NotApplicable):
         return sliced
     slimmed = drop_argument(sliced, join.name, index)
@@ -65,10 +63,10 @@ def without_part(graph: LayerGraph, join: Node, index: int) -> LayerGraph | NotA
     return bypass(slimmed, TensorRef(join.name), left[0]) if len(left) == 1 else slimmed
 
 
-def part_mask(
-    graph: LayerGraph, join: Node, index: int
-) -> dict[TensorRef, ChannelMap] | NotApplicable:
-    """What is left of a concatenation without one of its inputs."""
+def without_channels_of(
+    graph: LayerGraph, join: Node, index: int, *, resize: Resize = SLICE
+) -> LayerGraph | NotApplicable:
+    """The graph, its readers sliced, where a concatenation no longer yields one of its inputs."""
     if not isinstance(join.args[0], list | tuple) or len(join.args[0]) != len(join.inputs):
         return NotApplicable(f"{join.name!r} does not read a list of tensors")
     axis = concatenation_axis(graph, join)
@@ -83,26 +81,22 @@ def part_mask(
         if alone != whole:
             return NotApplicable(f"{join.name!r} joins tensors of unknown size")
     keep = [place != index for place, size in enumerate(sizes) for _ in range(size or 0)]
-    return {TensorRef(join.name): ChannelMap.keeping(axis, keep)}
+    return propagate(graph, {TensorRef(join.name): ChannelMap.keeping(axis, keep)}, resize=resize)
 
 
 def _without_repeated_relu(graph: LayerGraph, ref: TensorRef) -> LayerGraph:
     """relu(relu(x)) is relu(x): drops the rectifiers that a removal left behind another one."""
-    if not is_rectified(graph, ref):
+    if not _is_rectified(graph, ref):
         return graph
     for reader in graph.consumers.get(ref, ()):
-        layer = graph.layer_of(reader)
+        layer, after = graph.layer_of(reader), TensorRef(reader.name)
         alone = layer.class_name in ACTIVATIONS and not layer.weights
-        if (
-            alone
-            and reader.layer not in graph.protected
-            and is_rectified(graph, TensorRef(reader.name))
-        ):
-            graph = bypass(graph, TensorRef(reader.name), ref)
+        if alone and layer.name not in graph.protected and _is_rectified(graph, after):
+            graph = bypass(graph, after, ref)
     return graph
 
 
-def is_rectified(graph: LayerGraph, ref: TensorRef) -> bool:
+def _is_rectified(graph: LayerGraph, ref: TensorRef) -> bool:
     """Whether a tensor comes straight from a plain ReLU, fused into its layer or not."""
     layer = graph.layer_of(graph.node_by_name[ref.node])
     plain = layer.class_name == "ReLU" and not any(

@@ -25,10 +25,15 @@ from typing import Literal
 import numpy as np
 
 from prune_mi.errors import ConfigError
-from prune_mi.graph.chain import Chain
-from prune_mi.graph.end_layers import float_spec, stock_layer
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
-from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense, new_relu
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.new_layers import (
+    Chain,
+    new_batch_norm,
+    new_conv,
+    new_dense,
+    new_relu,
+    stock_layer,
+)
 from prune_mi.graph.validate import validate_graph
 
 Head = Literal["flatten", "gap"]
@@ -78,7 +83,9 @@ def seed_graph(
             another name, or the shape is neither an image's nor a vector's.
     """
     _require(input_shape, num_classes, width, head, hidden)
-    chain = _rescaled(input_shape, rescaling or Rescaling())
+    by = rescaling or Rescaling()
+    scaling = stock_layer("Rescaling", RESCALING, scale=_plain(by.scale), offset=_plain(by.offset))
+    chain = Chain.from_input("input", *input_shape).then(scaling, (None, *input_shape))
     *size, features = input_shape
     if size:
         kernel = _glorot((_KERNEL, _KERNEL, features, width), rng)
@@ -112,14 +119,6 @@ def seed_graph(
             protected=frozenset({RESCALING}),
         )
     )
-
-
-def _rescaled(input_shape: tuple[int, ...], by: Rescaling) -> Chain:
-    entry = stock_layer("InputLayer", "input", batch_shape=[None, *input_shape])
-    call = Node("input", "input", (), {}, (float_spec(*input_shape),))
-    chain = Chain((entry,), (call,), TensorRef("input"), (None, *input_shape))
-    scale, offset = _plain(by.scale), _plain(by.offset)
-    return chain.then(stock_layer("Rescaling", RESCALING, scale=scale, offset=offset), chain.shape)
 
 
 def _dense(

@@ -5,20 +5,21 @@ shortcut s is a itself, or poolings, paddings, normalisations, noise and linear 
 it; f goes through a layer with a kernel. Where several inputs are shortcuts, one always stays.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prune_mi.graph.edit import bypass, drop_argument
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
-from prune_mi.graph.joins import only_feeding
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.joins import exclusive_ancestors
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import without_part
-from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import (
     CONCATENATIONS,
     NOISES,
     NORMALIZATIONS,
     POOLINGS,
     RESIZINGS,
+    all_one,
     has_kernel,
 )
 
@@ -42,19 +43,38 @@ class Shortcut:
 
 def find_shortcuts(graph: LayerGraph) -> tuple[Shortcut, ...]:
     """All shortcuts, in graph order, those that cannot go included."""
-    spanned = spanned_tensors(graph)
+    spanned = ancestors_through_kernels(graph)
     found = []
     for node in graph.nodes:
         kind = graph.layer_of(node).class_name
         if kind != "Add" and kind not in CONCATENATIONS:
             continue
         for position in range(len(node.inputs)):
-            calls = only_feeding(graph, node, position)
+            calls = exclusive_ancestors(graph, node, position)
             start = _start(graph, node.inputs[position], calls)
             others = [ref for place, ref in enumerate(node.inputs) if place != position]
             if start is not None and any(start in spanned[ref] for ref in others):
                 found.append(Shortcut(node.name, position, start, calls))
     return tuple(found)
+
+
+def ancestors_through_kernels(graph: LayerGraph) -> Mapping[TensorRef, frozenset[TensorRef]]:
+    """For each tensor, those that a shortcut to it would lead round a kernel from.
+
+    A tensor is in the set of another if there is a way from it to the other that goes through a
+    call of a layer with a kernel.
+    """
+    before: dict[TensorRef, frozenset[TensorRef]] = {}  # itself, and all that it is computed from
+    spanned: dict[TensorRef, frozenset[TensorRef]] = {}
+    for node in graph.nodes:
+        upstream = frozenset[TensorRef]().union(*(before[ref] for ref in node.inputs))
+        round_kernel = frozenset[TensorRef]().union(*(spanned[ref] for ref in node.inputs))
+        if has_kernel(graph.layer_of(node)):
+            round_kernel = upstream
+        for index in range(len(node.outputs)):
+            ref = TensorRef(node.name, index)
+            before[ref], spanned[ref] = upstream | {ref}, round_kernel
+    return spanned
 
 
 def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | NotApplicable:
@@ -66,18 +86,13 @@ def without_shortcut(graph: LayerGraph, shortcut: Shortcut) -> LayerGraph | NotA
             return NotApplicable(f"{layer!r} {graph.kept.get(layer, 'is protected')}")
     if graph.layer_of(join).class_name in CONCATENATIONS:
         return without_part(graph, join, shortcut.position)
-    return _without_term(graph, join, shortcut.position)
-
-
-def _without_term(graph: LayerGraph, join: Node, position: int) -> LayerGraph | NotApplicable:
-    whole = join.outputs[0]
-    others = [ref for place, ref in enumerate(join.inputs) if place != position]
-    if any(graph.spec(ref) != whole for ref in others):
+    others = [ref for place, ref in enumerate(join.inputs) if place != shortcut.position]
+    if any(graph.spec(ref) != join.outputs[0] for ref in others):
         return NotApplicable(f"what {join.name!r} joins it with has not the shape of their sum")
     if len(others) > 1:
         if not isinstance(join.args[0], list | tuple):
             return NotApplicable(f"{join.name!r} does not read a list of tensors")
-        return drop_argument(graph, join.name, position)
+        return drop_argument(graph, join.name, shortcut.position)
     for reader in graph.consumers.get(TensorRef(join.name), ()):
         if others[0] in reader.inputs:
             return NotApplicable(f"{reader.name!r} would be left with a tensor and itself")
@@ -98,8 +113,7 @@ def _adapts(layer: LayerDef) -> bool:
     if not has_kernel(layer):
         kinds = POOLINGS | RESIZINGS | NORMALIZATIONS | NOISES | {"Identity"}
         return layer.class_name in kinds
-    size = layer.config.get("kernel_size") or 1
-    is_point = all(each == 1 for each in (size if isinstance(size, list | tuple) else [size]))
+    is_point = all_one(layer.config.get("kernel_size") or 1)
     linear = layer.config.get("activation") in (None, "linear")
     mixes = layer.class_name == "Dense" or layer.class_name.startswith("Conv")
     return is_point and linear and mixes

@@ -2,8 +2,9 @@
 
 Convolution, pooling, activation, dropout and batch norm may go where the rest still fits: a layer
 that keeps its input's shape is passed by, and what is behind a pooling follows the size before it.
-Input and dense layers stay. Unlike the units of `graph.units`, a convolution goes without the batch
-norm and the activation behind it: what is left is trained from fresh weights in the paper.
+Input and dense layers stay. Unlike the units of `graph.unit_discovery`, a convolution goes without
+the batch norm and the activation behind it: what is left is trained from fresh weights in the
+paper.
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.resizing import without_pooling
+from prune_mi.graph.spatial_resizing import without_pooling
 from prune_mi.graph.traits import ACTIVATIONS, DROPOUTS, LOCAL_POOLINGS
 from prune_mi.graph.unit import Unit, make_unit
-from prune_mi.graph.units import left_behind, removable_units
+from prune_mi.graph.unit_discovery import reader_objection, removable_units
 
 _CONVOLUTIONS = frozenset({*(f"Conv{rank}D" for rank in (1, 2, 3)), "DepthwiseConv2D"})
 _REMOVABLE = ACTIVATIONS | DROPOUTS | LOCAL_POOLINGS | _CONVOLUTIONS | {"BatchNormalization"}
@@ -44,9 +45,12 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
         kind = graph.layer_of(node).class_name
         if kind not in _REMOVABLE or graph.calls_of(node.layer) > 1 or not _may_go(graph, node):
             continue
-        unit = alone.get(node.name) or _unit(graph, node)
+        before, after = node.inputs[0], TensorRef(node.name)
+        unit = alone.get(node.name) or make_unit(
+            graph, node.name, "layer", (node.name,), before, after, None
+        )
         slimmed: LayerGraph | NotApplicable
-        if node.name in alone or _keeps_shape(graph, node):
+        if node.name in alone or graph.spec(before) == node.outputs[0]:
             slimmed = remove_unit(graph, unit)
         else:
             slimmed = without_pooling(graph, node)
@@ -61,17 +65,7 @@ def _may_go(graph: LayerGraph, node: Node) -> bool:
     stays = node.layer in graph.protected or node.layer in graph.kept
     if ends or stays or len(node.data_inputs) != 1:
         return False
-    if left_behind(graph, node.inputs[0], TensorRef(node.name)) is not None:
+    if reader_objection(graph, node.inputs[0], TensorRef(node.name)) is not None:
         return False
     pooling = graph.layer_of(node).class_name in LOCAL_POOLINGS
-    return _keeps_shape(graph, node) or pooling
-
-
-def _keeps_shape(graph: LayerGraph, node: Node) -> bool:
-    return graph.spec(node.inputs[0]) == node.outputs[0]
-
-
-def _unit(graph: LayerGraph, node: Node) -> Unit:
-    return make_unit(
-        graph, node.name, "layer", (node.name,), node.inputs[0], TensorRef(node.name), None
-    )
+    return pooling or graph.spec(node.inputs[0]) == node.outputs[0]

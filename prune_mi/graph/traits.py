@@ -42,6 +42,9 @@ POOLINGS = frozenset(
     for rank in (1, 2, 3)
 )
 LOCAL_POOLINGS = frozenset(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in "123")
+RECURRENT = frozenset(
+    {*("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"), *(f"ConvLSTM{n}D" for n in (1, 2, 3))}
+)
 RESIZINGS = frozenset(
     {
         *(f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for rank in "123"),
@@ -103,15 +106,16 @@ def may_change_size(layer: LayerDef) -> bool:
     config, kind = layer.config, layer.class_name
     if kind in POOLINGS:
         strides = config.get("strides") or config.get("pool_size") or 1
-        return config.get("padding") != "same" or not _all_one(strides)
+        return config.get("padding") != "same" or not all_one(strides)
     if kind in RESIZINGS:
         return True
     kernel = config.get("kernel_size") or 1
-    shrinks = config.get("padding") == "valid" and not _all_one(kernel)
-    return shrinks or not _all_one(config.get("strides") or 1)
+    shrinks = config.get("padding") == "valid" and not all_one(kernel)
+    return shrinks or not all_one(config.get("strides") or 1)
 
 
-def _all_one(sizes: object) -> bool:
+def all_one(sizes: object) -> bool:
+    """Whether a setting, one number or one for each axis, is 1."""
     return all(size == 1 for size in (sizes if isinstance(sizes, list | tuple) else [sizes]))
 
 

@@ -1,14 +1,12 @@
 """A unit: what can go without breaking the network, or the reason why it cannot."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
-from prune_mi.graph.macs import node_macs
+from prune_mi.graph.cost import node_macs
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import Cause, NotApplicable
-from prune_mi.graph.reasons import show_sizes
-from prune_mi.graph.traits import may_change_size
 
 UnitKind = Literal["branch", "gate", "part", "run", "layer"]
 
@@ -54,13 +52,12 @@ def make_unit(
     position: int | None = None,
 ) -> Unit:
     """A unit with what its calls cost; one with a protected or kept layer cannot go."""
-    going = set(nodes)
-    going_layers = [graph.node_by_name[each].layer for each in nodes]
-    protected = [layer for layer in going_layers if layer in graph.protected or layer in graph.kept]
+    going = Counter(graph.node_by_name[each].layer for each in nodes)
+    protected = [layer for layer in going if layer in graph.protected or layer in graph.kept]
     if protected and reason is None:
-        reason = protection(graph, protected[0])
-    staying = {node.layer for node in graph.nodes if node.name not in going}
-    layers = {graph.node_by_name[each].layer for each in nodes} - staying
+        why = graph.kept.get(protected[0], "is protected")
+        reason = NotApplicable(f"{protected[0]!r} {why}", ("with_protected",))
+    layers = [layer for layer, calls in going.items() if calls == graph.calls_of(layer)]
     return Unit(
         name=name,
         kind=kind,
@@ -84,31 +81,3 @@ def saves(unit: Unit, objective: str) -> int:
     if objective == "params":
         return unit.num_params if unit.kind != "layer" else 0
     return unit.macs if objective == "macs" else len(unit.nodes)
-
-
-def protection(graph: LayerGraph, layer: str) -> NotApplicable:
-    """Why a unit with a protected layer in it cannot go."""
-    return NotApplicable(f"{layer!r} {graph.kept.get(layer, 'is protected')}", ("with_protected",))
-
-
-def keeps_shape(
-    graph: LayerGraph, nodes: Sequence[str], before: TensorRef, after: TensorRef
-) -> bool:
-    """Whether calls in a row yield the shape that they are fed, also where sizes are unknown."""
-    shape = graph.spec(before).shape
-    if shape != graph.spec(after).shape:
-        return False
-    return None not in shape[1:] or not any(
-        may_change_size(graph.layer_of(graph.node_by_name[name])) for name in nodes
-    )
-
-
-def sole_reader(graph: LayerGraph, ref: TensorRef) -> Node | None:
-    """The one call that reads a tensor, where there is just one and it is no output."""
-    readers = graph.consumers.get(ref, ())
-    return readers[0] if len(readers) == 1 and ref not in graph.outputs else None
-
-
-def show_shape(shape: Shape) -> str:
-    """`32x32x16`, the batch left out."""
-    return show_sizes(shape[1:])

@@ -29,11 +29,10 @@ def validate_graph(graph: LayerGraph) -> LayerGraph:
     for ref in (*graph.inputs, *graph.outputs):
         if ref.index >= seen.get(ref.node, 0):
             raise GraphError(f"the graph's {ref} does not exist")
-    called = {node.layer for node in graph.nodes}
     for name, layer in graph.layers.items():
         if layer.name != name or layer.config.get("name", name) != name:
             raise GraphError(f"layer {name!r} is filed under another name than its own")
-        if name not in called:
+        if name not in graph.calls:
             raise GraphError(f"layer {name!r} is never called")
     fed = {ref.node for ref in read} | {ref.node for ref in graph.inputs}
     for node in graph.nodes:

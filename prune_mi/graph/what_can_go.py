@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.macs import node_macs
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.units import find_units, outermost
+from prune_mi.graph.unit_discovery import find_units, outermost
 
 Counted = Literal["macs", "params"]
 
@@ -131,9 +130,6 @@ def _without(graph: LayerGraph, units: Sequence[Unit]) -> tuple[LayerGraph, set[
 
 
 def _why_not(graph: LayerGraph, units: Sequence[Unit], objective: Counted) -> tuple[WhyNot, ...]:
-    calls: dict[str, list[str]] = defaultdict(list)
-    for node in graph.nodes:
-        calls[node.layer].append(node.name)
     around: dict[str, list[Unit]] = defaultdict(list)
     for unit in units:
         for name in unit.nodes:
@@ -141,12 +137,13 @@ def _why_not(graph: LayerGraph, units: Sequence[Unit], objective: Counted) -> tu
     total = graph_cost(graph)
     grouped: dict[tuple[Cause, ...], list[tuple[str, int, int]]] = defaultdict(list)
     for name, layer in graph.layers.items():
-        macs = sum(node_macs(graph, graph.node_by_name[call]) for call in calls[name])
+        calls = graph.calls[name]
+        macs = sum(node_macs(graph, call) for call in calls)
         if name in graph.packing or not (layer.num_params if objective == "params" else macs):
             continue
-        found = [unit for call in calls[name] for unit in around[call]]
+        found = [unit for call in calls for unit in around[call.name]]
         if all(unit.reason is not None for unit in found):
-            causes = _causes(graph, name, calls[name], found)
+            causes = _causes(graph, name, found)
             grouped[causes].append((name, macs, layer.num_params))
     reasons = [
         WhyNot(
@@ -160,14 +157,13 @@ def _why_not(graph: LayerGraph, units: Sequence[Unit], objective: Counted) -> tu
     return tuple(sorted(reasons, key=lambda each: share_of(each, objective), reverse=True))
 
 
-def _causes(
-    graph: LayerGraph, layer: str, calls: Sequence[str], around: Sequence[Unit]
-) -> tuple[Cause, ...]:
+def _causes(graph: LayerGraph, layer: str, around: Sequence[Unit]) -> tuple[Cause, ...]:
     """Why a layer cannot go with any unit: its own protection, then others', then its shape."""
     if layer in graph.protected:
         return ("kept",) if layer in graph.kept else ("protected",)
     if any("with_protected" in unit.causes for unit in around):
         return ("with_protected",)
+    calls = {call.name for call in graph.calls[layer]}
     starting = [unit for unit in around if unit.nodes[0] in calls]
     found = starting or around
     return found[0].causes if found else ("joins",)

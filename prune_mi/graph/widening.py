@@ -24,13 +24,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channel_flow import with_resized
 from prune_mi.graph.channel_map import NEW, ChannelMap
-from prune_mi.graph.channels import find_slices, sliced
-from prune_mi.graph.edit import read_only
+from prune_mi.graph.channel_resizing import propagate
+from prune_mi.graph.edit import read_only, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import INPUT_AXIS
 from prune_mi.graph.traits import (
     DEPTHWISE,
     NARROWABLE,
@@ -48,6 +46,8 @@ _NEUTRAL = {"gamma": 1.0, "scale": 1.0, "moving_variance": 1.0}
 class Growth:
     """Weights of channels that are copied or new, such that the network's function stays.
 
+    A `Resize`.
+
     Attributes:
         rng: Draws the shares.
     """
@@ -55,7 +55,7 @@ class Growth:
     rng: np.random.Generator
 
     def hand(self, name: str, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
-        """See `Resize`; new channels pass unchanged, on batch norm's own terms."""
+        """New channels pass unchanged, on batch norm's own terms."""
         grown = np.moveaxis(np.take(weight, channels.source, axis=axis), axis, 0)
         is_new = channels.source == NEW
         if is_new.any() and name.endswith("kernel"):
@@ -66,23 +66,23 @@ class Growth:
         return read_only(np.moveaxis(grown, 0, axis))
 
     def read(self, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
-        """See `Resize`; new channels are read with 0."""
+        """New channels are read with 0."""
         grown = np.moveaxis(np.take(weight, channels.source, axis=axis), axis, 0)
         shares = self.rng.uniform(_LEAST, _MOST, grown.shape)
         shares[channels.source == NEW] = 0
-        shares[_single(channels)] = 1
+        is_old = channels.source != NEW
+        shares[is_old & (channels.copy_counts()[channels.source] == 1)] = 1
         totals = np.zeros((channels.size, *grown.shape[1:]))
-        np.add.at(totals, channels.source[channels.source != NEW], shares[channels.source != NEW])
+        np.add.at(totals, channels.source[is_old], shares[is_old])
         grown = (grown * (shares / totals[channels.source])).astype(weight.dtype)
         return read_only(np.moveaxis(grown, 0, axis))
 
     def objection(self, graph: LayerGraph, layer: LayerDef, channels: ChannelMap) -> str | None:
-        """See `Resize`."""
         if layer.name in graph.frozen or layer.config.get("trainable") is False:
             return "is frozen"
         if layer.name in graph.protected and layer.name not in graph.kept:
             return "is protected"
-        even = len(set(channels.times_each().tolist())) == 1 and NEW not in channels.source
+        even = len(set(channels.copy_counts().tolist())) == 1 and NEW not in channels.source
         if layer.class_name in ("LayerNormalization", "RMSNormalization") and not even:
             return "normalises over all channels, which no longer count alike"
         return None
@@ -120,8 +120,7 @@ def widen(
         reason = _must_stay(graph, layer)
         if reason is not None:
             return NotApplicable(f"{name!r} {reason}")
-        calls = [node for node in graph.nodes if node.layer == name]
-        for node in calls:
+        for node in graph.calls[name]:
             axis = channel_axis(layer, len(node.outputs[0].shape))
             maps[TensorRef(node.name)] = ChannelMap.copied(axis, output_width(layer), times)
         wider[name] = _with_copied_outputs(layer, times)
@@ -140,15 +139,8 @@ def grow_readers(
             gone.
         rng: Draws the shares.
     """
-    slices = find_slices(graph, maps, resize=Growth(rng))
-    return slices if isinstance(slices, NotApplicable) else validate_graph(sliced(graph, slices))
-
-
-def _single(channels: ChannelMap) -> np.ndarray:
-    """Which channels are there once, bool."""
-    is_old = channels.source != NEW
-    single: np.ndarray = is_old & (channels.times_each()[channels.source] == 1)
-    return single
+    grown = propagate(graph, maps, resize=Growth(rng))
+    return grown if isinstance(grown, NotApplicable) else validate_graph(grown)
 
 
 def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
@@ -167,17 +159,20 @@ def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
 
 def output_width(layer: LayerDef) -> int:
     """Output channels of a layer with a kernel."""
-    return int(layer.config["units" if layer.class_name == "Dense" else "filters"])
+    return int(layer.config[_width_setting(layer)])
+
+
+def _width_setting(layer: LayerDef) -> str:
+    return "units" if layer.class_name == "Dense" else "filters"
 
 
 def _with_copied_outputs(layer: LayerDef, times: int) -> LayerDef:
     """The layer with each of its output channels `times` side by side, also within groups."""
-    transposed = layer.class_name in INPUT_AXIS and layer.class_name.endswith("Transpose")
+    transposed = layer.class_name.endswith("Transpose")
     weights = []
-    for weight, name in zip(layer.weights, layer.weight_names, strict=True):
+    for name, weight in layer.named_weights:
         axis = -2 if transposed and name == "kernel" else -1
         same = name == "depthwise_kernel"
         weights.append(weight if same else read_only(np.repeat(weight, times, axis=axis)))
-    setting = "units" if layer.class_name == "Dense" else "filters"
-    config = {**layer.config, setting: output_width(layer) * times}
+    config = {**layer.config, _width_setting(layer): output_width(layer) * times}
     return with_resized(replace(layer, serialized={**layer.serialized, "config": config}), weights)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.place import place_of
 from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
 from prune_mi.morphisms.insert_block import InsertBlock
 from prune_mi.morphisms.insert_conv import InsertConv, InsertConvRelu
@@ -79,7 +79,7 @@ def recorded(morphism: Morphism, graph: LayerGraph, site: Site, edit: Edit) -> M
         target=site.target,
         layers=edit.layers or (gone if morphism.effect == "removes" else came),
         reason=edit.told,
-        place=place_of(graph, site.tensor),
+        place=location_of(graph, site.tensor),
         effect=morphism.effect,
     )
     return Morphed(edit.graph, record)

@@ -15,11 +15,9 @@ import math
 
 import numpy as np
 
-from prune_mi.graph.chain import Chain
 from prune_mi.graph.edit import fresh_name, insert_calls
-from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
+from prune_mi.graph.new_layers import Chain, new_batch_norm, new_conv, new_relu, stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.morphisms.insertion import Insertion, num_channels, rectified_images, sites_behind
 from prune_mi.morphisms.morphism import Edit, MorphContext, Site

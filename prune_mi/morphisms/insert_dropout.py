@@ -7,7 +7,7 @@ import numpy as np
 
 from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.new_layers import new_dropout
+from prune_mi.graph.new_layers import stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.morphisms.insertion import Insertion, inserted, sites_behind
 from prune_mi.morphisms.morphism import Edit, MorphContext, Site
@@ -31,5 +31,5 @@ class InsertDropout(Insertion):
 
 def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
     rate = round(float(rng.uniform(0, _MAX_RATE)), 3)
-    layer = new_dropout(fresh_name(graph, "inserted_dropout"), rate)
+    layer = stock_layer("Dropout", fresh_name(graph, "inserted_dropout"), rate=rate)
     return inserted(graph, ref, (layer,), f"rate {rate}")

@@ -1,11 +1,11 @@
 """Max pooling, 2x2 at stride 2, behind an image: y = max of four x.
 
 The function changes. Where the image is constant over each window it does not, padding apart, for
-layers that treat all places alike: everything behind follows the new size (`graph.resizing`), a
-join whose other inputs stay large gets a pooling for each of these, and a dense layer behind a
-flattening gets the sums of the kernel's rows that fall together. 'Same' padding makes ceil(n / 2)
-of n: never less than 1, and there is no site where one pixel is all there is, or where a pooling
-further on would be left with one.
+layers that treat all places alike: everything behind follows the new size
+(`graph.spatial_resizing`), a join whose other inputs stay large gets a pooling for each of these,
+and a dense layer behind a flattening gets the sums of the kernel's rows that fall together. 'Same'
+padding makes ceil(n / 2) of n: never less than 1, and there is no site where one pixel is all there
+is, or where a pooling further on would be left with one.
 
 Source: Namekawa & Tezuka, DEIM Forum 2019, A3-4.
 """
@@ -18,7 +18,7 @@ from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.resizing import resized
+from prune_mi.graph.spatial_resizing import resized
 from prune_mi.morphisms.insertion import Insertion, sites_behind
 from prune_mi.morphisms.morphism import Edit, MorphContext, Site
 from prune_mi.morphisms.site import has_channels_last, inner_tensors

@@ -15,7 +15,7 @@ from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import identity_norm, new_conv, new_relu
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.widths import width_groups
+from prune_mi.graph.width_groups import width_groups
 from prune_mi.morphisms.identity_conv import dirac_kernel
 from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.insertion import Insertion, num_channels, rectified_images, sites_behind

@@ -7,8 +7,8 @@ import numpy as np
 
 from prune_mi.graph.edit import insert_after
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.nonnegative import is_nonnegative
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.sign import is_never_negative
 from prune_mi.morphisms.morphism import Edit, Site
 from prune_mi.morphisms.site import has_channels_last, inner_tensors
 from prune_mi.records import Effect
@@ -24,7 +24,7 @@ class Insertion:
 
 def rectified_tensors(graph: LayerGraph, *, rank: int) -> list[TensorRef]:
     """Those of the inner tensors that are never negative."""
-    return [ref for ref in inner_tensors(graph, rank=rank) if is_never_negative(graph, ref)]
+    return [ref for ref in inner_tensors(graph, rank=rank) if is_nonnegative(graph, ref)]
 
 
 def rectified_images(graph: LayerGraph) -> list[TensorRef] | NotApplicable:

@@ -1,9 +1,9 @@
 """Removal of a pooling: y = pool(x) becomes y = x, of more rows and columns.
 
 The function changes, and what is behind costs more. Everything behind follows the new size
-(`graph.resizing`): a join whose other inputs stay small takes these from before a pooling of their
-own, so that this goes as well, and a dense layer behind a flattening gets its kernel's rows spread
-over the pixels that were pooled. A pooling that keeps sizes is a unit like others
+(`graph.spatial_resizing`): a join whose other inputs stay small takes these from before a pooling
+of their own, so that this goes as well, and a dense layer behind a flattening gets its kernel's
+rows spread over the pixels that were pooled. A pooling that keeps sizes is a unit like others
 (`remove_unit`).
 
 Source: Namekawa & Tezuka, DEIM Forum 2019, A3-4.
@@ -15,7 +15,7 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.resizing import without_pooling
+from prune_mi.graph.spatial_resizing import without_pooling
 from prune_mi.graph.traits import LOCAL_POOLINGS
 from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site, counted
 from prune_mi.morphisms.site import has_channels_last

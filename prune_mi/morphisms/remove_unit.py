@@ -16,7 +16,7 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.morphisms.morphism import Edit, MorphContext, RankedName, Removal, Site, counted
 
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.place import place_of
+from prune_mi.graph.location import location_of
 from prune_mi.morphisms.morphism import MorphContext, Morphism, Site
 
 
@@ -78,7 +78,7 @@ def _drawn_evenly(
 ) -> Site:
     if context.place_weight is None:
         return sites[int(rng.integers(len(sites)))]
-    places = [place_of(graph, each.tensor) for each in sites]
+    places = [location_of(graph, each.tensor) for each in sites]
     weights = np.array([context.place_weight(kind, place) for place in places])
     if not weights.sum() > 0:
         return sites[int(rng.integers(len(sites)))]

@@ -15,9 +15,8 @@ from functools import partial
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_calls
-from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph
-from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense
+from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense, stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.morphisms.insertion import Insertion
 from prune_mi.morphisms.morphism import Edit, MorphContext, Site

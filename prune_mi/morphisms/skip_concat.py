@@ -16,8 +16,8 @@ import numpy as np
 
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.edit import fresh_name, insert_calls
-from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.new_layers import stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.widening import grow_readers
 from prune_mi.morphisms.insertion import Insertion

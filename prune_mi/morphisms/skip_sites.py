@@ -7,11 +7,10 @@ size, else in windows that slide by one. A flat b reads the means of a's channel
 
 from dataclasses import dataclass
 
-from prune_mi.graph.chain import Chain
 from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, Shape, TensorRef
-from prune_mi.graph.spans import spanned_tensors
+from prune_mi.graph.new_layers import Chain, stock_layer
+from prune_mi.graph.shortcuts import ancestors_through_kernels
 from prune_mi.graph.traits import CONCATENATIONS, JOINS
 from prune_mi.morphisms.site import has_channels_last, inner_tensors
 
@@ -39,7 +38,7 @@ def skip_sites(graph: LayerGraph) -> list[SkipSite]:
     """All pairs of tensors that a shortcut may join."""
     if not has_channels_last(graph):
         return []
-    spanned = spanned_tensors(graph)
+    spanned = ancestors_through_kernels(graph)
     inner = [ref for ref in inner_tensors(graph, rank=None) if None not in _sizes(graph, ref)]
     return [
         SkipSite(start, end)

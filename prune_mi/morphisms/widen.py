@@ -16,7 +16,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
-from prune_mi.graph.widths import WidthGroup, width_groups
+from prune_mi.graph.width_groups import WidthGroup, width_groups
 from prune_mi.morphisms.morphism import Edit, MorphContext, Site
 from prune_mi.records import Effect
 

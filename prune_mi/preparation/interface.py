@@ -10,8 +10,8 @@ import keras
 
 from prune_mi.data import ModelInput, shape_text
 from prune_mi.errors import ConfigError, ModelError
-from prune_mi.graph.ir import TensorSpec
-from prune_mi.graph.one_unit import UnitReading, last_activations, size_of_shape, unit_reading
+from prune_mi.graph.binary_output import UnitReading, last_activations, unit_reading
+from prune_mi.graph.ir import TensorSpec, num_values
 from prune_mi.keras_io.trace import named_ends, trace_model
 
 
@@ -60,7 +60,7 @@ def read_interface(model: keras.Model, output: str | None) -> Interface:
     names = _unique([name for name, _ in outputs])
     judged = _judged(names, [spec for _, spec in outputs], output)
     shape = outputs[judged][1].shape
-    unit = _unit(model, judged, names[judged]) if size_of_shape(shape) == 1 else None
+    unit = _unit(model, judged, names[judged]) if num_values(shape) == 1 else None
     if unit is None and (len(shape) != 2 or shape[1] is None):
         raise ModelError(_no_classes(names[judged], shape))
     if len(inputs) == 1 and len(inputs[0][1].shape) < 2:

@@ -6,9 +6,9 @@ import numpy as np
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, InputScaling
 from prune_mi.errors import ModelError
-from prune_mi.graph.choose import with_choices
-from prune_mi.graph.end_arrays import pack_outputs, unpack_inputs
-from prune_mi.graph.ends import Packing, pack
+from prune_mi.graph.layer_selection import with_frozen_and_protected
+from prune_mi.graph.packed_arrays import pack_outputs, unpack_inputs
+from prune_mi.graph.packing import Packing, pack
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.sizes import with_input_shapes
 from prune_mi.keras_io.trace import trace_model
@@ -47,7 +47,7 @@ def opened(
             "The model takes inputs of any size. Its costs are counted for, and the result takes, "
             f"{', '.join('x'.join(map(str, shape)) for shape in shapes)}."
         )
-    graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
+    graph = with_frozen_and_protected(graph, freeze=settings.freeze, protect=settings.protect)
     return interface, pack(graph, judged=interface.judged)
 
 

@@ -5,11 +5,10 @@ import numpy as np
 from prune_mi.config import RunSettings, SearchSettings
 from prune_mi.data import NOT_VARIED, AugmentationPolicy, Dataset, fit_scaling
 from prune_mi.errors import ConfigError
-from prune_mi.graph.choose import with_choices
-from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ends import pack
+from prune_mi.graph.cost import graph_cost, training_step_cost
+from prune_mi.graph.layer_selection import with_frozen_and_protected
+from prune_mi.graph.packing import pack
 from prune_mi.graph.seed import seed_graph
-from prune_mi.graph.work import training_work
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
@@ -104,7 +103,7 @@ def seed_profile(data: Dataset, settings: SearchSettings) -> Profile:
         hidden=settings.hidden or None,
         batch_norm=settings.batch_norm,
     )
-    graph = with_choices(graph, freeze=settings.freeze, protect=settings.protect)
+    graph = with_frozen_and_protected(graph, freeze=settings.freeze, protect=settings.protect)
     _require_size(settings, seed_cost=graph_cost(graph))
     return Profile(
         packing=pack(graph),
@@ -128,7 +127,7 @@ def usual_work(data: Dataset) -> float:
         head="gap",
         batch_norm=True,
     )
-    return _SEEDS * training_work(seed)
+    return _SEEDS * training_step_cost(seed)
 
 
 def refuse(settings: SearchSettings, where: str, **allowed: object) -> None:

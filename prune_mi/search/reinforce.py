@@ -21,16 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from prune_mi.graph.place import BEHIND, THIRDS
+from prune_mi.graph.location import BEHIND_KINDS, THIRDS
 from prune_mi.records import MorphRecord, Place
 from prune_mi.search.policy import Choice
 from prune_mi.search.preferences import Preferences
 
 _MOST_ADVANTAGE = 3.0
 _PLACES = {
-    Place(third, behind): third * len(BEHIND) + index
+    Place(third, behind): third * len(BEHIND_KINDS) + index
     for third in THIRDS
-    for index, behind in enumerate(BEHIND)
+    for index, behind in enumerate(BEHIND_KINDS)
 }
 
 

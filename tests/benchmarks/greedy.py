@@ -49,7 +49,7 @@ def _curve(options: argparse.Namespace, criterion: str, seed: int) -> list[float
     from dataclasses import replace
 
     from prune_mi.graph.removal import remove_unit
-    from prune_mi.graph.units import outermost, removable_units
+    from prune_mi.graph.unit_discovery import outermost, removable_units
     from prune_mi.information.ranking import rank_units
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import accuracy, predict

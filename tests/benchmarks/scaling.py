@@ -42,7 +42,7 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
 
     from prune_mi.config import RankingSettings
     from prune_mi.data import fit_scaling
-    from prune_mi.graph.units import removable_units
+    from prune_mi.graph.unit_discovery import removable_units
     from prune_mi.information.question import Question
     from prune_mi.information.ranking import rank_units
     from prune_mi.keras_io.build import build_model

@@ -8,7 +8,7 @@ import pytest
 from prune_mi.config import SearchSettings, make_search_settings
 from prune_mi.errors import ConfigError
 from prune_mi.evolution.policies import make_policy, stopping_rules
-from prune_mi.graph.place import BEHIND
+from prune_mi.graph.location import BEHIND_KINDS
 from prune_mi.morphisms.mixes import MIXES, resolve_mix
 from prune_mi.records import Place
 from prune_mi.search.bandit import Exp3
@@ -33,7 +33,7 @@ def test_a_mix_is_drawn_as_it_stands(mix: str) -> None:
 def test_human_weighs_places_too() -> None:
     weigh = make_policy(_settings(mix="human")).choose().place_weight
     assert weigh is not None
-    weights = {behind: weigh("insert-batch-norm", Place(1, behind)) for behind in BEHIND}
+    weights = {behind: weigh("insert-batch-norm", Place(1, behind)) for behind in BEHIND_KINDS}
     assert max(weights, key=lambda behind: weights[behind]) == "kernel"
 
 

@@ -67,8 +67,8 @@ def test_concatenated_channels(parts: list[ChannelMap]) -> None:
 
 
 def test_how_often_each_is_there() -> None:
-    assert ChannelMap.keeping(1, [True, False, True]).times_each().tolist() == [1, 0, 1]
-    assert ChannelMap.copied(1, 3, 2).times_each().tolist() == [2, 2, 2]
+    assert ChannelMap.keeping(1, [True, False, True]).copy_counts().tolist() == [1, 0, 1]
+    assert ChannelMap.copied(1, 3, 2).copy_counts().tolist() == [2, 2, 2]
     assert ChannelMap.copied(1, 3, 2).source.tolist() == [0, 0, 1, 1, 2, 2]
     assert ChannelMap.extended(1, 3, 2).source.tolist() == [0, 1, 2, NEW, NEW]
-    assert ChannelMap.extended(1, 3, 2).times_each().tolist() == [1, 1, 1]
+    assert ChannelMap.extended(1, 3, 2).copy_counts().tolist() == [1, 1, 1]

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 from graph_builder import GraphBuilder, chain, shared_layer
 
-from prune_mi.graph.cost import graph_cost, objective_cost
+from prune_mi.graph.cost import graph_cost, node_macs, objective_cost, training_step_cost
 from prune_mi.graph.ir import LayerGraph, Shape
-from prune_mi.graph.macs import node_macs
+from prune_mi.graph.seed import seed_graph
 from prune_mi.records import Cost
 
 
@@ -166,3 +167,18 @@ def test_a_shared_layer_has_its_weights_once_and_its_macs_twice() -> None:
 def test_the_objective_names_the_figure() -> None:
     cost = Cost(num_params=1, macs=2, num_layers=3)
     assert [objective_cost(cost, each) for each in ("params", "macs", "accuracy")] == [1, 2, 2]
+
+
+def test_large_maps_cost_though_few_products_make_them() -> None:
+    def seed(width: int) -> float:
+        rng = np.random.default_rng(0)
+        return training_step_cost(seed_graph((32, 32, 1), 10, rng=rng, width=width, head="gap"))
+
+    wide, narrow = seed(64), seed(16)
+    assert 3.5 < wide / narrow < 4.5
+    assert narrow > 5 * 32 * 32 * 9 * 16  # its products
+
+
+def test_products_count() -> None:
+    graph = chain()
+    assert training_step_cost(graph) > graph_cost(graph).macs > 0

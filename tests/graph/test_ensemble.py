@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.edit import with_config
-from prune_mi.graph.ensemble import ensemble_graph, yields_probabilities
+from prune_mi.graph.ensemble import check_members, ensemble_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef, TensorSpec
 from prune_mi.graph.validate import validate_graph
 
 ONE_ENDED = [name for name in GRAPHS if name != "multi_output"]
+
+
+def _ensemble(members: list[LayerGraph]) -> LayerGraph:
+    """Of members that yield logits."""
+    return ensemble_graph(members, from_logits=[True] * len(members))
 
 
 def _with_input(graph: LayerGraph, spec: TensorSpec) -> LayerGraph:
@@ -29,7 +33,7 @@ def test_cost_is_the_sum_and_members_stay_as_they_were(names: list[str], seed: i
     if not members:
         members = [chain()]
     before = [snapshot(each) for each in members]
-    ensemble = validate_graph(ensemble_graph(members))
+    ensemble = validate_graph(_ensemble(members))
     assert [snapshot(each) for each in members] == before
     cost, parts = graph_cost(ensemble), [graph_cost(each) for each in members]
     assert cost.num_params == sum(each.num_params for each in parts)
@@ -42,7 +46,7 @@ def test_cost_is_the_sum_and_members_stay_as_they_were(names: list[str], seed: i
 
 def test_weights_are_the_members_own_arrays() -> None:
     member = chain()
-    ensemble = ensemble_graph([member, member])
+    ensemble = _ensemble([member, member])
     for name, layer in member.layers.items():
         if layer.weights:
             for place in (1, 2):
@@ -51,7 +55,7 @@ def test_weights_are_the_members_own_arrays() -> None:
 
 
 def test_a_shared_layer_is_shared_within_its_member_alone() -> None:
-    ensemble = ensemble_graph([shared_layer(seed=1), shared_layer(seed=2)])
+    ensemble = _ensemble([shared_layer(seed=1), shared_layer(seed=2)])
     assert ensemble.calls_of("member_1_shared_1") == 2
     assert ensemble.calls_of("member_2_shared_1") == 2
     assert ensemble.node_by_name["member_2_shared_1:1"].layer == "member_2_shared_1"
@@ -60,7 +64,7 @@ def test_a_shared_layer_is_shared_within_its_member_alone() -> None:
 def test_what_is_frozen_protected_or_kept_stays_so() -> None:
     first = replace(chain(), frozen=frozenset({"conv_1", "input_1"}))
     second = replace(chain(), protected=frozenset({"bn_1"}), kept={"bn_1": "is asked for"})
-    ensemble = ensemble_graph([first, second], name="pair")
+    ensemble = ensemble_graph([first, second], from_logits=[False, False], name="pair")
     assert ensemble.name == "pair"
     assert ensemble.frozen == {"member_1_conv_1"}
     assert ensemble.protected == {"member_2_bn_1"}
@@ -68,44 +72,22 @@ def test_what_is_frozen_protected_or_kept_stays_so() -> None:
 
 
 def test_only_logits_get_a_softmax() -> None:
-    logits = chain()
-    sure = with_config(logits, {"dense_1": {"activation": "softmax"}})
-    kinds = [layer.class_name for layer in ensemble_graph([logits, sure]).layers.values()]
+    ensemble = ensemble_graph([chain(), chain()], from_logits=[True, False])
+    kinds = [layer.class_name for layer in ensemble.layers.values()]
     assert kinds.count("Softmax") == 1
-    told = ensemble_graph([logits, sure], from_logits=[False, False])
-    assert "Softmax" not in {layer.class_name for layer in told.layers.values()}
 
 
 def test_an_ensemble_can_be_a_member() -> None:
-    pair = ensemble_graph([chain(seed=1), identity_residual(seed=2)])
-    assert yields_probabilities(pair)
-    nested = ensemble_graph([pair, chain(seed=3)])
+    pair = _ensemble([chain(seed=1), identity_residual(seed=2)])
+    nested = ensemble_graph([pair, chain(seed=3)], from_logits=[False, True])
     assert graph_cost(nested).num_params == graph_cost(pair).num_params + (
         graph_cost(chain()).num_params
     )
 
 
-@pytest.mark.parametrize("activation", ["softmax", {"class_name": "function", "config": "softmax"}])
-def test_a_softmax_inside_the_last_layer_is_seen(activation: object) -> None:
-    assert yields_probabilities(with_config(chain(), {"dense_1": {"activation": activation}}))
-
-
-def test_a_softmax_is_seen_through_what_keeps_a_distribution() -> None:
-    net = GraphBuilder()
-    x = net.head(net.conv(net.input, 4))
-    x = net.call(net.layer("Softmax", "softmax", axis=1), (x,), (None, 3))
-    cast = net.call(net.layer("Activation", "cast", activation="linear"), (x,), (None, 3))
-    assert yields_probabilities(net.graph(cast))
-    over_samples = with_config(net.graph(cast), {"softmax_1": {"axis": 0}})
-    assert not yields_probabilities(over_samples)
-    squashed = with_config(net.graph(cast), {"cast_1": {"activation": "tanh"}})
-    assert not yields_probabilities(squashed)
-    assert not yields_probabilities(chain())
-
-
 def test_no_members() -> None:
     with pytest.raises(GraphError, match="an ensemble of no networks"):
-        ensemble_graph([])
+        check_members([])
 
 
 def test_one_answer_for_each_member_is_needed() -> None:
@@ -116,28 +98,28 @@ def test_one_answer_for_each_member_is_needed() -> None:
 def test_other_input_shapes_are_refused() -> None:
     net = GraphBuilder((8, 8, 4))
     with pytest.raises(GraphError, match=r"member 2 .* takes \(None, 8, 8, 4\) float32; expected"):
-        ensemble_graph([chain(), net.graph(net.head(net.input))])
+        check_members([chain(), net.graph(net.head(net.input))])
 
 
 def test_other_input_types_are_refused() -> None:
     coarse = _with_input(chain(), TensorSpec((None, 8, 8, 2), "uint8"))
     with pytest.raises(GraphError, match=r"takes \(None, 8, 8, 2\) uint8; expected .* float32"):
-        ensemble_graph([chain(), coarse])
+        check_members([chain(), coarse])
 
 
 def test_other_numbers_of_classes_are_refused() -> None:
     net = GraphBuilder()
     five = net.graph(net.dense(net.pool(net.input), 5))
     with pytest.raises(GraphError, match=r"member 3 .* tells 5 classes apart; expected 3 classes"):
-        ensemble_graph([chain(), chain(), five])
+        check_members([chain(), chain(), five])
 
 
 def test_several_outputs_are_refused() -> None:
     with pytest.raises(GraphError, match=r"member 2 .* has several inputs or outputs"):
-        ensemble_graph([chain(), GRAPHS["multi_output"]()])
+        check_members([chain(), GRAPHS["multi_output"]()])
 
 
 def test_what_is_no_classifier_is_refused() -> None:
     graph = chain()
     with pytest.raises(GraphError, match=r"member 1 .* yields \(None, 8, 8, 4\); expected a class"):
-        ensemble_graph([replace(graph, outputs=(TensorRef("relu_2"),))])
+        check_members([replace(graph, outputs=(TensorRef("relu_2"),))])

@@ -4,9 +4,9 @@ import pytest
 from graph_builder import GRAPHS, identity_residual, projected_residual
 
 from prune_mi.errors import ConfigError
-from prune_mi.graph.choose import matching_layers
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.inspection import Inspection, inspect_graph
+from prune_mi.graph.layer_selection import matching_layers
 
 
 def _status(inspection: Inspection) -> dict[str, tuple[str, str]]:

@@ -3,8 +3,8 @@
 import pytest
 from graph_builder import GRAPHS, GraphBuilder, chain
 
-from prune_mi.graph.layer_counts import KINDS, count_layers
-from prune_mi.graph.place import BEHIND
+from prune_mi.graph.layer_counts import KINDS, count_layers, num_paper_layers
+from prune_mi.graph.location import BEHIND_KINDS
 
 
 def test_a_chain() -> None:
@@ -65,7 +65,7 @@ def test_every_call_counts_once(name: str) -> None:
     graph = GRAPHS[name]()
     counts = count_layers(graph)
     assert set(counts.frequencies) <= set(KINDS)
-    assert set(counts.successions) <= set(BEHIND)
+    assert set(counts.successions) <= set(BEHIND_KINDS)
     fused = sum(
         layer.config.get("activation", "linear") != "linear"
         for layer in (graph.layer_of(node) for node in graph.nodes)
@@ -75,3 +75,30 @@ def test_every_call_counts_once(name: str) -> None:
     assert sum(counts.frequencies.values()) == len(calls) + fused
     read = sum(len(set(node.inputs)) for node in calls)
     assert sum(sum(each.values()) for each in counts.successions.values()) == read + fused
+
+
+def test_the_papers_seed_has_five() -> None:
+    build = GraphBuilder()
+    x = build.flatten(build.relu(build.conv(build.input, 4)))
+    graph = build.graph(build.dense(build.dense(x)))
+    assert num_paper_layers(graph) == 5
+
+
+def test_what_passes_tensors_on_is_not_counted() -> None:
+    build = GraphBuilder()
+    x = build.relu(build.norm(build.conv(build.input, 4)))  # 1 + 3
+    x = build.add(x, build.conv(x, 4))  # 1
+    x = build.dropout(build.pool(x))  # 2
+    graph = build.graph(build.dense(build.flatten(x)))  # 1
+    assert num_paper_layers(graph) == 8
+
+
+def test_every_call_of_a_layer_counts() -> None:
+    def rectified(times: int) -> int:
+        build = GraphBuilder()
+        x = build.conv(build.input, 2)
+        for _ in range(times):
+            x = build.relu(x)
+        return num_paper_layers(build.graph(build.dense(build.flatten(x))))
+
+    assert rectified(3) == rectified(1) + 2

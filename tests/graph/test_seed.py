@@ -6,7 +6,7 @@ import pytest
 from prune_mi.errors import ConfigError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.seed import RESCALING, Rescaling, seed_graph
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.unit_discovery import find_units, removable_units
 
 
 def test_the_papers_seed(rng: np.random.Generator) -> None:

@@ -16,8 +16,7 @@ from graph_builder import (
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.shortcuts import find_shortcuts, without_shortcut
-from prune_mi.graph.spans import spanned_tensors
+from prune_mi.graph.shortcuts import ancestors_through_kernels, find_shortcuts, without_shortcut
 from prune_mi.graph.validate import validate_graph
 
 
@@ -39,7 +38,7 @@ def _reason(graph: LayerGraph, place: int = 0) -> str:
 
 def test_tensors_behind_a_kernel() -> None:
     graph = identity_residual()
-    spanned = spanned_tensors(graph)
+    spanned = ancestors_through_kernels(graph)
     assert TensorRef("relu_1") in spanned[TensorRef("conv_2")]
     assert TensorRef("conv_1") not in spanned[TensorRef("relu_1")]
     assert TensorRef("relu_1") in spanned[TensorRef("add_1")]

@@ -8,7 +8,7 @@ from graph_builder import GRAPHS, GraphBuilder, add_of_three, chain, residual_to
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import Cause
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.graph.what_can_go import Counted, WhatCanGo, what_can_go
 
 

@@ -21,10 +21,10 @@ from prune_mi.errors import GraphError
 from prune_mi.graph.channel_map import ChannelMap
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import INPUT_AXIS
+from prune_mi.graph.propagation import INPUT_AXIS
 from prune_mi.graph.validate import validate_graph
 from prune_mi.graph.widening import WIDENABLE, Growth, widen
-from prune_mi.graph.widths import width_groups
+from prune_mi.graph.width_groups import width_groups
 
 
 def _widened(graph: LayerGraph, *layers: str, times: int = 2) -> LayerGraph:

@@ -9,7 +9,7 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.information.criteria.bypass import bypass, moved_share
 from prune_mi.information.criteria.removals import Removals
 from prune_mi.information.question import Question

@@ -12,7 +12,7 @@ from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import outermost, removable_units
+from prune_mi.graph.unit_discovery import outermost, removable_units
 from prune_mi.information.criteria.cka import weighted_cka
 from prune_mi.information.criteria.gate import Gate, with_gates
 from prune_mi.information.criteria.magnitude import magnitude

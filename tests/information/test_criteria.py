@@ -14,7 +14,7 @@ from prune_mi.config.values import Criterion
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.information.bootstrap import NUM_DRAWS, interval, probability_among_least
 from prune_mi.information.criteria.catalog import CRITERIA, MEASURES
 from prune_mi.information.question import Answer, Question

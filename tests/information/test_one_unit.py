@@ -8,9 +8,9 @@ from zoo_ends import ONE_UNIT
 
 from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
-from prune_mi.graph.ends import pack
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.packing import pack
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.information.criteria.catalog import CRITERIA
 from prune_mi.information.criteria.removals import last_features
 from prune_mi.information.question import Question

@@ -16,7 +16,7 @@ from keras import tree
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 

@@ -7,7 +7,7 @@ import pytest
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow

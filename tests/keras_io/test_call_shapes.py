@@ -11,7 +11,7 @@ from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, Shape
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.sizes import call_shape
+from prune_mi.graph.shape_inference import call_shape
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow

@@ -38,9 +38,16 @@ def _half_precision() -> keras.Model:
     return keras.Model(inputs, layers.Dense(3, dtype="mixed_bfloat16")(x))
 
 
-def _probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    outputs = np.asarray(keras.ops.cast(model(images, training=False), "float32"))
-    if np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3) and outputs.min() >= 0:
+def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    return np.asarray(keras.ops.cast(model(images, training=False), "float32"))
+
+
+def _are_logits(outputs: np.ndarray) -> bool:
+    return not np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3) or bool(outputs.min() < 0)
+
+
+def _probabilities(outputs: np.ndarray) -> np.ndarray:
+    if not _are_logits(outputs):
         return outputs
     powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -48,9 +55,11 @@ def _probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def _require_mean(models: list[keras.Model], tmp_path: Path) -> None:
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 2)).astype("float32")
-    ensemble = ensemble_graph([trace_model(each) for each in models])
+    answers = [_answers(each, images) for each in models]
+    graphs = [trace_model(each) for each in models]
+    ensemble = ensemble_graph(graphs, from_logits=[_are_logits(each) for each in answers])
     built = build_model(ensemble)
-    expected = np.mean([_probabilities(each, images) for each in models], axis=0)
+    expected = np.mean([_probabilities(each) for each in answers], axis=0)
     received = np.asarray(built(images, training=False))
     np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-6)
     assert built.count_params() == sum(each.count_params() for each in models)
@@ -93,5 +102,5 @@ def test_logits_and_probabilities_together(tmp_path: Path) -> None:
 def test_an_ensemble_goes_into_hdf5_too(tmp_path: Path) -> None:
     members = [trace_model(_named_alike("linear")) for _ in range(2)]
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 2)).astype("float32")
-    model = build_model(ensemble_graph(members))
+    model = build_model(ensemble_graph(members, from_logits=[True, True]))
     assert save_verified(model, tmp_path / "ensemble.h5", images) > 0

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from zoo_ends import JUDGED, MANY_ENDED, ONE_UNIT
 
 from prune_mi.data import InputScaling
-from prune_mi.graph.end_arrays import pack_outputs, unpack_inputs
-from prune_mi.graph.ends import Packing, pack, unpack
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.packed_arrays import pack_outputs, unpack_inputs
+from prune_mi.graph.packing import Packing, pack, unpack
+from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.keras_io.answers import input_structure
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.compiling import compile_like

@@ -9,7 +9,7 @@ from zoo import ZOO
 from prune_mi.graph.edit import changed_nodes, without_noise
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 from prune_mi.keras_io.run import GraphRunner

@@ -15,9 +15,9 @@ from zoo import ZOO
 
 from prune_mi.graph.edit import insert_after
 from prune_mi.graph.ir import TensorRef
-from prune_mi.graph.new_layers import new_dropout
+from prune_mi.graph.new_layers import stock_layer
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import load_model
 from prune_mi.keras_io.sequential import as_sequential, build_written
@@ -143,7 +143,7 @@ def test_a_recurrent_layer_goes_and_the_masks_stay(rng: np.random.Generator) -> 
     units = {unit.name: unit for unit in removable_units(graph)}
     written = build_written(remove_unit(graph, units["middle"]))
     assert isinstance(written, keras.Sequential) and h5_can_hold(written)
-    later = insert_after(graph, TensorRef("middle"), (new_dropout("noise", 0.1),))
+    later = insert_after(graph, TensorRef("middle"), (stock_layer("Dropout", "noise", rate=0.1),))
     noisy = build_written(later)
     assert isinstance(noisy, keras.Sequential) and noisy.layers[-3].name == "noise"
     alone = keras.Sequential([each for each in model.layers if each.name != "middle"])

@@ -17,7 +17,7 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import saves
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import CATALOG, apply, morph
 from prune_mi.morphisms.morphism import MorphContext, Morphed, RankedName

@@ -5,7 +5,7 @@ import pytest
 from graph_builder import chain
 
 from prune_mi.graph.layer_counts import KINDS, LayerCounts
-from prune_mi.graph.place import BEHIND, THIRDS
+from prune_mi.graph.location import BEHIND_KINDS, THIRDS
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.human import human_counts, human_mix, human_place_weight
 from prune_mi.morphisms.mixes import MIXES
@@ -49,7 +49,7 @@ def test_the_shipped_counts_speak_of_the_same_kinds_and_places() -> None:
     assert len(counts) >= 35
     for each in counts.values():
         assert set(each.frequencies) <= set(KINDS)
-        assert set(each.successions) <= set(BEHIND)
+        assert set(each.successions) <= set(BEHIND_KINDS)
         assert set().union(*each.successions.values()) <= set(KINDS)
     assert counts["ResNet50"].frequencies["add"] == 16
     assert counts["VGG16"].frequencies["conv"] == 13
@@ -68,12 +68,12 @@ def test_people_add_convolutions_more_often_than_anything_else() -> None:
 
 def test_people_put_batch_norms_behind_kernels() -> None:
     def best(kind: str) -> str:
-        return max(BEHIND, key=lambda behind: human_place_weight(kind, Place(0, behind)))
+        return max(BEHIND_KINDS, key=lambda behind: human_place_weight(kind, Place(0, behind)))
 
     assert best("insert-batch-norm") == "kernel"
     assert human_place_weight("insert-conv", Place(1, "activation")) > 0.5
     assert human_place_weight("insert-conv", Place(1, "kernel")) < 0.2
-    for behind in BEHIND:
+    for behind in BEHIND_KINDS:
         weights = [human_place_weight("insert-conv", Place(third, behind)) for third in THIRDS]
         assert len(set(weights)) == 1 and 0 <= weights[0] <= 1
         assert human_place_weight("remove-layer", Place(0, behind)) == 1

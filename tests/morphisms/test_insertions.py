@@ -9,8 +9,8 @@ from keras import layers
 from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.place import place_of
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
@@ -65,7 +65,7 @@ def test_an_insertion_keeps_the_outputs(kind: str, name: str) -> None:
     expected = _outputs(graph, inputs)
     for outcome in _applied(kind, graph, range(3)):
         assert len(outcome.graph.nodes) == len(graph.nodes) + len(outcome.record.layers)
-        assert outcome.record.place == place_of(graph, TensorRef(outcome.record.target))
+        assert outcome.record.place == location_of(graph, TensorRef(outcome.record.target))
         received = _outputs(outcome.graph, inputs)
         for one, other in zip(received, expected, strict=True):
             np.testing.assert_allclose(one, other, atol=2e-6)

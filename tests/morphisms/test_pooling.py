@@ -12,8 +12,8 @@ from keras import layers
 from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.place import place_of
 from prune_mi.graph.seed import seed_graph
 from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
@@ -93,7 +93,7 @@ def test_keras_finds_the_sizes_that_the_graph_says(kind: str, name: str) -> None
             spec.shape for spec in map(graph.spec, graph.outputs)
         ]
         record = outcome.record
-        assert record.place == place_of(graph, TensorRef(record.target))
+        assert record.place == location_of(graph, TensorRef(record.target))
         assert set(record.layers) == set(graph.layers) ^ set(outcome.graph.layers)
 
 

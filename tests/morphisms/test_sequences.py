@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.units import find_units
+from prune_mi.graph.unit_discovery import find_units
 from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct

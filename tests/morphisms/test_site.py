@@ -6,8 +6,8 @@ import numpy as np
 from graph_builder import GRAPHS
 
 from prune_mi.graph.ir import TensorRef
+from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.place import place_of
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Site
 from prune_mi.morphisms.site import drawn
@@ -37,7 +37,7 @@ def test_weights_of_places_say_where_a_site_is_drawn() -> None:
         return 1.0 if kind == "insert-conv" and place.behind == "norm" else 0.0
 
     found = _drawn(MorphContext(ranking=(), objective="accuracy", place_weight=weight))
-    assert {place_of(GRAPH, site.tensor).behind for site in found} == {"norm"}
+    assert {location_of(GRAPH, site.tensor).behind for site in found} == {"norm"}
 
 
 def test_weights_that_are_all_zero_draw_evenly() -> None:

@@ -10,8 +10,8 @@ from keras import layers
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.settings import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling
-from prune_mi.graph.ends import pack
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.packing import pack
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.preparation.augmentation import find_augmentation
 from prune_mi.preparation.profile import Profile

@@ -8,7 +8,7 @@ from keras import layers
 from prune_mi.graph.edit import bypass, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import find_units
+from prune_mi.graph.unit_discovery import find_units
 from prune_mi.graph.widening import widen
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model

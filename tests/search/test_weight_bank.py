@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prune_mi.graph.edit import insert_after, with_weights
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import removable_units
+from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import MorphContext, RankedName

@@ -32,7 +32,7 @@ from prune_mi.graph.edit import fresh_name, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.traits import PRODUCTS
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import outermost
+from prune_mi.graph.unit_discovery import outermost
 from prune_mi.graph.validate import validate_graph
 from prune_mi.information.bootstrap import NUM_DRAWS
 from prune_mi.information.criteria.removals import bytes_an_image, enclosing

@@ -14,14 +14,13 @@ import numpy as np
 from keras import ops
 
 from prune_mi.data import stratified_sample
-from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.edit import changed_nodes, without_dead_nodes
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.macs import node_macs
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import outermost
+from prune_mi.graph.unit_discovery import outermost
 from prune_mi.information.question import Question
 from prune_mi.keras_io.run import GraphRunner
 

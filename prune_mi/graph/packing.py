@@ -7,7 +7,7 @@ Everything between loading a model and writing it works on one input and one out
   these layers bears the input's own name: what read the input reads it still.
 - outputs: the judged one comes first and the others behind it, flattened, as one float32 tensor
   `(batch, classes + rest)`. A judged output of one unit becomes two columns, one for each of the
-  two classes that it tells apart, see `graph.one_unit`.
+  two classes that it tells apart, see `graph.binary_output`.
 
 Packing layers, layers that yield an output, and layers that feed other outputs alone are protected:
 a result has to answer to everything that the original answered to. Unpacking puts the original's
@@ -15,20 +15,21 @@ own ends back in their places, whatever was edited between them. (Where one unit
 packed, what its kernel reads may still be narrowed: such a layer is kept, but not protected.)
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prune_mi.graph.edit import fresh_name
-from prune_mi.graph.end_layers import FLOAT, cast_layer, float_spec, size_of, stock_layer
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.graph.one_unit import (
+from prune_mi.errors import ModelError
+from prune_mi.graph.binary_output import (
     COLUMNS,
     UnitReading,
     is_one_unit,
-    size_of_shape,
     unit_reading,
     yielding_layers,
 )
+from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, num_values
+from prune_mi.graph.new_layers import FLOAT, Chain, cast_layer, float_spec, stock_layer
 from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.validate import validate_graph
 
@@ -58,7 +59,7 @@ class Packing:
     def other_sizes(self) -> tuple[int, ...]:
         """Columns of each output but the judged one, in order."""
         specs = (self.original.spec(self.original.outputs[place]) for place in self.order[1:])
-        return tuple(size_of_shape(spec.shape) or 1 for spec in specs)
+        return tuple(num_values(spec.shape) or 1 for spec in specs)
 
     @property
     def unit(self) -> UnitReading | None:
@@ -96,7 +97,7 @@ def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
     return Packing(graph, judged, packed if packed is graph else validate_graph(packed))
 
 
-def with_kept(graph: LayerGraph, *, judged: int) -> LayerGraph:
+def with_outputs_protected(graph: LayerGraph, *, judged: int) -> LayerGraph:
     """The graph as it is, with the layers protected that `pack` would protect for its outputs."""
     if len(graph.outputs) == 1:
         return graph
@@ -137,17 +138,12 @@ def unpack(edited: LayerGraph, packing: Packing) -> LayerGraph:
 
 
 def _with_one_input(graph: LayerGraph) -> LayerGraph:
-    sizes = [size_of(graph, ref, "input") for ref in graph.inputs]
-    whole, column = fresh_name(graph, "packed_inputs"), fresh_name(graph, "packed_column")
-    added = [
-        stock_layer("InputLayer", whole, batch_shape=[None, sum(sizes)]),
-        stock_layer("Reshape", column, target_shape=[sum(sizes), 1]),
-    ]
-    front = [
-        Node(whole, whole, (), {}, (float_spec(sum(sizes)),)),
-        Node(column, column, (TensorRef(whole),), {}, (float_spec(sum(sizes), 1),)),
-    ]
-    own: list[LayerDef] = []
+    sizes = [_size_of(graph, ref, "input") for ref in graph.inputs]
+    name = fresh_name(graph, "packed_column")
+    column = stock_layer("Reshape", name, target_shape=[sum(sizes), 1])
+    whole = Chain.from_input(fresh_name(graph, "packed_inputs"), sum(sizes))
+    front = whole.then(column, (None, sum(sizes), 1))
+    added, own = list(front.layers), list[LayerDef]()
     chains: dict[str, list[Node]] = {}
     for place, (ref, size) in enumerate(zip(graph.inputs, sizes, strict=True)):
         node = graph.node_by_name[ref.node]
@@ -155,21 +151,19 @@ def _with_one_input(graph: LayerGraph) -> LayerGraph:
             chains[node.name] = []  # read by nothing, it only takes its place among the columns
             continue
         cropping = [sum(sizes[:place]), sum(sizes[place + 1 :])]
-        part = fresh_name(graph, f"{node.layer}_part")
-        added.append(stock_layer("Cropping1D", part, cropping=cropping))
-        chain = [Node(part, part, (TensorRef(column),), {}, (float_spec(size, 1),))]
-        spec = node.outputs[0]
-        shape = spec.shape[1:]
-        if spec.dtype != FLOAT:
-            shaped = fresh_name(graph, f"{node.layer}_shaped")
-            added.append(stock_layer("Reshape", shaped, target_shape=list(shape)))
-            chain.append(Node(shaped, shaped, (TensorRef(part),), {}, (float_spec(*shape),)))
-            own.append(cast_layer(node.layer, spec.dtype))
+        part = stock_layer("Cropping1D", fresh_name(graph, f"{node.layer}_part"), cropping=cropping)
+        chain = Chain((), (), front.tensor, front.shape).then(part, (None, size, 1))
+        spec = TensorSpec((None, *node.outputs[0].shape[1:]), node.outputs[0].dtype)
+        shape = list(spec.shape[1:])
+        if spec.dtype == FLOAT:
+            own.append(stock_layer("Reshape", node.layer, target_shape=shape))
         else:
-            own.append(stock_layer("Reshape", node.layer, target_shape=list(shape)))
-        last = TensorSpec((None, *shape), spec.dtype)
-        chain.append(Node(node.name, node.layer, (TensorRef(chain[-1].name),), {}, (last,)))
-        chains[node.name] = chain
+            name = fresh_name(graph, f"{node.layer}_shaped")
+            chain = chain.then(stock_layer("Reshape", name, target_shape=shape), spec.shape)
+            own.append(cast_layer(node.layer, spec.dtype))
+        added.extend(chain.layers)
+        last = Node(node.name, node.layer, (chain.tensor,), {}, (spec,))
+        chains[node.name] = [*chain.calls, last]
     nodes = [each for node in graph.nodes for each in chains.get(node.name, [node])]
     reasons = {layer.name: "is one of the model's inputs" for layer in (*added, *own)}
     inner = {name: layer for name, layer in graph.layers.items() if name not in chains}
@@ -177,8 +171,8 @@ def _with_one_input(graph: LayerGraph) -> LayerGraph:
         replace(
             graph,
             layers={**inner, **{layer.name: layer for layer in (*added, *own)}},
-            nodes=(*front, *nodes),
-            inputs=(TensorRef(whole),),
+            nodes=(*front.calls, *nodes),
+            inputs=(whole.tensor,),
             input_structure=0,
             packing=graph.packing | {layer.name for layer in added},
         ),
@@ -196,23 +190,17 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
         return TensorRef(layer.name)
 
     def as_classes(unit: TensorRef, reading: UnitReading, stem: str) -> TensorRef:
-        columns = [
-            add(
-                stock_layer("Rescaling", fresh_name(graph, name), scale=scale, offset=offset),
-                unit,
-                1,
-            )
-            for name, (scale, offset) in zip(
-                (f"{stem}_class_0", f"{stem}_class_1"), COLUMNS[reading], strict=True
-            )
-        ]
+        columns = []
+        for index, (scale, offset) in enumerate(COLUMNS[reading]):
+            name = fresh_name(graph, f"{stem}_class_{index}")
+            columns.append(add(stock_layer("Rescaling", name, scale=scale, offset=offset), unit, 1))
         both = stock_layer("Concatenate", fresh_name(graph, f"{stem}_classes"), axis=-1)
         return add(both, columns, 2)
 
     parts, total = [], 0
     for place in packing.order:
         ref = graph.outputs[place]
-        spec, size = graph.spec(ref), size_of(graph, ref, "output")
+        spec, size = graph.spec(ref), _size_of(graph, ref, "output")
         reading = _reading(graph, ref) if place == packing.judged else None
         stem = f"packed_output_{place}"
         if spec.dtype != FLOAT:
@@ -229,6 +217,9 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
     if len(parts) > 1:
         joined = stock_layer("Concatenate", fresh_name(graph, "packed_outputs"), axis=-1)
         whole = add(joined, parts, total)
+    narrowed = set[str]()
+    if len(graph.outputs) == 1:  # whose kernels may lose what they read
+        narrowed = {name for name, layer in graph.layers.items() if has_kernel(layer)}
     return _kept(
         replace(
             graph,
@@ -242,8 +233,25 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
             **_kept_for_outputs(graph, packing.judged),
             **dict.fromkeys((layer.name for layer in added), "is one of the model's outputs"),
         },
-        narrowed=_narrowed(graph),
+        narrowed=narrowed,
     )
+
+
+def _size_of(graph: LayerGraph, ref: TensorRef, end: str) -> int:
+    """Values of one sample of an input or output.
+
+    Raises:
+        ModelError: If its size is unknown, or it holds no numbers.
+    """
+    spec = graph.spec(ref)
+    size = num_values(spec.shape)
+    if not size or not any(word in spec.dtype for word in ("float", "int", "bool")):
+        raise ModelError(
+            f"the model's {end} {ref.node!r} has the shape {spec.shape} and the type {spec.dtype}; "
+            f"expected numbers in a shape that is known, the batch apart, since the model has "
+            "several"
+        )
+    return size
 
 
 def _reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:
@@ -253,26 +261,16 @@ def _reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:
 
 def _kept_for_outputs(graph: LayerGraph, judged: int) -> dict[str, str]:
     """Why layers must stay, by name: they yield an output, or feed others than the judged one."""
-    alone = len(graph.outputs) == 1
-    why = "yields the model's output" if alone else "yields one of the model's outputs"
-    reasons = {} if alone else _feeding_others_alone(graph, graph.outputs[judged].node)
-    if is_one_unit(graph, graph.outputs[judged]):
-        reasons |= dict.fromkeys(yielding_layers(graph, graph.outputs[judged]), why)
-    return reasons | {graph.node_by_name[ref.node].layer: why for ref in graph.outputs}
-
-
-def _narrowed(graph: LayerGraph) -> frozenset[str]:
-    """Of layers that must stay, those whose kernels may lose what they read: a sole output's."""
+    ref, why = graph.outputs[judged], "yields the model's output"
+    reasons: dict[str, str] = {}
     if len(graph.outputs) > 1:
-        return frozenset()
-    return frozenset(name for name, layer in graph.layers.items() if has_kernel(layer))
-
-
-def _feeding_others_alone(graph: LayerGraph, judged: str) -> dict[str, str]:
-    """Layers with a call that the judged output does not depend on."""
-    needed = graph.upstream_of([judged])
-    reason = f"feeds no output but others than {judged!r}"
-    return {node.layer: reason for node in graph.nodes if node.name not in needed}
+        why = "yields one of the model's outputs"
+        needed = graph.upstream_of([ref.node])
+        others = (node.layer for node in graph.nodes if node.name not in needed)
+        reasons = dict.fromkeys(others, f"feeds no output but others than {ref.node!r}")
+    if is_one_unit(graph, ref):
+        reasons |= dict.fromkeys(yielding_layers(graph, ref), why)
+    return reasons | {graph.node_by_name[ref.node].layer: why for ref in graph.outputs}
 
 
 def _own_outputs(edited: LayerGraph, packing: Packing) -> tuple[TensorRef, ...]:
@@ -289,10 +287,10 @@ def _own_outputs(edited: LayerGraph, packing: Packing) -> tuple[TensorRef, ...]:
 
 
 def _kept(
-    graph: LayerGraph, reasons: dict[str, str], *, narrowed: frozenset[str] = frozenset()
+    graph: LayerGraph, reasons: dict[str, str], *, narrowed: Collection[str] = ()
 ) -> LayerGraph:
     return replace(
         graph,
         kept={**graph.kept, **reasons},
-        protected=graph.protected | (reasons.keys() - narrowed),
+        protected=graph.protected | (reasons.keys() - set(narrowed)),
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from prune_mi.graph.ends import Packing
-from prune_mi.graph.one_unit import two_columns
+from prune_mi.graph.binary_output import two_columns
+from prune_mi.graph.packing import Packing
 
 
 def unpack_inputs(rows: np.ndarray, packing: Packing) -> Any:

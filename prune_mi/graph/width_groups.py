@@ -14,7 +14,7 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import Passing, passing
+from prune_mi.graph.propagation import Propagation, propagation
 from prune_mi.graph.traits import NARROWABLE, channel_axis, has_kernel
 
 
@@ -68,8 +68,7 @@ class _Numbering:
 
     def pin(self, ref: TensorRef, reason: str) -> None:
         """The channels of a tensor must stay."""
-        for number in self._known[ref].numbers:
-            self._pinned.setdefault(self._root(int(number)), reason)
+        self._pin(self._known[ref].numbers, reason)
 
     def groups(self) -> tuple[WidthGroup, ...]:
         """Layers whose channels have met."""
@@ -102,11 +101,14 @@ class _Numbering:
         if not node.inputs:
             return self._pinned_anew(shape, "they are the model's input")
         first = self._known[node.inputs[0]]
-        way = passing(self._graph, node, first.axis)
+        way = propagation(self._graph, node, first.axis)
         if has_kernel(layer):
             self._read.setdefault(layer.name, []).append(first.numbers)
-        if isinstance(way, Passing) and way.has_weights:
-            self._bind_calls(layer.name, first.numbers)
+        if isinstance(way, Propagation) and way.has_weights:
+            # The weights of a shared layer fit the channels of all its calls.
+            before = self._fed.setdefault(layer.name, first.numbers)
+            if len(before) == len(first.numbers):
+                self._unite(before, first.numbers)
         if isinstance(way, NotApplicable):
             reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
             for ref in node.inputs:
@@ -142,16 +144,8 @@ class _Numbering:
             self._multiples += [(first.numbers, groups), (numbers, groups)]
         if layer.class_name not in NARROWABLE:
             reason = f"{layer.name!r} is a {layer.class_name}, whose width is not understood"
-            for number in (*first.numbers, *numbers):
-                self._pinned.setdefault(self._root(int(number)), reason)
+            self._pin(np.concatenate([first.numbers, numbers]), reason)
         return _Numbers(axis, numbers)
-
-    def _bind_calls(self, layer: str, numbers: np.ndarray) -> None:
-        """The weights of a shared layer fit the channels of all its calls."""
-        before = self._fed.setdefault(layer, numbers)
-        if len(before) == len(numbers):
-            for one, other in zip(before, numbers, strict=True):
-                self._unite(int(one), int(other))
 
     def _joined(self, node: Node, shape: Shape) -> "_Numbers":
         """What meets in a place is one; a channel that is broadcast over others must stay alone."""
@@ -159,13 +153,12 @@ class _Numbering:
         widest = max(parts, key=lambda part: len(part.numbers))
         for ref, part in zip(node.inputs, parts, strict=True):
             if len(part.numbers) == len(widest.numbers):
-                for one, other in zip(part.numbers, widest.numbers, strict=True):
-                    self._unite(int(one), int(other))
+                self._unite(part.numbers, widest.numbers)
             else:
                 self.pin(ref, f"{node.name!r} spreads it over {len(widest.numbers)} channels")
-        axis = widest.axis if widest.axis < len(shape) else len(shape) - 1
         rank = len(self._graph.spec(node.inputs[0]).shape)
-        return _Numbers(axis if len(shape) == rank else len(shape) - 1, widest.numbers)
+        axis = widest.axis if widest.axis < len(shape) == rank else len(shape) - 1
+        return _Numbers(axis, widest.numbers)
 
     def _concatenated(self, node: Node, axis: int) -> "_Numbers":
         parts = [self._known[ref] for ref in node.inputs]
@@ -175,18 +168,15 @@ class _Numbering:
 
     def _flattened(self, node: Node, first: "_Numbers") -> "_Numbers":
         sizes = [size or 1 for size in self._graph.spec(node.inputs[0]).shape[1:]]
-        layout = [1] * len(sizes)
-        layout[first.axis - 1] = -1
-        grid = np.broadcast_to(first.numbers.reshape(layout), sizes)
+        channel = np.broadcast_to(np.indices(sizes, sparse=True)[first.axis - 1], sizes)
         if self._graph.layer_of(node).config.get("data_format") == "channels_first":
-            grid = np.moveaxis(grid, 0, -1)
-        return _Numbers(1, grid.reshape(-1))
+            channel = np.moveaxis(channel, 0, -1)
+        return _Numbers(1, first.numbers[channel.reshape(-1)])
 
     def _pinned_anew(self, shape: Shape, reason: str) -> "_Numbers":
         """Channels of unknown origin: what meets them must stay."""
         made = self._fresh(shape, len(shape) - 1)
-        for number in made.numbers:
-            self._pinned[int(number)] = reason
+        self._pinned |= dict.fromkeys(made.numbers.tolist(), reason)
         return made
 
     def _fresh(self, shape: Shape, axis: int) -> "_Numbers":
@@ -194,9 +184,14 @@ class _Numbering:
         self._parents.extend(range(start, start + int(shape[axis] or 1)))
         return _Numbers(axis, np.arange(start, len(self._parents)))
 
-    def _unite(self, one: int, other: int) -> None:
-        one, other = self._root(one), self._root(other)
-        self._parents[max(one, other)] = min(one, other)
+    def _pin(self, numbers: np.ndarray, reason: str) -> None:
+        for number in numbers.tolist():
+            self._pinned.setdefault(self._root(number), reason)
+
+    def _unite(self, ones: np.ndarray, others: np.ndarray) -> None:
+        for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+            roots = self._root(one), self._root(other)
+            self._parents[max(roots)] = min(roots)
 
     def _root(self, number: int) -> int:
         while self._parents[number] != number:
@@ -209,7 +204,7 @@ class _Numbering:
 
     def _place(self, layer: str) -> int:
         """Of its first call, which need not bear its name where an edit took an earlier one."""
-        return next(place for place, node in enumerate(self._graph.nodes) if node.layer == layer)
+        return self._graph.position[self._graph.calls[layer][0].name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

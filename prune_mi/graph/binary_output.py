@@ -7,14 +7,13 @@
 Each column is a multiple of the unit plus a constant. Class 1 is what the unit speaks for.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, num_values
 from prune_mi.graph.traits import ACTIVATIONS, NARROWABLE, NOISES
 
 UnitReading = Literal["sigmoid", "tanh", "logit"]
@@ -41,13 +40,7 @@ _OF_ONE_VALUE = frozenset({"Flatten", "Reshape", "Squeeze", "ExpandDims", "GetIt
 
 def is_one_unit(graph: LayerGraph, ref: TensorRef) -> bool:
     """Whether a tensor is one number a sample: `(batch,)`, `(batch, 1)` or `(batch, 1, ...)`."""
-    return size_of_shape(graph.spec(ref).shape) == 1
-
-
-def size_of_shape(shape: tuple[int | None, ...]) -> int | None:
-    """Values of one sample; None where an axis is unknown."""
-    axes = [axis for axis in shape[1:] if axis is not None]
-    return math.prod(axes) if len(axes) == len(shape) - 1 else None
+    return num_values(graph.spec(ref).shape) == 1
 
 
 def unit_reading(graph: LayerGraph, ref: TensorRef) -> UnitReading | None:

@@ -11,7 +11,7 @@ from graph_builder import (
 
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.widths import WidthGroup, width_groups
+from prune_mi.graph.width_groups import WidthGroup, width_groups
 
 
 def _groups(graph: LayerGraph) -> dict[tuple[str, ...], WidthGroup]:

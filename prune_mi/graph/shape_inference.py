@@ -11,32 +11,22 @@ formulas are those of Keras (`keras.src.ops.operation_utils`), and the tests hol
 
 from collections.abc import Mapping, Sequence
 
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape
-from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import concatenation_axis, passing
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, num_values
+from prune_mi.graph.not_applicable import NotApplicable, show_sizes
+from prune_mi.graph.propagation import concatenation_axis, propagation
 from prune_mi.graph.traits import (
     ACTIVATIONS,
     AUGMENTATIONS,
     CONCATENATIONS,
     DEPTHWISE,
     JOINS,
+    NARROWABLE,
     NORMALIZATIONS,
     POOLINGS,
     RESIZINGS,
     channel_axis,
     is_elementwise,
 )
-
-_TRANSPOSED = frozenset(f"Conv{rank}DTranspose" for rank in (1, 2, 3))
-_CONVOLUTIONS = frozenset(
-    {
-        *(f"Conv{rank}D" for rank in (1, 2, 3)),
-        *(f"SeparableConv{rank}D" for rank in (1, 2)),
-        *DEPTHWISE,
-        *_TRANSPOSED,
-    }
-)
-_FIXED = frozenset({"Resizing", "CenterCrop"})
 
 
 def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape | NotApplicable:
@@ -57,63 +47,54 @@ def call_shape(graph: LayerGraph, node: Node, shapes: Sequence[Shape]) -> Shape 
         return NotApplicable(f"{node.name!r} yields {len(node.outputs)} tensors")
     if kind in CONCATENATIONS:
         return _concatenated(node, shapes, concatenation_axis(graph, node))
-    if (kind in JOINS and len(shapes) > 1) or is_elementwise(layer):
-        way = passing(graph, node, len(shape) - 1)
+    if (kind in JOINS and (len(shapes) > 1 or kind != "Average")) or is_elementwise(layer):
+        way = propagation(graph, node, len(shape) - 1)
         if isinstance(way, NotApplicable):
             return NotApplicable(f"{node.name!r} {way.reason}")
         return _broadcast(node, shapes)
     if len(set(node.inputs)) > 1:
         return NotApplicable(f"{node.name!r}, a {kind}, reads several tensors")
-    if kind in JOINS - {"Average"}:  # with a constant
-        way = passing(graph, node, len(shape) - 1)
-        return (
-            NotApplicable(f"{node.name!r} {way.reason}")
-            if isinstance(way, NotApplicable)
-            else shape
-        )
     if kind in ACTIVATIONS | NORMALIZATIONS:
         return _with_own_weights(layer, shape)
     if kind in AUGMENTATIONS - {"RandomCrop"}:
         return shape
-    if kind in _CONVOLUTIONS:
+    if kind == "Dense":
+        return _multiplied(layer, shape)
+    if kind in NARROWABLE:
         return _convolved(layer, shape)
     if kind in POOLINGS and not kind.startswith("Adaptive"):
         return _pooled(layer, shape)
-    if kind in _FIXED:
+    if kind in ("Resizing", "CenterCrop"):
         return node.outputs[0].shape
     if kind in RESIZINGS:
         return _padded(layer, shape)
     if kind == "Flatten":
-        return (shape[0], _product(shape[1:]))
-    if kind == "Dense":
-        return _multiplied(layer, shape)
+        return (shape[0], num_values(shape))
     return NotApplicable(f"it is not known what {node.name!r}, a {kind}, makes of other sizes")
 
 
-def spatial_axes(layer: LayerDef, rank: int) -> range:
+def _spatial_axes(layer: LayerDef, rank: int) -> range:
     """The axes of rows and columns, or steps, that a layer of images works on."""
     return range(2, rank) if channel_axis(layer, rank) == 1 else range(1, rank - 1)
 
 
 def _convolved(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
-    config, axes = layer.config, spatial_axes(layer, len(shape))
+    config, axes = layer.config, _spatial_axes(layer, len(shape))
     channels = channel_axis(layer, len(shape))
     kernel = _each(config["kernel_size"], len(axes))
     dilation = _each(config.get("dilation_rate", 1), len(axes))
     strides = _each(config.get("strides", 1), len(axes))
     spans = [rate * (size - 1) + 1 for rate, size in zip(dilation, kernel, strict=True)]
     padding = config.get("padding", "valid")
-    if layer.class_name in _TRANSPOSED:
+    if layer.class_name.endswith("Transpose"):
         if config.get("output_padding") is not None:
             return NotApplicable(f"{layer.name!r} pads its output")
-        more = [max(span - stride, 0) for span, stride in zip(spans, strides, strict=True)]
-        grown = {
-            axis: None if (size := shape[axis]) is None else size * stride + extra
-            for axis, stride, extra in zip(
-                axes, strides, more if padding == "valid" else [0] * len(more), strict=True
-            )
-        }
-        return _with_sizes(shape, {**grown, channels: int(config["filters"])})
+        sizes: dict[int, int | None] = {channels: int(config["filters"])}
+        for axis, span, stride in zip(axes, spans, strides, strict=True):
+            more = max(span - stride, 0) if padding == "valid" else 0
+            size = shape[axis]
+            sizes[axis] = None if size is None else size * stride + more
+        return _with_sizes(shape, sizes)
     found = _windows(layer, shape, spans, strides, padding)
     if isinstance(found, NotApplicable):
         return found
@@ -126,7 +107,7 @@ def _convolved(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
 
 
 def _pooled(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
-    config, axes = layer.config, spatial_axes(layer, len(shape))
+    config, axes = layer.config, _spatial_axes(layer, len(shape))
     if layer.class_name.startswith("Global"):
         if config.get("keepdims"):
             return _with_sizes(shape, dict.fromkeys(axes, 1))
@@ -140,7 +121,7 @@ def _windows(
     layer: LayerDef, shape: Shape, spans: Sequence[int], strides: Sequence[int], padding: str
 ) -> Shape | NotApplicable:
     sizes: dict[int, int | None] = {}
-    axes = spatial_axes(layer, len(shape))
+    axes = _spatial_axes(layer, len(shape))
     for axis, span, stride in zip(axes, spans, strides, strict=True):
         size = shape[axis]
         if size is not None:
@@ -153,7 +134,7 @@ def _windows(
 
 def _padded(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
     """Zero padding, cropping and repeating."""
-    axes = spatial_axes(layer, len(shape))
+    axes = _spatial_axes(layer, len(shape))
     kind, config = layer.class_name, layer.config
     sizes: dict[int, int | None] = {}
     if kind.startswith("UpSampling"):
@@ -186,7 +167,7 @@ def _with_own_weights(layer: LayerDef, shape: Shape) -> Shape | NotApplicable:
         expected = [shape[axis] for axis in each]
     held = layer.weights[0].shape
     if tuple(expected) != held:
-        return NotApplicable(f"{layer.name!r} has weights for {_text(held)} values")
+        return NotApplicable(f"{layer.name!r} has weights for {show_sizes(held)} values")
     return shape
 
 
@@ -225,18 +206,5 @@ def _each(sizes: int | Sequence[int], count: int) -> list[int]:
     return [sizes] * count if isinstance(sizes, int) else [int(size) for size in sizes]
 
 
-def _product(sizes: Shape) -> int | None:
-    product = 1
-    for size in sizes:
-        if size is None:
-            return None
-        product *= size
-    return product
-
-
 def _with_sizes(shape: Shape, sizes: Mapping[int, int | None]) -> Shape:
     return tuple(sizes.get(axis, size) for axis, size in enumerate(shape))
-
-
-def _text(sizes: Sequence[int]) -> str:
-    return "x".join(str(size) for size in sizes)

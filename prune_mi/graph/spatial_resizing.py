@@ -1,23 +1,30 @@
 """Other sizes of an image: everything behind it is described anew, and what must fit is adapted.
 
-Where rows and columns become fewer or more, the shapes behind them follow (`sizes`), up to a global
-pooling. Joins whose inputs would no longer have one size get what they need: where images became
-smaller, the inputs that stay larger are pooled; where they became larger, the inputs that stay
-smaller lose the pooling that they come from. A dense layer that reads a flattened image gets a
-kernel for its new size (`cells`). Where something cannot follow, the whole change is refused with
-the reason.
+Where rows and columns become fewer or more, the shapes behind them follow, up to a global pooling.
+Joins whose inputs would no longer have one size get what they need: where images became smaller,
+the inputs that stay larger are pooled; where they became larger, the inputs that stay smaller lose
+the pooling that they come from. A dense layer that reads a flattened image gets a kernel for its
+new size. Where something cannot follow, the whole change is refused with the reason.
+
+Where n values along an axis become m, B (n, m) tells each old value as a mean of new ones: with r =
+ceil(n / m), old value i is new value i // r (a pooling's own windows), and the other way round
+where there are more new values than old. With old images x = B y along every axis, x W = y (B^T W):
+the kernel B^T W yields on y what W yields on y spread out. So nothing changes for images that are
+constant over each window; where the numbers do not go into each other, windows overlap and that
+holds for wholly constant images.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prune_mi.graph.cells import resampled_kernel
-from prune_mi.graph.edit import bypass, fresh_name, read_only, without_dead_nodes
+import numpy as np
+
+from prune_mi.graph.edit import bypass, fresh_name, read_only, with_resized, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
 from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import concatenation_axis
-from prune_mi.graph.sizes import call_shape
+from prune_mi.graph.propagation import concatenation_axis
+from prune_mi.graph.shape_inference import call_shape
 from prune_mi.graph.traits import CONCATENATIONS, JOINS, LOCAL_POOLINGS
 
 
@@ -64,6 +71,26 @@ def without_pooling(graph: LayerGraph, node: Node) -> LayerGraph | NotApplicable
     return bypass(followed, ref, node.inputs[0])
 
 
+def resampled_kernel(kernel: np.ndarray, old: Shape, new: Shape) -> np.ndarray:
+    """A kernel for images of other sizes.
+
+    Args:
+        kernel: `(values, units)`, a row for each value of an old image, flattened.
+        old: Sizes of the image that it was made for, the batch left out, channels among them, all
+            known.
+        new: The same of the image that it is to read.
+
+    Returns:
+        The kernel `(new values, units)`, of the type of the old one.
+    """
+    grid = kernel.reshape(*(size or 0 for size in old), -1)
+    for axis, (before, after) in enumerate(zip(old, new, strict=True)):
+        if before != after:
+            spread = _averaging_matrix(before or 0, after or 0)
+            grid = np.moveaxis(np.tensordot(spread, grid, axes=(0, axis)), 0, axis)
+    return grid.reshape(-1, kernel.shape[-1]).astype(kernel.dtype)
+
+
 class _Walk:
     """What is known on the way from the resized images to the outputs.
 
@@ -105,7 +132,7 @@ class _Walk:
         own, old = TensorRef(node.name), node.outputs[0].shape
         if layer.class_name in LOCAL_POOLINGS and shape == shapes[0] and old != self._before(first):
             return NotApplicable(f"{node.name!r} would have nothing left to pool")
-        self.layers[layer.name] = _unbuilt(self.layers[layer.name])
+        self.layers[layer.name] = with_resized(self.layers[layer.name])
         if shape == old:
             return fed
         if layer.class_name == "Flatten" and len(shapes[0]) > 2:
@@ -163,11 +190,10 @@ class _Walk:
         pairs = list(zip(self._shape(ref)[1:-1], shape[1:-1], strict=True))
         strides = tuple(-(-(have or 1) // (want or 1)) for have, want in pairs)
         dtype = self._graph.spec(ref).dtype
-        fits = all(
-            -(-(have or 1) // stride) == want
-            for (have, want), stride in zip(pairs, strides, strict=True)
-        )
-        if not fits or dtype != "float32":
+        sizes = [
+            -(-(have or 1) // stride) for (have, _), stride in zip(pairs, strides, strict=True)
+        ]
+        if sizes != [want for _, want in pairs] or dtype != "float32":
             return None
         name = fresh_name(replace(self._graph, layers=self.layers), "inserted_pool")
         self.layers[name] = new_pooling(name, strides)
@@ -193,7 +219,7 @@ class _Walk:
             return NotApplicable(f"{name!r}, which reads it flattened, is protected")
         kernel, *rest = layer.weights
         weights = (read_only(resampled_kernel(kernel, old, new)), *rest)
-        return replace(_unbuilt(layer), weights=weights)
+        return with_resized(layer, weights)
 
 
 def _joint_sizes(old: Sequence[Shape], new: Sequence[Shape]) -> tuple[list[Shape], bool]:
@@ -218,7 +244,18 @@ def _joint_sizes(old: Sequence[Shape], new: Sequence[Shape]) -> tuple[list[Shape
     return [tuple(shape) for shape in wanted], shrinks
 
 
-def _unbuilt(layer: LayerDef) -> LayerDef:
-    """A layer that Keras sizes anew by what it is called on."""
-    serialized = {key: value for key, value in layer.serialized.items() if key != "build_config"}
-    return replace(layer, serialized=serialized)
+def _averaging_matrix(old: int, new: int) -> np.ndarray:
+    """B: every old value as a mean of new ones, float64 `(old, new)`; rows sum to 1."""
+    windows = _window_overlaps(new, old).T if old < new else _window_overlaps(old, new)
+    return np.asarray(windows / windows.sum(axis=1, keepdims=True))
+
+
+def _window_overlaps(many: int, few: int) -> np.ndarray:
+    """How much of each of many values lies in each of few windows, `(many, few)`."""
+    size = -(-many // few)
+    if -(-many // size) == few:
+        return np.eye(few)[np.arange(many) // size]
+    ends = np.arange(1, many + 1)[:, None] / many, np.arange(1, few + 1)[None] / few
+    starts = ends[0] - 1 / many, ends[1] - 1 / few
+    overlap = np.minimum(*ends) - np.maximum(*starts)
+    return np.where(overlap > 1e-9, overlap, 0.0)

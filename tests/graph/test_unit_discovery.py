@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
 
 OUTPUT = "yields the model's output"

@@ -4,18 +4,18 @@ import pytest
 from graph_builder import GRAPHS, GraphBuilder
 
 from prune_mi.graph.ir import TensorRef
-from prune_mi.graph.place import BEHIND, THIRDS, place_of
+from prune_mi.graph.location import BEHIND_KINDS, THIRDS, location_of
 from prune_mi.records import Place
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_tensor_has_a_place_in_order(name: str) -> None:
     graph = GRAPHS[name]()
-    places = [place_of(graph, TensorRef(node.name)) for node in graph.nodes]
+    places = [location_of(graph, TensorRef(node.name)) for node in graph.nodes]
     assert places[0] == Place(0, "input")
     thirds = [place.third for place in places]
     assert thirds == sorted(thirds) and thirds[-1] == THIRDS[-1]
-    assert {place.behind for place in places} <= set(BEHIND)
+    assert {place.behind for place in places} <= set(BEHIND_KINDS)
 
 
 def test_a_place_says_what_yields_its_tensor() -> None:
@@ -28,5 +28,5 @@ def test_a_place_says_what_yields_its_tensor() -> None:
     join = build.add(drop, pool)
     graph = build.graph(build.dense(build.flatten(join)))
     refs = (conv, norm, relu, pool, drop, join)
-    found = [place_of(graph, ref).behind for ref in refs]
+    found = [location_of(graph, ref).behind for ref in refs]
     assert found == ["kernel", "norm", "activation", "pooling", "noise", "join"]

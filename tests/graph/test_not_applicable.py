@@ -3,8 +3,7 @@
 import pytest
 
 from prune_mi.graph.ir import LayerDef, Shape
-from prune_mi.graph.not_applicable import Cause
-from prune_mi.graph.reasons import change_of_shape
+from prune_mi.graph.not_applicable import Cause, change_of_shape
 
 
 def _layer(class_name: str, **config: object) -> LayerDef:

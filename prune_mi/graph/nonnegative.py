@@ -15,7 +15,7 @@ _HANDS_ON = frozenset(
 )
 
 
-def is_never_negative(graph: LayerGraph, ref: TensorRef) -> bool:
+def is_nonnegative(graph: LayerGraph, ref: TensorRef) -> bool:
     """Whether a tensor holds no negative value, whatever the model is fed.
 
     Followed upwards, through pooling, flattening, dropout and joins, until a ReLU says so. Other

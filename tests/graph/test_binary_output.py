@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder
 
-from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.edit import with_config
-from prune_mi.graph.ends import pack, unpack
-from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.one_unit import (
+from prune_mi.graph.binary_output import (
     is_one_unit,
     last_activations,
     two_columns,
     unit_reading,
     yielding_layers,
 )
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import with_config
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.packing import pack, unpack
 from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.unit_discovery import find_units, removable_units
 
 
 def _net(activation: Any = "linear", *, units: int = 1) -> LayerGraph:

@@ -7,11 +7,11 @@ from graph_builder import GRAPHS, GraphBuilder, chain, multi_output, snapshot
 
 from prune_mi.errors import ModelError
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ends import pack, unpack
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
+from prune_mi.graph.packing import pack, unpack
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit import Unit
-from prune_mi.graph.units import find_units, removable_units
+from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
 
 

@@ -2,14 +2,16 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
 
 
-def with_choices(graph: LayerGraph, *, freeze: Sequence[str], protect: Sequence[str]) -> LayerGraph:
+def with_frozen_and_protected(
+    graph: LayerGraph, *, freeze: Sequence[str], protect: Sequence[str]
+) -> LayerGraph:
     """The graph with the user's frozen and protected layers beside those that it has already.
 
     Raises:
@@ -23,7 +25,7 @@ def with_choices(graph: LayerGraph, *, freeze: Sequence[str], protect: Sequence[
 
 
 def matching_layers(
-    names: Iterable[str], patterns: Sequence[str], *, option: str
+    names: Collection[str], patterns: Sequence[str], *, option: str
 ) -> frozenset[str]:
     """The layers whose whole name matches one of some regular expressions.
 
@@ -35,7 +37,6 @@ def matching_layers(
     Raises:
         ConfigError: If a pattern is no regular expression or matches no layer.
     """
-    names = tuple(names)
     chosen: set[str] = set()
     for pattern in patterns:
         try:

@@ -14,6 +14,7 @@ from prune_mi.graph.traits import (
     CONCATENATIONS,
     DEPTHWISE,
     JOINS,
+    NARROWABLE,
     POOLINGS,
     RESIZINGS,
     channel_axis,
@@ -24,11 +25,7 @@ from prune_mi.graph.traits import (
 
 # Where kernels have their input channels.
 INPUT_AXIS: Mapping[str, int] = {
-    **{f"Conv{rank}D": -2 for rank in (1, 2, 3)},
-    **{f"SeparableConv{rank}D": -2 for rank in (1, 2)},
-    **{f"Conv{rank}DTranspose": -1 for rank in (1, 2, 3)},
-    **{f"DepthwiseConv{rank}D": -2 for rank in (1, 2)},
-    "Dense": -2,
+    kind: -1 if kind.endswith("Transpose") else -2 for kind in NARROWABLE
 }
 _PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
 
@@ -36,7 +33,7 @@ Way = Literal["keep", "repeat", "mix", "group", "flatten", "join", "concatenate"
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
+class Propagation:
     """How channels go through a call.
 
     Attributes:
@@ -54,7 +51,7 @@ class Passing:
     has_weights: bool = False
 
 
-def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | NotApplicable:
+def propagation(graph: LayerGraph, node: Node, axis: int) -> Propagation | NotApplicable:
     """What a call does with channels that lie on one axis of its first input.
 
     Args:
@@ -67,9 +64,9 @@ def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | NotApplicable
     if len(node.outputs) != 1:
         return NotApplicable(f"yields {len(node.outputs)} tensors")
     if kind in CONCATENATIONS:
-        return Passing("concatenate", concatenation_axis(graph, node))
+        return Propagation("concatenate", concatenation_axis(graph, node))
     if kind in JOINS and len(node.inputs) > 1:
-        return _constant(node, layer) or Passing("join", axis)
+        return _constant(node, layer) or Propagation("join", axis)
     if len(set(node.inputs)) > 1:
         return NotApplicable("joins it with other tensors in a way not understood")
     if has_kernel(layer):
@@ -79,17 +76,15 @@ def passing(graph: LayerGraph, node: Node, axis: int) -> Passing | NotApplicable
     if layer.weights:
         return NotApplicable("has weights of unknown meaning")
     if kind == "Flatten":
-        return (
-            NotApplicable("flattens images of unknown size")
-            if None in shape[1:]
-            else Passing("flatten", 1)
-        )
+        if None in shape[1:]:
+            return NotApplicable("flattens images of unknown size")
+        return Propagation("flatten", 1)
     if is_elementwise(layer) or kind in (JOINS - {"Average"}):
-        return _constant(node, layer) or Passing("keep", axis)
+        return _constant(node, layer) or Propagation("keep", axis)
     if kind in POOLINGS | RESIZINGS:
         if axis != channel_axis(layer, len(shape)):
             return NotApplicable("takes another axis for its channels")
-        return Passing("keep", axis if len(out) == len(shape) else len(out) - 1)
+        return Propagation("keep", axis if len(out) == len(shape) else len(out) - 1)
     return NotApplicable("may mix its channels")
 
 
@@ -102,7 +97,7 @@ def concatenation_axis(graph: LayerGraph, node: Node) -> int:
     return int(axis) % rank
 
 
-def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Passing | NotApplicable:
+def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Propagation | NotApplicable:
     kind = layer.class_name
     if kind not in INPUT_AXIS:
         return NotApplicable("has a kernel of another kind")
@@ -113,13 +108,13 @@ def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Passing | N
         return NotApplicable("mixes its channels in its activation")
     if kind in DEPTHWISE:
         times = int(layer.config.get("depth_multiplier", 1))
-        return Passing("repeat", axis, times, has_weights=True)
+        return Propagation("repeat", axis, times, has_weights=True)
     if grouped:
-        return Passing("group", axis, has_weights=True)
-    return Passing("mix", axis, has_weights=True)
+        return Propagation("group", axis, has_weights=True)
+    return Propagation("mix", axis, has_weights=True)
 
 
-def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | NotApplicable:
+def _per_channel(layer: LayerDef, axis: int, rank: int) -> Propagation | NotApplicable:
     """Normalisations over channels and activations with one weight for each."""
     axes = layer.config.get("axis", -1)
     axes = [axes] if isinstance(axes, int) else list(axes)
@@ -128,7 +123,7 @@ def _per_channel(layer: LayerDef, axis: int, rank: int) -> Passing | NotApplicab
         axes = [each for each in range(1, rank) if each not in shared]
     if [each % rank for each in axes] != [axis]:
         return NotApplicable("has weights for more than channels")
-    return Passing("keep", axis, has_weights=True)
+    return Propagation("keep", axis, has_weights=True)
 
 
 def _constant(node: Node, layer: LayerDef) -> NotApplicable | None:

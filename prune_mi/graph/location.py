@@ -24,10 +24,10 @@ _CLASSES = {
     "noise": NOISES,
     "join": JOINS | CONCATENATIONS,
 }
-BEHIND = ("input", "kernel", *_CLASSES, "other")
+BEHIND_KINDS = ("input", "kernel", *_CLASSES, "other")
 
 
-def place_of(graph: LayerGraph, ref: TensorRef) -> Place:
+def location_of(graph: LayerGraph, ref: TensorRef) -> Place:
     """The place of a tensor of the graph."""
     third = len(THIRDS) * graph.position[ref.node] // len(graph.nodes)
     return Place(third, _behind(graph, ref))

@@ -18,11 +18,10 @@ from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.joins import is_join, join_units
-from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.reasons import OUTPUT, change_of_shape
+from prune_mi.graph.not_applicable import OUTPUT, NotApplicable, change_of_shape
 from prune_mi.graph.removal import collapses
-from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel
-from prune_mi.graph.unit import Unit, keeps_shape, make_unit, sole_reader
+from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel, may_change_size
+from prune_mi.graph.unit import Unit, make_unit
 
 MAX_RUN_GROUPS = 3
 
@@ -75,7 +74,7 @@ def _run(graph: LayerGraph, start: Node) -> Unit:
     node: Node | None = start
     first_end: tuple[tuple[str, ...], TensorRef] | None = None
     for _ in range(MAX_RUN_GROUPS):
-        if node is None or not _may_start(graph, node):
+        if node is None or not has_kernel(graph.layer_of(node)) or _joins_or_yields(node):
             break
         group = _group(graph, node)
         names.extend(group)
@@ -84,20 +83,15 @@ def _run(graph: LayerGraph, start: Node) -> Unit:
         at_end = _yields_output(graph, names)
         if at_end is not None and len(names) > len(group):
             break  # the layers before the head change the shape, whatever the head does
-        if at_end is not None or keeps_shape(graph, names, before, after):
-            reason = at_end or left_behind(graph, before, after)
+        if at_end is not None or _keeps_shape(graph, names, before, after):
+            reason = at_end or reader_objection(graph, before, after)
             return make_unit(graph, start.name, "run", tuple(names), before, after, reason)
-        node = sole_reader(graph, after)
+        node = _sole_reader(graph, after)
     going, after = first_end or ((start.name,), TensorRef(start.name))
     reason = _joins_or_yields(start) or change_of_shape(
         graph.layer_of(start), shape, graph.spec(after).shape
     )
     return make_unit(graph, start.name, "run", going, before, after, reason)
-
-
-def _may_start(graph: LayerGraph, node: Node) -> bool:
-    """Whether a call may be one of a run's kernels."""
-    return has_kernel(graph.layer_of(node)) and _joins_or_yields(node) is None
 
 
 def _joins_or_yields(node: Node) -> NotApplicable | None:
@@ -109,7 +103,9 @@ def _joins_or_yields(node: Node) -> NotApplicable | None:
     return None
 
 
-def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> NotApplicable | None:
+def reader_objection(
+    graph: LayerGraph, before: TensorRef, after: TensorRef
+) -> NotApplicable | None:
     """Why what reads both ends of a unit must keep them apart."""
     for node in graph.consumers.get(after, ()):
         kind = graph.layer_of(node).class_name
@@ -129,34 +125,45 @@ def left_behind(graph: LayerGraph, before: TensorRef, after: TensorRef) -> NotAp
 def _group(graph: LayerGraph, start: Node) -> list[str]:
     """A kernel layer and the normalisation and activation that alone read it."""
     names = [start.name]
-    reader = sole_reader(graph, TensorRef(names[-1]))
-    if reader is not None and graph.layer_of(reader).class_name in NORMALIZATIONS:
-        names.append(reader.name)
-        reader = sole_reader(graph, TensorRef(names[-1]))
-    if reader is not None and graph.layer_of(reader).class_name in ACTIVATIONS:
-        names.append(reader.name)
+    for kinds in (NORMALIZATIONS, ACTIVATIONS):
+        reader = _sole_reader(graph, TensorRef(names[-1]))
+        if reader is not None and graph.layer_of(reader).class_name in kinds:
+            names.append(reader.name)
     return names
 
 
 def _single(graph: LayerGraph, node: Node) -> Unit:
     after = TensorRef(node.name)
     before = node.inputs[0]
-    reason = _yields_output(graph, [node.name])
-    if reason is None:
-        reason = _joins_or_yields(node)
-    if reason is not None:
-        pass
-    elif not keeps_shape(graph, [node.name], before, after):
+    reason = _yields_output(graph, [node.name]) or _joins_or_yields(node)
+    if reason is None and not _keeps_shape(graph, [node.name], before, after):
         shapes = graph.spec(before).shape, node.outputs[0].shape
         reason = change_of_shape(graph.layer_of(node), *shapes)
-    elif len(node.data_inputs) > 1:
+    elif reason is None and len(node.data_inputs) > 1:
         reason = NotApplicable("joins a tensor with itself", ("joins",))
-    elif graph.spec(before).dtype != node.outputs[0].dtype:
+    elif reason is None and graph.spec(before).dtype != node.outputs[0].dtype:
         reason = NotApplicable("changes the dtype", ("dtype",))
-    else:
-        reason = left_behind(graph, before, after)
+    reason = reason or reader_objection(graph, before, after)
     return make_unit(graph, node.name, "layer", (node.name,), before, after, reason)
 
 
 def _yields_output(graph: LayerGraph, names: list[str]) -> NotApplicable | None:
     return OUTPUT if any(ref.node in names for ref in graph.outputs) else None
+
+
+def _keeps_shape(
+    graph: LayerGraph, nodes: Sequence[str], before: TensorRef, after: TensorRef
+) -> bool:
+    """Whether calls in a row yield the shape that they are fed, also where sizes are unknown."""
+    shape = graph.spec(before).shape
+    if shape != graph.spec(after).shape:
+        return False
+    return None not in shape[1:] or not any(
+        may_change_size(graph.layer_of(graph.node_by_name[name])) for name in nodes
+    )
+
+
+def _sole_reader(graph: LayerGraph, ref: TensorRef) -> Node | None:
+    """The one call that reads a tensor, where there is just one and it is no output."""
+    readers = graph.consumers.get(ref, ())
+    return readers[0] if len(readers) == 1 and ref not in graph.outputs else None

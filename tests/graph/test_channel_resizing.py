@@ -3,12 +3,12 @@ import pytest
 from graph_builder import GraphBuilder, dense_block, inception, snapshot
 
 from prune_mi.graph.channel_map import ChannelMap
-from prune_mi.graph.channels import drop_channels
+from prune_mi.graph.channel_resizing import propagate
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.passing import Passing, passing
+from prune_mi.graph.propagation import Propagation, propagation
 from prune_mi.graph.removal import remove_unit, without_part
-from prune_mi.graph.units import find_units
+from prune_mi.graph.unit_discovery import find_units
 
 
 def _without(graph: LayerGraph, name: str) -> LayerGraph:
@@ -60,9 +60,9 @@ def test_a_rescaling_hands_channels_on_unless_it_tells_them_apart(
         net.layer("Rescaling", "scaled", scale=scale, offset=0.0), (x,), (None, 8, 8, 3)
     )
     graph = net.graph(net.head(scaled))
-    outcome = passing(graph, graph.node_by_name["scaled_1"], 3)
+    outcome = propagation(graph, graph.node_by_name["scaled_1"], 3)
     assert outcome == (
-        NotApplicable("has a constant for each channel") if opaque else Passing("keep", 3)
+        NotApplicable("has a constant for each channel") if opaque else Propagation("keep", 3)
     )
 
 
@@ -108,13 +108,13 @@ def test_equal_gaps_may_be_added_and_a_broadcast_gate_stays() -> None:
     graph = net.graph(net.head(net.multiply(net.add(net.relu(x), net.norm(x)), gate)))
     keep = np.array([True, False, True, True])
     mask = ChannelMap.keeping(3, keep)
-    slim = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): mask})
+    slim = propagate(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): mask})
     assert isinstance(slim, LayerGraph)
     assert slim.spec(TensorRef("multiply_1")).shape == (None, 4, 4, 3)
     kept = graph.layers["dense_2"].weights[0][keep]
     np.testing.assert_array_equal(slim.layers["dense_2"].weights[0], kept)
     other = ChannelMap.keeping(3, [False, True, True, True])
-    refused = drop_channels(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): other})
+    refused = propagate(graph, {TensorRef("relu_1"): mask, TensorRef("bn_1"): other})
     assert isinstance(refused, NotApplicable)
     assert refused.reason == "'add_1' joins it with a tensor of other channels"
 
