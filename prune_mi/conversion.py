@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from prune_mi.errors import ModelError, RunError
-from prune_mi.keras_io.answers import input_structure, outputs_of
+from prune_mi.keras_io.callable import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
-from prune_mi.keras_io.mark import write_mark
+from prune_mi.keras_io.archive import write_mark
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.selected_on import write_selection
 

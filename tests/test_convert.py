@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prune_mi.cli import app
-from prune_mi.keras_io.answers import outputs_of
+from prune_mi.keras_io.callable import outputs_of
 from prune_mi.probe import relative_difference
 from prune_mi.report import read_report
 

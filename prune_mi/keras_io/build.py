@@ -1,13 +1,16 @@
-"""Graph to model: a fresh Keras model with the graph's structure and weights."""
+"""Graph to model: a new Keras model with the graph's structure, and its weights or fresh ones."""
 
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 import keras
+import numpy as np
 
 from prune_mi.errors import GraphError
+from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.keras_io.trace import read_weights
 
 
 def build_model(graph: LayerGraph) -> keras.Model:
@@ -17,7 +20,7 @@ def build_model(graph: LayerGraph) -> keras.Model:
         GraphError: If Keras refuses the graph, or a built weight has another shape than the
             graph's.
     """
-    model = build_untrained(graph)
+    model = _build_untrained(graph)
     set_weights({operation.name: operation for operation in model.operations}, graph)
     return model
 
@@ -38,12 +41,36 @@ def set_weights(built: Mapping[str, Any], graph: LayerGraph) -> None:
                 raise GraphError(f"the weights of layer {name!r} do not fit: {error}") from error
 
 
-def build_untrained(graph: LayerGraph) -> keras.Model:
-    """Builds a model whose weights are drawn by the layers' own initializers.
+def with_fresh_weights(graph: LayerGraph, *, rng: np.random.Generator) -> LayerGraph:
+    """Draws the weights of all layers that learn, as their own initializers say.
+
+    It is what retraining from scratch begins with.
+
+    An initializer with a seed of its own in the model draws what it always draws. Frozen layers
+    keep their weights, and so do those that have none to learn, such as `Normalization` with its
+    statistics. Batch norms begin with mean 0 and variance 1.
+
+    Args:
+        graph: The network.
+        rng: One number is taken from it to seed Keras's generators, which are global: weights, and
+            whatever else Keras draws after this call, depend on it alone.
 
     Raises:
         GraphError: If Keras refuses the graph.
     """
+    keras.utils.set_random_seed(int(rng.integers(2**31)))
+    model = _build_untrained(graph)
+    learning = {
+        layer.name
+        for layer in model.layers
+        if layer.trainable_weights and layer.name not in graph.frozen
+    }
+    drawn = read_weights(model, graph)
+    return with_weights(graph, {name: drawn[name] for name in drawn if name in learning})
+
+
+def _build_untrained(graph: LayerGraph) -> keras.Model:
+    """A model whose weights are drawn by the layers' own initializers."""
     try:
         return keras.Model.from_config(_to_config(graph))
     except (ValueError, TypeError, KeyError, RecursionError) as error:

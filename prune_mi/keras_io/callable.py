@@ -1,10 +1,13 @@
-"""Calling models and layers directly, also those that TensorFlow cannot run call by call."""
+"""Calling models and layers, also those that TensorFlow cannot run call by call."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+
+from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.trace import model_ends
 
 _CONVOLUTIONS = (
     *(keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
@@ -71,3 +74,32 @@ def needs_xla(layer: Any) -> bool:
         isinstance(each, _CONVOLUTIONS) and each.data_format == "channels_first"
         for each in layer._flatten_layers()
     )
+
+
+def input_structure(model: keras.Model) -> Any:
+    """A model's symbolic inputs in the structure it is called with: a list, a dict, one tensor.
+
+    Raises:
+        ModelError: If it has none: it is not built, or only its code knows its graph.
+    """
+    inputs, _ = model_ends(model)
+    # Keras asks which call of a Sequential model is meant, and there has been none.
+    return inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def outputs_of(model: keras.Model, inputs: Any) -> list[np.ndarray]:
+    """A model's outputs at inference, whatever their structure, as a list of float64 arrays.
+
+    They are computed on the CPU: GPUs multiply in fewer digits, which would hide real differences.
+
+    Raises:
+        ModelError: If the model fails on these inputs.
+    """
+    try:
+        with keras.device("cpu:0"):
+            outputs = keras.tree.flatten(direct(model)(inputs, training=False))
+    except Exception as error:  # a layer's own class raises whatever it likes
+        raise ModelError(
+            f"the model fails on an input of its own shape: {first_line(error)}"
+        ) from error
+    return [np.asarray(keras.ops.convert_to_numpy(each)).astype(np.float64) for each in outputs]

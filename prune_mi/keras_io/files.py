@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from prune_mi.errors import RunError, first_line
-from prune_mi.keras_io.answers import outputs_of
-from prune_mi.keras_io.mark import write_mark
+from prune_mi.keras_io.archive import write_mark
+from prune_mi.keras_io.callable import outputs_of
 from prune_mi.probe import relative_difference
 
 _TOLERANCE = 1e-5
@@ -24,7 +24,7 @@ def save_verified(
         model: Its loss, metrics and optimizer are written where it is compiled.
         path: The file, `.keras` or `.h5`.
         probe: A batch for its input, or batches in the structure of its inputs.
-        mark: Plain values to write into a `.keras` file, see `keras_io.mark`.
+        mark: Plain values to write into a `.keras` file, see `keras_io.archive`.
 
     Returns:
         The file's size in bytes.

@@ -5,6 +5,7 @@ Keras, whose errors are about its own insides, gets to see it.
 """
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import h5py
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.archive import archive_texts, h5_bytes, is_archive
+from prune_mi.keras_io.archive import archive_texts, h5_bytes
 from prune_mi.keras_io.other_files import what_it_is
 from prune_mi.keras_io.saved_model import read_saved_model
 from prune_mi.records import ModelSource
@@ -126,7 +127,7 @@ def _read_file(path: Path, architecture: Path | None) -> ModelFile:
     told = None if h5py.is_hdf5(path) else what_it_is(path)
     if told is not None:
         raise ModelError(f"{path} {told}; {_EXPECTED}")
-    if is_archive(path):
+    if zipfile.is_zipfile(path):
         _require_suffix(path, (".keras",))
         return _read_archive(path)
     if not h5py.is_hdf5(path):

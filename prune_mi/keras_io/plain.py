@@ -1,9 +1,12 @@
 """Opens a file with Keras 3 alone."""
 
+import math
 import shutil
 import tempfile
+import threading
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -12,7 +15,18 @@ from prune_mi.keras_io.archive import weights_name
 from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.refusals import nested_models, tensorflow_operations
 from prune_mi.keras_io.trust import Trust
-from prune_mi.keras_io.weight_size import ImplausibleSizeError, require_plausible_size
+
+_SMALL = 2**28  # weights, a gigabyte: fewer are not suspected of anything
+_MOST_VALUES_A_BYTE = 4  # compressed weights take a byte for one or two
+
+
+class ImplausibleSizeError(ModelError):
+    """The architecture asks for far more weights than the file can hold."""
+
+
+def most_values(num_bytes: int) -> int:
+    """Weights that the model in a file of so many bytes may have at most."""
+    return max(_SMALL, _MOST_VALUES_A_BYTE * num_bytes)
 
 
 def may_open_plainly(file: ModelFile) -> bool:
@@ -54,14 +68,34 @@ def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:
 
 
 def _require_plausible_size(file: ModelFile, trust: Trust) -> None:
-    try:
-        require_plausible_size(lambda: _from_config(file, trust), file.num_bytes)
-    except ImplausibleSizeError:
-        raise
-    except Exception:
-        # A layer of the user's may make weights in a way that needs their memory.
-        if not keras.saving.get_custom_objects():
-            raise
+    """Builds the model with weights that have shapes alone, and counts them.
+
+    Keras makes no values in a stateless scope. The scope would make them when it ends, so it never
+    ends: it belongs to a thread, and is gone with it.
+    """
+    outcome: list[Any] = []
+
+    def count() -> None:
+        try:
+            keras.StatelessScope().__enter__()
+            weights = _from_config(file, trust).weights
+            outcome.append(sum(math.prod(weight.shape) for weight in weights))
+        except Exception as error:  # handed on to the thread that asked
+            outcome.append(error)
+
+    thread = threading.Thread(target=count, name="weight-size")
+    thread.start()
+    thread.join()
+    (found,) = outcome
+    if isinstance(found, Exception):
+        if keras.saving.get_custom_objects():
+            return  # a layer of the user's may make weights in a way that needs their memory
+        raise found
+    if found > most_values(file.num_bytes):
+        raise ImplausibleSizeError(
+            f"the model's architecture asks for {found:,} weights, and the file holds "
+            f"{file.num_bytes:,} bytes of them; save the model again"
+        )
 
 
 def _from_config(file: ModelFile, trust: Trust) -> keras.Model:

@@ -1,5 +1,9 @@
 """What a model's configuration asks for that is refused: code, unknown classes and operations."""
 
+import binascii
+import codecs
+import marshal
+import platform
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +11,6 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.lambda_code import require_readable_code
 from prune_mi.keras_io.trust import Trust, find_custom
 from prune_mi.keras_io.upgrade.operations import OPERATIONS
 from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
@@ -75,14 +78,46 @@ def tensorflow_operations(config: Mapping[str, Any]) -> int:
 
 
 def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
-    if trust.allow_unsafe:
-        require_readable_code(entry, _name(entry))
+    """Refuses a Lambda, or one whose code is not of this Python; nothing of it is run.
+
+    Keras writes a lambda as compiled code, whose form changes with Python's versions.
+    """
+    if not trust.allow_unsafe:
+        raise ModelError(
+            f"the layer {_name(entry)!r} is a Lambda: Python code in the model file, which would "
+            "run on this machine. If you trust the file's source, pass --allow-unsafe. It is "
+            "better to replace the layer by one of Keras's own and save the model again"
+        )
+    code = _code(entry["config"])
+    if code is None:
         return
-    raise ModelError(
-        f"the layer {_name(entry)!r} is a Lambda: Python code in the model file, which would run "
-        "on this machine. If you trust the file's source, pass --allow-unsafe. It is better to "
-        "replace the layer by one of Keras's own and save the model again"
-    )
+    try:
+        marshal.loads(_decoded(code))
+    except (EOFError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"the layer {_name(entry)!r} is a Lambda whose code was compiled by another version of "
+            f"Python; this one, {platform.python_version()}, cannot read it ({error}). Run "
+            "prune-mi with the Python version that saved the model, or there replace the Lambda by "
+            "a layer of Keras's own (or of yours, with --custom-objects) and save the model again"
+        ) from error
+
+
+def _code(config: Any) -> str | None:
+    """The text that holds the code, wherever Keras 2 or 3 puts it."""
+    function = config.get("function") if isinstance(config, Mapping) else None
+    if isinstance(function, Mapping):  # Keras 3
+        inner = function.get("config", function)
+        code = inner.get("code") if isinstance(inner, Mapping) else None
+    else:  # Keras 2; a text alone is a function's name
+        code = function[0] if isinstance(function, list | tuple) and function else None
+    return code if isinstance(code, str) else None
+
+
+def _decoded(code: str) -> bytes:
+    try:
+        return codecs.decode(code.encode("ascii"), "base64")
+    except (UnicodeEncodeError, binascii.Error):
+        return code.encode("raw_unicode_escape")  # as early versions of Keras 2 wrote it
 
 
 def _refuse_program(entry: Mapping[str, Any], trust: Trust) -> None:

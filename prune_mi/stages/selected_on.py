@@ -11,8 +11,7 @@ import numpy as np
 from prune_mi.data import Dataset
 from prune_mi.data.digest import image_digests
 from prune_mi.errors import DataError
-from prune_mi.keras_io.archive import DAMAGE
-from prune_mi.keras_io.mark import read_mark
+from prune_mi.keras_io.archive import DAMAGE, read_mark
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.run_folder import REPORT_FILE, SELECTION_FILE
 
@@ -49,7 +48,7 @@ def selected_on(model: Path, images: np.ndarray) -> np.ndarray:
 
 
 def mark_of(roles: Roles) -> dict[str, str]:
-    """What a model's own file says of it; see `keras_io.mark`."""
+    """What a model's own file says of it; see `keras_io.archive`."""
     return {"validation": roles.validation_source}
 
 

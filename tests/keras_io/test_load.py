@@ -13,7 +13,7 @@ from zoo import ZOO
 from prune_mi.errors import ModelError
 from prune_mi.keras_io import load
 from prune_mi.keras_io.agreement import ACTIVATIONS, LAYERS
-from prune_mi.keras_io.answers import input_structure, outputs_of
+from prune_mi.keras_io.callable import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.keras_io.trace import trace_model

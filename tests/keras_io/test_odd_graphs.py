@@ -13,8 +13,8 @@ from prune_mi.graph.inspection import inspect_graph
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import find_units, removable_units
 from prune_mi.graph.widths import width_groups
-from prune_mi.keras_io.answers import outputs_of
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.callable import outputs_of
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.probe import relative_difference
 

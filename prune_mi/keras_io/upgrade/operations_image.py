@@ -7,7 +7,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from prune_mi.keras_io.upgrade.operation import Operation, constant, known_numbers, layer, named
+from prune_mi.keras_io.upgrade.operation import (
+    Operation,
+    call_of_one,
+    constant,
+    known_numbers,
+    layer,
+    named,
+)
 
 _METHODS = frozenset({"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"})
 
@@ -57,13 +64,6 @@ def _resize(
     )
 
 
-def _flip(axis: int) -> Operation:
-    def apply(name: str, image: Any) -> Any:
-        return named(name, ops.flip, image, axis=axis)
-
-    return apply
-
-
 def _standardize(name: str, image: Any) -> Any:
     """(x - mean) / max(deviation, 1/sqrt(values)), image by image, as TensorFlow documents it."""
     over = (-3, -2, -1)
@@ -105,8 +105,8 @@ def _block(tensor: Any, block_size: Any, data_format: str) -> tuple[int, int, in
 OPERATIONS: dict[str, Operation] = {
     "pad": _pad,
     "image.resize": _resize,
-    "image.flip_left_right": _flip(-2),
-    "image.flip_up_down": _flip(-3),
+    "image.flip_left_right": call_of_one(ops.flip, axis=-2),
+    "image.flip_up_down": call_of_one(ops.flip, axis=-3),
     "image.per_image_standardization": _standardize,
     "nn.depth_to_space": _depth_to_space,
     "nn.space_to_depth": _space_to_depth,

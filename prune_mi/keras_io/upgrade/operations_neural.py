@@ -5,38 +5,23 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from prune_mi.keras_io.upgrade.operation import Operation, constant, known_numbers, layer, named
+from prune_mi.keras_io.upgrade.operation import (
+    Operation,
+    call_of_one,
+    constant,
+    known_numbers,
+    layer,
+    layer_of_one,
+    named,
+)
 
 
 def _activation(function: str) -> Operation:
-    def apply(name: str, features: Any) -> Any:
-        return layer(layers.Activation, name, features, activation=function)
-
-    return apply
-
-
-def _sigmoid(name: str, x: Any) -> Any:
-    return layer(layers.Activation, name, x, activation="sigmoid")
-
-
-def _tanh(name: str, x: Any) -> Any:
-    return layer(layers.Activation, name, x, activation="tanh")
-
-
-def _relu(name: str, features: Any) -> Any:
-    return layer(layers.ReLU, name, features)
-
-
-def _relu6(name: str, features: Any) -> Any:
-    return layer(layers.ReLU, name, features, max_value=6.0)
+    return layer_of_one(layers.Activation, activation=function)
 
 
 def _leaky_relu(name: str, features: Any, alpha: Any = 0.2) -> Any:
     return layer(layers.LeakyReLU, name, features, negative_slope=float(np.asarray(alpha)))
-
-
-def _elu(name: str, features: Any) -> Any:
-    return layer(layers.ELU, name, features)
 
 
 def _softmax(name: str, logits: Any, axis: Any = -1, *_: Any, **more: Any) -> Any:
@@ -67,10 +52,6 @@ def _bias_add(name: str, value: Any, bias: Any, data_format: str = "NHWC") -> An
     if not str(data_format).endswith("C"):
         raise ValueError(f"data_format is {data_format!r}")
     return named(name, ops.add, value, constant(bias, value))
-
-
-def _stop_gradient(name: str, input: Any) -> Any:
-    return named(name, ops.stop_gradient, input)
 
 
 def _pooling(cls: Any) -> Operation:
@@ -109,10 +90,10 @@ def _window(value: Any) -> tuple[int, int]:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "nn.relu": _relu,
-    "nn.relu6": _relu6,
+    "nn.relu": layer_of_one(layers.ReLU),
+    "nn.relu6": layer_of_one(layers.ReLU, max_value=6.0),
     "nn.leaky_relu": _leaky_relu,
-    "nn.elu": _elu,
+    "nn.elu": layer_of_one(layers.ELU),
     "nn.selu": _activation("selu"),
     "nn.silu": _silu,
     "nn.swish": _silu,
@@ -120,10 +101,10 @@ OPERATIONS: dict[str, Operation] = {
     "nn.softsign": _activation("softsign"),
     "nn.softplus": _activation("softplus"),
     "math.softplus": _activation("softplus"),
-    "nn.sigmoid": _sigmoid,
-    "math.sigmoid": _sigmoid,
-    "nn.tanh": _tanh,
-    "math.tanh": _tanh,
+    "nn.sigmoid": _activation("sigmoid"),
+    "math.sigmoid": _activation("sigmoid"),
+    "nn.tanh": _activation("tanh"),
+    "math.tanh": _activation("tanh"),
     "nn.softmax": _softmax,
     "nn.log_softmax": _log_softmax,
     "nn.bias_add": _bias_add,
@@ -131,5 +112,5 @@ OPERATIONS: dict[str, Operation] = {
     "nn.avg_pool2d": _pooling(layers.AveragePooling2D),
     "nn.max_pool": _pooling(layers.MaxPooling2D),
     "nn.avg_pool": _pooling(layers.AveragePooling2D),
-    "stop_gradient": _stop_gradient,
+    "stop_gradient": call_of_one(ops.stop_gradient),
 }

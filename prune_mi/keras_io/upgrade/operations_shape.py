@@ -11,9 +11,11 @@ from keras import layers, ops
 from prune_mi.keras_io.upgrade.operation import (
     Operation,
     axes,
+    call_of_one,
     is_tensor,
     known_numbers,
     layer,
+    layer_of_one,
     named,
     numbers,
 )
@@ -50,10 +52,6 @@ def _keeps_batch(old: tuple[int | None, ...], new: list[int | None]) -> bool:
         and -1 not in new[1:]
         and math.prod(each or 0 for each in old[1:]) == math.prod(each or 0 for each in new[1:])
     )
-
-
-def _flatten(name: str, x: Any) -> Any:
-    return layer(layers.Flatten, name, x)
 
 
 def _concat(name: str, values: Any, axis: Any) -> Any:
@@ -171,17 +169,10 @@ def _one_hot(name: str, indices: Any, depth: Any) -> Any:
     return named(name, ops.one_hot, indices, int(np.asarray(depth)))
 
 
-def _like(function: Any) -> Operation:
-    def apply(name: str, input: Any) -> Any:
-        return named(name, function, input)
-
-    return apply
-
-
 OPERATIONS: dict[str, Operation] = {
     "shape": _shape,
     "reshape": _reshape,
-    "keras.backend.batch_flatten": _flatten,
+    "keras.backend.batch_flatten": layer_of_one(layers.Flatten),
     "concat": _concat,
     "stack": _stack,
     "unstack": _unstack,
@@ -200,6 +191,6 @@ OPERATIONS: dict[str, Operation] = {
     "slice": _slice,
     "__operators__.getitem": _getitem,
     "one_hot": _one_hot,
-    "zeros_like": _like(ops.zeros_like),
-    "ones_like": _like(ops.ones_like),
+    "zeros_like": call_of_one(ops.zeros_like),
+    "ones_like": call_of_one(ops.ones_like),
 }

@@ -11,9 +11,9 @@ from typing import Any
 
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.model_file import ModelFile
+from prune_mi.keras_io.plain import most_values
 from prune_mi.keras_io.trust import Trust
 from prune_mi.keras_io.upgrade.description import OldModel, read_description
-from prune_mi.keras_io.weight_size import most_values
 
 _SEED = 0
 _MOST_S = 1800  # the largest models take a minute; nobody waits for a process that hangs
