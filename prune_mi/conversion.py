@@ -10,7 +10,6 @@ from prune_mi.keras_io.callable import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.upgrade.description import pack
 from prune_mi.probe import random_inputs
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.stages.loading import open_source
@@ -82,7 +81,7 @@ def _probe(loaded: LoadedModel) -> object:
     failure: ModelError | None = None
     for as_indices in (False, True):
         arrays = random_inputs(specs, rng=np.random.default_rng(0), as_indices=as_indices)
-        probe = pack(structure, iter(arrays))
+        probe = keras.tree.pack_sequence_as(structure, arrays)
         try:
             outputs_of(loaded.model, probe)
         except ModelError as error:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from prune_mi.custom_code import import_code, own_classes, own_functions
+from prune_mi.custom_code import custom_objects
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.archive import weights_name
 
@@ -47,21 +47,13 @@ def open_model(request: Mapping[str, Any], folder: Path) -> Any:
 
 
 @contextmanager
-def _known(custom_objects: str | None) -> Iterator[None]:
-    if custom_objects is None:
+def _known(source: str | None) -> Iterator[None]:
+    if source is None:
         yield
         return
     # One file of layers serves both processes: its `import keras` is Keras 2 here.
     sys.modules["keras"] = tf_keras
-    bases = (
-        tf_keras.layers.Layer,
-        tf_keras.initializers.Initializer,
-        tf_keras.regularizers.Regularizer,
-        tf_keras.constraints.Constraint,
-    )
-    module = import_code(custom_objects)
-    found = own_functions(module) | own_classes(module, bases)
-    with tf_keras.utils.custom_object_scope(found):
+    with tf_keras.utils.custom_object_scope(custom_objects(source, tf_keras)):
         yield
 
 

@@ -15,7 +15,7 @@ from prune_mi.keras_io.refusals import refuse_code_and_unknown
 from prune_mi.keras_io.sequential import as_sequential
 from prune_mi.keras_io.soundness import require_sound_graph
 from prune_mi.keras_io.trust import Trust, apply_trust
-from prune_mi.keras_io.upgrade.description import OldModel, pack
+from prune_mi.keras_io.upgrade.description import OldModel
 from prune_mi.keras_io.upgrade.process import describe_with_keras2
 from prune_mi.keras_io.upgrade.rebuild import rebuild
 from prune_mi.probe import relative_difference
@@ -102,7 +102,7 @@ def load_model(
         model=opened.model,
         compile_config=read_compile_config(file.compile_config),
         trust=trust,
-        notes=_notes(file, opened),
+        notes=opened.notes,
         written_by=file.writer,
         as_it_is=not opened.rebuilt and file.kind in ("keras", "h5"),
         difference=opened.difference,
@@ -114,7 +114,7 @@ class _Opened:
     model: keras.Model
     rebuilt: bool
     difference: float | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
@@ -145,11 +145,12 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
         difference = float("inf")
     if difference <= _tolerance(plain, old):
         return _Opened(plain, rebuilt=False, difference=difference)
-    return replace(
-        _rebuild(file, old),
-        note=f"Keras {keras.__version__} opens the file directly, but the outputs differ by "
-        f"{difference:.1g} (relative), so that model was not used.",
+    note = (
+        f"Keras {keras.__version__} opens the file directly, but the outputs differ by "
+        f"{difference:.1g} (relative), so that model was not used."
     )
+    opened = _rebuild(file, old)
+    return replace(opened, notes=(note, *opened.notes))
 
 
 def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
@@ -166,11 +167,17 @@ def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
             f"from those of Keras 2 by {difference:.2g} (relative); expected at most "
             f"{_tolerance(model, old):.0e}. Please report this with the model's architecture"
         )
-    return _Opened(model, rebuilt=True, difference=difference)
+    equal = "are equal to the old model's"
+    far = f"differ from the old model's by {difference:.1g} (relative)"
+    note = (
+        f"The model was written by Keras {file.writer} and was rebuilt layer by layer in Keras "
+        f"{keras.__version__}. On random inputs its outputs {far if difference else equal}."
+    )
+    return _Opened(model, rebuilt=True, difference=difference, notes=(note,))
 
 
 def _difference(model: keras.Model, old: OldModel) -> float:
-    inputs = pack(input_structure(model), iter(old.probe_inputs))
+    inputs = keras.tree.pack_sequence_as(input_structure(model), old.probe_inputs)
     return relative_difference(outputs_of(model, inputs), old.probe_outputs)
 
 
@@ -181,16 +188,3 @@ def _tolerance(model: keras.Model, old: OldModel) -> float:
     same = keras.backend.backend() == "tensorflow"
     least = _TOLERANCE if same else _TOLERANCE_OF_OTHER_BACKENDS
     return min(max(least, _SENSITIVITIES * old.sensitivity), _MOST_TOLERANCE)
-
-
-def _notes(file: ModelFile, opened: _Opened) -> tuple[str, ...]:
-    if not opened.rebuilt:
-        return ()
-    equal = "are equal to the old model's"
-    far = f"differ from the old model's by {opened.difference:.1g} (relative)"
-    rebuilt = (
-        f"The model was written by Keras {file.writer} and was rebuilt layer by layer in Keras "
-        f"{keras.__version__}. On random inputs its outputs "
-        f"{far if opened.difference else equal}."
-    )
-    return (rebuilt,) if opened.note is None else (opened.note, rebuilt)

@@ -75,27 +75,14 @@ def model_sources(
     Raises:
         ModelError: As `read_model_file` does.
     """
-    files = [best_of_run(path) for path in paths]
-    bare = [architecture is not None and _holds_weights_alone(each) for each in files]
-    sources = [
-        ModelSource(each, architecture if is_bare else None, allow_unsafe, custom_objects)
-        for each, is_bare in zip(files, bare, strict=True)
+    files = [_look(best_of_run(path), architecture) for path in paths]
+    apart = [file.kind == "weights" for file in files]
+    if architecture is not None and not any(apart):
+        _require_wanted(files[0])
+    return [
+        ModelSource(file.path, architecture if is_apart else None, allow_unsafe, custom_objects)
+        for file, is_apart in zip(files, apart, strict=True)
     ]
-    for source in sources:
-        # Where none of them wants the architecture, the first one says that it has its own.
-        wanted = source.architecture if any(bare) else architecture
-        read_model_file(source.path, wanted)
-    return sources
-
-
-def _holds_weights_alone(path: Path) -> bool:
-    if not path.is_file() or not h5py.is_hdf5(path):
-        return False
-    try:
-        with h5py.File(path, "r") as file:
-            return "model_config" not in file.attrs
-    except OSError:
-        return False
 
 
 def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
@@ -109,18 +96,28 @@ def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
         ModelError: If there is no such file, it is not a model, it is damaged, or it holds weights
             alone and there is no architecture, or has one and there is another.
     """
+    file = _look(path, architecture)
+    if architecture is not None:
+        _require_wanted(file)
+    return file
+
+
+def _require_wanted(file: ModelFile) -> None:
+    """Refuses an architecture beside a file that has one."""
+    if file.kind != "weights":
+        raise ModelError(
+            f"{file.path} has an architecture of its own; leave out --architecture, which is for "
+            "files that hold weights alone"
+        )
+
+
+def _look(path: Path, architecture: Path | None) -> ModelFile:
     try:
         if not path.exists():
             raise ModelError(f"no such file: {path}; {_EXPECTED}")
-        file = _read_saved_model(path) if path.is_dir() else _read_file(path, architecture)
+        return _read_saved_model(path) if path.is_dir() else _read_file(path, architecture)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    if architecture is not None and file.kind != "weights":
-        raise ModelError(
-            f"{path} has an architecture of its own; leave out --architecture, which is for files "
-            "that hold weights alone"
-        )
-    return file
 
 
 def _read_file(path: Path, architecture: Path | None) -> ModelFile:

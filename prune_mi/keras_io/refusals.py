@@ -12,14 +12,13 @@ import keras
 
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.trust import Trust, find_custom
-from prune_mi.keras_io.upgrade.operations import OPERATIONS
-from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
+from prune_mi.keras_io.upgrade.operations import find_operation
+from prune_mi.keras_io.upgrade.rewriting import MODELS, REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
 
 _FUNCTIONS = (
     *(keras.activations, keras.initializers, keras.regularizers, keras.constraints),
     *(keras.ops, keras.losses, keras.metrics),
 )
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 _KERAS_MODULES = frozenset({"keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"})
 _PLAIN_MODULES = frozenset({"builtins", "numpy"})
 # Layers whose whole work is a program that lies elsewhere or is in the file as code.
@@ -51,7 +50,9 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
         elif class_name in _PROGRAMS:
             _refuse_program(entry, trust)
         elif class_name in ("TFOpLambda", "SlicingOpLambda"):
-            _refuse_operation(entry)
+            config = entry["config"]
+            function = config.get("function", "") if isinstance(config, Mapping) else ""
+            find_operation(str(function), _name(entry))
         elif class_name in _WRAPPERS:
             raise ModelError(
                 f"the layer {_name(entry)!r} is a {class_name}: a TensorFlow operation in a form "
@@ -69,7 +70,7 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
 
 def nested_models(config: Mapping[str, Any]) -> int:
     """How many models a model's configuration has inside it."""
-    return sum(str(entry["class_name"]) in _MODELS for entry in _layers(config))
+    return sum(str(entry["class_name"]) in MODELS for entry in _layers(config))
 
 
 def tensorflow_operations(config: Mapping[str, Any]) -> int:
@@ -150,16 +151,6 @@ def _refuse_other_files(entry: Mapping[str, Any], trust: Trust) -> None:
         )
 
 
-def _refuse_operation(entry: Mapping[str, Any]) -> None:
-    config = entry["config"]
-    function = str(config.get("function", "") if isinstance(config, Mapping) else "")
-    if function.removeprefix("compat.v1.") not in OPERATIONS:
-        raise ModelError(
-            f"the layer {_name(entry)!r} calls TensorFlow's {function!r}, for which prune-mi has "
-            "no counterpart in Keras 3; express it with a layer of Keras and save the model again"
-        )
-
-
 def _refuse_foreign(entry: Mapping[str, Any], class_name: str) -> None:
     """Refuses what names a module that is not Keras's, unless the user knows the class."""
     module = entry.get("module")
@@ -203,7 +194,7 @@ def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
         )
     if isinstance(entry.get("module"), str):
         return  # Keras's own, or the user knows it
-    own = {*_MODELS, *REPLACED_CLASSES, "TFOpLambda", "SlicingOpLambda"}
+    own = {*MODELS, *REPLACED_CLASSES, "TFOpLambda", "SlicingOpLambda"}
     if class_name in own or hasattr(keras.layers, class_name):
         return
     if _is_operation(class_name):
@@ -254,7 +245,7 @@ def _layers(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         inner = entry["config"]
         # The first Keras wrote a Sequential model as the list of its layers.
         layers = inner.get("layers") if isinstance(inner, Mapping) else inner
-        if str(entry["class_name"]) in _MODELS and isinstance(layers, list):
+        if str(entry["class_name"]) in MODELS and isinstance(layers, list):
             yield from (
                 each for each in layers if isinstance(each, Mapping) and "class_name" in each
             )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import keras
 
-from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.keras_io.build import build_model, set_weights
 from prune_mi.keras_io.trace import trace_model
 
@@ -35,7 +35,10 @@ def _build_sequential(graph: LayerGraph) -> keras.Sequential | None:
     names = _chain(graph)
     if names is None:
         return None
-    built = [_layer(graph, name) for name in names]
+    built = [  # some of Keras's own classes change the configuration they are made from
+        keras.saving.deserialize_keras_object(deepcopy(dict(graph.layers[name].serialized)))
+        for name in names
+    ]
     if not all(isinstance(each, keras.layers.Layer) for each in built):
         return None
     try:
@@ -82,15 +85,6 @@ def _chain(graph: LayerGraph) -> list[str] | None:
         names.append(node.layer)
         if not node.inputs:
             return names[::-1] if ref == graph.inputs[0] else None
-        ref = _only_input(node)
+        alone = len(node.args) == 1 and node.data_inputs == node.args
+        ref = node.args[0] if alone else None
     return None
-
-
-def _only_input(node: Node) -> TensorRef | None:
-    alone = len(node.args) == 1 and node.data_inputs == node.args
-    return node.args[0] if alone else None
-
-
-def _layer(graph: LayerGraph, name: str) -> object:
-    # Some of Keras's own classes change the configuration they are made from.
-    return keras.saving.deserialize_keras_object(deepcopy(dict(graph.layers[name].serialized)))

@@ -3,6 +3,7 @@
 Keras 2 loops for ever on a call that waits for itself, and Keras 3 speaks of its own queues.
 """
 
+import graphlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -69,26 +70,21 @@ def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:
 
 
 def _walk(reads: Mapping[_Call, set[_Call]], ends: set[_Call]) -> None:
-    """Takes calls away whose inputs are there, until nothing is left or nothing moves."""
+    """Refuses calls that are not there, and those that wait for themselves."""
     for call in {call for refs in reads.values() for call in refs} | ends:
         if call not in reads:
             raise ModelError(
                 f"the model's graph is broken: something reads call {call[1]} of {call[0]!r}, "
                 "which is not in the file; save the model again"
             )
-    done: set[_Call] = set()
-    waiting = dict(reads)
-    while waiting:
-        ready = [call for call, refs in waiting.items() if refs <= done]
-        if not ready:
-            stuck = sorted({name for name, _ in waiting})
-            raise ModelError(
-                f"the model's graph has a cycle through {', '.join(map(repr, stuck[:5]))}; "
-                "expected a graph that runs from inputs to outputs"
-            )
-        done.update(ready)
-        for call in ready:
-            del waiting[call]
+    try:
+        graphlib.TopologicalSorter(reads).prepare()
+    except graphlib.CycleError as error:
+        stuck = sorted({name for name, _ in error.args[1]})
+        raise ModelError(
+            f"the model's graph has a cycle through {', '.join(map(repr, stuck[:5]))}; "
+            "expected a graph that runs from inputs to outputs"
+        ) from error
 
 
 def _offset(

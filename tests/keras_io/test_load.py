@@ -17,7 +17,6 @@ from prune_mi.keras_io.callable import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.keras_io.upgrade.description import pack
 from prune_mi.probe import relative_difference
 
 pytestmark = pytest.mark.slow
@@ -40,7 +39,7 @@ REBUILT = (
 
 def _require_equal(model: keras.Model, file: Any, tolerance: float = 1e-5) -> None:
     inputs, expected = file.answer
-    asked = pack(input_structure(model), iter(inputs))
+    asked = keras.tree.pack_sequence_as(input_structure(model), inputs)
     received = outputs_of(model, asked)
     assert relative_difference(received, expected) < tolerance
 

@@ -12,7 +12,7 @@ import keras
 
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.upgrade.description import LayerEntry
-from prune_mi.keras_io.upgrade.rewriting import policy_name
+from prune_mi.keras_io.upgrade.rewriting import function_name, policy_name
 
 _NAME = "hard_sigmoid"
 # These apply their activation last and to all that they put out.
@@ -86,6 +86,4 @@ def _hard_settings(value: Any, key: str = "") -> list[str]:
 
 
 def _is_hard(activation: Any) -> bool:
-    if isinstance(activation, Mapping) and activation.get("class_name") == "function":
-        activation = activation.get("config")
-    return bool(activation == _NAME)
+    return bool(function_name(activation) == _NAME)

@@ -1,4 +1,4 @@
-"""What the Keras 2 process wrote of a model, as records."""
+"""What the Keras 2 process wrote of a model, as records, and names for it laid out flat."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from prune_mi.keras_io.upgrade.rewriting import clean_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,44 @@ def leaves(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def pack(structure: Any, values: Iterator[Any]) -> Any:
-    """A structure like this one with `values`, in the order of `leaves`, in place of its leaves."""
-    if isinstance(structure, Mapping):
-        packed = {key: pack(structure[key], values) for key in sorted(structure)}
-        return {key: packed[key] for key in structure}
-    if isinstance(structure, list | tuple):
-        return type(structure)(pack(item, values) for item in structure)
-    return next(values)
+def layer_names(old: OldModel) -> dict[int, str]:
+    """A name for each layer by its number once models inside the model are laid out flat.
+
+    Layers of the outer model keep theirs. One of a model inside it keeps its name too unless that
+    is taken: then the inner model's goes before it, as in `backbone_conv`.
+    """
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for number, container in _outside_in(old):
+        if number in names:
+            continue
+        own = clean_name(old.layers[number].name)
+        longer = f"{clean_name(container)}_{own}"
+        choices = (own, longer, *(f"{longer}_{count}" for count in range(2, len(old.layers) + 3)))
+        names[number] = next(each for each in choices if each not in taken)
+        taken.add(names[number])
+    return names
+
+
+def _outside_in(old: OldModel) -> Iterator[tuple[int, str]]:
+    """Layers that remain when models are flattened, with the name of the model each is in."""
+    level: list[tuple[GraphEntry, bool]] = [(old.graph, True)]
+    seen: set[int] = set()
+    while level:
+        deeper: list[tuple[GraphEntry, bool]] = []
+        for graph, outermost in level:
+            if outermost:  # the inputs of inner models are gone
+                for key in leaves(graph.inputs):
+                    if isinstance(key, TensorKey):
+                        yield key.layer, graph.name
+            for call in graph.calls:
+                inner = old.layers[call.layer].graph
+                if inner is None:
+                    yield call.layer, graph.name
+                elif call.layer not in seen:
+                    seen.add(call.layer)
+                    deeper.append((inner, False))
+        level = deeper
 
 
 def _graph(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> GraphEntry:
@@ -148,16 +180,9 @@ def _graph(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> GraphEn
 
 
 def _layer(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> LayerEntry:
-    return LayerEntry(
-        name=data["name"],
-        class_name=data["class_name"],
-        dtype=data["dtype"],
-        trainable=data["trainable"],
-        registered_name=data.get("registered_name"),
-        config=data.get("config", {}),
-        weights=tuple(arrays[key] for key in data.get("weights", ())),
-        graph=_graph(data["graph"], arrays) if "graph" in data else None,
-    )
+    weights = tuple(arrays[key] for key in data["weights"])
+    graph = None if data["graph"] is None else _graph(data["graph"], arrays)
+    return LayerEntry(**{**data, "weights": weights, "graph": graph})
 
 
 def _value(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:

@@ -60,11 +60,6 @@ def assign_weights(layer: Any, weights: list[Any], *, name: str) -> None:
         layer.finalize_state()  # Normalization computes with what it finds here
 
 
-def takes(layer: Any, argument: str) -> bool:
-    """Whether a layer's call has an argument of this name."""
-    return argument in inspect.signature(layer.call).parameters
-
-
 def _find_class(entry: LayerEntry, class_name: str) -> Any:
     if entry.registered_name is not None:
         found = find_custom(entry.registered_name, class_name)

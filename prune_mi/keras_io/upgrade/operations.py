@@ -25,13 +25,32 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
+def find_operation(function: str, layer: str) -> Operation:
+    """The counterpart of a TensorFlow function.
+
+    Args:
+        function: Its public name, such as `math.multiply` or `compat.v1.squeeze`.
+        layer: That calls it, for the message.
+
+    Raises:
+        ModelError: If it has none.
+    """
+    found = OPERATIONS.get(function.removeprefix("compat.v1."))
+    if found is None:
+        raise ModelError(
+            f"the layer {layer!r} calls TensorFlow's {function!r}, for which prune-mi has no "
+            "counterpart in Keras 3; express it with a layer of Keras and save the model again"
+        )
+    return found
+
+
 def apply_operation(
     function: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """Calls the counterpart of a TensorFlow function.
 
     Args:
-        function: Its public name, such as `math.multiply` or `compat.v1.squeeze`.
+        function: Its public name.
         name: What the layer or operation is to be called.
         args: Of the call, with tensors of Keras 3.
         kwargs: The same.
@@ -42,12 +61,7 @@ def apply_operation(
     Raises:
         ModelError: If the function has no counterpart, or not with these arguments.
     """
-    operation = OPERATIONS.get(function.removeprefix("compat.v1."))
-    if operation is None:
-        raise ModelError(
-            f"the layer {name!r} calls TensorFlow's {function!r}, for which prune-mi has no "
-            "counterpart in Keras 3; express it with a layer of Keras and save the model again"
-        )
+    operation = find_operation(function, name)
     # TensorFlow's defaults are None wherever None is passed; its names do not matter here.
     given = {key: value for key, value in kwargs.items() if key != "name" and value is not None}
     try:

@@ -7,6 +7,8 @@ from prune_mi.errors import ModelError
 
 Config = dict[str, Any]
 
+MODELS = frozenset({"Functional", "Model", "Sequential"})  # classes that are no single layers
+
 # Classes that Keras 3 has under another name, with what that one must be told.
 REPLACED_CLASSES: Mapping[str, tuple[str, Config]] = {
     "ThresholdedReLU": ("ReLU", {}),
@@ -46,7 +48,6 @@ _DROPPED_OF: Mapping[str, frozenset[str]] = {
 # Arguments that Keras 3 does not have, with a value at which they change nothing; None and False
 # change nothing anywhere.
 _NEUTRAL: Mapping[str, Any] = {"groups": 1}
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 
 
 def rewrite_layer(class_name: str, config: Mapping[str, Any], *, where: str) -> tuple[str, Config]:
@@ -109,6 +110,13 @@ def policy_name(dtype: Any) -> str | None:
     return None if dtype in (None, "_infer") else str(dtype)
 
 
+def function_name(value: Any) -> Any:
+    """The name in a setting such as `activation`, serialized by Keras 3 or not; else the value."""
+    if isinstance(value, Mapping) and value.get("class_name") == "function":
+        return value.get("config")
+    return value
+
+
 def clean_name(name: str) -> str:
     """A name that Keras 3 allows: it keeps slashes for paths."""
     return name.replace("/", "_")
@@ -121,7 +129,7 @@ def _rewrite_value(value: Any, where: str) -> Any:
         return value
     if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), Mapping):
         class_name = value["class_name"]
-        if class_name in _MODELS:
+        if class_name in MODELS:
             raise ModelError(
                 f"the layer {where!r} wraps a whole model, {class_name}; expected a single layer "
                 "in it. Rebuild the model with the wrapped model's layers wrapped one by one"
