@@ -85,10 +85,8 @@ class _Describer:
         return {
             "layer": self.layer(layer),
             "index": first._keras_history.node_index,
-            "args": [self.value(argument, layer.name) for argument in node.call_args],
-            "kwargs": {
-                key: self.value(argument, layer.name) for key, argument in node.call_kwargs.items()
-            },
+            "args": self.value(tuple(node.call_args), layer.name),
+            "kwargs": self.value(node.call_kwargs, layer.name),
         }
 
     def layer(self, layer: Any) -> int:

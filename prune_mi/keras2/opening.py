@@ -32,7 +32,11 @@ def open_model(request: Mapping[str, Any], folder: Path) -> Any:
     with _known(request["custom_objects"]), _bounded(request["most_values"]):
         if kind in ("weights", "saved_model"):
             model = tf_keras.models.model_from_json(request["config"])
-            _require_built(model)
+            if not model.built:
+                raise ModelError(
+                    "the architecture does not say what shape the input has; expected a model that "
+                    "was built before it was saved"
+                )
             if kind == "weights":
                 model.load_weights(shutil.copyfile(path, folder / weights_name(path)))
             else:
@@ -76,14 +80,6 @@ def _bounded(most_values: int) -> Iterator[None]:
 
     with tf.variable_creator_scope(create):
         yield
-
-
-def _require_built(model: Any) -> None:
-    if not model.built:
-        raise ModelError(
-            "the architecture does not say what shape the input has; expected a model that was "
-            "built before it was saved"
-        )
 
 
 def _restore(model: Any, path: Path) -> None:

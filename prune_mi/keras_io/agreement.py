@@ -8,7 +8,7 @@ something else, as `hard_sigmoid` does; there Keras 2 is asked.
 from collections.abc import Mapping
 from typing import Any
 
-from prune_mi.keras_io.upgrade.rewriting import MODELS, function_name, policy_name
+from prune_mi.keras_io.configs import MODELS, function_name, policy_name
 
 _DIMENSIONS = (1, 2, 3)
 LAYERS = frozenset(

@@ -7,12 +7,12 @@ import keras
 
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.agreement import means_the_same
+from prune_mi.keras_io.build import as_sequential
 from prune_mi.keras_io.callable import input_structure, outputs_of
 from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
 from prune_mi.keras_io.plain import ImplausibleSizeError, may_open_plainly, open_plainly
 from prune_mi.keras_io.refusals import refuse_code_and_unknown
-from prune_mi.keras_io.sequential import as_sequential
 from prune_mi.keras_io.soundness import require_sound_graph
 from prune_mi.keras_io.trust import Trust, apply_trust
 from prune_mi.keras_io.upgrade.description import OldModel

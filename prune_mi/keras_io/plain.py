@@ -13,7 +13,7 @@ import keras
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.archive import weights_name
 from prune_mi.keras_io.model_file import ModelFile
-from prune_mi.keras_io.refusals import nested_models, tensorflow_operations
+from prune_mi.keras_io.refusals import has_single_layers_alone
 from prune_mi.keras_io.trust import Trust
 
 _SMALL = 2**28  # weights, a gigabyte: fewer are not suspected of anything
@@ -37,11 +37,7 @@ def may_open_plainly(file: ModelFile) -> bool:
     """
     if not file.from_keras2:
         return True
-    return (
-        file.kind in ("h5", "weights")
-        and not nested_models(file.config)
-        and not tensorflow_operations(file.config)
-    )
+    return file.kind in ("h5", "weights") and has_single_layers_alone(file.config)
 
 
 def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:

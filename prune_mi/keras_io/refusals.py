@@ -11,9 +11,10 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.configs import MODELS, label
 from prune_mi.keras_io.trust import Trust, find_custom
 from prune_mi.keras_io.upgrade.operations import find_operation
-from prune_mi.keras_io.upgrade.rewriting import MODELS, REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
+from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS
 
 _FUNCTIONS = (
     *(keras.activations, keras.initializers, keras.regularizers, keras.constraints),
@@ -21,6 +22,7 @@ _FUNCTIONS = (
 )
 _KERAS_MODULES = frozenset({"keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"})
 _PLAIN_MODULES = frozenset({"builtins", "numpy"})
+_LAMBDAS = frozenset({"Lambda", "__lambda__"})
 # Layers whose whole work is a program that lies elsewhere or is in the file as code.
 _PROGRAMS = frozenset({"TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"})
 # TensorFlow's operations in forms that name them otherwise.
@@ -45,17 +47,15 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
     for entry in _objects(config):
         class_name = str(entry["class_name"])
         _refuse_dotted(entry, class_name)
-        if class_name in ("Lambda", "__lambda__"):
-            _refuse_code(entry, trust)
-        elif class_name in _PROGRAMS:
-            _refuse_program(entry, trust)
+        if class_name in _LAMBDAS or class_name in _PROGRAMS:
+            _refuse_code(entry, class_name, trust)
         elif class_name in ("TFOpLambda", "SlicingOpLambda"):
-            config = entry["config"]
-            function = config.get("function", "") if isinstance(config, Mapping) else ""
-            find_operation(str(function), _name(entry))
+            settings = entry["config"]
+            function = settings.get("function", "") if isinstance(settings, Mapping) else ""
+            find_operation(str(function), label(entry))
         elif class_name in _WRAPPERS:
             raise ModelError(
-                f"the layer {_name(entry)!r} is a {class_name}: a TensorFlow operation in a form "
+                f"the layer {label(entry)!r} is a {class_name}: a TensorFlow operation in a form "
                 "that prune-mi does not read; express it with a layer of Keras and save the model "
                 "again"
             )
@@ -68,35 +68,37 @@ def refuse_code_and_unknown(config: Mapping[str, Any], trust: Trust) -> None:
         _refuse_unknown_layer(entry)
 
 
-def nested_models(config: Mapping[str, Any]) -> int:
-    """How many models a model's configuration has inside it."""
-    return sum(str(entry["class_name"]) in MODELS for entry in _layers(config))
+def has_single_layers_alone(config: Mapping[str, Any]) -> bool:
+    """Whether no layer of a model is a model itself or an operation of TensorFlow."""
+    classes = [str(entry["class_name"]) for entry in _layers(config)]
+    return not any(each in MODELS or "OpLambda" in each for each in classes)
 
 
-def tensorflow_operations(config: Mapping[str, Any]) -> int:
-    """How many layers of a configuration are TensorFlow's operations."""
-    return sum("OpLambda" in str(entry["class_name"]) for entry in _layers(config))
+def _refuse_code(entry: Mapping[str, Any], class_name: str, trust: Trust) -> None:
+    """Refuses layers that run code, and a Lambda whose code is not of this Python.
 
-
-def _refuse_code(entry: Mapping[str, Any], trust: Trust) -> None:
-    """Refuses a Lambda, or one whose code is not of this Python; nothing of it is run.
-
-    Keras writes a lambda as compiled code, whose form changes with Python's versions.
+    Nothing of it is run. Keras writes a lambda as compiled code, whose form changes with Python's
+    versions.
     """
     if not trust.allow_unsafe:
+        what, advice = f"{class_name}: a program of another library", ""
+        if class_name in _LAMBDAS:
+            what = "Lambda: Python code in the model file"
+            advice = (
+                ". It is better to replace the layer by one of Keras's own and save the model again"
+            )
         raise ModelError(
-            f"the layer {_name(entry)!r} is a Lambda: Python code in the model file, which would "
-            "run on this machine. If you trust the file's source, pass --allow-unsafe. It is "
-            "better to replace the layer by one of Keras's own and save the model again"
+            f"the layer {label(entry)!r} is a {what}, which would run on this machine. If you "
+            f"trust the file's source, pass --allow-unsafe{advice}"
         )
-    code = _code(entry["config"])
+    code = _code(entry["config"]) if class_name in _LAMBDAS else None
     if code is None:
         return
     try:
         marshal.loads(_decoded(code))
     except (EOFError, ValueError, TypeError) as error:
         raise ModelError(
-            f"the layer {_name(entry)!r} is a Lambda whose code was compiled by another version of "
+            f"the layer {label(entry)!r} is a Lambda whose code was compiled by another version of "
             f"Python; this one, {platform.python_version()}, cannot read it ({error}). Run "
             "prune-mi with the Python version that saved the model, or there replace the Lambda by "
             "a layer of Keras's own (or of yours, with --custom-objects) and save the model again"
@@ -121,20 +123,11 @@ def _decoded(code: str) -> bytes:
         return code.encode("raw_unicode_escape")  # as early versions of Keras 2 wrote it
 
 
-def _refuse_program(entry: Mapping[str, Any], trust: Trust) -> None:
-    if trust.allow_unsafe:
-        return
-    raise ModelError(
-        f"the layer {_name(entry)!r} is a {entry['class_name']}: a program of another library, "
-        "which would run on this machine. If you trust the file's source, pass --allow-unsafe"
-    )
-
-
 def _refuse_dotted(entry: Mapping[str, Any], class_name: str) -> None:
     """Refuses `layers.Lambda` of `keras`, by which both Kerases find `Lambda` of `keras.layers`."""
     if "." in class_name and not _is_foreign(entry.get("module")):
         raise ModelError(
-            f"the layer or object {_name(entry)!r} is a {class_name!r}: Keras never writes a class "
+            f"the layer or object {label(entry)!r} is a {class_name!r}: Keras never writes a class "
             "name with a dot; get the model from a source that you trust"
         )
 
@@ -145,7 +138,7 @@ def _refuse_other_files(entry: Mapping[str, Any], trust: Trust) -> None:
     vocabulary = config.get("vocabulary") if isinstance(config, Mapping) else None
     if isinstance(vocabulary, str) and not trust.allow_unsafe:
         raise ModelError(
-            f"the layer {_name(entry)!r} takes its vocabulary from another file, {vocabulary!r}; "
+            f"the layer {label(entry)!r} takes its vocabulary from another file, {vocabulary!r}; "
             "if you trust the model's source, pass --allow-unsafe, or save the model with the "
             "vocabulary in it"
         )
@@ -184,12 +177,12 @@ def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
     class_name = str(entry["class_name"])
     if class_name in _TFMOT:
         raise ModelError(
-            f"the layer {_name(entry)!r} is a {class_name} of tensorflow-model-optimization, which "
+            f"the layer {label(entry)!r} is a {class_name} of tensorflow-model-optimization, which "
             f"is only for training; save the model again after {_TFMOT[class_name]}"
         )
     if class_name.startswith("Quantize"):
         raise ModelError(
-            f"the layer {_name(entry)!r} is a {class_name} of tensorflow-model-optimization; "
+            f"the layer {label(entry)!r} is a {class_name} of tensorflow-model-optimization; "
             "expected the model from before quantize_model()"
         )
     if isinstance(entry.get("module"), str):
@@ -199,7 +192,7 @@ def _refuse_unknown_layer(entry: Mapping[str, Any]) -> None:
         return
     if _is_operation(class_name):
         raise ModelError(
-            f"{_name(entry)!r} is the operation {class_name} of keras.ops, which HDF5 files cannot "
+            f"{label(entry)!r} is the operation {class_name} of keras.ops, which HDF5 files cannot "
             "hold: Keras does not open this file either. Keras writes masks of a Functional model "
             "in this way. Save the model as .keras where it was made"
         )
@@ -215,15 +208,9 @@ def _is_operation(class_name: str) -> bool:
 
 def _needs_code(entry: Mapping[str, Any], class_name: str) -> str:
     return (
-        f"the layer or object {_name(entry)!r} is a {class_name!r}, which is not one of Keras 3's; "
+        f"the layer or object {label(entry)!r} is a {class_name!r}, which is not one of Keras 3's; "
         "if it is your own, pass --custom-objects with the module or the .py file that defines it"
     )
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    config = entry.get("config")
-    named = config.get("name") if isinstance(config, Mapping) else None
-    return str(entry.get("name") or named or entry["class_name"])
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:

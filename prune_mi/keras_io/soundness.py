@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.configs import label
 
 _Call = tuple[str, int]
 
@@ -36,7 +37,7 @@ def require_sound_graph(config: Mapping[str, Any]) -> None:
 
 
 def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:
-    by_name = {_name(entry): entry for entry in entries}
+    by_name = {label(entry): entry for entry in entries}
     if not by_name:
         raise ModelError("the model has no layers; expected a trained model")
     reads: dict[_Call, list[_Call]] = {}
@@ -154,9 +155,3 @@ def _one(reference: Any, names: Mapping[str, Any], reader: str) -> _Call:
             "layers; save the model again"
         )
     return name, index
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    config = entry.get("config")
-    inner = config.get("name") if isinstance(config, Mapping) else None
-    return str(entry.get("name") or inner)

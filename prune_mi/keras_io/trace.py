@@ -8,7 +8,7 @@ model are laid out flat.
 import inspect
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -152,14 +152,15 @@ def named_ends(
         ModelError: If the model has none: it is not built, or only its code knows its graph.
     """
     functional = _as_functional(model)
-    inputs, outputs = (
-        [
-            (str(tensor._keras_history[0].name), TensorSpec(tuple(tensor.shape), str(tensor.dtype)))
-            for tensor in tensors
-        ]
-        for tensors in (functional.inputs, functional.outputs)
-    )
-    return inputs, outputs
+    return _named(functional.inputs), _named(functional.outputs)
+
+
+def _named(tensors: Iterable[Any]) -> list[tuple[str, TensorSpec]]:
+    return [(str(each._keras_history[0].name), _spec(each)) for each in tensors]
+
+
+def _spec(tensor: Any) -> TensorSpec:
+    return TensorSpec(tuple(tensor.shape), str(tensor.dtype))
 
 
 def _as_functional(model: keras.Model) -> Any:
@@ -185,7 +186,6 @@ def _raw_calls(
     for entry in config["layers"]:
         name = entry["name"]
         for index, call in enumerate(entry["inbound_nodes"] or [{"args": [], "kwargs": {}}]):
-            outputs = relevant[name][index].outputs
             args, kwargs = _arguments(
                 operations[name], _to_refs(call["args"]), _to_refs(call["kwargs"])
             )
@@ -195,7 +195,7 @@ def _raw_calls(
                     layer=name,
                     args=args,
                     kwargs=kwargs,
-                    outputs=tuple(TensorSpec(tuple(out.shape), str(out.dtype)) for out in outputs),
+                    outputs=tuple(map(_spec, relevant[name][index].outputs)),
                 )
             )
     return calls

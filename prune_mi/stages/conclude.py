@@ -20,10 +20,10 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.end_arrays import unpack_inputs
 from prune_mi.graph.ends import unpack
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.keras_io.build import build_written
 from prune_mi.keras_io.compiling import compile_like
 from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.sequential import build_written
 from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy, answers_of

@@ -12,9 +12,8 @@ from prune_mi.graph.ends import Packing, pack, unpack
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
-from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.build import build_model, build_written
 from prune_mi.keras_io.files import save_verified
-from prune_mi.keras_io.sequential import build_written
 from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate

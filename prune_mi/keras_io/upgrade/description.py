@@ -159,15 +159,11 @@ def _outside_in(old: OldModel) -> Iterator[tuple[int, str]]:
 
 
 def _graph(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> GraphEntry:
+    parts = ("args", "kwargs")
     return GraphEntry(
         name=data["name"],
         calls=tuple(
-            CallEntry(
-                layer=each["layer"],
-                index=each["index"],
-                args=tuple(_value(value, arrays) for value in each["args"]),
-                kwargs={key: _value(value, arrays) for key, value in each["kwargs"].items()},
-            )
+            CallEntry(each["layer"], each["index"], *(_value(each[key], arrays) for key in parts))
             for each in data["nodes"]
         ),
         inputs=_single(_value(data["inputs"], arrays)),

@@ -11,7 +11,6 @@ from typing import Any
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.upgrade import (
     operations_arithmetic,
-    operations_image,
     operations_neural,
     operations_shape,
 )
@@ -21,19 +20,14 @@ OPERATIONS: Mapping[str, Operation] = {
     **operations_arithmetic.OPERATIONS,
     **operations_neural.OPERATIONS,
     **operations_shape.OPERATIONS,
-    **operations_image.OPERATIONS,
 }
 
 
 def find_operation(function: str, layer: str) -> Operation:
-    """The counterpart of a TensorFlow function.
-
-    Args:
-        function: Its public name, such as `math.multiply` or `compat.v1.squeeze`.
-        layer: That calls it, for the message.
+    """The counterpart of a TensorFlow function, by its public name such as `compat.v1.squeeze`.
 
     Raises:
-        ModelError: If it has none.
+        ModelError: If it has none; `layer` is what calls it.
     """
     found = OPERATIONS.get(function.removeprefix("compat.v1."))
     if found is None:

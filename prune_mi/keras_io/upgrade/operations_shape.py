@@ -154,10 +154,10 @@ def _getitem(name: str, tensor: Any, slice_spec: Any, *_: Any) -> Any:
 
 def _part(value: Any) -> Any:
     """One subscript; Keras 2 writes slices as dicts."""
+    if isinstance(value, slice):
+        value = {"start": value.start, "stop": value.stop, "step": value.step}
     if isinstance(value, Mapping):
         return slice(*(_bound(value[key]) for key in ("start", "stop", "step")))
-    if isinstance(value, slice):
-        return slice(*(_bound(each) for each in (value.start, value.stop, value.step)))
     return value if value is None or value is Ellipsis else _bound(value)
 
 

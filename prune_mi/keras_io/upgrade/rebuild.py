@@ -12,7 +12,6 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.upgrade.activations import hard_sigmoid, without_hard_sigmoid
 from prune_mi.keras_io.upgrade.description import (
     CallEntry,
     GraphEntry,
@@ -22,7 +21,12 @@ from prune_mi.keras_io.upgrade.description import (
     layer_names,
     leaves,
 )
-from prune_mi.keras_io.upgrade.layers import assign_weights, make_layer
+from prune_mi.keras_io.upgrade.layers import (
+    assign_weights,
+    hard_sigmoid,
+    make_layer,
+    without_hard_sigmoid,
+)
 from prune_mi.keras_io.upgrade.operation import named
 from prune_mi.keras_io.upgrade.operations import apply_operation
 from prune_mi.keras_io.upgrade.rewriting import clean_name

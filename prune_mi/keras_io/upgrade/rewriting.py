@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.configs import MODELS, policy_name
 
 Config = dict[str, Any]
-
-MODELS = frozenset({"Functional", "Model", "Sequential"})  # classes that are no single layers
 
 # Classes that Keras 3 has under another name, with what that one must be told.
 REPLACED_CLASSES: Mapping[str, tuple[str, Config]] = {
@@ -75,8 +74,9 @@ def rewrite_layer(class_name: str, config: Mapping[str, Any], *, where: str) -> 
     rewritten |= extra
     if "dtype" in rewritten:
         rewritten["dtype"] = policy_name(rewritten["dtype"])
-    if "axis" in rewritten:
-        rewritten["axis"] = _axis(rewritten["axis"])
+    axis = rewritten.get("axis")
+    if isinstance(axis, list) and len(axis) == 1:  # as Keras 2 writes one of batch norm
+        rewritten["axis"] = axis[0]
     if target == "Lambda":
         rewritten = _lambda(rewritten)
     return target, rewritten
@@ -100,21 +100,6 @@ def drop_unknown(
                 "know; build the model without it and save it again"
             )
     return kept
-
-
-def policy_name(dtype: Any) -> str | None:
-    """The name of a dtype policy, in whichever form Keras 2 wrote it."""
-    if isinstance(dtype, Mapping):
-        inner = dtype.get("config")
-        dtype = inner.get("name") if isinstance(inner, Mapping) else None
-    return None if dtype in (None, "_infer") else str(dtype)
-
-
-def function_name(value: Any) -> Any:
-    """The name in a setting such as `activation`, serialized by Keras 3 or not; else the value."""
-    if isinstance(value, Mapping) and value.get("class_name") == "function":
-        return value.get("config")
-    return value
 
 
 def clean_name(name: str) -> str:
@@ -143,11 +128,6 @@ def _rewrite_value(value: Any, where: str) -> Any:
             del config["trainable"]  # not every class takes it
         return {**value, "class_name": target, "config": config}
     return {key: _rewrite_value(item, where) for key, item in value.items()}
-
-
-def _axis(axis: Any) -> Any:
-    """Keras 2 writes an axis as a list of one."""
-    return axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
 
 
 def _lambda(config: Config) -> Config:
