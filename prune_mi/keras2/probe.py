@@ -27,7 +27,10 @@ def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
     """
     tensors = tf.nest.flatten(model.input)
     specs = [(tensor.shape.as_list(), tensor.dtype.name) for tensor in tensors]
-    wrong = [dtype for _, dtype in specs if dtype not in _numeric()]
+    types = [tensor.dtype for tensor in tensors]
+    wrong = [
+        each.name for each in types if not (each.is_floating or each.is_integer or each.is_bool)
+    ]
     if wrong:
         raise ModelError(f"an input of the model has the type {wrong[0]}; expected numbers")
     failure = ""
@@ -60,8 +63,3 @@ def _answers(model: Any, arrays: list[np.ndarray]) -> list[np.ndarray]:
     cast = [tf.cast(array, each.dtype) for array, each in zip(arrays, tensors, strict=True)]
     outputs = model(tf.nest.pack_sequence_as(model.input, cast), training=False)
     return [tf.cast(output, tf.float64).numpy() for output in tf.nest.flatten(outputs)]
-
-
-def _numeric() -> frozenset[str]:
-    floats = ("float16", "bfloat16", "float32", "float64", "bool")
-    return frozenset({*floats, *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64))})

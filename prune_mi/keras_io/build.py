@@ -72,14 +72,6 @@ def with_fresh_weights(graph: LayerGraph, *, rng: np.random.Generator) -> LayerG
     return with_weights(graph, {name: drawn[name] for name in drawn if name in learning})
 
 
-def _build_untrained(graph: LayerGraph) -> keras.Model:
-    """A model whose weights are drawn by the layers' own initializers."""
-    try:
-        return keras.Model.from_config(_to_config(graph))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise GraphError(f"Keras cannot build the graph {graph.name!r}: {error}") from error
-
-
 def set_weights(built: Mapping[str, Any], graph: LayerGraph) -> None:
     """Gives layers, by name, the graph's weights.
 
@@ -94,6 +86,14 @@ def set_weights(built: Mapping[str, Any], graph: LayerGraph) -> None:
                     built[name].finalize_state()  # Normalization computes with what it finds here
             except ValueError as error:
                 raise GraphError(f"the weights of layer {name!r} do not fit: {error}") from error
+
+
+def _build_untrained(graph: LayerGraph) -> keras.Model:
+    """A model whose weights are drawn by the layers' own initializers."""
+    try:
+        return keras.Model.from_config(_to_config(graph))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise GraphError(f"Keras cannot build the graph {graph.name!r}: {error}") from error
 
 
 def _to_config(graph: LayerGraph) -> dict[str, Any]:
