@@ -234,7 +234,7 @@ def test_a_baseline_of_weights_alone_has_its_architecture_beside_it(
     model = keras.models.load_model(digits_model)
     (tmp_path / "model.json").write_text(model.to_json())
     model.save_weights(tmp_path / "old.weights.h5")
-    gates = ["--max-flips", "0.01", "--architecture", tmp_path / "model.json"]
+    gates = ["--max-flips", "0.01", "--model-json", tmp_path / "model.json"]
     code, shown, said = _check(digits_model, tmp_path / "old.weights.h5", *gates)
     assert code == 0, shown + said
 
@@ -268,9 +268,9 @@ def test_bad_input_is_refused(digits_model: Path, tmp_path: Path) -> None:
     gone = tmp_path / "missing" / "comment.md"
     code, _, said = _check(digits_model, digits_model, "--max-flips", "0.1", "--markdown", gone)
     assert code == 2 and "make it first" in said
-    architecture = tmp_path / "model.json"
-    architecture.write_text(keras.models.load_model(digits_model).to_json())
-    gates = ["--max-flips", "0.1", "--architecture", architecture]
+    model_json = tmp_path / "model.json"
+    model_json.write_text(keras.models.load_model(digits_model).to_json())
+    gates = ["--max-flips", "0.1", "--model-json", model_json]
     code, _, said = _check(digits_model, digits_model, *gates)
     assert code == 2 and "has an architecture of its own" in said
     code, _, said = _check(digits_model, digits_model)

@@ -65,7 +65,7 @@ def test_a_saved_model_and_weights_beside_their_architecture(
     assert code == 0, output
     _require_equal(tmp_path / "a.keras", old_files["backbone_folder"])
     apart = old_files["flat_apart"]
-    options = ["--architecture", apart.options["architecture"]]
+    options = ["--model-json", apart.options["model_json"]]
     code, output = _convert(apart.path, tmp_path / "b.keras", *options)
     assert (code, "compiled no" in output) == (0, True), output
     _require_equal(tmp_path / "b.keras", apart)

@@ -8,7 +8,7 @@ import typer
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import console_of, tell
 from prune_mi.config import Gates, OptimizeSettings, read_gates
@@ -65,7 +65,7 @@ def check(
         ),
     ] = False,
     quiet: Quiet = False,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
 ) -> None:
@@ -91,7 +91,7 @@ def check(
             require_writable(path)
         new, old = model_sources(  # seconds before Keras is imported
             [candidate, baseline],
-            architecture=architecture,
+            model_json=model_json,
             allow_unsafe=allow_unsafe,
             custom_objects=custom_objects,
         )

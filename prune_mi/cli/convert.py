@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson
 from prune_mi.config.declare import OUTPUT
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource
@@ -19,7 +19,7 @@ def convert(
         Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
     ],
     new: Annotated[Path, typer.Argument(help="File to write. Its name must end in .keras or .h5.")],
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: Annotated[
@@ -39,7 +39,7 @@ def convert(
         start_backend()
         from prune_mi.conversion import convert_model
 
-        source = ModelSource(old, architecture, allow_unsafe, custom_objects)
+        source = ModelSource(old, model_json, allow_unsafe, custom_objects)
         return convert_model(source, new, overwrite=overwrite)
 
     print_conversion(

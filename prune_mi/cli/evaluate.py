@@ -7,7 +7,7 @@ import typer
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import console_of, tell
 from prune_mi.config import OptimizeSettings
@@ -33,7 +33,7 @@ def evaluate(
         ),
     ],
     given: dict[str, Any],
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     quiet: Quiet = False,
@@ -59,7 +59,7 @@ def evaluate(
         settings = resolve(OptimizeSettings, {**given, "data": data}, None)
         sources = model_sources(  # seconds before Keras is imported
             models,
-            architecture=architecture,
+            model_json=model_json,
             allow_unsafe=allow_unsafe,
             custom_objects=custom_objects,
         )

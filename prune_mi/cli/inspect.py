@@ -10,7 +10,7 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.graph.inspection import Inspection
@@ -32,7 +32,7 @@ def inspect(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     json_output: Annotated[
@@ -58,7 +58,7 @@ def inspect(
         from prune_mi.inspection import inspect_model
 
         return inspect_model(
-            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            ModelSource(model, model_json, allow_unsafe, custom_objects),
             input_size=None if input_size is None else parse_size(input_size),
             freeze=given["freeze"] or (),
             protect=given["protect"] or (),

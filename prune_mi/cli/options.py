@@ -26,7 +26,7 @@ Overwrite = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-Architecture = Annotated[
+ModelJson = Annotated[
     Path | None,
     typer.Option(
         help="Architecture as JSON, written by model.to_json(). For model files that hold only "

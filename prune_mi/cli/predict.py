@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, fail, guarded
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson
 from prune_mi.cli.told import tell
 from prune_mi.config import parse_size
 from prune_mi.config.declare import INPUT, OUTPUT
@@ -64,7 +64,7 @@ def predict(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     json_output: Annotated[
@@ -93,12 +93,12 @@ def predict(
             read_class_list(classes)
         files = list_image_files(images)
         path = best_of_run(model)
-        read_model_file(path, architecture)  # seconds before Keras is imported, as all before it
+        read_model_file(path, model_json)  # seconds before Keras is imported, as all before it
         start_backend()
         from prune_mi.prediction import predict_images
 
         return predict_images(
-            ModelSource(path, architecture, allow_unsafe, custom_objects),
+            ModelSource(path, model_json, allow_unsafe, custom_objects),
             files,
             scaling=scaling,
             output=output,

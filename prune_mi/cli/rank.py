@@ -7,7 +7,7 @@ import typer
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import console_of, tell
 from prune_mi.config import OptimizeSettings
@@ -49,7 +49,7 @@ def rank(
             rich_help_panel=OUTPUT,
         ),
     ] = 5,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     plot: Annotated[
@@ -76,14 +76,14 @@ def rank(
     Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
     interrupted.
     """
-    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
+    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
     console = console_of(json_output=json_output)
 
     def ranked() -> Ranking:
         settings = resolve(OptimizeSettings, {**given, "data": data}, None)
         if plot is not None:
             require_plottable(plot)
-        read_model_file(model, architecture)
+        read_model_file(model, model_json)
         start_backend()
         from prune_mi.ranking import rank_model
 

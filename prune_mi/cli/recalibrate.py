@@ -7,7 +7,7 @@ import typer
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, Quiet
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import console_of, tell
 from prune_mi.config import OptimizeSettings
@@ -41,7 +41,7 @@ def recalibrate(
         bool,
         typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=OUTPUT),
     ] = False,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     quiet: Quiet = False,
@@ -64,12 +64,12 @@ def recalibrate(
     Exit codes: 0 a better model was written; 2 bad input; 3 nothing was
     better, so no file was written; 4 the run failed; 130 interrupted.
     """
-    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
+    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
     console = console_of(json_output=json_output)
 
     def compared() -> Recalibration:
         settings = resolve(OptimizeSettings, {**given, "data": data}, None)
-        read_model_file(model, architecture)
+        read_model_file(model, model_json)
         start_backend()
         from prune_mi.recalibration import recalibrate_model
 

@@ -62,7 +62,7 @@ class LoadedModel:
 def load_model(
     path: Path,
     *,
-    architecture: Path | None = None,
+    model_json: Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     verify: bool = False,
@@ -71,7 +71,7 @@ def load_model(
 
     Args:
         path: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
-        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether code in the file, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
         verify: Whether to ask Keras 2 about every file that it wrote, also where Keras 3 opens it
@@ -83,7 +83,7 @@ def load_model(
     """
     trust = Trust(allow_unsafe, custom_objects)
     apply_trust(trust)
-    file = read_model_file(path, architecture)
+    file = read_model_file(path, model_json)
     try:
         refuse_code_and_unknown(file.config, trust)
         require_sound_graph(file.config)

@@ -60,7 +60,7 @@ def best_of_run(path: Path) -> Path:
 def model_sources(
     paths: Sequence[Path],
     *,
-    architecture: Path | None = None,
+    model_json: Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
 ) -> list[ModelSource]:
@@ -68,36 +68,36 @@ def model_sources(
 
     Args:
         paths: Files, SavedModel folders, or folders of runs.
-        architecture: JSON of `model.to_json()`, for those that hold weights alone.
+        model_json: JSON of `model.to_json()`, for those that hold weights alone.
         allow_unsafe: Whether Python code in the files may run.
         custom_objects: A module's name or the path of a `.py` file with the models' own layers.
 
     Raises:
         ModelError: As `read_model_file` does.
     """
-    files = [_look(best_of_run(path), architecture) for path in paths]
+    files = [_look(best_of_run(path), model_json) for path in paths]
     apart = [file.kind == "weights" for file in files]
-    if architecture is not None and not any(apart):
+    if model_json is not None and not any(apart):
         _require_wanted(files[0])
     return [
-        ModelSource(file.path, architecture if is_apart else None, allow_unsafe, custom_objects)
+        ModelSource(file.path, model_json if is_apart else None, allow_unsafe, custom_objects)
         for file, is_apart in zip(files, apart, strict=True)
     ]
 
 
-def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
+def read_model_file(path: Path, model_json: Path | None = None) -> ModelFile:
     """Looks at a file or a SavedModel folder.
 
     Args:
         path: The file or folder.
-        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
 
     Raises:
         ModelError: If there is no such file, it is not a model, it is damaged, or it holds weights
             alone and there is no architecture, or has one and there is another.
     """
-    file = _look(path, architecture)
-    if architecture is not None:
+    file = _look(path, model_json)
+    if model_json is not None:
         _require_wanted(file)
     return file
 
@@ -106,21 +106,21 @@ def _require_wanted(file: ModelFile) -> None:
     """Refuses an architecture beside a file that has one."""
     if file.kind != "weights":
         raise ModelError(
-            f"{file.path} has an architecture of its own; leave out --architecture, which is for "
+            f"{file.path} has an architecture of its own; leave out --model-json, which is for "
             "files that hold weights alone"
         )
 
 
-def _look(path: Path, architecture: Path | None) -> ModelFile:
+def _look(path: Path, model_json: Path | None) -> ModelFile:
     try:
         if not path.exists():
             raise ModelError(f"no such file: {path}; {_EXPECTED}")
-        return _read_saved_model(path) if path.is_dir() else _read_file(path, architecture)
+        return _read_saved_model(path) if path.is_dir() else _read_file(path, model_json)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _read_file(path: Path, architecture: Path | None) -> ModelFile:
+def _read_file(path: Path, model_json: Path | None) -> ModelFile:
     told = None if h5py.is_hdf5(path) else what_it_is(path)
     if told is not None:
         raise ModelError(f"{path} {told}; {_EXPECTED}")
@@ -139,7 +139,7 @@ def _read_file(path: Path, architecture: Path | None) -> ModelFile:
             config = _json(file.attrs.get("model_config"), path)
             writer = _text(file.attrs.get("keras_version")) or "unknown"
             if config is None:
-                return _with_architecture(path, architecture, num_bytes)
+                return _with_architecture(path, model_json, num_bytes)
             trained = _json(file.attrs.get("training_config"), path)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path} is a damaged HDF5 model file: {first_line(error)}") from error
@@ -173,21 +173,21 @@ def _read_saved_model(path: Path) -> ModelFile:
     )
 
 
-def _with_architecture(path: Path, architecture: Path | None, num_bytes: int) -> ModelFile:
-    if architecture is None:
+def _with_architecture(path: Path, model_json: Path | None, num_bytes: int) -> ModelFile:
+    if model_json is None:
         raise ModelError(
             f"{path} holds weights alone, no architecture; expected a whole model, as model.save() "
-            "writes it (not model.save_weights()), or its architecture beside it: --architecture "
+            "writes it (not model.save_weights()), or its architecture beside it: --model-json "
             "model.json, as model.to_json() writes it"
         )
     try:
-        text = architecture.read_text(encoding="utf-8")
+        text = model_json.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read the architecture {architecture}: {error}") from error
-    config = _json(text, architecture)
+        raise ModelError(f"cannot read the architecture {model_json}: {error}") from error
+    config = _json(text, model_json)
     if config is None:
-        raise ModelError(f"{architecture} is empty; expected the JSON of model.to_json()")
-    config = _architecture(config, architecture)
+        raise ModelError(f"{model_json} is empty; expected the JSON of model.to_json()")
+    config = _architecture(config, model_json)
     writer = str(config.get("keras_version", "3" if "module" in config else "2"))
     return ModelFile(path, "weights", writer, config, None, num_bytes)
 

@@ -29,7 +29,7 @@ _OTHERS = {
         "it was trained"
     ),
     "a JSON file": (
-        "if it is an architecture, give the file of weights and pass this one with --architecture"
+        "if it is an architecture, give the file of weights and pass this one with --model-json"
     ),
 }
 

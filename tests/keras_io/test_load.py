@@ -240,7 +240,7 @@ def test_weights_of_keras_3_beside_their_architecture(tmp_path: Path, suffix: st
     path = tmp_path / f"model{suffix}"
     model.save_weights(tmp_path / "model.weights.h5")
     (tmp_path / "model.weights.h5").rename(path)  # what it is called does not matter
-    loaded = load_model(path, architecture=tmp_path / "model.json")
+    loaded = load_model(path, model_json=tmp_path / "model.json")
     assert not loaded.as_it_is
     images = np.ones((1, 8, 8, 2))
     assert relative_difference(outputs_of(loaded.model, images), outputs_of(model, images)) == 0
@@ -256,7 +256,7 @@ def test_what_it_was_compiled_with_comes_along(open_old: Open) -> None:
 
 def test_weights_alone_need_their_architecture(old_files: dict[str, Any]) -> None:
     for name in ("flat_apart", "mobile_apart"):
-        with pytest.raises(ModelError, match=r"holds weights alone.*--architecture model\.json"):
+        with pytest.raises(ModelError, match=r"holds weights alone.*--model-json model\.json"):
             load_model(old_files[name].path)
 
 
