@@ -16,7 +16,7 @@ from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.one_unit import is_one_unit, two_columns, unit_reading
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.saving import save_verified
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import accuracy, predict
 from prune_mi.records import Average, Averaged, ModelSource, SilentObserver

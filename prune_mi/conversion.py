@@ -5,12 +5,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from prune_mi.equivalence import random_inputs
 from prune_mi.errors import ModelError, RunError
-from prune_mi.keras_io.callable import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold, save_verified
+from prune_mi.keras_io.forward_pass import input_structure, outputs_of
 from prune_mi.keras_io.load import LoadedModel
-from prune_mi.probe import random_inputs
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.stages.loading import open_source
 
@@ -41,7 +41,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         new.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot write {new}: {error.strerror or error}") from error
-    size = save_verified(loaded.model, new, _probe(loaded))
+    size = save_verified(loaded.model, new, _accepted_inputs(loaded))
     return Conversion(
         old=source.path,
         new=new,
@@ -69,7 +69,7 @@ def _require_writable(old: Path, new: Path, *, overwrite: bool) -> None:
             raise ModelError(f"{new} already exists; choose another name, or pass --overwrite")
 
 
-def _probe(loaded: LoadedModel) -> object:
+def _accepted_inputs(loaded: LoadedModel) -> object:
     """Random inputs that the model takes, in the structure of its inputs.
 
     Raises:
@@ -81,13 +81,13 @@ def _probe(loaded: LoadedModel) -> object:
     failure: ModelError | None = None
     for as_indices in (False, True):
         arrays = random_inputs(specs, rng=np.random.default_rng(0), as_indices=as_indices)
-        probe = keras.tree.pack_sequence_as(structure, arrays)
+        inputs = keras.tree.pack_sequence_as(structure, arrays)
         try:
-            outputs_of(loaded.model, probe)
+            outputs_of(loaded.model, inputs)
         except ModelError as error:
             failure = failure or error
         else:
-            return probe
+            return inputs
     raise ModelError(f"cannot convert {loaded.path}: {failure}") from failure
 
 

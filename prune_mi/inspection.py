@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prune_mi.graph.choose import with_choices
 from prune_mi.graph.ends import with_kept
 from prune_mi.graph.inspection import Inspection, inspect_graph
-from prune_mi.keras_io.sizes import unknown_axes, with_input_size
+from prune_mi.keras_io.input_sizes import unknown_axes, with_input_size
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.records import ModelSource
 from prune_mi.stages.interface import judged_output

@@ -16,8 +16,8 @@ from prune_mi.errors import BudgetError
 from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold
 from prune_mi.keras_io.load import LoadedModel
+from prune_mi.keras_io.saving import h5_can_hold
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver

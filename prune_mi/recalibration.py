@@ -9,7 +9,7 @@ from prune_mi.execution.pool import temporary_pool
 from prune_mi.graph.ends import unpack
 from prune_mi.keras_io.build import build_written
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold
+from prune_mi.keras_io.saving import h5_can_hold
 from prune_mi.measure.quality import accuracy
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
 from prune_mi.repair.recalibrate import recalibrated_layers

@@ -69,7 +69,7 @@ def descriptions(
     """For each file the folder in which Keras 2 describes it; all in one process, to save time."""
     from prune_mi.keras_io.model_file import read_model_file
     from prune_mi.keras_io.trust import Trust
-    from prune_mi.keras_io.upgrade.process import write_request
+    from prune_mi.keras_io.upgrade.keras2_process import write_request
 
     folders = {}
     for name, file in old_files.items():

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
-from prune_mi.keras_io.archive import write_mark
+from prune_mi.keras_io.archive import write_provenance
 from prune_mi.stages.roles import Roles
 from prune_mi.stages.selected_on import write_selection
 
@@ -179,7 +179,7 @@ def test_a_run_that_does_not_say_what_it_selected_on(digits_model: Path, tmp_pat
     (run / "report.json").unlink()
     code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
     assert code == 0 and "selection.npz" not in shown
-    write_mark(run / "best.keras", {"validation": "test"})  # as a run does
+    write_provenance(run / "best.keras", {"validation": "test"})  # as a run does
     keras.models.load_model(run / "best.keras")
     code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
     assert code == 0 and "there is no selection.npz beside it" in shown

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from prune_mi.cli import app
-from prune_mi.keras_io.callable import outputs_of
-from prune_mi.probe import relative_difference
+from prune_mi.equivalence import relative_difference
+from prune_mi.keras_io.forward_pass import outputs_of
 from prune_mi.report import read_report
 
 pytestmark = pytest.mark.slow

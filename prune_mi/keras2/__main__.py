@@ -32,11 +32,13 @@ def _answer(request: dict[str, object], folder: Path) -> None:
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    from prune_mi.keras2 import description, opening, probe
+    from prune_mi.keras2 import description, opening, reference
 
     model = opening.open_model(request, folder)
     described, arrays = description.describe(model)
-    described["probe"] = probe.ask(model, folder / "probe.npz", seed=int(str(request["seed"])))
+    described["reference"] = reference.write_outputs(
+        model, folder / "reference.npz", seed=int(str(request["seed"]))
+    )
     description.write(described, arrays, folder)
 
 

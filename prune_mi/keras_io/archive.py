@@ -16,7 +16,7 @@ from prune_mi.errors import ModelError, first_line
 
 _SMALL = 2**30  # files that unpack to less than this are not suspected of anything
 _MOST_EXPANSION = 50  # times that a larger one may grow: weights compress by little
-_MARK, _MOST_MARK_BYTES = "prune_mi.json", 10_000  # a file may be hostile
+_PROVENANCE, _MOST_PROVENANCE_BYTES = "prune_mi.json", 10_000  # a file may be hostile
 # What reading a damaged archive raises: RuntimeError where it is encrypted, the rest by the kind of
 # compression.
 DAMAGE = (
@@ -106,20 +106,20 @@ def weights_name(path: Path) -> str:
     return "older.h5" if older else "now.weights.h5"
 
 
-def write_mark(path: Path, values: Mapping[str, Any]) -> None:
+def write_provenance(path: Path, values: Mapping[str, Any]) -> None:
     """Adds plain values to a `.keras` archive that has none yet; Keras passes them over.
 
     They go where the file goes, which what lies beside it in a folder does not.
     """
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(_MARK, json.dumps(values))
+        archive.writestr(_PROVENANCE, json.dumps(values))
 
 
-def read_mark(path: Path) -> dict[str, Any]:
-    """What `write_mark` wrote into a file; empty where it wrote nothing, or it is damaged."""
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What `write_provenance` wrote into a file; empty where it wrote nothing, or it is damaged."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_MARK) as member:
-            values = json.loads(member.read(_MOST_MARK_BYTES))
+        with zipfile.ZipFile(path) as archive, archive.open(_PROVENANCE) as member:
+            values = json.loads(member.read(_MOST_PROVENANCE_BYTES))
     except (*DAMAGE, KeyError):
         return {}
     return values if isinstance(values, dict) else {}

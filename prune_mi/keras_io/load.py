@@ -5,20 +5,20 @@ from pathlib import Path
 
 import keras
 
+from prune_mi.equivalence import relative_difference
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.agreement import means_the_same
 from prune_mi.keras_io.build import as_sequential
-from prune_mi.keras_io.callable import input_structure, outputs_of
+from prune_mi.keras_io.compatibility import computes_the_same
 from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
+from prune_mi.keras_io.forward_pass import input_structure, outputs_of
+from prune_mi.keras_io.graph_validation import require_valid_graph
+from prune_mi.keras_io.keras3 import ImplausibleSizeError, keras3_may_open, open_with_keras3
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
-from prune_mi.keras_io.plain import ImplausibleSizeError, may_open_plainly, open_plainly
 from prune_mi.keras_io.refusals import refuse_code_and_unknown
-from prune_mi.keras_io.soundness import require_sound_graph
 from prune_mi.keras_io.trust import Trust, apply_trust
 from prune_mi.keras_io.upgrade.description import OldModel
-from prune_mi.keras_io.upgrade.process import describe_with_keras2
+from prune_mi.keras_io.upgrade.keras2_process import describe_with_keras2
 from prune_mi.keras_io.upgrade.rebuild import rebuild
-from prune_mi.probe import relative_difference
 
 # What outputs of the two Kerases may differ by on the same weights, as a fraction: rounding alone.
 _TOLERANCE = 1e-5
@@ -86,7 +86,7 @@ def load_model(
     file = read_model_file(path, model_json)
     try:
         refuse_code_and_unknown(file.config, trust)
-        require_sound_graph(file.config)
+        require_valid_graph(file.config)
     except ModelError as error:
         raise ModelError(f"cannot open {path}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -119,15 +119,15 @@ class _Opened:
 
 def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
     plain: keras.Model | None = None
-    if may_open_plainly(file):
+    if keras3_may_open(file):
         try:
-            plain = open_plainly(file, trust)
+            plain = open_with_keras3(file, trust)
         except ImplausibleSizeError:
             raise
         except ModelError:
             if not file.from_keras2:
                 raise
-    known = not file.from_keras2 or (not verify and means_the_same(file.config))
+    known = not file.from_keras2 or (not verify and computes_the_same(file.config))
     if plain is not None and known:
         return _Opened(plain, rebuilt=False)
     old = describe_with_keras2(file, trust)
@@ -177,8 +177,8 @@ def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
 
 
 def _difference(model: keras.Model, old: OldModel) -> float:
-    inputs = keras.tree.pack_sequence_as(input_structure(model), old.probe_inputs)
-    return relative_difference(outputs_of(model, inputs), old.probe_outputs)
+    inputs = keras.tree.pack_sequence_as(input_structure(model), old.reference_inputs)
+    return relative_difference(outputs_of(model, inputs), old.reference_outputs)
 
 
 def _tolerance(model: keras.Model, old: OldModel) -> float:

@@ -15,7 +15,7 @@ import h5py
 
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.archive import archive_texts, h5_bytes
-from prune_mi.keras_io.other_files import what_it_is
+from prune_mi.keras_io.other_formats import describe_file
 from prune_mi.keras_io.saved_model import read_saved_model
 from prune_mi.records import ModelSource
 
@@ -121,7 +121,7 @@ def _look(path: Path, model_json: Path | None) -> ModelFile:
 
 
 def _read_file(path: Path, model_json: Path | None) -> ModelFile:
-    told = None if h5py.is_hdf5(path) else what_it_is(path)
+    told = None if h5py.is_hdf5(path) else describe_file(path)
     if told is not None:
         raise ModelError(f"{path} {told}; {_EXPECTED}")
     if zipfile.is_zipfile(path):

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.configs import MODELS, label
+from prune_mi.keras_io.serialized import MODELS, label
 from prune_mi.keras_io.trust import Trust, find_custom
 from prune_mi.keras_io.upgrade.operations import find_operation
 from prune_mi.keras_io.upgrade.rewriting import REPLACED_CLASSES, TENSORFLOW_INITIALIZERS

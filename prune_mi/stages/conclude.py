@@ -22,8 +22,8 @@ from prune_mi.graph.ends import unpack
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_written
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 from prune_mi.measure.metric import quality
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import accuracy, answers_of
@@ -37,7 +37,7 @@ from prune_mi.stages.limits import AllowedDrop
 from prune_mi.stages.made import Made
 from prune_mi.stages.roles import Subject
 from prune_mi.stages.run_folder import RunFolder
-from prune_mi.stages.selected_on import mark_of
+from prune_mi.stages.selected_on import provenance_of
 from prune_mi.stages.share import SearchData, reference_candidate
 
 _PROBE_IMAGES = 16
@@ -275,7 +275,7 @@ def write_model(
         model,
         path,
         unpack_inputs(rows, subject.understanding.packing),
-        mark=mark_of(subject.roles),
+        provenance=provenance_of(subject.roles),
     )
 
 

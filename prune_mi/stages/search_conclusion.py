@@ -13,7 +13,7 @@ from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.keras_io.build import build_model, build_written
-from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.saving import save_verified
 from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Candidate
@@ -22,7 +22,7 @@ from prune_mi.stages.conclude import installed_versions, measured_facts, saved_s
 from prune_mi.stages.roles import Subject, validation_images
 from prune_mi.stages.run_folder import RunFolder
 from prune_mi.stages.search_finish import FinallyTrained
-from prune_mi.stages.selected_on import mark_of
+from prune_mi.stages.selected_on import provenance_of
 from prune_mi.stages.start import Started
 
 _PROBE_IMAGES = 16
@@ -152,4 +152,4 @@ def _write(
     """Writes a model, loads it back and compares outputs; it has no loss nor optimizer."""
     model = build_written(graph if packing is None else unpack(graph, packing))
     probe = subject.scaling.apply(np.asarray(data.x_train[:_PROBE_IMAGES]))
-    save_verified(model, folder.path / name, probe, mark=mark_of(subject.roles))
+    save_verified(model, folder.path / name, probe, provenance=provenance_of(subject.roles))

@@ -191,7 +191,7 @@ def test_an_architecture_with_things_in_the_wrong_places(
     def stumble(config: Any) -> None:
         raise error("over something")
 
-    monkeypatch.setattr(load, "require_sound_graph", stumble)
+    monkeypatch.setattr(load, "require_valid_graph", stumble)
     path = _keras2_h5(tmp_path / "m.h5", _input(), _layer("Dense", "out", units=3))
     with pytest.raises(ModelError, match=r"cannot open .*m\.h5: its architecture is damaged"):
         load_model(path)

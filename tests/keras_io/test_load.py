@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from zoo import ZOO
 
+from prune_mi.equivalence import relative_difference
 from prune_mi.errors import ModelError
 from prune_mi.keras_io import load
-from prune_mi.keras_io.agreement import ACTIVATIONS, LAYERS
-from prune_mi.keras_io.callable import input_structure, outputs_of
+from prune_mi.keras_io.compatibility import ACTIVATIONS, LAYERS
 from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.forward_pass import input_structure, outputs_of
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.probe import relative_difference
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., LoadedModel]
@@ -116,7 +116,7 @@ def test_a_wrong_model_of_keras_3_is_not_taken(
         model.set_weights([weight + 0.01 for weight in model.get_weights()])
         return model
 
-    monkeypatch.setattr(load, "open_plainly", open_wrongly)
+    monkeypatch.setattr(load, "open_with_keras3", open_wrongly)
     loaded = open_old("flat", verify=True)
     assert not loaded.as_it_is
     assert "that model was not used" in loaded.notes[0]

@@ -19,8 +19,8 @@ from prune_mi.graph.new_layers import new_dropout
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.units import removable_units
 from prune_mi.keras_io.build import as_sequential, build_written
-from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import load_model
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = [

@@ -75,15 +75,15 @@ class OldModel:
 
     Attributes:
         layers: By number.
-        probe_inputs, probe_outputs: In the order of `leaves`.
+        reference_inputs, reference_outputs: In the order of `leaves`.
         repeatable: Whether it answers the same when asked twice.
         sensitivity: Relative difference that rounding of the inputs makes to its answers.
     """
 
     graph: GraphEntry
     layers: tuple[LayerEntry, ...]
-    probe_inputs: tuple[np.ndarray, ...]
-    probe_outputs: tuple[np.ndarray, ...]
+    reference_inputs: tuple[np.ndarray, ...]
+    reference_outputs: tuple[np.ndarray, ...]
     repeatable: bool
     sensitivity: float
 
@@ -93,14 +93,16 @@ def read_description(folder: Path) -> OldModel:
     data = json.loads((folder / "description.json").read_text(encoding="utf-8"))
     with np.load(folder / "weights.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    with np.load(folder / "probe.npz", allow_pickle=False) as file:
-        probe = dict(file)
-    asked = data["probe"]
+    with np.load(folder / "reference.npz", allow_pickle=False) as file:
+        reference = dict(file)
+    asked = data["reference"]
     return OldModel(
         graph=_graph(data["model"], arrays),
         layers=tuple(_layer(each, arrays) for each in data["layers"]),
-        probe_inputs=tuple(probe[f"input_{index}"] for index in range(asked["num_inputs"])),
-        probe_outputs=tuple(probe[f"output_{index}"] for index in range(asked["num_outputs"])),
+        reference_inputs=tuple(reference[f"input_{index}"] for index in range(asked["num_inputs"])),
+        reference_outputs=tuple(
+            reference[f"output_{index}"] for index in range(asked["num_outputs"])
+        ),
         repeatable=asked["repeatable"],
         sensitivity=asked["sensitivity"],
     )

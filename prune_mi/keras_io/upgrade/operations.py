@@ -14,7 +14,7 @@ from prune_mi.keras_io.upgrade import (
     operations_neural,
     operations_shape,
 )
-from prune_mi.keras_io.upgrade.operation import Operation
+from prune_mi.keras_io.upgrade.keras_calls import Operation
 
 OPERATIONS: Mapping[str, Operation] = {
     **operations_arithmetic.OPERATIONS,

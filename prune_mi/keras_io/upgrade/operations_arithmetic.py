@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from prune_mi.keras_io.upgrade.operation import (
+from prune_mi.keras_io.upgrade.keras_calls import (
     Operation,
     axes,
     call_of_one,

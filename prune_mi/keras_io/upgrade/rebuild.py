@@ -21,13 +21,13 @@ from prune_mi.keras_io.upgrade.description import (
     layer_names,
     leaves,
 )
+from prune_mi.keras_io.upgrade.keras_calls import named
 from prune_mi.keras_io.upgrade.layers import (
     assign_weights,
     hard_sigmoid,
     make_layer,
     without_hard_sigmoid,
 )
-from prune_mi.keras_io.upgrade.operation import named
 from prune_mi.keras_io.upgrade.operations import apply_operation
 from prune_mi.keras_io.upgrade.rewriting import clean_name
 

@@ -15,7 +15,7 @@ _CONVOLUTIONS = (
 )
 
 
-def direct(layer: Any) -> Callable[..., Any]:
+def forward_function(layer: Any) -> Callable[..., Any]:
     """A function that calls a layer or a model.
 
     TensorFlow has no kernels for convolutions with channels first on a CPU; XLA, which a compiled
@@ -29,18 +29,18 @@ def direct(layer: Any) -> Callable[..., Any]:
     return function
 
 
-def called_eagerly(model: keras.Model) -> Callable[[np.ndarray], Any]:
+def eager_forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
     """A function that gives a model's outputs, in inference, as the backend's tensors.
 
     Operation by operation with TensorFlow; other backends compile a model as a whole.
     """
     if keras.backend.backend() != "tensorflow":
-        return compiled(model)
-    call = direct(model)
+        return compiled_forward(model)
+    call = forward_function(model)
     return lambda batch: call(keras.ops.convert_to_tensor(batch), training=False)
 
 
-def compiled(model: keras.Model) -> Callable[[np.ndarray], Any]:
+def compiled_forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
     """The same, compiled anew for every size of batch.
 
     With TensorFlow without what Keras wraps around a prediction, which takes as long to trace as
@@ -61,7 +61,7 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], Any]:
         try:
             return function(batch)
         except tf.errors.OperatorNotAllowedInGraphError:  # a layer asks for a tensor's value
-            return called_eagerly(model)(batch)
+            return eager_forward(model)(batch)
 
     return answer
 
@@ -97,7 +97,7 @@ def outputs_of(model: keras.Model, inputs: Any) -> list[np.ndarray]:
     """
     try:
         with keras.device("cpu:0"):
-            outputs = keras.tree.flatten(direct(model)(inputs, training=False))
+            outputs = keras.tree.flatten(forward_function(model)(inputs, training=False))
     except Exception as error:  # a layer's own class raises whatever it likes
         raise ModelError(
             f"the model fails on an input of its own shape: {first_line(error)}"

@@ -8,7 +8,7 @@ something else, as `hard_sigmoid` does; there Keras 2 is asked.
 from collections.abc import Mapping
 from typing import Any
 
-from prune_mi.keras_io.configs import MODELS, function_name, policy_name
+from prune_mi.keras_io.serialized import MODELS, function_name, policy_name
 
 _DIMENSIONS = (1, 2, 3)
 LAYERS = frozenset(
@@ -33,7 +33,7 @@ ACTIVATIONS = frozenset(
 _FOR_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
-def means_the_same(config: Mapping[str, Any]) -> bool:
+def computes_the_same(config: Mapping[str, Any]) -> bool:
     """Whether both Kerases compute the same from a serialized model that both open."""
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, Mapping) else inner

@@ -52,7 +52,7 @@ def random_inputs(
     return [draw(shape, dtype) for shape, dtype in specs]
 
 
-def nudged(inputs: Sequence[np.ndarray], *, rng: np.random.Generator) -> list[np.ndarray]:
+def perturbed(inputs: Sequence[np.ndarray], *, rng: np.random.Generator) -> list[np.ndarray]:
     """The inputs, each value larger or smaller by a millionth: as much as rounding does to it.
 
     What this does to a model's outputs is what another order of its sums may do to them.

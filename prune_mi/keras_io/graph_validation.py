@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.configs import label
+from prune_mi.keras_io.serialized import label
 
 _Call = tuple[str, int]
 
 
-def require_sound_graph(config: Mapping[str, Any]) -> None:
+def require_valid_graph(config: Mapping[str, Any]) -> None:
     """Checks the graph of a Functional model and those of models inside it.
 
     Args:
@@ -33,7 +33,7 @@ def require_sound_graph(config: Mapping[str, Any]) -> None:
     if "input_layers" in inner and "output_layers" in inner:
         _check(inner, entries)
     for entry in entries:
-        require_sound_graph(entry)
+        require_valid_graph(entry)
 
 
 def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:

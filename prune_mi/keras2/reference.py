@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from prune_mi.equivalence import perturbed, random_inputs, relative_difference
 from prune_mi.errors import ModelError, first_line
-from prune_mi.probe import nudged, random_inputs, relative_difference
 
 _SIZES = (64, 224)  # for axes of unknown size; deep networks shrink small images to nothing
 _REPEATED = 1e-3
 
 
-def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
+def write_outputs(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
     """Asks a model about random inputs, and writes inputs and outputs to an `.npz`.
 
     Returns:
@@ -41,7 +41,7 @@ def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
         arrays = random_inputs(specs, rng=rng, unknown_size=size, as_indices=as_indices)
         try:
             outputs, again, moved = (
-                _answers(model, each) for each in (arrays, arrays, nudged(arrays, rng=rng))
+                _answers(model, each) for each in (arrays, arrays, perturbed(arrays, rng=rng))
             )
         except (tf.errors.InvalidArgumentError, ValueError) as error:
             failure = failure or first_line(error)

@@ -18,7 +18,7 @@ from keras import tree
 from prune_mi.graph.edit import changed_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 
 
 class GraphRunner:
@@ -234,7 +234,7 @@ def _rows(tensor: Any, start: int, stop: int, total: int) -> Any:
 
 def _called(operation: Any) -> Callable[..., Any]:
     """A function that calls a layer, or an operation of `keras.ops`."""
-    return direct(operation) if isinstance(operation, keras.layers.Layer) else operation
+    return forward_function(operation) if isinstance(operation, keras.layers.Layer) else operation
 
 
 def _made(layer: LayerDef, example: Any) -> Any:

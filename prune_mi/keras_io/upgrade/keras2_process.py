@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.keras3 import most_values
 from prune_mi.keras_io.model_file import ModelFile
-from prune_mi.keras_io.plain import most_values
 from prune_mi.keras_io.trust import Trust
 from prune_mi.keras_io.upgrade.description import OldModel, read_description
 

@@ -29,7 +29,7 @@ def most_values(num_bytes: int) -> int:
     return max(_SMALL, _MOST_VALUES_A_BYTE * num_bytes)
 
 
-def may_open_plainly(file: ModelFile) -> bool:
+def keras3_may_open(file: ModelFile) -> bool:
     """Whether it is worth while to try.
 
     Keras 3 opens flat models that Keras 2 wrote as HDF5. It does not know that Keras 2 counts the
@@ -40,7 +40,7 @@ def may_open_plainly(file: ModelFile) -> bool:
     return file.kind in ("h5", "weights") and has_single_layers_alone(file.config)
 
 
-def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:
+def open_with_keras3(file: ModelFile, trust: Trust) -> keras.Model:
     """Opens the file, not compiled.
 
     Raises:

@@ -34,7 +34,7 @@ _OTHERS = {
 }
 
 
-def what_it_is(path: Path) -> str | None:
+def describe_file(path: Path) -> str | None:
     """What a file is that is no Keras model, and what to do; None where nothing is known of it.
 
     Raises:
