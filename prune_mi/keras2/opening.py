@@ -22,14 +22,14 @@ def open_model(request: Mapping[str, Any], folder: Path) -> Any:
     Args:
         request: `kind` (`keras`, `h5`, `weights` or `saved_model`), `path`, `config` (the
             architecture as JSON text, for the latter two), `custom_objects`, `allow_unsafe` and
-            `most_values`, the weights that the model may have at most.
+            `most_weights`, the weights that the model may have at most.
         folder: May be written to.
 
     Raises:
         ModelError: If the model has too many weights, or the weights are not this model's.
     """
     kind, path = request["kind"], Path(request["path"])
-    with _known(request["custom_objects"]), _bounded(request["most_values"]):
+    with _known(request["custom_objects"]), _bounded(request["most_weights"]):
         if kind in ("weights", "saved_model"):
             model = tf_keras.models.model_from_json(request["config"])
             if not model.built:
@@ -62,7 +62,7 @@ def _known(source: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _bounded(most_values: int) -> Iterator[None]:
+def _bounded(most_weights: int) -> Iterator[None]:
     """Refuses a weight before memory is asked for it."""
     total = 0
 
@@ -71,9 +71,9 @@ def _bounded(most_values: int) -> Iterator[None]:
         shape = kwargs.get("shape")
         if shape is not None and tf.TensorShape(shape).is_fully_defined():
             total += int(np.prod([int(axis) for axis in tf.TensorShape(shape)], dtype=float))
-        if total > most_values:
+        if total > most_weights:
             raise ModelError(
-                f"its architecture asks for more than {most_values:,} weights, far more than the "
+                f"its architecture asks for more than {most_weights:,} weights, far more than the "
                 "file holds"
             )
         return next_creator(**kwargs)

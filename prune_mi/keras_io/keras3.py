@@ -16,17 +16,9 @@ from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.refusals import has_single_layers_alone
 from prune_mi.keras_io.trust import Trust
 
-_SMALL = 2**28  # weights, a gigabyte: fewer are not suspected of anything
-_MOST_VALUES_A_BYTE = 4  # compressed weights take a byte for one or two
-
 
 class ImplausibleSizeError(ModelError):
     """The architecture asks for far more weights than the file can hold."""
-
-
-def most_values(num_bytes: int) -> int:
-    """Weights that the model in a file of so many bytes may have at most."""
-    return max(_SMALL, _MOST_VALUES_A_BYTE * num_bytes)
 
 
 def keras3_may_open(file: ModelFile) -> bool:
@@ -87,7 +79,7 @@ def _require_plausible_size(file: ModelFile, trust: Trust) -> None:
         if keras.saving.get_custom_objects():
             return  # a layer of the user's may make weights in a way that needs their memory
         raise found
-    if found > most_values(file.num_bytes):
+    if found > file.most_weights:
         raise ImplausibleSizeError(
             f"the model's architecture asks for {found:,} weights, and the file holds "
             f"{file.num_bytes:,} bytes of them; save the model again"

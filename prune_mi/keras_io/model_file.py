@@ -20,6 +20,8 @@ from prune_mi.keras_io.saved_model import read_saved_model
 from prune_mi.records import ModelSource
 
 Kind = Literal["keras", "h5", "weights", "saved_model"]
+_SMALL = 2**28  # weights, a gigabyte: fewer are not suspected of anything
+_MOST_WEIGHTS_A_BYTE = 4  # compressed weights take a byte for one or two
 _EXPECTED = "expected a trained Keras model (.keras or .h5, or a SavedModel folder of Keras 2)"
 
 
@@ -42,6 +44,11 @@ class ModelFile:
     config: Mapping[str, Any]
     compile_config: Mapping[str, Any] | None
     num_bytes: int
+
+    @property
+    def most_weights(self) -> int:
+        """Weights that a model in it may have at most; one of more is not opened."""
+        return max(_SMALL, _MOST_WEIGHTS_A_BYTE * self.num_bytes)
 
     @property
     def from_keras2(self) -> bool:
