@@ -16,13 +16,13 @@ def main(folder: Path) -> int:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     try:
         _answer(request, folder)
+        return 0
     except PruneMIError as error:
-        _write_error(folder, str(error))
+        message = str(error)
     except Exception as error:  # Keras 2 raises whatever a broken file makes it raise
         traceback.print_exc()
-        _write_error(folder, f"{type(error).__name__}: {first_line(error)}")
-    else:
-        return 0
+        message = f"{type(error).__name__}: {first_line(error)}"
+    (folder / "error.json").write_text(json.dumps({"message": message}), encoding="utf-8")
     return 1
 
 
@@ -40,10 +40,6 @@ def _answer(request: dict[str, object], folder: Path) -> None:
         model, folder / "reference.npz", seed=int(str(request["seed"]))
     )
     description.write(described, arrays, folder)
-
-
-def _write_error(folder: Path, message: str) -> None:
-    (folder / "error.json").write_text(json.dumps({"message": message}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -69,11 +69,7 @@ class _Describer:
             "inputs": self.value(model.input, model.name),
             "outputs": self.value(model.output, model.name),
             "input_specs": [
-                {
-                    "shape": tensor.shape.as_list(),
-                    "dtype": tensor.dtype.name,
-                    "name": tensor._keras_history.layer.name,
-                }
+                {"shape": tensor.shape.as_list(), "dtype": tensor.dtype.name}
                 for tensor in tf.nest.flatten(model.input)
             ],
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from prune_mi.graph.ir import TensorSpec
 from prune_mi.keras_io.upgrade.rewriting import clean_name
 
 
@@ -18,15 +19,6 @@ class TensorKey:
     layer: int
     call: int
     output: int
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """An input: its shape, batch axis included, its dtype, and its layer's name."""
-
-    shape: tuple[int | None, ...]
-    dtype: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +39,7 @@ class GraphEntry:
     calls: tuple[CallEntry, ...]
     inputs: Any
     outputs: Any
-    input_specs: tuple[InputSpec, ...]
+    input_specs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +163,7 @@ def _graph(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> GraphEn
         inputs=_single(_value(data["inputs"], arrays)),
         outputs=_single(_value(data["outputs"], arrays)),
         input_specs=tuple(
-            InputSpec(tuple(each["shape"]), each["dtype"], each["name"])
-            for each in data["input_specs"]
+            TensorSpec(tuple(each["shape"]), each["dtype"]) for each in data["input_specs"]
         ),
     )
 

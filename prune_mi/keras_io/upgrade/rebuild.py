@@ -109,8 +109,11 @@ class _Builder:
             args, kwargs = _with_states_apart(args, kwargs)
         layer = self._layer(call.layer, trainable=trainable)
         # What the call itself says goes before what was said to the model around it.
-        takes_it = "training" in inspect.signature(layer.call).parameters
-        if training is not None and takes_it and "training" not in kwargs:
+        if (
+            training is not None
+            and "training" not in kwargs
+            and "training" in inspect.signature(layer.call).parameters
+        ):
             kwargs["training"] = training
         try:
             result = layer(*args, **kwargs)

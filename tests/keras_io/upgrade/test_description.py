@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from prune_mi.graph.ir import TensorSpec
 from prune_mi.keras_io.upgrade.description import (
     CallEntry,
     GraphEntry,
-    InputSpec,
     LayerEntry,
     OldModel,
     TensorKey,
@@ -13,7 +13,7 @@ from prune_mi.keras_io.upgrade.description import (
     leaves,
 )
 
-SPEC = InputSpec((None, 4), "float32", "in")
+SPEC = TensorSpec((None, 4), "float32")
 
 
 def _layer(name: str, graph: GraphEntry | None = None) -> LayerEntry:
