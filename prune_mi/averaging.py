@@ -20,7 +20,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import check_members, ensemble_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.saving import save_verified
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import accuracy, predict
 from prune_mi.preparation.loading import load_fitting_data, open_source

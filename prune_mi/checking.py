@@ -21,7 +21,7 @@ def check(
     data: str,
     gates: Mapping[str, Any],
     observer: Observer | None = None,
-    architecture: str | Path | None = None,
+    model_json: str | Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -35,7 +35,7 @@ def check(
         gates: By the names of the fields of `prune_mi.config.Gates`, such as
             `{"max_accuracy_drop": 0.02, "max_size": "300KB"}`. Files of the folder are not read.
         observer: Hears of progress.
-        architecture: JSON of `model.to_json()`, where a file holds weights alone.
+        model_json: JSON of `model.to_json()`, where a file holds weights alone.
         allow_unsafe: Whether Python code in the files, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the models' own layers.
         **settings: `metric`, `scaling`, `output`, `classes`, `allow_weak_model` and `workers`, as
@@ -46,7 +46,7 @@ def check(
     """
     new, old = model_sources(
         [Path(candidate), Path(baseline)],
-        architecture=None if architecture is None else Path(architecture),
+        model_json=None if model_json is None else Path(model_json),
         allow_unsafe=allow_unsafe,
         custom_objects=custom_objects,
     )

@@ -5,14 +5,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from prune_mi.equivalence import random_inputs
 from prune_mi.errors import ModelError, RunError
-from prune_mi.keras_io.answers import input_structure, outputs_of
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold, save_verified
+from prune_mi.keras_io.forward_pass import input_structure, outputs_of
 from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.upgrade.description import pack
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 from prune_mi.preparation.loading import open_source
-from prune_mi.probe import random_inputs
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.report.files import require_new
 
@@ -42,7 +41,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
         new.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot write {new}: {error.strerror or error}") from error
-    size = save_verified(loaded.model, new, _probe(loaded))
+    size = save_verified(loaded.model, new, _accepted_inputs(loaded))
     return Conversion(
         old=source.path,
         new=new,
@@ -56,7 +55,7 @@ def convert_model(source: ModelSource, new: Path, *, overwrite: bool = False) ->
     )
 
 
-def _probe(loaded: LoadedModel) -> object:
+def _accepted_inputs(loaded: LoadedModel) -> object:
     """Random inputs that the model takes, in the structure of its inputs.
 
     Raises:
@@ -68,13 +67,13 @@ def _probe(loaded: LoadedModel) -> object:
     failure: ModelError | None = None
     for as_indices in (False, True):
         arrays = random_inputs(specs, rng=np.random.default_rng(0), as_indices=as_indices)
-        probe = pack(structure, iter(arrays))
+        inputs = keras.tree.pack_sequence_as(structure, arrays)
         try:
-            outputs_of(loaded.model, probe)
+            outputs_of(loaded.model, inputs)
         except ModelError as error:
             failure = failure or error
         else:
-            return probe
+            return inputs
     raise ModelError(f"cannot convert {loaded.path}: {failure}") from failure
 
 

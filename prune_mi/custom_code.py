@@ -37,25 +37,49 @@ def import_code(source: str) -> ModuleType:
         ) from error
 
 
-def own_classes(module: ModuleType, bases: tuple[type, ...]) -> dict[str, type]:
-    """The subclasses of `bases` in a module by name, those that a library defines left out."""
-    return {
+def custom_objects(source: str, keras: Any) -> dict[str, Any]:
+    """The layers, losses, activations and so on by name that a module or file of the user's has.
+
+    Functions are those that the module, or its package, defines; classes are those that no library
+    does.
+
+    Args:
+        source: What `--custom-objects` names.
+        keras: The library for which they are: Keras 3, or Keras 2 in its own process.
+
+    Raises:
+        ConfigError: If there is no such module or file, or importing it fails.
+    """
+    module = import_code(source)
+    package = module.__name__.partition(".")[0]
+    bases = (
+        keras.layers.Layer,
+        keras.initializers.Initializer,
+        keras.regularizers.Regularizer,
+        keras.constraints.Constraint,
+        keras.losses.Loss,
+        keras.metrics.Metric,
+        keras.optimizers.Optimizer,
+        keras.optimizers.schedules.LearningRateSchedule,
+    )
+    items = vars(module).items()
+    functions = {
         name: value
-        for name, value in vars(module).items()
+        for name, value in items
+        if isinstance(value, FunctionType) and _package(value) == package
+    }
+    classes = {
+        name: value
+        for name, value in items
         if isinstance(value, type)
         and issubclass(value, bases)
-        and value.__module__.partition(".")[0] not in _LIBRARIES
+        and _package(value) not in _LIBRARIES
     }
+    return functions | classes
 
 
-def own_functions(module: ModuleType) -> dict[str, Any]:
-    """The functions by name that a module, or its package, defines: losses, activations, ..."""
-    package = module.__name__.partition(".")[0]
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] == package
-    }
+def _package(value: Any) -> str:
+    return str(value.__module__).partition(".")[0]
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -17,7 +17,7 @@ def evaluate(
     *models: str | Path,
     data: str,
     observer: Observer | None = None,
-    architecture: str | Path | None = None,
+    model_json: str | Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -28,7 +28,7 @@ def evaluate(
         *models: Files, or folders of runs; one or more, with the same classes.
         data: As for `optimize`; the test images count.
         observer: Hears of progress.
-        architecture: JSON of `model.to_json()`, for files that hold weights alone.
+        model_json: JSON of `model.to_json()`, for files that hold weights alone.
         allow_unsafe: Whether Python code in the files, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the models' own layers.
         **settings: `metric`, `scaling`, `output`, `classes`, `allow_weak_model` and `workers`, as
@@ -41,7 +41,7 @@ def evaluate(
         raise ConfigError("received no model; expected one or more")
     sources = model_sources(
         [Path(each) for each in models],
-        architecture=None if architecture is None else Path(architecture),
+        model_json=None if model_json is None else Path(model_json),
         allow_unsafe=allow_unsafe,
         custom_objects=custom_objects,
     )

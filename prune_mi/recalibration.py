@@ -8,7 +8,7 @@ from prune_mi.delivery.writing import unpacked_model, write_model
 from prune_mi.errors import ConfigError
 from prune_mi.execution.pool import temporary_pool
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold
+from prune_mi.keras_io.saving import h5_can_hold
 from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.baseline import measured, shared_data
 from prune_mi.preparation.loading import load_fitting_data, open_source

@@ -55,7 +55,7 @@ def old_files(old_folder: Path) -> dict[str, OldFile]:
         model = next(path for path in written if path.suffix not in (".npz", ".json"))
         options: dict[str, Any] = {}
         if name.endswith("_apart"):
-            options["architecture"] = old_folder / f"{name}.json"
+            options["model_json"] = old_folder / f"{name}.json"
         if name in ("custom", "digits"):
             options["custom_objects"] = str(CUSTOM_LAYERS)
         files[name] = OldFile(model, options)
@@ -69,7 +69,7 @@ def descriptions(
     """For each file the folder in which Keras 2 describes it; all in one process, to save time."""
     from prune_mi.keras_io.model_file import read_model_file
     from prune_mi.keras_io.trust import Trust
-    from prune_mi.keras_io.upgrade.process import write_request
+    from prune_mi.keras_io.upgrade.keras2_process import write_request
 
     folders = {}
     for name, file in old_files.items():
@@ -77,7 +77,7 @@ def descriptions(
         trust = Trust(
             allow_unsafe=name == "with_code", custom_objects=file.options.get("custom_objects")
         )
-        looked_at = read_model_file(file.path, file.options.get("architecture"))
+        looked_at = read_model_file(file.path, file.options.get("model_json"))
         write_request(looked_at, trust, folder)
     start = "import sys; from pathlib import Path; from prune_mi.keras2.__main__ import main\n"
     _run(["-c", f"{start}for each in sys.argv[1:]: main(Path(each))", *map(str, folders.values())])

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
-from prune_mi.keras_io.mark import write_mark
+from prune_mi.keras_io.archive import write_provenance
 from prune_mi.preparation.roles import Roles
 from prune_mi.preparation.selected_on import write_selection
 
@@ -179,7 +179,7 @@ def test_a_run_that_does_not_say_what_it_selected_on(digits_model: Path, tmp_pat
     (run / "report.json").unlink()
     code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
     assert code == 0 and "selection.npz" not in shown
-    write_mark(run / "best.keras", {"validation": "test"})  # as a run does
+    write_provenance(run / "best.keras", {"validation": "test"})  # as a run does
     keras.models.load_model(run / "best.keras")
     code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
     assert code == 0 and "there is no selection.npz beside it" in shown
@@ -234,7 +234,7 @@ def test_a_baseline_of_weights_alone_has_its_architecture_beside_it(
     model = keras.models.load_model(digits_model)
     (tmp_path / "model.json").write_text(model.to_json())
     model.save_weights(tmp_path / "old.weights.h5")
-    gates = ["--max-flips", "0.01", "--architecture", tmp_path / "model.json"]
+    gates = ["--max-flips", "0.01", "--model-json", tmp_path / "model.json"]
     code, shown, said = _check(digits_model, tmp_path / "old.weights.h5", *gates)
     assert code == 0, shown + said
 
@@ -268,9 +268,9 @@ def test_bad_input_is_refused(digits_model: Path, tmp_path: Path) -> None:
     gone = tmp_path / "missing" / "comment.md"
     code, _, said = _check(digits_model, digits_model, "--max-flips", "0.1", "--markdown", gone)
     assert code == 2 and "make it first" in said
-    architecture = tmp_path / "model.json"
-    architecture.write_text(keras.models.load_model(digits_model).to_json())
-    gates = ["--max-flips", "0.1", "--architecture", architecture]
+    model_json = tmp_path / "model.json"
+    model_json.write_text(keras.models.load_model(digits_model).to_json())
+    gates = ["--max-flips", "0.1", "--model-json", model_json]
     code, _, said = _check(digits_model, digits_model, *gates)
     assert code == 2 and "has an architecture of its own" in said
     code, _, said = _check(digits_model, digits_model)

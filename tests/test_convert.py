@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from prune_mi.cli import app
-from prune_mi.keras_io.answers import outputs_of
-from prune_mi.probe import relative_difference
+from prune_mi.equivalence import relative_difference
+from prune_mi.keras_io.forward_pass import outputs_of
 from prune_mi.report import read_report
 
 pytestmark = pytest.mark.slow
@@ -65,7 +65,7 @@ def test_a_saved_model_and_weights_beside_their_architecture(
     assert code == 0, output
     _require_equal(tmp_path / "a.keras", old_files["backbone_folder"])
     apart = old_files["flat_apart"]
-    options = ["--architecture", apart.options["architecture"]]
+    options = ["--model-json", apart.options["model_json"]]
     code, output = _convert(apart.path, tmp_path / "b.keras", *options)
     assert (code, "compiled no" in output) == (0, True), output
     _require_equal(tmp_path / "b.keras", apart)

@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from prune_mi.custom_code import import_code, own_classes, own_functions
+from prune_mi.custom_code import custom_objects, import_code
 from prune_mi.errors import ConfigError
 
 CODE = """
@@ -25,6 +26,23 @@ from json import dumps
 """
 
 
+class _None:
+    pass
+
+
+KERAS = SimpleNamespace(
+    layers=SimpleNamespace(Layer=dict),
+    initializers=SimpleNamespace(Initializer=_None),
+    regularizers=SimpleNamespace(Regularizer=_None),
+    constraints=SimpleNamespace(Constraint=_None),
+    losses=SimpleNamespace(Loss=_None),
+    metrics=SimpleNamespace(Metric=_None),
+    optimizers=SimpleNamespace(
+        Optimizer=_None, schedules=SimpleNamespace(LearningRateSchedule=_None)
+    ),
+)
+
+
 @pytest.fixture(autouse=True)
 def _modules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Forgets what a test imports."""
@@ -40,8 +58,7 @@ def test_by_path(tmp_path: Path) -> None:
     path.write_text(CODE)
     module = import_code(str(path))
     assert module.__name__ == "my_layers"
-    assert set(own_classes(module, (dict,))) == {"Mine", "OrderedDict"}
-    assert set(own_functions(module)) == {"loss"}
+    assert set(custom_objects(str(path), KERAS)) == {"Mine", "OrderedDict", "loss"}
 
 
 def test_by_name_from_the_current_folder(tmp_path: Path) -> None:
@@ -61,14 +78,10 @@ def test_a_file_does_not_hide_a_module(tmp_path: Path) -> None:
     assert sys.modules["json"] is json
 
 
-def test_classes_of_libraries_are_not_the_users() -> None:
-    class FromKeras(dict):  # type: ignore[type-arg]
-        pass
-
-    FromKeras.__module__ = "keras.src.layers"
-    module = type(sys)("mine")
-    module.FromKeras = FromKeras  # type: ignore[attr-defined]
-    assert own_classes(module, (dict,)) == {}
+def test_classes_of_libraries_are_not_the_users(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("class FromKeras(dict):\n    __module__ = 'keras.src.layers'\n")
+    assert custom_objects(str(path), KERAS) == {}
 
 
 def test_no_such_file(tmp_path: Path) -> None:

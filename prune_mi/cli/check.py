@@ -8,7 +8,7 @@ import typer
 
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult, Quiet
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJson, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import Gates, OptimizeSettings, read_gates
@@ -44,7 +44,7 @@ def check(
     ] = None,
     json_output: JsonResult = False,
     quiet: Quiet = False,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
 ) -> None:
@@ -70,7 +70,7 @@ def check(
             require_writable(path)
         new, old = model_sources(  # seconds before Keras is imported
             [candidate, baseline],
-            architecture=architecture,
+            model_json=model_json,
             allow_unsafe=allow_unsafe,
             custom_objects=custom_objects,
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, ModelFile, OverwriteFile
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelFile, ModelJson, OverwriteFile
 from prune_mi.cli.told import found_and_told
 from prune_mi.keras_io.runtime import start_backend
 from prune_mi.records import Conversion, ModelSource
@@ -15,7 +15,7 @@ from prune_mi.report.conversion import print_conversion
 def convert(
     old: ModelFile,
     new: Annotated[Path, typer.Argument(help="File to write. Its name must end in .keras or .h5.")],
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     overwrite: OverwriteFile = False,
@@ -32,7 +32,7 @@ def convert(
         start_backend()
         from prune_mi.conversion import convert_model
 
-        source = ModelSource(old, architecture, allow_unsafe, custom_objects)
+        source = ModelSource(old, model_json, allow_unsafe, custom_objects)
         return convert_model(source, new, overwrite=overwrite)
 
     found_and_told(converted, print_conversion, interrupted="interrupted; nothing was written")

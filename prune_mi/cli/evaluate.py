@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult, Quiet
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJson, Quiet
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
@@ -23,7 +23,7 @@ def evaluate(
         list[Path], typer.Argument(help="Models, or run folders, with the same classes.")
     ],
     given: dict[str, Any],
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     quiet: Quiet = False,
@@ -44,7 +44,7 @@ def evaluate(
         settings = resolve(OptimizeSettings, given)
         sources = model_sources(  # seconds before Keras is imported
             models,
-            architecture=architecture,
+            model_json=model_json,
             allow_unsafe=allow_unsafe,
             custom_objects=custom_objects,
         )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult, ModelFile
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelFile, ModelJson
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT
@@ -26,7 +26,7 @@ def inspect(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     json_output: JsonResult = False,
@@ -46,7 +46,7 @@ def inspect(
         from prune_mi.inspection import inspect_model
 
         return inspect_model(
-            ModelSource(model, architecture, allow_unsafe, custom_objects),
+            ModelSource(model, model_json, allow_unsafe, custom_objects),
             input_size=None if input_size is None else parse_size(input_size),
             freeze=given["freeze"] or (),
             protect=given["protect"] or (),

@@ -9,10 +9,10 @@ from prune_mi.cli.guarded import guarded
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import (
     AllowUnsafe,
-    Architecture,
     Config,
     CustomObjects,
     Json,
+    ModelJson,
     Overwrite,
     Quiet,
 )
@@ -29,7 +29,7 @@ def optimize(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(help="A trained classifier.")],
     given: dict[str, Any],
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     gate: Annotated[
@@ -77,8 +77,8 @@ def optimize(
 
     settings = guarded(lambda: resolve(OptimizeSettings, given, config))
     gates = guarded(lambda: gates_of_pairs(gate or []))
-    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
-    guarded(lambda: read_model_file(model, architecture))  # seconds before Keras is imported
+    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
+    guarded(lambda: read_model_file(model, model_json))  # seconds before Keras is imported
     run_and_report(
         lambda observer: run(observer, settings),
         settings.objective,

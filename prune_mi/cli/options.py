@@ -41,10 +41,10 @@ OverwriteFile = Annotated[
         "--overwrite", help="Replace files that are there already.", rich_help_panel=OUTPUT
     ),
 ]
-Architecture = Annotated[
+ModelJson = Annotated[
     Path | None,
     typer.Option(
-        help="Architecture as JSON, written by model.to_json(). For model files that hold only "
+        help="ModelJson as JSON, written by model.to_json(). For model files that hold only "
         "weights.",
         rich_help_panel=INPUT,
     ),

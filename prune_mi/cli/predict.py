@@ -7,7 +7,7 @@ import typer
 
 from prune_mi.cli.guarded import fail
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Architecture, CustomObjects, JsonResult
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJson
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT
@@ -63,7 +63,7 @@ def predict(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     json_output: JsonResult = False,
@@ -85,12 +85,12 @@ def predict(
             read_class_list(given["classes"])
         files = list_image_files(images)
         path = best_of_run(model)
-        read_model_file(path, architecture)  # seconds before Keras is imported, as all before it
+        read_model_file(path, model_json)  # seconds before Keras is imported, as all before it
         start_backend()
         from prune_mi.prediction import predict_images
 
         return predict_images(
-            ModelSource(path, architecture, allow_unsafe, custom_objects),
+            ModelSource(path, model_json, allow_unsafe, custom_objects),
             files,
             scaling=scaling,
             output=output,

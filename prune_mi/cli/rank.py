@@ -8,10 +8,10 @@ import typer
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import (
     AllowUnsafe,
-    Architecture,
     CustomObjects,
     JsonResult,
     ModelFile,
+    ModelJson,
     Quiet,
 )
 from prune_mi.cli.settings import resolve
@@ -49,7 +49,7 @@ def rank(
             rich_help_panel=OUTPUT,
         ),
     ] = 5,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     plot: Annotated[
@@ -71,13 +71,13 @@ def rank(
     Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
     interrupted.
     """
-    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
+    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
 
     def ranked() -> Ranking:
         settings = resolve(OptimizeSettings, given)
         if plot is not None:
             require_plottable(plot)
-        read_model_file(model, architecture)
+        read_model_file(model, model_json)
         with observed(quiet=quiet, json_output=json_output) as observer:
             from prune_mi.ranking import rank_model
 

@@ -8,10 +8,10 @@ import typer
 from prune_mi.cli.made_options import takes
 from prune_mi.cli.options import (
     AllowUnsafe,
-    Architecture,
     CustomObjects,
     JsonResult,
     ModelFile,
+    ModelJson,
     OverwriteFile,
     Quiet,
 )
@@ -41,7 +41,7 @@ def recalibrate(
         ),
     ] = None,
     overwrite: OverwriteFile = False,
-    architecture: Architecture = None,
+    model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     quiet: Quiet = False,
@@ -59,11 +59,11 @@ def recalibrate(
     Exit codes: 0 a better model was written; 2 bad input; 3 nothing was
     better, so no file was written; 4 the run failed; 130 interrupted.
     """
-    source = ModelSource(model, architecture, allow_unsafe, custom_objects)
+    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
 
     def compared() -> Recalibration:
         settings = resolve(OptimizeSettings, given)
-        read_model_file(model, architecture)
+        read_model_file(model, model_json)
         with observed(quiet=quiet, json_output=json_output) as observer:
             from prune_mi.recalibration import recalibrate_model
 

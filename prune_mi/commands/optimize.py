@@ -48,7 +48,7 @@ def optimize(
     overwrite: bool = False,
     observer: Observer | None = None,
     gates: Mapping[str, Any] | None = None,
-    architecture: str | Path | None = None,
+    model_json: str | Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -64,7 +64,7 @@ def optimize(
         observer: Hears of progress.
         gates: What the result is held to, by the names of the fields of `prune_mi.config.Gates`;
             the report's `gates` has the verdicts.
-        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
         **settings: Fields of `OptimizeSettings`, such as `budget="25m"` or
@@ -79,7 +79,7 @@ def optimize(
     return run_optimize(
         ModelSource(
             path=Path(model),
-            architecture=None if architecture is None else Path(architecture),
+            model_json=None if model_json is None else Path(model_json),
             allow_unsafe=allow_unsafe,
             custom_objects=custom_objects,
         ),

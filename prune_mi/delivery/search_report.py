@@ -12,8 +12,8 @@ from prune_mi.evolution.strategy import Evolved
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.graph.layer_counts import num_paper_layers
 from prune_mi.graph.packing import pack, unpack
-from prune_mi.keras_io.files import saved_size
-from prune_mi.keras_io.sequential import build_written
+from prune_mi.keras_io.build import build_written
+from prune_mi.keras_io.saving import saved_size
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.roles import validation_images
 from prune_mi.records import ModelFacts, SearchReport

@@ -10,12 +10,12 @@ from prune_mi.errors import RunError
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.packed_arrays import unpack_inputs
 from prune_mi.graph.packing import unpack
+from prune_mi.keras_io.build import build_written
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import h5_can_hold, save_verified
 from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.sequential import build_written
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 from prune_mi.preparation.baseline import Baseline
-from prune_mi.preparation.selected_on import mark_of
+from prune_mi.preparation.selected_on import provenance_of
 from prune_mi.runs.folder import BEST, RunFolder
 from prune_mi.search.candidate import Trained
 
@@ -69,4 +69,6 @@ def write_model(
         compile_like(model, original.compile_config)
     profile = baseline.profile
     rows = profile.scaling.apply(np.asarray(baseline.data.x_train[:_PROBE_IMAGES]))
-    save_verified(model, path, unpack_inputs(rows, profile.packing), mark=mark_of(baseline.roles))
+    save_verified(
+        model, path, unpack_inputs(rows, profile.packing), provenance=provenance_of(baseline.roles)
+    )

@@ -11,7 +11,7 @@ from prune_mi.data import InputScaling
 from prune_mi.graph.edit import with_outputs
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 
 Reduction = Literal["pool", "project"]
 _PROJECTED_WIDTH = 256
@@ -40,7 +40,7 @@ def layer_features(
     Returns:
         float32 `(n, d)` for each tensor.
     """
-    run = direct(build_model(with_outputs(graph, tensors)))
+    run = forward_function(build_model(with_outputs(graph, tensors)))
     reducers = [reducer(graph, ref, reduction) for ref in tensors]
     collected: list[list[np.ndarray]] = [[] for _ in tensors]
     for start in range(0, len(images), batch_size):

@@ -3,8 +3,8 @@
 Nothing imports this room, and it imports no Keras 3. It reads FOLDER/request.json, opens the model
 that it names, and leaves in FOLDER a description that needs neither Keras to be read:
 
-    description.json    layers, graphs, what the probe was asked
+    description.json    layers, graphs, what is known of the reference outputs
     weights.npz         the weights and constants that the description names
-    probe.npz           random inputs, and what the old model answered
+    reference.npz       random inputs, and what the old model answered
     error.json          in their place where that failed, with the reason
 """

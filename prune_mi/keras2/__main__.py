@@ -16,13 +16,13 @@ def main(folder: Path) -> int:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     try:
         _answer(request, folder)
+        return 0
     except PruneMIError as error:
-        _write_error(folder, str(error))
+        message = str(error)
     except Exception as error:  # Keras 2 raises whatever a broken file makes it raise
         traceback.print_exc()
-        _write_error(folder, f"{type(error).__name__}: {first_line(error)}")
-    else:
-        return 0
+        message = f"{type(error).__name__}: {first_line(error)}"
+    (folder / "error.json").write_text(json.dumps({"message": message}), encoding="utf-8")
     return 1
 
 
@@ -32,16 +32,14 @@ def _answer(request: dict[str, object], folder: Path) -> None:
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    from prune_mi.keras2 import description, opening, probe
+    from prune_mi.keras2 import description, opening, reference
 
     model = opening.open_model(request, folder)
     described, arrays = description.describe(model)
-    described["probe"] = probe.ask(model, folder / "probe.npz", seed=int(str(request["seed"])))
+    described["reference"] = reference.write_outputs(
+        model, folder / "reference.npz", seed=int(str(request["seed"]))
+    )
     description.write(described, arrays, folder)
-
-
-def _write_error(folder: Path, message: str) -> None:
-    (folder / "error.json").write_text(json.dumps({"message": message}), encoding="utf-8")
 
 
 if __name__ == "__main__":

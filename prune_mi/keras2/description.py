@@ -25,8 +25,8 @@ def describe(model: Any) -> tuple[Data, dict[str, np.ndarray]]:
         `{"model": graph, "layers": [layer, ...]}`, and the arrays that it names.
 
         A layer has `name`, `class_name`, `registered_name` (None for Keras's own), `config`,
-        `dtype`, `trainable`, `weights` (names of arrays), and `graph` where it is a model. A graph
-        has `name`, `nodes`, and `inputs`, `outputs` and `input_specs`. A node is one call, in
+        `dtype`, `trainable`, `weights` (names of arrays), and `graph`, None but for a model. A
+        graph has `name`, `nodes`, and `inputs`, `outputs` and `input_specs`. A node is one call, in
         topological order: `layer` and `index`, `args` and `kwargs`. Arguments are tagged: see
         `_Describer.value`.
 
@@ -69,11 +69,7 @@ class _Describer:
             "inputs": self.value(model.input, model.name),
             "outputs": self.value(model.output, model.name),
             "input_specs": [
-                {
-                    "shape": tensor.shape.as_list(),
-                    "dtype": tensor.dtype.name,
-                    "name": tensor._keras_history.layer.name,
-                }
+                {"shape": tensor.shape.as_list(), "dtype": tensor.dtype.name}
                 for tensor in tf.nest.flatten(model.input)
             ],
         }
@@ -85,10 +81,8 @@ class _Describer:
         return {
             "layer": self.layer(layer),
             "index": first._keras_history.node_index,
-            "args": [self.value(argument, layer.name) for argument in node.call_args],
-            "kwargs": {
-                key: self.value(argument, layer.name) for key, argument in node.call_kwargs.items()
-            },
+            "args": self.value(tuple(node.call_args), layer.name),
+            "kwargs": self.value(node.call_kwargs, layer.name),
         }
 
     def layer(self, layer: Any) -> int:
@@ -101,19 +95,23 @@ class _Describer:
             "class_name": type(layer).__name__,
             "trainable": bool(layer.trainable),
             "dtype": layer.dtype_policy.name,
+            "registered_name": None,
+            "config": {},
+            "weights": [],
+            "graph": None,
         }
         self.layers.append(entry)
         if isinstance(layer, tf_keras.Model):
             entry["graph"] = self.graph(layer)
             return number
         own = type(layer).__module__.partition(".")[0] == "tf_keras"
-        entry["registered_name"] = None if own else tf_keras.saving.get_registered_name(type(layer))
+        if not own:
+            entry["registered_name"] = tf_keras.saving.get_registered_name(type(layer))
         entry["config"] = _plain(layer.get_config())
         if own and "vocabulary" in entry["config"] and entry["config"]["vocabulary"] is None:
             # One that was learned lies in a table beside the weights.
             words = layer.get_vocabulary(include_special_tokens=False)
             entry["config"]["vocabulary"] = _plain(words)
-        entry["weights"] = []
         for weight in layer.weights:
             if not hasattr(weight, "numpy"):
                 continue  # what saves that table

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from prune_mi.custom_code import import_code, own_classes, own_functions
+from prune_mi.custom_code import custom_objects
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.archive import weights_name
 
@@ -22,17 +22,21 @@ def open_model(request: Mapping[str, Any], folder: Path) -> Any:
     Args:
         request: `kind` (`keras`, `h5`, `weights` or `saved_model`), `path`, `config` (the
             architecture as JSON text, for the latter two), `custom_objects`, `allow_unsafe` and
-            `most_values`, the weights that the model may have at most.
+            `most_weights`, the weights that the model may have at most.
         folder: May be written to.
 
     Raises:
         ModelError: If the model has too many weights, or the weights are not this model's.
     """
     kind, path = request["kind"], Path(request["path"])
-    with _known(request["custom_objects"]), _bounded(request["most_values"]):
+    with _known(request["custom_objects"]), _bounded(request["most_weights"]):
         if kind in ("weights", "saved_model"):
             model = tf_keras.models.model_from_json(request["config"])
-            _require_built(model)
+            if not model.built:
+                raise ModelError(
+                    "the architecture does not say what shape the input has; expected a model that "
+                    "was built before it was saved"
+                )
             if kind == "weights":
                 model.load_weights(shutil.copyfile(path, folder / weights_name(path)))
             else:
@@ -47,26 +51,18 @@ def open_model(request: Mapping[str, Any], folder: Path) -> Any:
 
 
 @contextmanager
-def _known(custom_objects: str | None) -> Iterator[None]:
-    if custom_objects is None:
+def _known(source: str | None) -> Iterator[None]:
+    if source is None:
         yield
         return
     # One file of layers serves both processes: its `import keras` is Keras 2 here.
     sys.modules["keras"] = tf_keras
-    bases = (
-        tf_keras.layers.Layer,
-        tf_keras.initializers.Initializer,
-        tf_keras.regularizers.Regularizer,
-        tf_keras.constraints.Constraint,
-    )
-    module = import_code(custom_objects)
-    found = own_functions(module) | own_classes(module, bases)
-    with tf_keras.utils.custom_object_scope(found):
+    with tf_keras.utils.custom_object_scope(custom_objects(source, tf_keras)):
         yield
 
 
 @contextmanager
-def _bounded(most_values: int) -> Iterator[None]:
+def _bounded(most_weights: int) -> Iterator[None]:
     """Refuses a weight before memory is asked for it."""
     total = 0
 
@@ -75,23 +71,15 @@ def _bounded(most_values: int) -> Iterator[None]:
         shape = kwargs.get("shape")
         if shape is not None and tf.TensorShape(shape).is_fully_defined():
             total += int(np.prod([int(axis) for axis in tf.TensorShape(shape)], dtype=float))
-        if total > most_values:
+        if total > most_weights:
             raise ModelError(
-                f"its architecture asks for more than {most_values:,} weights, far more than the "
+                f"its architecture asks for more than {most_weights:,} weights, far more than the "
                 "file holds"
             )
         return next_creator(**kwargs)
 
     with tf.variable_creator_scope(create):
         yield
-
-
-def _require_built(model: Any) -> None:
-    if not model.built:
-        raise ModelError(
-            "the architecture does not say what shape the input has; expected a model that was "
-            "built before it was saved"
-        )
 
 
 def _restore(model: Any, path: Path) -> None:

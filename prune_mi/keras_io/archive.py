@@ -1,12 +1,14 @@
 """Archives and HDF5 files that may be hostile: looked through before anything is taken out."""
 
+import json
 import lzma
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import h5py
 
@@ -14,17 +16,13 @@ from prune_mi.errors import ModelError, first_line
 
 _SMALL = 2**30  # files that unpack to less than this are not suspected of anything
 _MOST_EXPANSION = 50  # times that a larger one may grow: weights compress by little
+_PROVENANCE, _MOST_PROVENANCE_BYTES = "prune_mi.json", 10_000  # a file may be hostile
 # What reading a damaged archive raises: RuntimeError where it is encrypted, the rest by the kind of
 # compression.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(NotImplementedError, RuntimeError, ValueError),
 )
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file is a zip archive."""
-    return zipfile.is_zipfile(path)
 
 
 def archive_texts(path: Path, names: Sequence[str]) -> tuple[dict[str, str], int]:
@@ -106,6 +104,25 @@ def weights_name(path: Path) -> str:
     with h5py.File(path, "r") as file:
         older = "layer_names" in file.attrs or "layer_names0" in file.attrs
     return "older.h5" if older else "now.weights.h5"
+
+
+def write_provenance(path: Path, values: Mapping[str, Any]) -> None:
+    """Adds plain values to a `.keras` archive that has none yet; Keras passes them over.
+
+    They go where the file goes, which what lies beside it in a folder does not.
+    """
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_PROVENANCE, json.dumps(values))
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What `write_provenance` wrote into a file; empty where it wrote nothing, or it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(_PROVENANCE) as member:
+            values = json.loads(member.read(_MOST_PROVENANCE_BYTES))
+    except (*DAMAGE, KeyError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _require_safe_weights(archive: zipfile.ZipFile, name: str, path: Path) -> None:

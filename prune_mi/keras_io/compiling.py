@@ -58,13 +58,16 @@ def read_compile_config(written: Mapping[str, Any] | None) -> CompileConfig | No
     return None if found.loss is None and found.optimizer is None else found
 
 
-def loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
-    """The name of an output's loss, such as `mean_squared_error`; None where none is known.
+def regression_loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
+    """The name of an output's loss where it is one of numbers, such as `mean_squared_error`.
 
     Args:
         config: What its model was compiled with.
         name: Of the output.
         place: Of the output among the model's.
+
+    Returns:
+        None where the loss is one of classes, or is not known.
     """
     loss = None if config is None else config.loss
     if isinstance(loss, Mapping) and "class_name" not in loss:
@@ -74,13 +77,8 @@ def loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
     if isinstance(loss, Mapping):
         is_function = loss["class_name"] == "function"
         loss = loss["config"] if is_function else loss["class_name"]
-    return None if loss is None else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)).lower()
-
-
-def regression_loss_of(config: CompileConfig | None, name: str, place: int) -> str | None:
-    """The name of an output's loss where it is one of numbers, not of classes; see `loss_of`."""
-    loss = loss_of(config, name, place)
-    return loss if loss in _OF_NUMBERS else None
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)).lower()
+    return snake if snake in _OF_NUMBERS else None
 
 
 def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None:
@@ -96,11 +94,6 @@ def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None
     """
     if config is None:
         return None
-    try:
-        optimizer = _optimizer(config.optimizer)
-        loss = _each(config.loss, _loss)
-    except Exception as error:  # an old file may say anything, and Keras raise anything
-        return f"The model is written without its loss and optimizer: {_why(error)}."
     note = None
     names = tuple(getattr(model, "output_names", ()))
     metric = partial(_metric, outputs=names if len(names) > 1 else ())
@@ -108,13 +101,13 @@ def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None
         metrics, weighted = (
             _each(_unnested(each), metric) for each in (config.metrics, config.weighted_metrics)
         )
-    except Exception as error:
+    except Exception as error:  # an old file may say anything, and Keras raise anything
         metrics = weighted = None
         note = f"The model is written without its metrics: {_why(error)}."
     try:
         model.compile(
-            optimizer=optimizer,
-            loss=loss,
+            optimizer=_optimizer(config.optimizer),
+            loss=_each(config.loss, _loss),
             loss_weights=config.loss_weights,
             metrics=metrics,
             weighted_metrics=weighted,

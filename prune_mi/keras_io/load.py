@@ -5,21 +5,20 @@ from pathlib import Path
 
 import keras
 
+from prune_mi.equivalence import relative_difference
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.agreement import means_the_same
-from prune_mi.keras_io.answers import input_structure, outputs_of
+from prune_mi.keras_io.build import as_sequential
+from prune_mi.keras_io.compatibility import computes_the_same
 from prune_mi.keras_io.compiling import CompileConfig, read_compile_config
+from prune_mi.keras_io.forward_pass import input_structure, outputs_of
+from prune_mi.keras_io.graph_validation import require_valid_graph
+from prune_mi.keras_io.keras3 import ImplausibleSizeError, keras3_may_open, open_with_keras3
 from prune_mi.keras_io.model_file import ModelFile, read_model_file
-from prune_mi.keras_io.plain import may_open_plainly, open_plainly
 from prune_mi.keras_io.refusals import refuse_code_and_unknown
-from prune_mi.keras_io.sequential import as_sequential
-from prune_mi.keras_io.soundness import require_sound_graph
 from prune_mi.keras_io.trust import Trust, apply_trust
-from prune_mi.keras_io.upgrade.description import OldModel, pack
-from prune_mi.keras_io.upgrade.process import describe_with_keras2
+from prune_mi.keras_io.upgrade.description import OldModel
+from prune_mi.keras_io.upgrade.keras2_process import describe_with_keras2
 from prune_mi.keras_io.upgrade.rebuild import rebuild
-from prune_mi.keras_io.weight_size import ImplausibleSizeError
-from prune_mi.probe import relative_difference
 
 # What outputs of the two Kerases may differ by on the same weights, as a fraction: rounding alone.
 _TOLERANCE = 1e-5
@@ -63,7 +62,7 @@ class LoadedModel:
 def load_model(
     path: Path,
     *,
-    architecture: Path | None = None,
+    model_json: Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     verify: bool = False,
@@ -72,7 +71,7 @@ def load_model(
 
     Args:
         path: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
-        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether code in the file, such as a Lambda layer's, may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
         verify: Whether to ask Keras 2 about every file that it wrote, also where Keras 3 opens it
@@ -84,10 +83,10 @@ def load_model(
     """
     trust = Trust(allow_unsafe, custom_objects)
     apply_trust(trust)
-    file = read_model_file(path, architecture)
+    file = read_model_file(path, model_json)
     try:
         refuse_code_and_unknown(file.config, trust)
-        require_sound_graph(file.config)
+        require_valid_graph(file.config)
     except ModelError as error:
         raise ModelError(f"cannot open {path}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -103,7 +102,7 @@ def load_model(
         model=opened.model,
         compile_config=read_compile_config(file.compile_config),
         trust=trust,
-        notes=_notes(file, opened),
+        notes=opened.notes,
         written_by=file.writer,
         as_it_is=not opened.rebuilt and file.kind in ("keras", "h5"),
         difference=opened.difference,
@@ -115,20 +114,20 @@ class _Opened:
     model: keras.Model
     rebuilt: bool
     difference: float | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
     plain: keras.Model | None = None
-    if may_open_plainly(file):
+    if keras3_may_open(file):
         try:
-            plain = open_plainly(file, trust)
+            plain = open_with_keras3(file, trust)
         except ImplausibleSizeError:
             raise
         except ModelError:
             if not file.from_keras2:
                 raise
-    known = not file.from_keras2 or (not verify and means_the_same(file.config))
+    known = not file.from_keras2 or (not verify and computes_the_same(file.config))
     if plain is not None and known:
         return _Opened(plain, rebuilt=False)
     old = describe_with_keras2(file, trust)
@@ -146,11 +145,12 @@ def _open(file: ModelFile, trust: Trust, *, verify: bool) -> _Opened:
         difference = float("inf")
     if difference <= _tolerance(plain, old):
         return _Opened(plain, rebuilt=False, difference=difference)
-    return replace(
-        _rebuild(file, old),
-        note=f"Keras {keras.__version__} opens the file directly, but the outputs differ by "
-        f"{difference:.1g} (relative), so that model was not used.",
+    note = (
+        f"Keras {keras.__version__} opens the file directly, but the outputs differ by "
+        f"{difference:.1g} (relative), so that model was not used."
     )
+    opened = _rebuild(file, old)
+    return replace(opened, notes=(note, *opened.notes))
 
 
 def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
@@ -167,12 +167,18 @@ def _rebuild(file: ModelFile, old: OldModel) -> _Opened:
             f"from those of Keras 2 by {difference:.2g} (relative); expected at most "
             f"{_tolerance(model, old):.0e}. Please report this with the model's architecture"
         )
-    return _Opened(model, rebuilt=True, difference=difference)
+    equal = "are equal to the old model's"
+    far = f"differ from the old model's by {difference:.1g} (relative)"
+    note = (
+        f"The model was written by Keras {file.writer} and was rebuilt layer by layer in Keras "
+        f"{keras.__version__}. On random inputs its outputs {far if difference else equal}."
+    )
+    return _Opened(model, rebuilt=True, difference=difference, notes=(note,))
 
 
 def _difference(model: keras.Model, old: OldModel) -> float:
-    inputs = pack(input_structure(model), iter(old.probe_inputs))
-    return relative_difference(outputs_of(model, inputs), old.probe_outputs)
+    inputs = keras.tree.pack_sequence_as(input_structure(model), old.reference_inputs)
+    return relative_difference(outputs_of(model, inputs), old.reference_outputs)
 
 
 def _tolerance(model: keras.Model, old: OldModel) -> float:
@@ -182,16 +188,3 @@ def _tolerance(model: keras.Model, old: OldModel) -> float:
     same = keras.backend.backend() == "tensorflow"
     least = _TOLERANCE if same else _TOLERANCE_OF_OTHER_BACKENDS
     return min(max(least, _SENSITIVITIES * old.sensitivity), _MOST_TOLERANCE)
-
-
-def _notes(file: ModelFile, opened: _Opened) -> tuple[str, ...]:
-    if not opened.rebuilt:
-        return ()
-    equal = "are equal to the old model's"
-    far = f"differ from the old model's by {opened.difference:.1g} (relative)"
-    rebuilt = (
-        f"The model was written by Keras {file.writer} and was rebuilt layer by layer in Keras "
-        f"{keras.__version__}. On random inputs its outputs "
-        f"{far if opened.difference else equal}."
-    )
-    return (rebuilt,) if opened.note is None else (opened.note, rebuilt)

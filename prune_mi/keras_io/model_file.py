@@ -5,6 +5,7 @@ Keras, whose errors are about its own insides, gets to see it.
 """
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any, Literal
 import h5py
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.archive import archive_texts, h5_bytes, is_archive
-from prune_mi.keras_io.other_files import what_it_is
+from prune_mi.keras_io.archive import archive_texts, h5_bytes
+from prune_mi.keras_io.other_formats import describe_file
 from prune_mi.keras_io.saved_model import read_saved_model
 from prune_mi.records import ModelSource
 
 Kind = Literal["keras", "h5", "weights", "saved_model"]
+_SMALL = 2**28  # weights, a gigabyte: fewer are not suspected of anything
+_MOST_WEIGHTS_A_BYTE = 4  # compressed weights take a byte for one or two
 _EXPECTED = "expected a trained Keras model (.keras or .h5, or a SavedModel folder of Keras 2)"
 
 
@@ -43,6 +46,11 @@ class ModelFile:
     num_bytes: int
 
     @property
+    def most_weights(self) -> int:
+        """Weights that a model in it may have at most; one of more is not opened."""
+        return max(_SMALL, _MOST_WEIGHTS_A_BYTE * self.num_bytes)
+
+    @property
     def from_keras2(self) -> bool:
         """Whether Keras 2, or the first Keras, wrote it."""
         if self.writer == "unknown":
@@ -59,7 +67,7 @@ def best_of_run(path: Path) -> Path:
 def model_sources(
     paths: Sequence[Path],
     *,
-    architecture: Path | None = None,
+    model_json: Path | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
 ) -> list[ModelSource]:
@@ -67,66 +75,63 @@ def model_sources(
 
     Args:
         paths: Files, SavedModel folders, or folders of runs.
-        architecture: JSON of `model.to_json()`, for those that hold weights alone.
+        model_json: JSON of `model.to_json()`, for those that hold weights alone.
         allow_unsafe: Whether Python code in the files may run.
         custom_objects: A module's name or the path of a `.py` file with the models' own layers.
 
     Raises:
         ModelError: As `read_model_file` does.
     """
-    files = [best_of_run(path) for path in paths]
-    bare = [architecture is not None and _holds_weights_alone(each) for each in files]
-    sources = [
-        ModelSource(each, architecture if is_bare else None, allow_unsafe, custom_objects)
-        for each, is_bare in zip(files, bare, strict=True)
+    files = [_look(best_of_run(path), model_json) for path in paths]
+    apart = [file.kind == "weights" for file in files]
+    if model_json is not None and not any(apart):
+        _require_wanted(files[0])
+    return [
+        ModelSource(file.path, model_json if is_apart else None, allow_unsafe, custom_objects)
+        for file, is_apart in zip(files, apart, strict=True)
     ]
-    for source in sources:
-        # Where none of them wants the architecture, the first one says that it has its own.
-        wanted = source.architecture if any(bare) else architecture
-        read_model_file(source.path, wanted)
-    return sources
 
 
-def _holds_weights_alone(path: Path) -> bool:
-    if not path.is_file() or not h5py.is_hdf5(path):
-        return False
-    try:
-        with h5py.File(path, "r") as file:
-            return "model_config" not in file.attrs
-    except OSError:
-        return False
-
-
-def read_model_file(path: Path, architecture: Path | None = None) -> ModelFile:
+def read_model_file(path: Path, model_json: Path | None = None) -> ModelFile:
     """Looks at a file or a SavedModel folder.
 
     Args:
         path: The file or folder.
-        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
 
     Raises:
         ModelError: If there is no such file, it is not a model, it is damaged, or it holds weights
             alone and there is no architecture, or has one and there is another.
     """
-    try:
-        if not path.exists():
-            raise ModelError(f"no such file: {path}; {_EXPECTED}")
-        file = _read_saved_model(path) if path.is_dir() else _read_file(path, architecture)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    if architecture is not None and file.kind != "weights":
-        raise ModelError(
-            f"{path} has an architecture of its own; leave out --architecture, which is for files "
-            "that hold weights alone"
-        )
+    file = _look(path, model_json)
+    if model_json is not None:
+        _require_wanted(file)
     return file
 
 
-def _read_file(path: Path, architecture: Path | None) -> ModelFile:
-    told = None if h5py.is_hdf5(path) else what_it_is(path)
+def _require_wanted(file: ModelFile) -> None:
+    """Refuses an architecture beside a file that has one."""
+    if file.kind != "weights":
+        raise ModelError(
+            f"{file.path} has an architecture of its own; leave out --model-json, which is for "
+            "files that hold weights alone"
+        )
+
+
+def _look(path: Path, model_json: Path | None) -> ModelFile:
+    try:
+        if not path.exists():
+            raise ModelError(f"no such file: {path}; {_EXPECTED}")
+        return _read_saved_model(path) if path.is_dir() else _read_file(path, model_json)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read_file(path: Path, model_json: Path | None) -> ModelFile:
+    told = None if h5py.is_hdf5(path) else describe_file(path)
     if told is not None:
         raise ModelError(f"{path} {told}; {_EXPECTED}")
-    if is_archive(path):
+    if zipfile.is_zipfile(path):
         _require_suffix(path, (".keras",))
         return _read_archive(path)
     if not h5py.is_hdf5(path):
@@ -141,7 +146,7 @@ def _read_file(path: Path, architecture: Path | None) -> ModelFile:
             config = _json(file.attrs.get("model_config"), path)
             writer = _text(file.attrs.get("keras_version")) or "unknown"
             if config is None:
-                return _with_architecture(path, architecture, num_bytes)
+                return _with_architecture(path, model_json, num_bytes)
             trained = _json(file.attrs.get("training_config"), path)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path} is a damaged HDF5 model file: {first_line(error)}") from error
@@ -175,21 +180,21 @@ def _read_saved_model(path: Path) -> ModelFile:
     )
 
 
-def _with_architecture(path: Path, architecture: Path | None, num_bytes: int) -> ModelFile:
-    if architecture is None:
+def _with_architecture(path: Path, model_json: Path | None, num_bytes: int) -> ModelFile:
+    if model_json is None:
         raise ModelError(
             f"{path} holds weights alone, no architecture; expected a whole model, as model.save() "
-            "writes it (not model.save_weights()), or its architecture beside it: --architecture "
+            "writes it (not model.save_weights()), or its architecture beside it: --model-json "
             "model.json, as model.to_json() writes it"
         )
     try:
-        text = architecture.read_text(encoding="utf-8")
+        text = model_json.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read the architecture {architecture}: {error}") from error
-    config = _json(text, architecture)
+        raise ModelError(f"cannot read the architecture {model_json}: {error}") from error
+    config = _json(text, model_json)
     if config is None:
-        raise ModelError(f"{architecture} is empty; expected the JSON of model.to_json()")
-    config = _architecture(config, architecture)
+        raise ModelError(f"{model_json} is empty; expected the JSON of model.to_json()")
+    config = _architecture(config, model_json)
     writer = str(config.get("keras_version", "3" if "module" in config else "2"))
     return ModelFile(path, "weights", writer, config, None, num_bytes)
 

@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from prune_mi.errors import ModelError
 
 _NODES, _NODE_PATH, _METADATA = 1, 3, 5
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_BYTES = 2  # the kind of field that strings and messages have
 
 
 def read_saved_model(folder: Path) -> dict[str, Any]:
@@ -38,7 +42,7 @@ def read_saved_model(folder: Path) -> dict[str, Any]:
         )
     try:
         metadata = _root_metadata(path.read_bytes())
-    except (ValueError, IndexError, RecursionError) as error:
+    except (ValueError, DecodeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}; save the model again") from error
     model = metadata.get("model_config")
     config = model.get("config") if isinstance(model, dict) else None
@@ -63,33 +67,8 @@ def _root_metadata(data: bytes) -> dict[str, Any]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a message that are strings or messages themselves; numbers are skipped."""
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            _, position = _varint(data, position)
-        elif kind in (_FIXED32, _FIXED64):
-            position += 4 if kind == _FIXED32 else 8
-        elif kind == _BYTES:
-            length, position = _varint(data, position)
-            if position + length > len(data):
-                raise ValueError("it ends in the middle")
-            yield number, data[position : position + length]
-            position += length
-        else:
-            raise ValueError(f"it has a field of an unknown kind, {kind}")
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("it has a number of more than 64 bits")
+    """The fields of a message that are strings or messages themselves, by number."""
+    message = Empty.FromString(data)  # of no known fields: all there are stay as bytes
+    for field in UnknownFieldSet(message):
+        if field.wire_type == _BYTES:
+            yield field.field_number, field.data

@@ -6,8 +6,9 @@ model are laid out flat.
 """
 
 import inspect
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,6 @@ import numpy as np
 from prune_mi.errors import ModelError
 from prune_mi.graph.edit import read_only, without_dead_nodes
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
-from prune_mi.keras_io.keras_config import call_name, nesting, to_refs
 
 
 def trace_model(model: keras.Model) -> LayerGraph:
@@ -38,8 +38,8 @@ def trace_model(model: keras.Model) -> LayerGraph:
         nodes=tuple(tracer.nodes),
         inputs=tuple(TensorRef(tensor._keras_history[0].name) for tensor in functional.inputs),
         outputs=tuple(outputs),
-        input_structure=nesting(functional._inputs_struct),
-        output_structure=nesting(functional._outputs_struct),
+        input_structure=_nesting(functional._inputs_struct),
+        output_structure=_nesting(functional._outputs_struct),
         sequential=isinstance(model, keras.Sequential),
     )
     return without_dead_nodes(graph)
@@ -152,14 +152,15 @@ def named_ends(
         ModelError: If the model has none: it is not built, or only its code knows its graph.
     """
     functional = _as_functional(model)
-    inputs, outputs = (
-        [
-            (str(tensor._keras_history[0].name), TensorSpec(tuple(tensor.shape), str(tensor.dtype)))
-            for tensor in tensors
-        ]
-        for tensors in (functional.inputs, functional.outputs)
-    )
-    return inputs, outputs
+    return _named(functional.inputs), _named(functional.outputs)
+
+
+def _named(tensors: Iterable[Any]) -> list[tuple[str, TensorSpec]]:
+    return [(str(each._keras_history[0].name), _spec(each)) for each in tensors]
+
+
+def _spec(tensor: Any) -> TensorSpec:
+    return TensorSpec(tuple(tensor.shape), str(tensor.dtype))
 
 
 def _as_functional(model: keras.Model) -> Any:
@@ -185,20 +186,53 @@ def _raw_calls(
     for entry in config["layers"]:
         name = entry["name"]
         for index, call in enumerate(entry["inbound_nodes"] or [{"args": [], "kwargs": {}}]):
-            outputs = relevant[name][index].outputs
             args, kwargs = _arguments(
-                operations[name], to_refs(call["args"]), to_refs(call["kwargs"])
+                operations[name], _to_refs(call["args"]), _to_refs(call["kwargs"])
             )
             calls.append(
                 Node(
-                    name=call_name(name, index),
+                    name=_call_name(name, index),
                     layer=name,
                     args=args,
                     kwargs=kwargs,
-                    outputs=tuple(TensorSpec(tuple(out.shape), str(out.dtype)) for out in outputs),
+                    outputs=tuple(map(_spec, relevant[name][index].outputs)),
                 )
             )
     return calls
+
+
+def _to_refs(value: Any) -> Any:
+    """Replaces Keras's serialized tensors, which name layer, call and place, by `TensorRef`s."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            layer, call, place = value["config"]["keras_history"][:3]
+            return TensorRef(_call_name(layer, call), place)
+        return {key: _to_refs(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_to_refs(item) for item in value)
+    return value
+
+
+def _call_name(layer: str, call: int) -> str:
+    """A name for a call of a layer that no layer can have."""
+    return layer if call == 0 else f"{layer}\0{call}"
+
+
+def _nesting(structure: Any) -> Any:
+    """The structure of inputs or outputs with indices into the flat list as its leaves.
+
+    Dictionaries are flattened in the order of their sorted keys, as Keras does. A list of one
+    tensor is that tensor: Keras calls both alike, and warns of the list.
+    """
+    counter = itertools.count()
+    nested = _plain(keras.tree.map_structure(lambda _: next(counter), structure))
+    return nested[0] if isinstance(nested, list) and len(nested) == 1 else nested
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _arguments(
@@ -232,7 +266,7 @@ def _yielded(functional: Any) -> Iterator[TensorRef]:
             for number, node in enumerate(relevant[operation.name])
             if node is operation._inbound_nodes[index]
         )
-        yield TensorRef(call_name(operation.name, call), place)
+        yield TensorRef(_call_name(operation.name, call), place)
 
 
 def _layer_def(name: str, entry: Mapping[str, Any], operation: Any) -> LayerDef:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from prune_mi.custom_code import import_code, own_classes, own_functions
+from prune_mi.custom_code import custom_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,7 @@ def apply_trust(trust: Trust) -> None:
     import keras  # a worker unpickles this module before it has silenced Keras's backend
 
     if trust.custom_objects is not None:
-        bases = (
-            keras.layers.Layer,
-            keras.initializers.Initializer,
-            keras.regularizers.Regularizer,
-            keras.constraints.Constraint,
-            keras.losses.Loss,
-            keras.metrics.Metric,
-            keras.optimizers.Optimizer,
-            keras.optimizers.schedules.LearningRateSchedule,
-        )
-        module = import_code(trust.custom_objects)
-        found = own_functions(module) | own_classes(module, bases)
-        keras.saving.get_custom_objects().update(found)
+        keras.saving.get_custom_objects().update(custom_objects(trust.custom_objects, keras))
     if trust.allow_unsafe:
         keras.config.enable_unsafe_deserialization()
 

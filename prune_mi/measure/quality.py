@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from prune_mi.data import InputScaling
-from prune_mi.keras_io.callable import called_eagerly, compiled
+from prune_mi.keras_io.forward_pass import compiled_forward, eager_forward
 
 NO_ANSWER = -1  # in place of a class, where outputs are not finite
 _FEW = 256
@@ -28,14 +28,14 @@ class Predictor:
 
     @cached_property
     def _compiled(self) -> Callable[[np.ndarray], Any]:
-        return compiled(self.model)
+        return compiled_forward(self.model)
 
     def __call__(
         self, images: np.ndarray, scaling: InputScaling, *, batch_size: int = 128
     ) -> np.ndarray:
         """The model's outputs, float32 `(n, columns)`, its input scaled batch by batch."""
         few = len(images) <= _FEW
-        answer = called_eagerly(self.model) if few else self._compiled
+        answer = eager_forward(self.model) if few else self._compiled
         size = min(batch_size, _MOST_AT_ONCE if few else batch_size, len(images))
         outputs = []
         for start in range(0, len(images), size):

@@ -22,7 +22,7 @@ def open_source(source: ModelSource, *, verify: bool = False) -> LoadedModel:
     """Opens a model file as the user says of it; see `load_model`."""
     return load_model(
         source.path,
-        architecture=source.architecture,
+        model_json=source.model_json,
         allow_unsafe=source.allow_unsafe,
         custom_objects=source.custom_objects,
         verify=verify,

@@ -9,8 +9,8 @@ from prune_mi.errors import ModelError
 from prune_mi.graph.layer_selection import with_frozen_and_protected
 from prune_mi.graph.packed_arrays import pack_outputs, unpack_inputs
 from prune_mi.graph.packing import Packing, pack
-from prune_mi.keras_io.callable import direct
-from prune_mi.keras_io.sizes import with_input_shapes
+from prune_mi.keras_io.forward_pass import forward_function
+from prune_mi.keras_io.input_sizes import with_input_shapes
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.preparation.interface import Interface, read_interface
@@ -86,7 +86,7 @@ def _answers(
     """What the original itself answers, in the columns of the packed graph."""
     if packing.graph is packing.original:
         return predict(model, rows, scaling)
-    answer, answers = direct(model), []
+    answer, answers = forward_function(model), []
     for start in range(0, len(rows), _BATCH):
         inputs = unpack_inputs(scaling.apply(rows[start : start + _BATCH]), packing)
         answers.append(pack_outputs(answer(inputs, training=False), packing))

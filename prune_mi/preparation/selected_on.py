@@ -11,8 +11,7 @@ import numpy as np
 from prune_mi.data import Dataset
 from prune_mi.data.digest import image_digests
 from prune_mi.errors import DataError
-from prune_mi.keras_io.archive import DAMAGE
-from prune_mi.keras_io.mark import read_mark
+from prune_mi.keras_io.archive import DAMAGE, read_provenance
 from prune_mi.preparation.roles import Roles
 from prune_mi.runs.folder import REPORT_FILE, SELECTION_FILE
 
@@ -48,8 +47,8 @@ def selected_on(model: Path, images: np.ndarray) -> np.ndarray:
     return np.array([each.tobytes() in seen for each in image_digests(images)], dtype=bool)
 
 
-def mark_of(roles: Roles) -> dict[str, str]:
-    """What a model's own file says of it; see `keras_io.mark`."""
+def provenance_of(roles: Roles) -> dict[str, str]:
+    """What a model's own file says of it; see `keras_io.archive`."""
     return {"validation": roles.validation_source}
 
 
@@ -61,7 +60,7 @@ def is_forgotten(model: Path) -> bool:
     if (model.parent / SELECTION_FILE).is_file():
         return False
     report = model.parent / REPORT_FILE
-    told = read_mark(model)
+    told = read_provenance(model)
     if not told and report.is_file():
         try:
             told = json.loads(report.read_text(encoding="utf-8"))

@@ -10,13 +10,13 @@ class ModelSource:
 
     Attributes:
         path: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
-        architecture: JSON of `model.to_json()`, where the file holds weights alone.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether Python code in the file may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
     """
 
     path: Path
-    architecture: Path | None = None
+    model_json: Path | None = None
     allow_unsafe: bool = False
     custom_objects: str | None = None
 

@@ -16,7 +16,7 @@ import numpy as np
 from prune_mi.graph.edit import with_config, with_named_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.repair.settle import identity_norms
 
 
@@ -45,7 +45,7 @@ def recalibrate(
     modes |= {name: {"trainable": False} for name in inserted}
     model = build_model(without_noise(with_config(with_config(graph, instant), modes)))
     layers = {name: model.get_layer(name) for name in names}
-    run = direct(model)
+    run = forward_function(model)
     mean = dict.fromkeys(names, np.zeros(()))
     square = dict.fromkeys(names, np.zeros(()))
     count = 0

@@ -23,7 +23,7 @@ from keras import ops, tree
 from prune_mi.graph.edit import with_outputs, with_weights
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 
 _RIDGE = 1e-2
 _MAX_ROWS = 60_000
@@ -102,7 +102,7 @@ def _is_refittable(graph: LayerGraph, node: Node) -> bool:
 def _inputs_of(graph: LayerGraph, names: Sequence[str], images: np.ndarray) -> list[np.ndarray]:
     """What calls read, on all images."""
     refs = tuple(graph.node_by_name[name].inputs[0] for name in names)
-    run = direct(build_model(with_outputs(graph, refs)))
+    run = forward_function(build_model(with_outputs(graph, refs)))
     collected: list[list[np.ndarray]] = [[] for _ in refs]
     for start in range(0, len(images), _BATCH):
         outputs = run(ops.convert_to_tensor(images[start : start + _BATCH]), training=False)

@@ -18,7 +18,7 @@ from prune_mi.graph.edit import with_named_weights, with_outputs
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 
 
 def identity_norms(graph: LayerGraph) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def settled(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         return graph
     read = {node.layer: node.inputs[0] for node in graph.nodes if node.inputs}
     refs = tuple(read[name] for name in names)
-    run = direct(build_model(with_outputs(graph, refs)))
+    run = forward_function(build_model(with_outputs(graph, refs)))
     sums = [(0.0, 0.0)] * len(names)
     count = 0
     for batch in batches:

@@ -18,7 +18,7 @@ from prune_mi.information.criteria.gate import Gate, with_gates
 from prune_mi.information.criteria.magnitude import magnitude
 from prune_mi.information.question import Question
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def _outputs(graph: LayerGraph, rng: np.random.Generator, *, openness: float = 1
     batches = [
         rng.normal(size=(3, *graph.spec(ref).shape[1:])).astype("float32") for ref in graph.inputs
     ]
-    outputs = direct(model)(batches[0] if len(batches) == 1 else batches, training=False)
+    outputs = forward_function(model)(batches[0] if len(batches) == 1 else batches, training=False)
     return np.concatenate([np.asarray(each).ravel() for each in tree.flatten(outputs)])
 
 

@@ -124,16 +124,16 @@ def test_a_lambda_of_another_python(tmp_path: Path) -> None:
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
     config = json.loads(model.to_json())
     function = config["config"]["layers"][1]["config"]["function"]["config"]
-    path, architecture = tmp_path / "m.weights.h5", tmp_path / "m.json"
+    path, model_json = tmp_path / "m.weights.h5", tmp_path / "m.json"
     model.save_weights(path)
-    architecture.write_text(json.dumps(config))
-    load_model(path, architecture=architecture, allow_unsafe=True)
+    model_json.write_text(json.dumps(config))
+    load_model(path, model_json=model_json, allow_unsafe=True)
     function["code"] = _cut(function["code"])
-    architecture.write_text(json.dumps(config))
+    model_json.write_text(json.dumps(config))
     with pytest.raises(
         ModelError, match=r"'more' .* compiled by another version of Python; this one"
     ):
-        load_model(path, architecture=architecture, allow_unsafe=True)
+        load_model(path, model_json=model_json, allow_unsafe=True)
     layer = _layer("Lambda", "more", function=[_cut("4wEAAAAAAAAAAAAAAAIAAAAD"), None, None])
     with pytest.raises(ModelError, match=r"'more' .* compiled by another version of Python"):
         load_model(_keras2_h5(tmp_path / "m.h5", _input(), layer), allow_unsafe=True)
@@ -191,7 +191,7 @@ def test_an_architecture_with_things_in_the_wrong_places(
     def stumble(config: Any) -> None:
         raise error("over something")
 
-    monkeypatch.setattr(load, "require_sound_graph", stumble)
+    monkeypatch.setattr(load, "require_valid_graph", stumble)
     path = _keras2_h5(tmp_path / "m.h5", _input(), _layer("Dense", "out", units=3))
     with pytest.raises(ModelError, match=r"cannot open .*m\.h5: its architecture is damaged"):
         load_model(path)
@@ -261,7 +261,7 @@ def test_weights_that_are_not_the_architectures(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(ZOO["chain"]().to_json())
     ZOO["residual"]().save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(ModelError, match=r"cannot load .*m\.weights\.h5"):
-        load_model(tmp_path / "m.weights.h5", architecture=tmp_path / "m.json")
+        load_model(tmp_path / "m.weights.h5", model_json=tmp_path / "m.json")
 
 
 def test_a_damaged_archive(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from zoo import ZOO
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ensemble import ensemble_graph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.saving import save_verified
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow

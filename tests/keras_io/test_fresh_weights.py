@@ -10,8 +10,7 @@ from zoo import ZOO
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.seed import seed_graph
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.fresh_weights import with_fresh_weights
+from prune_mi.keras_io.build import build_model, with_fresh_weights
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import apply
 from prune_mi.morphisms.insert_conv import InsertConv

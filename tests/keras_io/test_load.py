@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from zoo import ZOO
 
+from prune_mi.equivalence import relative_difference
 from prune_mi.errors import ModelError
 from prune_mi.keras_io import load
-from prune_mi.keras_io.agreement import ACTIVATIONS, LAYERS
-from prune_mi.keras_io.answers import input_structure, outputs_of
+from prune_mi.keras_io.compatibility import ACTIVATIONS, LAYERS
 from prune_mi.keras_io.compiling import compile_like
+from prune_mi.keras_io.forward_pass import input_structure, outputs_of
 from prune_mi.keras_io.load import LoadedModel, load_model
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.keras_io.upgrade.description import pack
-from prune_mi.probe import relative_difference
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., LoadedModel]
@@ -40,7 +39,7 @@ REBUILT = (
 
 def _require_equal(model: keras.Model, file: Any, tolerance: float = 1e-5) -> None:
     inputs, expected = file.answer
-    asked = pack(input_structure(model), iter(inputs))
+    asked = keras.tree.pack_sequence_as(input_structure(model), inputs)
     received = outputs_of(model, asked)
     assert relative_difference(received, expected) < tolerance
 
@@ -117,7 +116,7 @@ def test_a_wrong_model_of_keras_3_is_not_taken(
         model.set_weights([weight + 0.01 for weight in model.get_weights()])
         return model
 
-    monkeypatch.setattr(load, "open_plainly", open_wrongly)
+    monkeypatch.setattr(load, "open_with_keras3", open_wrongly)
     loaded = open_old("flat", verify=True)
     assert not loaded.as_it_is
     assert "that model was not used" in loaded.notes[0]
@@ -241,7 +240,7 @@ def test_weights_of_keras_3_beside_their_architecture(tmp_path: Path, suffix: st
     path = tmp_path / f"model{suffix}"
     model.save_weights(tmp_path / "model.weights.h5")
     (tmp_path / "model.weights.h5").rename(path)  # what it is called does not matter
-    loaded = load_model(path, architecture=tmp_path / "model.json")
+    loaded = load_model(path, model_json=tmp_path / "model.json")
     assert not loaded.as_it_is
     images = np.ones((1, 8, 8, 2))
     assert relative_difference(outputs_of(loaded.model, images), outputs_of(model, images)) == 0
@@ -257,7 +256,7 @@ def test_what_it_was_compiled_with_comes_along(open_old: Open) -> None:
 
 def test_weights_alone_need_their_architecture(old_files: dict[str, Any]) -> None:
     for name in ("flat_apart", "mobile_apart"):
-        with pytest.raises(ModelError, match=r"holds weights alone.*--architecture model\.json"):
+        with pytest.raises(ModelError, match=r"holds weights alone.*--model-json model\.json"):
             load_model(old_files[name].path)
 
 

@@ -100,7 +100,7 @@ def test_not_a_model(tmp_path: Path) -> None:
 
 
 def test_weights_alone(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"holds weights alone.*--architecture"):
+    with pytest.raises(ModelError, match=r"holds weights alone.*--model-json"):
         read_model_file(_h5(tmp_path / "m.weights.h5"))
 
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from keras import Input, Model, layers, ops
 
+from prune_mi.equivalence import relative_difference
 from prune_mi.errors import GraphError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.inspection import inspect_graph
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.graph.width_groups import width_groups
-from prune_mi.keras_io.answers import outputs_of
 from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.forward_pass import outputs_of
 from prune_mi.keras_io.trace import trace_model
-from prune_mi.probe import relative_difference
 
 pytestmark = pytest.mark.slow
 

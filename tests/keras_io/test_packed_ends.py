@@ -15,12 +15,12 @@ from prune_mi.data import InputScaling
 from prune_mi.graph.packed_arrays import pack_outputs, unpack_inputs
 from prune_mi.graph.packing import Packing, pack, unpack
 from prune_mi.graph.unit_discovery import find_units, removable_units
-from prune_mi.keras_io.answers import input_structure
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.files import save_verified
+from prune_mi.keras_io.forward_pass import input_structure
+from prune_mi.keras_io.graph_runner import GraphRunner
 from prune_mi.keras_io.load import load_model
-from prune_mi.keras_io.run import GraphRunner
+from prune_mi.keras_io.saving import save_verified
 from prune_mi.keras_io.trace import named_ends, trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.morphisms.catalog import CATALOG, morph

@@ -18,9 +18,9 @@ from prune_mi.graph.ir import TensorRef
 from prune_mi.graph.new_layers import stock_layer
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.keras_io.files import h5_can_hold, save_verified
+from prune_mi.keras_io.build import as_sequential, build_written
 from prune_mi.keras_io.load import load_model
-from prune_mi.keras_io.sequential import as_sequential, build_written
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = [

@@ -9,14 +9,14 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow
 
 
 def _outputs(graph: LayerGraph, images: np.ndarray) -> np.ndarray:
-    return np.asarray(direct(build_model(graph))(images, training=False))
+    return np.asarray(forward_function(build_model(graph))(images, training=False))
 
 
 def _randomized(graph: LayerGraph, rng: np.random.Generator) -> LayerGraph:

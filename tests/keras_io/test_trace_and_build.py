@@ -11,14 +11,17 @@ from prune_mi.graph.edit import with_config
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow
 
 
 def _outputs(model: keras.Model, images: np.ndarray) -> list[np.ndarray]:
-    return [np.asarray(each) for each in keras.tree.flatten(direct(model)(images, training=False))]
+    return [
+        np.asarray(each)
+        for each in keras.tree.flatten(forward_function(model)(images, training=False))
+    ]
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from prune_mi.data import fit_scaling
-from prune_mi.keras_io.callable import called_eagerly
+from prune_mi.keras_io.forward_pass import eager_forward
 from prune_mi.measure.quality import Predictor, predict
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def _model(data_format: str) -> keras.Model:
 def test_batches_and_compiling_change_nothing(data_format: str) -> None:
     images = np.random.default_rng(0).normal(size=(NUM, 4, 6, 6)).astype(np.float32)
     scaling, model = fit_scaling("none", images), _model(data_format)
-    expected = np.asarray(called_eagerly(model)(images))
+    expected = np.asarray(eager_forward(model)(images))
     assert expected.shape == (NUM, 5) and expected.std() > 0.1
     answers = Predictor(model)
     for batch_size in (NUM, 128):

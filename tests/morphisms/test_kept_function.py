@@ -14,7 +14,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
@@ -48,7 +48,7 @@ def _outputs(graph: LayerGraph, *, training: bool) -> np.ndarray:
     }
     size = graph.spec(graph.inputs[0]).shape[1:]
     images = np.random.default_rng(1).normal(size=(4, *size)).astype("float32")
-    run = direct(build_model(with_config(graph, rates)))
+    run = forward_function(build_model(with_config(graph, rates)))
     return np.asarray(run(keras.ops.convert_to_tensor(images), training=training))
 
 

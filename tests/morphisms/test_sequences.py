@@ -10,7 +10,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.unit_discovery import find_units
 from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, RankedName
@@ -51,7 +51,7 @@ def test_random_morphs_give_models_that_run(
     assert graph.structural_hash() == before
     validate_graph(changed)
     images = np.zeros((2, *graph.spec(graph.inputs[0]).shape[1:]), "float32")
-    outputs = np.asarray(direct(build_model(changed))(images, training=False))
+    outputs = np.asarray(forward_function(build_model(changed))(images, training=False))
     assert outputs.shape == (2, 3)
     assert np.isfinite(outputs).all()
     last = changed.layer_of(changed.node_by_name[changed.outputs[0].node])
@@ -80,7 +80,9 @@ def test_what_loses_and_gains_channels_in_one_child_is_repaired(
     repaired = recalibrate(refit_consumers(graph, changed, images, rng=rng), [images])
     validate_graph(repaired)
     assert repaired.structural_hash() == changed.structural_hash()
-    assert np.isfinite(np.asarray(direct(build_model(repaired))(images, training=False))).all()
+    assert np.isfinite(
+        np.asarray(forward_function(build_model(repaired))(images, training=False))
+    ).all()
     if not set(kinds) & set(_REMOVING):  # nothing was lost, so nothing is to be made good
         fitted = refit_consumers(graph, changed, images, rng=rng)
         for layer in changed.layers.values():

@@ -10,7 +10,7 @@ from zoo_ends import MANY_ENDED, ONE_UNIT
 
 from prune_mi.data import ModelInput
 from prune_mi.errors import ConfigError, ModelError
-from prune_mi.keras_io.upgrade.activations import hard_sigmoid
+from prune_mi.keras_io.upgrade.layers import hard_sigmoid
 from prune_mi.preparation.interface import judged_output, read_interface
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from zoo import ZOO
 from prune_mi.graph.edit import without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
+from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
@@ -27,7 +27,9 @@ def _inserted(graph: LayerGraph, kinds: list[str], rng: np.random.Generator) -> 
 
 
 def _outputs(graph: LayerGraph, images: np.ndarray, *, training: bool) -> np.ndarray:
-    return np.asarray(direct(build_model(without_noise(graph)))(images, training=training))
+    return np.asarray(
+        forward_function(build_model(without_noise(graph)))(images, training=training)
+    )
 
 
 @pytest.mark.parametrize("name", ["chain", "residual", "with_operations"])

@@ -38,7 +38,7 @@ from prune_mi.information.bootstrap import NUM_DRAWS
 from prune_mi.information.criteria.removals import bytes_an_image, enclosing
 from prune_mi.information.question import Answer, Question
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import needs_xla
+from prune_mi.keras_io.forward_pass import needs_xla
 
 _STEPS = 40
 _BATCH = 64

@@ -22,7 +22,7 @@ from prune_mi.graph.traits import has_kernel
 from prune_mi.graph.unit import Unit
 from prune_mi.graph.unit_discovery import outermost
 from prune_mi.information.question import Question
-from prune_mi.keras_io.run import GraphRunner
+from prune_mi.keras_io.graph_runner import GraphRunner
 
 _FEWEST_IMAGES = 16
 _MOST_IMAGES = 256

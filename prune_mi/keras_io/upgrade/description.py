@@ -1,4 +1,4 @@
-"""What the Keras 2 process wrote of a model, as records."""
+"""What the Keras 2 process wrote of a model, as records, and names for it laid out flat."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from prune_mi.graph.ir import TensorSpec
+from prune_mi.keras_io.upgrade.rewriting import clean_name
+
 
 @dataclass(frozen=True, slots=True)
 class TensorKey:
@@ -16,15 +19,6 @@ class TensorKey:
     layer: int
     call: int
     output: int
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """An input: its shape, batch axis included, its dtype, and its layer's name."""
-
-    shape: tuple[int | None, ...]
-    dtype: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +39,7 @@ class GraphEntry:
     calls: tuple[CallEntry, ...]
     inputs: Any
     outputs: Any
-    input_specs: tuple[InputSpec, ...]
+    input_specs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +67,15 @@ class OldModel:
 
     Attributes:
         layers: By number.
-        probe_inputs, probe_outputs: In the order of `leaves`.
+        reference_inputs, reference_outputs: In the order of `leaves`.
         repeatable: Whether it answers the same when asked twice.
         sensitivity: Relative difference that rounding of the inputs makes to its answers.
     """
 
     graph: GraphEntry
     layers: tuple[LayerEntry, ...]
-    probe_inputs: tuple[np.ndarray, ...]
-    probe_outputs: tuple[np.ndarray, ...]
+    reference_inputs: tuple[np.ndarray, ...]
+    reference_outputs: tuple[np.ndarray, ...]
     repeatable: bool
     sensitivity: float
 
@@ -91,14 +85,16 @@ def read_description(folder: Path) -> OldModel:
     data = json.loads((folder / "description.json").read_text(encoding="utf-8"))
     with np.load(folder / "weights.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    with np.load(folder / "probe.npz", allow_pickle=False) as file:
-        probe = dict(file)
-    asked = data["probe"]
+    with np.load(folder / "reference.npz", allow_pickle=False) as file:
+        reference = dict(file)
+    asked = data["reference"]
     return OldModel(
         graph=_graph(data["model"], arrays),
         layers=tuple(_layer(each, arrays) for each in data["layers"]),
-        probe_inputs=tuple(probe[f"input_{index}"] for index in range(asked["num_inputs"])),
-        probe_outputs=tuple(probe[f"output_{index}"] for index in range(asked["num_outputs"])),
+        reference_inputs=tuple(reference[f"input_{index}"] for index in range(asked["num_inputs"])),
+        reference_outputs=tuple(
+            reference[f"output_{index}"] for index in range(asked["num_outputs"])
+        ),
         repeatable=asked["repeatable"],
         sensitivity=asked["sensitivity"],
     )
@@ -116,48 +112,66 @@ def leaves(structure: Any) -> Iterator[Any]:
         yield structure
 
 
-def pack(structure: Any, values: Iterator[Any]) -> Any:
-    """A structure like this one with `values`, in the order of `leaves`, in place of its leaves."""
-    if isinstance(structure, Mapping):
-        packed = {key: pack(structure[key], values) for key in sorted(structure)}
-        return {key: packed[key] for key in structure}
-    if isinstance(structure, list | tuple):
-        return type(structure)(pack(item, values) for item in structure)
-    return next(values)
+def layer_names(old: OldModel) -> dict[int, str]:
+    """A name for each layer by its number once models inside the model are laid out flat.
+
+    Layers of the outer model keep theirs. One of a model inside it keeps its name too unless that
+    is taken: then the inner model's goes before it, as in `backbone_conv`.
+    """
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for number, container in _outside_in(old):
+        if number in names:
+            continue
+        own = clean_name(old.layers[number].name)
+        longer = f"{clean_name(container)}_{own}"
+        choices = (own, longer, *(f"{longer}_{count}" for count in range(2, len(old.layers) + 3)))
+        names[number] = next(each for each in choices if each not in taken)
+        taken.add(names[number])
+    return names
+
+
+def _outside_in(old: OldModel) -> Iterator[tuple[int, str]]:
+    """Layers that remain when models are flattened, with the name of the model each is in."""
+    level: list[tuple[GraphEntry, bool]] = [(old.graph, True)]
+    seen: set[int] = set()
+    while level:
+        deeper: list[tuple[GraphEntry, bool]] = []
+        for graph, outermost in level:
+            if outermost:  # the inputs of inner models are gone
+                for key in leaves(graph.inputs):
+                    if isinstance(key, TensorKey):
+                        yield key.layer, graph.name
+            for call in graph.calls:
+                inner = old.layers[call.layer].graph
+                if inner is None:
+                    yield call.layer, graph.name
+                elif call.layer not in seen:
+                    seen.add(call.layer)
+                    deeper.append((inner, False))
+        level = deeper
 
 
 def _graph(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> GraphEntry:
+    parts = ("args", "kwargs")
     return GraphEntry(
         name=data["name"],
         calls=tuple(
-            CallEntry(
-                layer=each["layer"],
-                index=each["index"],
-                args=tuple(_value(value, arrays) for value in each["args"]),
-                kwargs={key: _value(value, arrays) for key, value in each["kwargs"].items()},
-            )
+            CallEntry(each["layer"], each["index"], *(_value(each[key], arrays) for key in parts))
             for each in data["nodes"]
         ),
         inputs=_single(_value(data["inputs"], arrays)),
         outputs=_single(_value(data["outputs"], arrays)),
         input_specs=tuple(
-            InputSpec(tuple(each["shape"]), each["dtype"], each["name"])
-            for each in data["input_specs"]
+            TensorSpec(tuple(each["shape"]), each["dtype"]) for each in data["input_specs"]
         ),
     )
 
 
 def _layer(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> LayerEntry:
-    return LayerEntry(
-        name=data["name"],
-        class_name=data["class_name"],
-        dtype=data["dtype"],
-        trainable=data["trainable"],
-        registered_name=data.get("registered_name"),
-        config=data.get("config", {}),
-        weights=tuple(arrays[key] for key in data.get("weights", ())),
-        graph=_graph(data["graph"], arrays) if "graph" in data else None,
-    )
+    weights = tuple(arrays[key] for key in data["weights"])
+    graph = None if data["graph"] is None else _graph(data["graph"], arrays)
+    return LayerEntry(**{**data, "weights": weights, "graph": graph})
 
 
 def _value(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:

@@ -11,18 +11,31 @@ from typing import Any
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.upgrade import (
     operations_arithmetic,
-    operations_image,
     operations_neural,
     operations_shape,
 )
-from prune_mi.keras_io.upgrade.operation import Operation
+from prune_mi.keras_io.upgrade.keras_calls import Operation
 
 OPERATIONS: Mapping[str, Operation] = {
     **operations_arithmetic.OPERATIONS,
     **operations_neural.OPERATIONS,
     **operations_shape.OPERATIONS,
-    **operations_image.OPERATIONS,
 }
+
+
+def find_operation(function: str, layer: str) -> Operation:
+    """The counterpart of a TensorFlow function, by its public name such as `compat.v1.squeeze`.
+
+    Raises:
+        ModelError: If it has none; `layer` is what calls it.
+    """
+    found = OPERATIONS.get(function.removeprefix("compat.v1."))
+    if found is None:
+        raise ModelError(
+            f"the layer {layer!r} calls TensorFlow's {function!r}, for which prune-mi has no "
+            "counterpart in Keras 3; express it with a layer of Keras and save the model again"
+        )
+    return found
 
 
 def apply_operation(
@@ -31,7 +44,7 @@ def apply_operation(
     """Calls the counterpart of a TensorFlow function.
 
     Args:
-        function: Its public name, such as `math.multiply` or `compat.v1.squeeze`.
+        function: Its public name.
         name: What the layer or operation is to be called.
         args: Of the call, with tensors of Keras 3.
         kwargs: The same.
@@ -42,12 +55,7 @@ def apply_operation(
     Raises:
         ModelError: If the function has no counterpart, or not with these arguments.
     """
-    operation = OPERATIONS.get(function.removeprefix("compat.v1."))
-    if operation is None:
-        raise ModelError(
-            f"the layer {name!r} calls TensorFlow's {function!r}, for which prune-mi has no "
-            "counterpart in Keras 3; express it with a layer of Keras and save the model again"
-        )
+    operation = find_operation(function, name)
     # TensorFlow's defaults are None wherever None is passed; its names do not matter here.
     given = {key: value for key, value in kwargs.items() if key != "name" and value is not None}
     try:

@@ -1,6 +1,5 @@
 """Counterparts of `tf.math`: arithmetic, comparisons, reductions."""
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +7,18 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from prune_mi.keras_io.upgrade.operation import Operation, axes, constant, is_tensor, layer, named
+from prune_mi.keras_io.upgrade.keras_calls import (
+    Operation,
+    axes,
+    call_of_one,
+    constant,
+    is_tensor,
+    layer,
+    named,
+)
 
 
-def _merge(cls: Any, function: Callable[..., Any], plain: Callable[[Any, Any], Any]) -> Operation:
+def _merge(cls: Any, function: Callable[..., Any]) -> Operation:
     """Of two tensors a merging layer; of a tensor and a constant an operation.
 
     The layers put the axes of a smaller tensor elsewhere than TensorFlow does, so they get tensors
@@ -20,7 +27,7 @@ def _merge(cls: Any, function: Callable[..., Any], plain: Callable[[Any, Any], A
 
     def apply(name: str, x: Any, y: Any) -> Any:
         if not is_tensor(x) and not is_tensor(y):
-            return _of_numbers(plain, x, y)
+            return _of_numbers(function, x, y)
         if is_tensor(x) and is_tensor(y) and len(x.shape) == len(y.shape) and cls is not None:
             return layer(cls, name, [x, y])
         like = x if is_tensor(x) else y
@@ -29,63 +36,58 @@ def _merge(cls: Any, function: Callable[..., Any], plain: Callable[[Any, Any], A
     return apply
 
 
-def _of_numbers(plain: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+def _of_numbers(function: Callable[..., Any], x: Any, y: Any) -> Any:
     if x is None or y is None:
         return None  # an unknown size stays unknown, whatever is done to it
-    result = np.asarray(plain(np.asarray(x), np.asarray(y)))
+    result = np.asarray(getattr(np, function.__name__)(np.asarray(x), np.asarray(y)))
     return result.item() if result.ndim == 0 else result
 
 
-def _scaling(scale: Callable[[float], float], shift: Callable[[float], float]) -> Any:
-    """A tensor combined with a number, as the layer that HDF5 can hold."""
-
-    def apply(name: str, x: Any, number: float) -> Any:
-        return layer(layers.Rescaling, name, x, scale=scale(number), offset=shift(number))
-
-    return apply
+_Scaling = Callable[[float], tuple[float, float]]  # scale and offset that a number stands for
 
 
-_MULTIPLIED = _scaling(lambda number: number, lambda _: 0.0)
-_ADDED = _scaling(lambda _: 1.0, lambda number: number)
-_SUBTRACTED = _scaling(lambda _: 1.0, lambda number: -number)
-_SUBTRACTED_FROM = _scaling(lambda _: -1.0, lambda number: number)
-_DIVIDED = _scaling(lambda number: 1.0 / number, lambda _: 0.0)
+def _or_scaling(general: Operation, right: _Scaling, left: _Scaling | None = None) -> Operation:
+    """A tensor with a number as the layer that HDF5 can hold; all else as `general`.
 
-
-def _or_scaling(general: Operation, right: Any, left: Any = None) -> Operation:
-    """Takes `right` for x with a number, `left` for a number with x, else `general`."""
+    Args:
+        general: For two tensors, or an array.
+        right: For a number behind the tensor.
+        left: For a number before the tensor.
+    """
 
     def apply(name: str, x: Any, y: Any) -> Any:
-        for tensor, other, scaled in ((x, y, right), (y, x, left)):
-            if scaled is None or not is_tensor(tensor) or is_tensor(other):
+        for tensor, other, scaling in ((x, y, right), (y, x, left)):
+            if scaling is None or not is_tensor(tensor) or is_tensor(other):
                 continue
             value = np.asarray(other)
             if value.ndim == 0 and value != 0 and keras.backend.is_float_dtype(tensor.dtype):
-                return scaled(name, tensor, float(value))
+                scale, offset = scaling(float(value))
+                return layer(layers.Rescaling, name, tensor, scale=scale, offset=offset)
         return general(name, x, y)
 
     return apply
 
 
-_ADD = _or_scaling(_merge(layers.Add, ops.add, operator.add), _ADDED, _ADDED)
+def _adding(number: float) -> tuple[float, float]:
+    return 1.0, number
+
+
+def _multiplying(number: float) -> tuple[float, float]:
+    return number, 0.0
+
+
+_ADD = _or_scaling(_merge(layers.Add, ops.add), _adding, _adding)
 _SUBTRACT = _or_scaling(
-    _merge(layers.Subtract, ops.subtract, operator.sub), _SUBTRACTED, _SUBTRACTED_FROM
+    _merge(layers.Subtract, ops.subtract),
+    lambda number: (1.0, -number),
+    lambda number: (-1.0, number),
 )
-_MULTIPLY = _or_scaling(
-    _merge(layers.Multiply, ops.multiply, operator.mul), _MULTIPLIED, _MULTIPLIED
-)
-_DIVIDE = _or_scaling(_merge(None, ops.true_divide, operator.truediv), _DIVIDED)
+_MULTIPLY = _or_scaling(_merge(layers.Multiply, ops.multiply), _multiplying, _multiplying)
+_DIVIDE = _or_scaling(_merge(None, ops.true_divide), lambda number: (1.0 / number, 0.0))
 
 
 def _add_n(name: str, inputs: Any) -> Any:
     return layer(layers.Add, name, list(inputs)) if len(inputs) > 1 else inputs[0]
-
-
-def _unary(function: Callable[..., Any]) -> Operation:
-    def apply(name: str, x: Any) -> Any:
-        return named(name, function, x)
-
-    return apply
 
 
 def _reduction(function: Callable[..., Any], pooling: Any = None) -> Operation:
@@ -147,6 +149,17 @@ def _cumulative_sum(name: str, x: Any, axis: Any = 0) -> Any:
     return named(name, ops.cumsum, x, axis=axes(axis))
 
 
+# By their names in `tf.math`, which are those in `keras.ops` and, for numbers, in NumPy.
+_OF_TWO = (
+    *("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"),
+    *("logical_and", "logical_or"),
+)
+_OF_ONE = (
+    *("logical_not", "negative", "abs", "square", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p"),
+    *("sin", "cos", "erf", "floor", "ceil", "round", "sign", "reciprocal"),
+)
+_REDUCTIONS = ("min", "sum", "prod", "std", "logsumexp", "any", "all")
+
 OPERATIONS: dict[str, Operation] = {
     "__operators__.add": _ADD,
     "math.add": _ADD,
@@ -155,50 +168,20 @@ OPERATIONS: dict[str, Operation] = {
     "math.truediv": _DIVIDE,
     "math.divide": _DIVIDE,
     "math.add_n": _add_n,
-    "math.maximum": _merge(layers.Maximum, ops.maximum, np.maximum),
-    "math.minimum": _merge(layers.Minimum, ops.minimum, np.minimum),
-    "math.pow": _merge(None, ops.power, operator.pow),
-    "math.floormod": _merge(None, ops.mod, operator.mod),
-    "math.floordiv": _merge(None, ops.floor_divide, operator.floordiv),
-    "floor_div": _merge(None, ops.floor_divide, operator.floordiv),
-    "math.greater": _merge(None, ops.greater, operator.gt),
-    "math.greater_equal": _merge(None, ops.greater_equal, operator.ge),
-    "math.less": _merge(None, ops.less, operator.lt),
-    "math.less_equal": _merge(None, ops.less_equal, operator.le),
-    "math.equal": _merge(None, ops.equal, operator.eq),
-    "math.not_equal": _merge(None, ops.not_equal, operator.ne),
-    "math.logical_and": _merge(None, ops.logical_and, np.logical_and),
-    "math.logical_or": _merge(None, ops.logical_or, np.logical_or),
-    "math.logical_not": _unary(ops.logical_not),
+    "math.maximum": _merge(layers.Maximum, ops.maximum),
+    "math.minimum": _merge(layers.Minimum, ops.minimum),
+    "math.pow": _merge(None, ops.power),
+    "math.floormod": _merge(None, ops.mod),
+    "math.floordiv": _merge(None, ops.floor_divide),
+    "floor_div": _merge(None, ops.floor_divide),
+    **{f"math.{name}": _merge(None, getattr(ops, name)) for name in _OF_TWO},
     "math.squared_difference": _squared_difference,
-    "math.negative": _unary(ops.negative),
-    "math.abs": _unary(ops.abs),
-    "math.square": _unary(ops.square),
-    "math.sqrt": _unary(ops.sqrt),
-    "math.rsqrt": _unary(ops.rsqrt),
-    "math.exp": _unary(ops.exp),
-    "math.expm1": _unary(ops.expm1),
-    "math.log": _unary(ops.log),
-    "math.log1p": _unary(ops.log1p),
-    "math.sin": _unary(ops.sin),
-    "math.cos": _unary(ops.cos),
-    "math.erf": _unary(ops.erf),
-    "math.floor": _unary(ops.floor),
-    "math.ceil": _unary(ops.ceil),
-    "math.round": _unary(ops.round),
-    "math.sign": _unary(ops.sign),
-    "math.reciprocal": _unary(ops.reciprocal),
-    "math.is_nan": _unary(ops.isnan),
+    **{f"math.{name}": call_of_one(getattr(ops, name)) for name in _OF_ONE},
+    "math.is_nan": call_of_one(ops.isnan),
     "math.reduce_mean": _reduction(ops.mean, layers.GlobalAveragePooling2D),
     "math.reduce_max": _reduction(ops.max, layers.GlobalMaxPooling2D),
-    "math.reduce_min": _reduction(ops.min),
-    "math.reduce_sum": _reduction(ops.sum),
-    "math.reduce_prod": _reduction(ops.prod),
     "math.reduce_variance": _reduction(ops.var),
-    "math.reduce_std": _reduction(ops.std),
-    "math.reduce_logsumexp": _reduction(ops.logsumexp),
-    "math.reduce_any": _reduction(ops.any),
-    "math.reduce_all": _reduction(ops.all),
+    **{f"math.reduce_{name}": _reduction(getattr(ops, name)) for name in _REDUCTIONS},
     "math.l2_normalize": _l2_normalize,
     "math.argmax": _arg(ops.argmax),
     "math.argmin": _arg(ops.argmin),

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from prune_mi.keras_io.upgrade.operation import (
+from prune_mi.keras_io.upgrade.keras_calls import (
     Operation,
     axes,
+    call_of_one,
     is_tensor,
     known_numbers,
     layer,
+    layer_of_one,
     named,
     numbers,
 )
@@ -50,10 +52,6 @@ def _keeps_batch(old: tuple[int | None, ...], new: list[int | None]) -> bool:
         and -1 not in new[1:]
         and math.prod(each or 0 for each in old[1:]) == math.prod(each or 0 for each in new[1:])
     )
-
-
-def _flatten(name: str, x: Any) -> Any:
-    return layer(layers.Flatten, name, x)
 
 
 def _concat(name: str, values: Any, axis: Any) -> Any:
@@ -156,10 +154,10 @@ def _getitem(name: str, tensor: Any, slice_spec: Any, *_: Any) -> Any:
 
 def _part(value: Any) -> Any:
     """One subscript; Keras 2 writes slices as dicts."""
+    if isinstance(value, slice):
+        value = {"start": value.start, "stop": value.stop, "step": value.step}
     if isinstance(value, Mapping):
         return slice(*(_bound(value[key]) for key in ("start", "stop", "step")))
-    if isinstance(value, slice):
-        return slice(*(_bound(each) for each in (value.start, value.stop, value.step)))
     return value if value is None or value is Ellipsis else _bound(value)
 
 
@@ -171,17 +169,10 @@ def _one_hot(name: str, indices: Any, depth: Any) -> Any:
     return named(name, ops.one_hot, indices, int(np.asarray(depth)))
 
 
-def _like(function: Any) -> Operation:
-    def apply(name: str, input: Any) -> Any:
-        return named(name, function, input)
-
-    return apply
-
-
 OPERATIONS: dict[str, Operation] = {
     "shape": _shape,
     "reshape": _reshape,
-    "keras.backend.batch_flatten": _flatten,
+    "keras.backend.batch_flatten": layer_of_one(layers.Flatten),
     "concat": _concat,
     "stack": _stack,
     "unstack": _unstack,
@@ -200,6 +191,6 @@ OPERATIONS: dict[str, Operation] = {
     "slice": _slice,
     "__operators__.getitem": _getitem,
     "one_hot": _one_hot,
-    "zeros_like": _like(ops.zeros_like),
-    "ones_like": _like(ops.ones_like),
+    "zeros_like": call_of_one(ops.zeros_like),
+    "ones_like": call_of_one(ops.ones_like),
 }

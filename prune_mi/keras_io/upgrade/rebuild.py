@@ -4,6 +4,7 @@ Models inside it are flattened: where one is called its layers are called. A lay
 was shared is one layer, or the same layers, called several times.
 """
 
+import inspect
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -11,19 +12,22 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.upgrade.activations import hard_sigmoid, without_hard_sigmoid
 from prune_mi.keras_io.upgrade.description import (
     CallEntry,
     GraphEntry,
     LayerEntry,
     OldModel,
     TensorKey,
+    layer_names,
     leaves,
-    pack,
 )
-from prune_mi.keras_io.upgrade.layers import assign_weights, make_layer, takes
-from prune_mi.keras_io.upgrade.naming import layer_names
-from prune_mi.keras_io.upgrade.operation import named
+from prune_mi.keras_io.upgrade.keras_calls import named
+from prune_mi.keras_io.upgrade.layers import (
+    assign_weights,
+    hard_sigmoid,
+    make_layer,
+    without_hard_sigmoid,
+)
 from prune_mi.keras_io.upgrade.operations import apply_operation
 from prune_mi.keras_io.upgrade.rewriting import clean_name
 
@@ -53,10 +57,9 @@ def rebuild(old: OldModel) -> keras.Model:
                 f"an output of the model is {tensor!r}, which does not come from its inputs; "
                 "expected outputs that layers compute"
             )
+    asked = keras.tree.pack_sequence_as(old.graph.inputs, inputs)
     try:
-        model = keras.Model(
-            pack(old.graph.inputs, iter(inputs)), outputs, name=clean_name(old.graph.name)
-        )
+        model = keras.Model(asked, outputs, name=clean_name(old.graph.name))
     except (ValueError, TypeError) as error:
         raise ModelError(
             f"Keras {keras.__version__} cannot build the model: {first_line(error)}"
@@ -106,7 +109,11 @@ class _Builder:
             args, kwargs = _with_states_apart(args, kwargs)
         layer = self._layer(call.layer, trainable=trainable)
         # What the call itself says goes before what was said to the model around it.
-        if training is not None and "training" not in kwargs and takes(layer, "training"):
+        if (
+            training is not None
+            and "training" not in kwargs
+            and "training" in inspect.signature(layer.call).parameters
+        ):
             kwargs["training"] = training
         try:
             result = layer(*args, **kwargs)
@@ -195,13 +202,9 @@ def _with_states_apart(
 
 
 def _fill(structure: Any, values: Mapping[TensorKey, Any]) -> Any:
-    if isinstance(structure, TensorKey):
-        return values[structure]
-    if isinstance(structure, Mapping):
-        return {key: _fill(value, values) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return type(structure)(_fill(value, values) for value in structure)
-    return structure
+    return keras.tree.map_structure(
+        lambda each: values[each] if isinstance(each, TensorKey) else each, structure
+    )
 
 
 def _outputs(result: Any) -> list[Any]:

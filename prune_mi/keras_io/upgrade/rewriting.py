@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.serialized import MODELS, policy_name
 
 Config = dict[str, Any]
 
@@ -46,7 +47,6 @@ _DROPPED_OF: Mapping[str, frozenset[str]] = {
 # Arguments that Keras 3 does not have, with a value at which they change nothing; None and False
 # change nothing anywhere.
 _NEUTRAL: Mapping[str, Any] = {"groups": 1}
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 
 
 def rewrite_layer(class_name: str, config: Mapping[str, Any], *, where: str) -> tuple[str, Config]:
@@ -74,8 +74,9 @@ def rewrite_layer(class_name: str, config: Mapping[str, Any], *, where: str) -> 
     rewritten |= extra
     if "dtype" in rewritten:
         rewritten["dtype"] = policy_name(rewritten["dtype"])
-    if "axis" in rewritten:
-        rewritten["axis"] = _axis(rewritten["axis"])
+    axis = rewritten.get("axis")
+    if isinstance(axis, list) and len(axis) == 1:  # as Keras 2 writes one of batch norm
+        rewritten["axis"] = axis[0]
     if target == "Lambda":
         rewritten = _lambda(rewritten)
     return target, rewritten
@@ -101,14 +102,6 @@ def drop_unknown(
     return kept
 
 
-def policy_name(dtype: Any) -> str | None:
-    """The name of a dtype policy, in whichever form Keras 2 wrote it."""
-    if isinstance(dtype, Mapping):
-        inner = dtype.get("config")
-        dtype = inner.get("name") if isinstance(inner, Mapping) else None
-    return None if dtype in (None, "_infer") else str(dtype)
-
-
 def clean_name(name: str) -> str:
     """A name that Keras 3 allows: it keeps slashes for paths."""
     return name.replace("/", "_")
@@ -121,7 +114,7 @@ def _rewrite_value(value: Any, where: str) -> Any:
         return value
     if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), Mapping):
         class_name = value["class_name"]
-        if class_name in _MODELS:
+        if class_name in MODELS:
             raise ModelError(
                 f"the layer {where!r} wraps a whole model, {class_name}; expected a single layer "
                 "in it. Rebuild the model with the wrapped model's layers wrapped one by one"
@@ -135,11 +128,6 @@ def _rewrite_value(value: Any, where: str) -> Any:
             del config["trainable"]  # not every class takes it
         return {**value, "class_name": target, "config": config}
     return {key: _rewrite_value(item, where) for key, item in value.items()}
-
-
-def _axis(axis: Any) -> Any:
-    """Keras 2 writes an axis as a list of one."""
-    return axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
 
 
 def _lambda(config: Config) -> Config:

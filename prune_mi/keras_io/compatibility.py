@@ -5,10 +5,10 @@ and each activation, and the two answer alike. All else may load without a compl
 something else, as `hard_sigmoid` does; there Keras 2 is asked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from prune_mi.keras_io.upgrade.rewriting import policy_name
+from prune_mi.keras_io.serialized import MODELS, function_name, policy_name
 
 _DIMENSIONS = (1, 2, 3)
 LAYERS = frozenset(
@@ -29,16 +29,15 @@ ACTIVATIONS = frozenset(
         *("sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "exponential"),
     }
 )
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 # What only training asks for.
 _FOR_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
-def means_the_same(config: Mapping[str, Any]) -> bool:
+def computes_the_same(config: Mapping[str, Any]) -> bool:
     """Whether both Kerases compute the same from a serialized model that both open."""
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, Mapping) else inner
-    if str(config.get("class_name")) not in _MODELS or not isinstance(layers, list):
+    if str(config.get("class_name")) not in MODELS or not isinstance(layers, list):
         return False
     return all(isinstance(each, Mapping) and _layer_agrees(each) for each in layers)
 
@@ -51,19 +50,16 @@ def _layer_agrees(entry: Mapping[str, Any]) -> bool:
         return True
     if policy_name(settings.get("dtype")) not in (None, "float32"):
         return False
-    return all(_value_agrees(key, value) for key, value in _settings(settings))
-
-
-def _settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if key != "dtype" and not str(key).endswith(_FOR_TRAINING):
-            yield key, value
+    return all(
+        _value_agrees(key, value)
+        for key, value in settings.items()
+        if key != "dtype" and not str(key).endswith(_FOR_TRAINING)
+    )
 
 
 def _value_agrees(key: str, value: Any) -> bool:
     if key == "activation":
-        if isinstance(value, Mapping) and value.get("class_name") == "function":
-            value = value.get("config")
-        return value is None or (isinstance(value, str) and value in ACTIVATIONS)
+        name = function_name(value)
+        return name is None or (isinstance(name, str) and name in ACTIVATIONS)
     # An object, such as a layer inside this one, of which nothing is known.
     return not isinstance(value, Mapping)

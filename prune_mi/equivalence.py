@@ -32,10 +32,27 @@ def random_inputs(
         Arrays of 4 samples, or of the batch size that a shape fixes. Whole numbers other than
         bytes are 0 or 1, which any vocabulary has.
     """
-    return [_draw(tuple(shape), dtype, rng, unknown_size, as_indices) for shape, dtype in specs]
+
+    def draw(shape: Sequence[int | None], dtype: str) -> np.ndarray:
+        batch = (shape[0] or _SAMPLES) if shape else _SAMPLES
+        full = (batch, *(unknown_size if axis is None else axis for axis in shape[1:]))
+        if dtype == "uint8" and not as_indices:
+            return rng.integers(0, 256, full).astype(np.uint8)
+        if dtype == "bool" or "int" in dtype:
+            return rng.integers(0, 2, full).astype(dtype)
+        if as_indices:
+            values = rng.integers(0, 2, full).astype(np.float64)
+        else:
+            values = rng.standard_normal(full)
+            pixels = rng.uniform(0.0, 255.0, full)
+            values[batch // 2 :] = pixels[batch // 2 :]
+        # NumPy has no bfloat16; what receives the array casts it.
+        return values.astype(dtype if dtype in ("float16", "float64") else np.float32)
+
+    return [draw(shape, dtype) for shape, dtype in specs]
 
 
-def nudged(inputs: Sequence[np.ndarray], *, rng: np.random.Generator) -> list[np.ndarray]:
+def perturbed(inputs: Sequence[np.ndarray], *, rng: np.random.Generator) -> list[np.ndarray]:
     """The inputs, each value larger or smaller by a millionth: as much as rounding does to it.
 
     What this does to a model's outputs is what another order of its sums may do to them.
@@ -71,28 +88,3 @@ def _one_difference(received: np.ndarray, expected: np.ndarray) -> float:
     if not (np.isfinite(apart).all() and np.isfinite(scale).all()):
         return float("inf")
     return float(np.max(apart / np.maximum(scale, np.finfo(np.float32).tiny)))
-
-
-def _draw(
-    shape: tuple[int | None, ...],
-    dtype: str,
-    rng: np.random.Generator,
-    unknown_size: int,
-    as_indices: bool,
-) -> np.ndarray:
-    batch = (shape[0] or _SAMPLES) if shape else _SAMPLES
-    full = (batch, *(unknown_size if axis is None else axis for axis in shape[1:]))
-    if dtype == "bool":
-        return rng.integers(0, 2, full).astype(bool)
-    if dtype == "uint8" and not as_indices:
-        return rng.integers(0, 256, full).astype(np.uint8)
-    if "int" in dtype:
-        return rng.integers(0, 2, full).astype(dtype)
-    if as_indices:
-        values = rng.integers(0, 2, full).astype(np.float64)
-    else:
-        values = rng.standard_normal(full)
-        pixels = rng.uniform(0.0, 255.0, full)
-        values[batch // 2 :] = pixels[batch // 2 :]
-    # NumPy has no bfloat16; what receives the array casts it.
-    return values.astype(dtype if dtype in ("float16", "float64") else np.float32)

@@ -9,7 +9,7 @@ import pytest
 from zoo import ZOO
 
 from prune_mi.errors import RunError
-from prune_mi.keras_io.files import h5_can_hold, save_verified
+from prune_mi.keras_io.saving import h5_can_hold, save_verified
 
 pytestmark = pytest.mark.slow
 PROBE = np.linspace(0, 1, 2 * 8 * 8 * 2, dtype="float32").reshape(2, 8, 8, 2)

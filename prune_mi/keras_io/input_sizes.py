@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from prune_mi.errors import ModelError
 from prune_mi.graph.edit import with_config
-from prune_mi.graph.ir import LayerGraph, Shape
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 
 
 def unknown_axes(graph: LayerGraph) -> int:
     """The most axes of unknown size that an input has, the batch left out."""
-    return max((_count(graph.spec(ref).shape[1:]) for ref in graph.inputs), default=0)
+    return max((graph.spec(ref).shape[1:].count(None) for ref in graph.inputs), default=0)
 
 
 def with_input_size(graph: LayerGraph, sizes: Sequence[int]) -> LayerGraph:
@@ -47,10 +47,6 @@ def with_input_shapes(graph: LayerGraph, shapes: Sequence[Sequence[int]]) -> Lay
     }
     traced = trace_model(build_model(with_config(graph, changes)))
     return replace(traced, sequential=graph.sequential)
-
-
-def _count(shape: Shape) -> int:
-    return sum(axis is None for axis in shape)
 
 
 def _text(shape: Iterable[int | None]) -> str:

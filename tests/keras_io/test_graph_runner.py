@@ -11,8 +11,8 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.callable import direct
-from prune_mi.keras_io.run import GraphRunner
+from prune_mi.keras_io.forward_pass import forward_function
+from prune_mi.keras_io.graph_runner import GraphRunner
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,9 @@ def _fed(graph: LayerGraph, rng: np.random.Generator, count: int = 5) -> dict[Te
 
 def _model_outputs(graph: LayerGraph, fed: dict[TensorRef, object]) -> list[np.ndarray]:
     inputs = [fed[ref] for ref in graph.inputs]
-    outputs = direct(build_model(graph))(inputs[0] if len(inputs) == 1 else inputs, training=False)
+    outputs = forward_function(build_model(graph))(
+        inputs[0] if len(inputs) == 1 else inputs, training=False
+    )
     return [np.asarray(each) for each in tree.flatten(outputs)]
 
 
@@ -76,7 +78,7 @@ def test_batch_statistics_are_those_of_training(name: str, rng: np.random.Genera
     model = build_model(graph)
     for layer in model.layers:
         layer.trainable = True  # a frozen batch norm keeps to its moving statistics
-    outputs = tree.flatten(direct(model)(batch, training=True))
+    outputs = tree.flatten(forward_function(model)(batch, training=True))
     loose = 2e-2 if name == "mixed_precision" else 1e-4
     for ref, expected in zip(graph.outputs, outputs, strict=True):
         found, wanted = (np.asarray(each, np.float32) for each in (known[ref], expected))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.probe import nudged, random_inputs, relative_difference
+from prune_mi.equivalence import perturbed, random_inputs, relative_difference
 
 
 def test_inputs_have_the_asked_shapes_and_types(rng: np.random.Generator) -> None:
@@ -28,7 +28,7 @@ def test_indices_are_those_of_any_vocabulary(rng: np.random.Generator) -> None:
 
 def test_nudging_is_what_rounding_does(rng: np.random.Generator) -> None:
     images, numbers = np.full((3, 4), 100.0, "float32"), np.arange(3)
-    moved, same = nudged([images, numbers], rng=rng)
+    moved, same = perturbed([images, numbers], rng=rng)
     assert 0 < relative_difference([moved], [images]) < 2e-6
     assert same is numbers
 

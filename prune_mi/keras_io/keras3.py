@@ -1,21 +1,27 @@
 """Opens a file with Keras 3 alone."""
 
+import math
 import shutil
 import tempfile
+import threading
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.archive import weights_name
 from prune_mi.keras_io.model_file import ModelFile
-from prune_mi.keras_io.refusals import nested_models, tensorflow_operations
+from prune_mi.keras_io.refusals import has_single_layers_alone
 from prune_mi.keras_io.trust import Trust
-from prune_mi.keras_io.weight_size import ImplausibleSizeError, require_plausible_size
 
 
-def may_open_plainly(file: ModelFile) -> bool:
+class ImplausibleSizeError(ModelError):
+    """The architecture asks for far more weights than the file can hold."""
+
+
+def keras3_may_open(file: ModelFile) -> bool:
     """Whether it is worth while to try.
 
     Keras 3 opens flat models that Keras 2 wrote as HDF5. It does not know that Keras 2 counts the
@@ -23,14 +29,10 @@ def may_open_plainly(file: ModelFile) -> bool:
     """
     if not file.from_keras2:
         return True
-    return (
-        file.kind in ("h5", "weights")
-        and not nested_models(file.config)
-        and not tensorflow_operations(file.config)
-    )
+    return file.kind in ("h5", "weights") and has_single_layers_alone(file.config)
 
 
-def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:
+def open_with_keras3(file: ModelFile, trust: Trust) -> keras.Model:
     """Opens the file, not compiled.
 
     Raises:
@@ -54,14 +56,34 @@ def open_plainly(file: ModelFile, trust: Trust) -> keras.Model:
 
 
 def _require_plausible_size(file: ModelFile, trust: Trust) -> None:
-    try:
-        require_plausible_size(lambda: _from_config(file, trust), file.num_bytes)
-    except ImplausibleSizeError:
-        raise
-    except Exception:
-        # A layer of the user's may make weights in a way that needs their memory.
-        if not keras.saving.get_custom_objects():
-            raise
+    """Builds the model with weights that have shapes alone, and counts them.
+
+    Keras makes no values in a stateless scope. The scope would make them when it ends, so it never
+    ends: it belongs to a thread, and is gone with it.
+    """
+    outcome: list[Any] = []
+
+    def count() -> None:
+        try:
+            keras.StatelessScope().__enter__()
+            weights = _from_config(file, trust).weights
+            outcome.append(sum(math.prod(weight.shape) for weight in weights))
+        except Exception as error:  # handed on to the thread that asked
+            outcome.append(error)
+
+    thread = threading.Thread(target=count, name="weight-size")
+    thread.start()
+    thread.join()
+    (found,) = outcome
+    if isinstance(found, Exception):
+        if keras.saving.get_custom_objects():
+            return  # a layer of the user's may make weights in a way that needs their memory
+        raise found
+    if found > file.most_weights:
+        raise ImplausibleSizeError(
+            f"the model's architecture asks for {found:,} weights, and the file holds "
+            f"{file.num_bytes:,} bytes of them; save the model again"
+        )
 
 
 def _from_config(file: ModelFile, trust: Trust) -> keras.Model:

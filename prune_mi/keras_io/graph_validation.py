@@ -3,15 +3,17 @@
 Keras 2 loops for ever on a call that waits for itself, and Keras 3 speaks of its own queues.
 """
 
+import graphlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prune_mi.errors import ModelError
+from prune_mi.keras_io.serialized import label
 
 _Call = tuple[str, int]
 
 
-def require_sound_graph(config: Mapping[str, Any]) -> None:
+def require_valid_graph(config: Mapping[str, Any]) -> None:
     """Checks the graph of a Functional model and those of models inside it.
 
     Args:
@@ -31,11 +33,11 @@ def require_sound_graph(config: Mapping[str, Any]) -> None:
     if "input_layers" in inner and "output_layers" in inner:
         _check(inner, entries)
     for entry in entries:
-        require_sound_graph(entry)
+        require_valid_graph(entry)
 
 
 def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:
-    by_name = {_name(entry): entry for entry in entries}
+    by_name = {label(entry): entry for entry in entries}
     if not by_name:
         raise ModelError("the model has no layers; expected a trained model")
     reads: dict[_Call, list[_Call]] = {}
@@ -69,26 +71,21 @@ def _check(model: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> None:
 
 
 def _walk(reads: Mapping[_Call, set[_Call]], ends: set[_Call]) -> None:
-    """Takes calls away whose inputs are there, until nothing is left or nothing moves."""
+    """Refuses calls that are not there, and those that wait for themselves."""
     for call in {call for refs in reads.values() for call in refs} | ends:
         if call not in reads:
             raise ModelError(
                 f"the model's graph is broken: something reads call {call[1]} of {call[0]!r}, "
                 "which is not in the file; save the model again"
             )
-    done: set[_Call] = set()
-    waiting = dict(reads)
-    while waiting:
-        ready = [call for call, refs in waiting.items() if refs <= done]
-        if not ready:
-            stuck = sorted({name for name, _ in waiting})
-            raise ModelError(
-                f"the model's graph has a cycle through {', '.join(map(repr, stuck[:5]))}; "
-                "expected a graph that runs from inputs to outputs"
-            )
-        done.update(ready)
-        for call in ready:
-            del waiting[call]
+    try:
+        graphlib.TopologicalSorter(reads).prepare()
+    except graphlib.CycleError as error:
+        stuck = sorted({name for name, _ in error.args[1]})
+        raise ModelError(
+            f"the model's graph has a cycle through {', '.join(map(repr, stuck[:5]))}; "
+            "expected a graph that runs from inputs to outputs"
+        ) from error
 
 
 def _offset(
@@ -158,9 +155,3 @@ def _one(reference: Any, names: Mapping[str, Any], reader: str) -> _Call:
             "layers; save the model again"
         )
     return name, index
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    config = entry.get("config")
-    inner = config.get("name") if isinstance(config, Mapping) else None
-    return str(entry.get("name") or inner)

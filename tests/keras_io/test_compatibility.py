@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from prune_mi.keras_io.agreement import means_the_same
+from prune_mi.keras_io.compatibility import computes_the_same
 
 
 def _model(*layers: Any, class_name: str = "Sequential") -> dict[str, Any]:
@@ -26,8 +26,8 @@ def _layer(class_name: str, **config: Any) -> dict[str, Any]:
     ],
 )
 def test_the_same(layer: Any) -> None:
-    assert means_the_same(_model(layer))
-    assert means_the_same(_model(layer, class_name="Functional"))
+    assert computes_the_same(_model(layer))
+    assert computes_the_same(_model(layer, class_name="Functional"))
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_the_same(layer: Any) -> None:
     ],
 )
 def test_not_known_to_be_the_same(layer: Any) -> None:
-    assert not means_the_same(_model(_layer("Dense"), layer))
+    assert not computes_the_same(_model(_layer("Dense"), layer))
 
 
 @pytest.mark.parametrize("config", [{}, {"class_name": "Mine", "config": {"layers": []}}])
 def test_no_model_that_is_known(config: Any) -> None:
-    assert not means_the_same(config)
+    assert not computes_the_same(config)

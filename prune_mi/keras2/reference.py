@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from prune_mi.equivalence import perturbed, random_inputs, relative_difference
 from prune_mi.errors import ModelError, first_line
-from prune_mi.probe import nudged, random_inputs, relative_difference
 
 _SIZES = (64, 224)  # for axes of unknown size; deep networks shrink small images to nothing
 _REPEATED = 1e-3
 
 
-def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
+def write_outputs(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
     """Asks a model about random inputs, and writes inputs and outputs to an `.npz`.
 
     Returns:
@@ -27,7 +27,10 @@ def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
     """
     tensors = tf.nest.flatten(model.input)
     specs = [(tensor.shape.as_list(), tensor.dtype.name) for tensor in tensors]
-    wrong = [dtype for _, dtype in specs if dtype not in _numeric()]
+    types = [tensor.dtype for tensor in tensors]
+    wrong = [
+        each.name for each in types if not (each.is_floating or each.is_integer or each.is_bool)
+    ]
     if wrong:
         raise ModelError(f"an input of the model has the type {wrong[0]}; expected numbers")
     failure = ""
@@ -38,7 +41,7 @@ def ask(model: Any, path: Path, *, seed: int) -> dict[str, Any]:
         arrays = random_inputs(specs, rng=rng, unknown_size=size, as_indices=as_indices)
         try:
             outputs, again, moved = (
-                _answers(model, each) for each in (arrays, arrays, nudged(arrays, rng=rng))
+                _answers(model, each) for each in (arrays, arrays, perturbed(arrays, rng=rng))
             )
         except (tf.errors.InvalidArgumentError, ValueError) as error:
             failure = failure or first_line(error)
@@ -60,8 +63,3 @@ def _answers(model: Any, arrays: list[np.ndarray]) -> list[np.ndarray]:
     cast = [tf.cast(array, each.dtype) for array, each in zip(arrays, tensors, strict=True)]
     outputs = model(tf.nest.pack_sequence_as(model.input, cast), training=False)
     return [tf.cast(output, tf.float64).numpy() for output in tf.nest.flatten(outputs)]
-
-
-def _numeric() -> frozenset[str]:
-    floats = ("float16", "bfloat16", "float32", "float64", "bool")
-    return frozenset({*floats, *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64))})

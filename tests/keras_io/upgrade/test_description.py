@@ -1,20 +1,19 @@
-"""Names of a flattened model."""
+"""Descriptions of Keras 2 models: the order of leaves, and names of a flattened model."""
 
 import numpy as np
 
+from prune_mi.graph.ir import TensorSpec
 from prune_mi.keras_io.upgrade.description import (
     CallEntry,
     GraphEntry,
-    InputSpec,
     LayerEntry,
     OldModel,
     TensorKey,
+    layer_names,
     leaves,
-    pack,
 )
-from prune_mi.keras_io.upgrade.naming import layer_names
 
-SPEC = InputSpec((None, 4), "float32", "in")
+SPEC = TensorSpec((None, 4), "float32")
 
 
 def _layer(name: str, graph: GraphEntry | None = None) -> LayerEntry:
@@ -55,4 +54,3 @@ def test_a_shared_layer_has_one_name() -> None:
 def test_leaves_of_dicts_come_in_the_order_of_their_keys() -> None:
     structure = {"b": 1, "a": [2, (3,)]}
     assert list(leaves(structure)) == [2, 3, 1]
-    assert pack(structure, iter("xyz")) == {"b": "z", "a": ["x", ("y",)]}

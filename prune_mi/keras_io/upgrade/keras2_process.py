@@ -13,7 +13,6 @@ from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.trust import Trust
 from prune_mi.keras_io.upgrade.description import OldModel, read_description
-from prune_mi.keras_io.weight_size import most_values
 
 _SEED = 0
 _MOST_S = 1800  # the largest models take a minute; nobody waits for a process that hangs
@@ -62,7 +61,7 @@ def write_request(file: ModelFile, trust: Trust, folder: Path) -> None:
         "config": json.dumps(file.config) if file.kind in ("weights", "saved_model") else None,
         "custom_objects": trust.custom_objects,
         "allow_unsafe": trust.allow_unsafe,
-        "most_values": most_values(file.num_bytes),
+        "most_weights": file.most_weights,
         "seed": _SEED,
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.model_file import ModelFile
 from prune_mi.keras_io.trust import Trust
-from prune_mi.keras_io.upgrade import process
-from prune_mi.keras_io.upgrade.process import describe_with_keras2
+from prune_mi.keras_io.upgrade import keras2_process
+from prune_mi.keras_io.upgrade.keras2_process import describe_with_keras2
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_a_process_that_does_not_end_is_ended(
     program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(process, "_MOST_S", 0.2)
+    monkeypatch.setattr(keras2_process, "_MOST_S", 0.2)
     with pytest.raises(ModelError, match=r"did not answer within 0 minutes and was ended"):
         describe_with_keras2(_file(tmp_path / "m.h5"), Trust())
 

@@ -7,24 +7,24 @@ from typing import Any
 
 import keras
 
+from prune_mi.equivalence import relative_difference
 from prune_mi.errors import RunError, first_line
-from prune_mi.keras_io.answers import outputs_of
-from prune_mi.keras_io.mark import write_mark
-from prune_mi.probe import relative_difference
+from prune_mi.keras_io.archive import write_provenance
+from prune_mi.keras_io.forward_pass import outputs_of
 
 _TOLERANCE = 1e-5
 
 
 def save_verified(
-    model: keras.Model, path: Path, probe: Any, *, mark: Mapping[str, Any] | None = None
+    model: keras.Model, path: Path, inputs: Any, *, provenance: Mapping[str, Any] | None = None
 ) -> int:
-    """Writes a model atomically, loads it back and compares outputs on `probe`.
+    """Writes a model atomically, loads it back and compares outputs on `inputs`.
 
     Args:
         model: Its loss, metrics and optimizer are written where it is compiled.
         path: The file, `.keras` or `.h5`.
-        probe: A batch for its input, or batches in the structure of its inputs.
-        mark: Plain values to write into a `.keras` file, see `keras_io.mark`.
+        inputs: A batch for its input, or batches in the structure of its inputs.
+        provenance: Plain values to write into a `.keras` file, see `keras_io.archive`.
 
     Returns:
         The file's size in bytes.
@@ -36,12 +36,12 @@ def save_verified(
     try:
         try:
             model.save(temporary)
-            if mark is not None and path.suffix == ".keras":
-                write_mark(temporary, mark)
+            if provenance is not None and path.suffix == ".keras":
+                write_provenance(temporary, provenance)
             loaded = keras.models.load_model(temporary, compile=False)
         except Exception as error:  # whatever a disk or Keras's own saving makes of it
             raise RunError(f"cannot write {path}: {first_line(error)}") from error
-        difference = relative_difference(outputs_of(loaded, probe), outputs_of(model, probe))
+        difference = relative_difference(outputs_of(loaded, inputs), outputs_of(model, inputs))
         if not difference <= _TOLERANCE:
             raise RunError(
                 f"cannot write {path}: the file loads, but its outputs differ by "

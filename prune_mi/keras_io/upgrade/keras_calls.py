@@ -32,6 +32,26 @@ def layer(cls: Any, name: str, inputs: Any, **config: Any) -> Any:
     return cls(name=name, dtype=first.dtype if floating else None, **config)(inputs)
 
 
+def layer_of_one(cls: Any, **config: Any) -> Operation:
+    """A function of one tensor, whatever TensorFlow calls that, which is a layer of Keras."""
+
+    def apply(name: str, *args: Any, **kwargs: Any) -> Any:
+        (inputs,) = (*args, *kwargs.values())
+        return layer(cls, name, inputs, **config)
+
+    return apply
+
+
+def call_of_one(function: Callable[..., Any], **options: Any) -> Operation:
+    """A function of one tensor, whatever TensorFlow calls that, which is one of `keras.ops`."""
+
+    def apply(name: str, *args: Any, **kwargs: Any) -> Any:
+        (inputs,) = (*args, *kwargs.values())
+        return named(name, function, inputs, **options)
+
+    return apply
+
+
 def constant(value: Any, like: Any) -> Any:
     """A constant operand in a form that Keras can save: a number, or an array in a dtype.
 

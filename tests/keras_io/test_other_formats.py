@@ -50,7 +50,7 @@ def _npz() -> bytes:
         ("model.tar.gz", _tar(), "is a compressed archive that has to be unpacked"),
         ("model.zip", _zip("model.h5"), "is a zip archive with a model in it, .*unpacked"),
         ("data.npz", _npz(), "is NumPy arrays, not a Keras model"),
-        ("model.json", b"{}", "is a JSON file, .*--architecture"),
+        ("model.json", b"{}", "is a JSON file, .*--model-json"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "content",
 )

@@ -29,12 +29,12 @@ _OTHERS = {
         "it was trained"
     ),
     "a JSON file": (
-        "if it is an architecture, give the file of weights and pass this one with --architecture"
+        "if it is an architecture, give the file of weights and pass this one with --model-json"
     ),
 }
 
 
-def what_it_is(path: Path) -> str | None:
+def describe_file(path: Path) -> str | None:
     """What a file is that is no Keras model, and what to do; None where nothing is known of it.
 
     Raises:
