@@ -6,53 +6,54 @@ Input and dense layers stay. Unlike the units of `graph.units`, a convolution go
 norm and the activation behind it: what is left is trained from fresh weights in the paper.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.resizing import without_pooling
+from prune_mi.graph.site import Edit, Site, unit_site
 from prune_mi.graph.traits import ACTIVATIONS, DROPOUTS, LOCAL_POOLINGS
-from prune_mi.graph.unit import Unit, make_unit
+from prune_mi.graph.unit import make_unit
 from prune_mi.graph.units import left_behind, removable_units
 
 _CONVOLUTIONS = frozenset({*(f"Conv{rank}D" for rank in (1, 2, 3)), "DepthwiseConv2D"})
 _REMOVABLE = ACTIVATIONS | DROPOUTS | LOCAL_POOLINGS | _CONVOLUTIONS | {"BatchNormalization"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SingleLayer:
-    """A layer that can go.
+def single_layers(graph: LayerGraph) -> tuple[Site, ...]:
+    """The sites of the layers of a graph that can go by themselves, in order.
 
-    Attributes:
-        unit: Its call, with the tensors before and behind it; these differ in shape for a pooling.
-        class_name: Its class.
-        without: The graph without it, all other weights as they were or, where sizes follow a
-            pooling, adapted.
+    The tensors before and behind a pooling differ in shape; all weights stay as they were or, where
+    sizes follow a pooling, are adapted.
     """
-
-    unit: Unit
-    class_name: str
-    without: LayerGraph
-
-
-def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
-    """The layers of a graph that can go by themselves, in order."""
     alone = {unit.nodes[0]: unit for unit in removable_units(graph) if len(unit.nodes) == 1}
     found = []
     for node in graph.nodes:
         kind = graph.layer_of(node).class_name
         if kind not in _REMOVABLE or graph.calls_of(node.layer) > 1 or not _may_go(graph, node):
             continue
-        unit = alone.get(node.name) or _unit(graph, node)
-        slimmed: LayerGraph | NotApplicable
-        if node.name in alone or _keeps_shape(graph, node):
-            slimmed = remove_unit(graph, unit)
-        else:
-            slimmed = without_pooling(graph, node)
-        if isinstance(slimmed, LayerGraph):
-            found.append(SingleLayer(unit, kind, slimmed))
+        before, after = node.inputs[0], TensorRef(node.name)
+        unit = alone.get(node.name) or make_unit(
+            graph, node.name, "layer", (node.name,), before, after, None
+        )
+        site = unit_site(unit)
+        if node.name not in alone and not _keeps_shape(graph, node):
+            site = replace(site, edit=partial(remove_pooling, pooling=node))
+            if isinstance(without_pooling(graph, node), NotApplicable):
+                continue
+        found.append(site)
     return tuple(found)
+
+
+def remove_pooling(
+    graph: LayerGraph, rng: np.random.Generator, *, pooling: Node
+) -> Edit | NotApplicable:
+    """The edit of a site, see `graph.resizing.without_pooling`."""
+    slimmed = without_pooling(graph, pooling)
+    return slimmed if isinstance(slimmed, NotApplicable) else Edit(slimmed)
 
 
 def _may_go(graph: LayerGraph, node: Node) -> bool:
@@ -69,9 +70,3 @@ def _may_go(graph: LayerGraph, node: Node) -> bool:
 
 def _keeps_shape(graph: LayerGraph, node: Node) -> bool:
     return graph.spec(node.inputs[0]) == node.outputs[0]
-
-
-def _unit(graph: LayerGraph, node: Node) -> Unit:
-    return make_unit(
-        graph, node.name, "layer", (node.name,), node.inputs[0], TensorRef(node.name), None
-    )

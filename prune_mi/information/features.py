@@ -1,7 +1,7 @@
 """Features of many tensors in one pass, reduced inside it: whole maps are never all held."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +10,10 @@ from keras import ops, tree
 from prune_mi.data import InputScaling
 from prune_mi.graph.edit import tapped
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.information.estimator import Reduction
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 
-Reduction = Literal["pool", "project"]
 _PROJECTED_WIDTH = 256
 
 

@@ -1,12 +1,17 @@
-"""All morphisms by name, and drawing from them."""
+"""All morphisms by name, and drawing from them: a morphism of a mix, and one of its sites.
 
-from collections.abc import Callable, Mapping
+A draw of a site is even, or goes as a policy that has learned of places weighs them, or by rank: of
+those that are left the k-th with probability (1 - p)^k p, p being the greed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.place import place_of
+from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
 from prune_mi.morphisms.insert_block import InsertBlock
 from prune_mi.morphisms.insert_conv import InsertConv, InsertConvRelu
@@ -14,12 +19,11 @@ from prune_mi.morphisms.insert_dense import InsertDense
 from prune_mi.morphisms.insert_dropout import InsertDropout
 from prune_mi.morphisms.insert_pool import InsertPool
 from prune_mi.morphisms.insert_stage import InsertStage
-from prune_mi.morphisms.morphism import Edit, MorphContext, Morphed, Morphism, Site, counted
+from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
 from prune_mi.morphisms.remove_layer import RemoveLayer
 from prune_mi.morphisms.remove_pool import RemovePool
 from prune_mi.morphisms.remove_skip import RemoveSkip
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
-from prune_mi.morphisms.site import drawn
 from prune_mi.morphisms.skip_add import SkipAdd
 from prune_mi.morphisms.skip_concat import SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
@@ -62,12 +66,58 @@ def apply(
         return found
     sites, reasons = list(found), dict[TensorRef, str]()
     for site in drawn(morphism, graph, sites, context, rng):
-        edit = site.edit(rng)
+        edit = site.edit(graph, rng)
         if isinstance(edit, Edit):
             return recorded(morphism, graph, site, edit)
-        reasons[site.tensor] = edit.reason
-    first = reasons[sites[0].tensor]
+        reasons[site.after] = edit.reason
+    first = reasons[sites[0].after]
     return NotApplicable(f"none of {counted(len(sites), 'place')} will do: {first}")
+
+
+def drawn(
+    morphism: Morphism,
+    graph: LayerGraph,
+    sites: Sequence[Site],
+    context: MorphContext,
+    rng: np.random.Generator,
+) -> Iterator[Site]:
+    """Sites one after the other, until one will do.
+
+    Where one did not do, no other one of the same tensor comes. Each is drawn when it is asked for,
+    so that draws of what is tried at one come before the next.
+
+    Args:
+        morphism: Whose sites they are.
+        graph: Where they are.
+        sites: In order.
+        context: Its `place_weight` says how much more often one place is drawn than another, and
+            its `greed` how often the first of those by rank is.
+        rng: Source of the draws.
+    """
+    left = list(sites)
+    while left:
+        if morphism.by_rank:
+            site = left[min(int(rng.geometric(context.greed)) - 1, len(left) - 1)]
+        else:
+            site = _drawn_evenly(morphism.name, graph, left, context, rng)
+        yield site
+        left = [each for each in left if each.after != site.after]
+
+
+def _drawn_evenly(
+    kind: str,
+    graph: LayerGraph,
+    sites: Sequence[Site],
+    context: MorphContext,
+    rng: np.random.Generator,
+) -> Site:
+    if context.place_weight is None:
+        return sites[int(rng.integers(len(sites)))]
+    places = [place_of(graph, each.after) for each in sites]
+    weights = np.array([context.place_weight(kind, place) for place in places])
+    if not weights.sum() > 0:
+        return sites[int(rng.integers(len(sites)))]
+    return sites[int(rng.choice(len(sites), p=weights / weights.sum()))]
 
 
 def recorded(morphism: Morphism, graph: LayerGraph, site: Site, edit: Edit) -> Morphed:
@@ -76,10 +126,10 @@ def recorded(morphism: Morphism, graph: LayerGraph, site: Site, edit: Edit) -> M
     came = tuple(name for name in edit.graph.layers if name not in graph.layers)
     record = MorphRecord(
         kind=morphism.name,
-        target=site.target,
+        target=site.name,
         layers=edit.layers or (gone if morphism.effect == "removes" else came),
-        reason=edit.told,
-        place=place_of(graph, site.tensor),
+        reason=edit.reason or site.reason,
+        place=place_of(graph, site.after),
         effect=morphism.effect,
     )
     return Morphed(edit.graph, record)

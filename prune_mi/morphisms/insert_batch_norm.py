@@ -9,28 +9,31 @@ Source: Namekawa & Tezuka, DEIM Forum 2019, A3-4.
 
 import numpy as np
 
-from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import identity_norm
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.morphisms.insertion import Insertion, inserted, num_channels, sites_behind
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
-from prune_mi.morphisms.site import has_channels_last, inner_tensors
+from prune_mi.graph.site import Edit
+from prune_mi.morphisms.insertion import (
+    InsertionBehind,
+    has_channels_last,
+    inner_tensors,
+    num_channels,
+)
 
 
-class InsertBatchNorm(Insertion):
+class InsertBatchNorm(InsertionBehind):
     """Puts a batch norm behind any tensor with channels last."""
 
     name = "insert-batch-norm"
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
-        refs = inner_tensors(graph) if has_channels_last(graph) else []
-        if not refs:
-            return NotApplicable("no channels-last tensor inside the graph")
-        return sites_behind(graph, refs, _edit)
+    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
+        """See `InsertionBehind`."""
+        return (has_channels_last(graph) and inner_tensors(graph)) or NotApplicable(
+            "no channels-last tensor inside the graph"
+        )
 
-
-def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
-    norm = identity_norm(fresh_name(graph, "inserted_bn"), num_channels(graph, ref))
-    return inserted(graph, ref, (norm,), "starts as the identity")
+    def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
+        """See `InsertionBehind`."""
+        norm = identity_norm(fresh_name(graph, "inserted_bn"), num_channels(graph, ref))
+        return Edit(insert_after(graph, ref, (norm,)), "starts as the identity")

@@ -21,44 +21,42 @@ from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.morphisms.insertion import Insertion, num_channels, rectified_images, sites_behind
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.graph.site import Edit
+from prune_mi.morphisms.insertion import InsertionBehind, num_channels, rectified_images
 from prune_mi.morphisms.widen import MAX_WIDTH
 
 _SIZE = 3
 
 
-class InsertBlock(Insertion):
+class InsertBlock(InsertionBehind):
     """Puts a residual block behind a channels-last image tensor that is never negative."""
 
     name = "insert-block"
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
+    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
+        """See `InsertionBehind`."""
         images = rectified_images(graph)
         if isinstance(images, NotApplicable):
             return images
-        refs = [ref for ref in images if num_channels(graph, ref) <= MAX_WIDTH]
-        if not refs:
-            return NotApplicable(f"all rectified images have more than {MAX_WIDTH} channels")
-        return sites_behind(graph, refs, _edit)
+        narrow = [ref for ref in images if num_channels(graph, ref) <= MAX_WIDTH]
+        return narrow or NotApplicable(f"all rectified images have more than {MAX_WIDTH} channels")
 
-
-def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
-    channels, shape = num_channels(graph, ref), graph.spec(ref).shape
-    chain = Chain((), (), ref, shape)
-    for layer in (
-        new_conv(fresh_name(graph, "block_conv1"), _he_kernel(channels, rng)),
-        new_batch_norm(fresh_name(graph, "block_bn1"), channels),
-        new_relu(fresh_name(graph, "block_relu")),
-        new_conv(fresh_name(graph, "block_conv2"), _he_kernel(channels, rng)),
-        new_batch_norm(fresh_name(graph, "block_bn2"), channels, gamma=0.0),
-    ):
-        chain = chain.then(layer, shape)
-    chain = chain.then(stock_layer("Add", fresh_name(graph, "block_add")), shape, before=(ref,))
-    chain = chain.then(new_relu(fresh_name(graph, "block_out")), shape)
-    grown = insert_calls(graph, ref, chain.layers, chain.calls)
-    return Edit(grown, "residual branch that starts at zero (gamma 0)")
+    def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
+        """See `InsertionBehind`."""
+        channels, shape = num_channels(graph, ref), graph.spec(ref).shape
+        chain = Chain((), (), ref, shape)
+        for layer in (
+            new_conv(fresh_name(graph, "block_conv1"), _he_kernel(channels, rng)),
+            new_batch_norm(fresh_name(graph, "block_bn1"), channels),
+            new_relu(fresh_name(graph, "block_relu")),
+            new_conv(fresh_name(graph, "block_conv2"), _he_kernel(channels, rng)),
+            new_batch_norm(fresh_name(graph, "block_bn2"), channels, gamma=0.0),
+        ):
+            chain = chain.then(layer, shape)
+        chain = chain.then(stock_layer("Add", fresh_name(graph, "block_add")), shape, before=(ref,))
+        chain = chain.then(new_relu(fresh_name(graph, "block_out")), shape)
+        grown = insert_calls(graph, ref, chain.layers, chain.calls)
+        return Edit(grown, "residual branch that starts at zero (gamma 0)")
 
 
 def _he_kernel(channels: int, rng: np.random.Generator) -> np.ndarray:

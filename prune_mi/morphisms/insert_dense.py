@@ -10,43 +10,35 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 
 import numpy as np
 
-from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_dense, new_relu
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.morphisms.insertion import (
-    Insertion,
-    inserted,
-    num_channels,
-    rectified_tensors,
-    sites_behind,
-)
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.graph.site import Edit
+from prune_mi.morphisms.insertion import InsertionBehind, num_channels, rectified_tensors
 
 MAX_WIDTH = 1024  # a kernel of 4 MiB
 
 
-class InsertDense(Insertion):
+class InsertDense(InsertionBehind):
     """Puts dense + ReLU behind a vector that is never negative."""
 
     name = "insert-dense"
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
+    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
+        """See `InsertionBehind`."""
         vectors = rectified_tensors(graph, rank=2)
-        refs = [ref for ref in vectors if num_channels(graph, ref) <= MAX_WIDTH]
-        if vectors and not refs:
-            return NotApplicable(f"all rectified vectors have more than {MAX_WIDTH} values")
-        if not refs:
+        if not vectors:
             return NotApplicable("no rectified vector to stay non-negative behind")
-        return sites_behind(graph, refs, _edit)
+        narrow = [ref for ref in vectors if num_channels(graph, ref) <= MAX_WIDTH]
+        return narrow or NotApplicable(f"all rectified vectors have more than {MAX_WIDTH} values")
 
-
-def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit:
-    width = num_channels(graph, ref)
-    kernel, bias = np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
-    layers = (
-        new_dense(fresh_name(graph, "inserted_dense"), kernel, bias),
-        new_relu(fresh_name(graph, "inserted_relu")),
-    )
-    return inserted(graph, ref, layers, f"{width} units, starts as the identity")
+    def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
+        """See `InsertionBehind`."""
+        width = num_channels(graph, ref)
+        kernel, bias = np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
+        layers = (
+            new_dense(fresh_name(graph, "inserted_dense"), kernel, bias),
+            new_relu(fresh_name(graph, "inserted_relu")),
+        )
+        return Edit(insert_after(graph, ref, layers), f"{width} units, starts as the identity")

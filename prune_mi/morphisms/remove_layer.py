@@ -4,14 +4,11 @@ Convolution, pooling, activation, dropout or batch norm, all layers alike; never
 dense layer. See `graph.single_layers`.
 """
 
-from functools import partial
-
-import numpy as np
-
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.single_layers import SingleLayer, single_layers
-from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site, counted
+from prune_mi.graph.single_layers import single_layers
+from prune_mi.graph.site import Site
+from prune_mi.morphisms.morphism import MorphContext, Removal, chosen_evenly
 
 
 class RemoveLayer(Removal):
@@ -21,19 +18,6 @@ class RemoveLayer(Removal):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        layers = single_layers(graph)
-        if not layers:
-            return NotApplicable(
-                "no convolution, pooling, activation, dropout or batch norm can go"
-            )
-        told = f"chosen at random from {counted(len(layers), 'layer')}"
-        return [site_of(layer, told) for layer in layers]
-
-
-def site_of(layer: SingleLayer, told: str) -> Site:
-    """The site of a layer that can go; `told` says why it was chosen."""
-    return Site(layer.unit.name, layer.unit.after, partial(_edit, layer, told))
-
-
-def _edit(layer: SingleLayer, told: str, rng: np.random.Generator) -> Edit:
-    return Edit(layer.without, told)
+        return chosen_evenly(single_layers(graph), "layer") or NotApplicable(
+            "no convolution, pooling, activation, dropout or batch norm can go"
+        )

@@ -11,14 +11,13 @@ Source: Namekawa & Tezuka, DEIM Forum 2019, A3-4.
 
 from functools import partial
 
-import numpy as np
-
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.resizing import without_pooling
+from prune_mi.graph.single_layers import remove_pooling
+from prune_mi.graph.site import Site
 from prune_mi.graph.traits import LOCAL_POOLINGS
-from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site, counted
-from prune_mi.morphisms.site import has_channels_last
+from prune_mi.morphisms.insertion import has_channels_last
+from prune_mi.morphisms.morphism import MorphContext, Removal, chosen_evenly
 
 
 class RemovePool(Removal):
@@ -31,18 +30,12 @@ class RemovePool(Removal):
         nodes = [node for node in graph.nodes if _shrinks(graph, node)]
         if not has_channels_last(graph) or not nodes:
             return NotApplicable("no channels-last pooling of known sizes makes images smaller")
-        told = f"chosen at random from {counted(len(nodes), 'pooling layer')}"
-        return [
-            Site(node.name, TensorRef(node.name), partial(_edit, graph, node, told))
-            for node in nodes
-        ]
+        return chosen_evenly([_site(node) for node in nodes], "pooling layer")
 
 
-def _edit(
-    graph: LayerGraph, node: Node, told: str, rng: np.random.Generator
-) -> Edit | NotApplicable:
-    slimmed = without_pooling(graph, node)
-    return slimmed if isinstance(slimmed, NotApplicable) else Edit(slimmed, told)
+def _site(node: Node) -> Site:
+    edit = partial(remove_pooling, pooling=node)
+    return Site(node.name, node.inputs[0], TensorRef(node.name), edit, nodes=(node.name,))
 
 
 def _shrinks(graph: LayerGraph, node: Node) -> bool:

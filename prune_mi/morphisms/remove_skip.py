@@ -16,7 +16,8 @@ import numpy as np
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.shortcuts import Shortcut, find_shortcuts, without_shortcut
-from prune_mi.morphisms.morphism import Edit, MorphContext, Removal, Site
+from prune_mi.graph.site import Edit, Site
+from prune_mi.morphisms.morphism import MorphContext, Removal
 
 
 class RemoveSkip(Removal):
@@ -26,15 +27,19 @@ class RemoveSkip(Removal):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        found = find_shortcuts(graph)
-        if not found:
-            return NotApplicable("the graph has no shortcut")
-        return [
-            Site(each.join, TensorRef(each.join), partial(_edit, graph, each)) for each in found
-        ]
+        return [_site(each) for each in find_shortcuts(graph)] or NotApplicable(
+            "the graph has no shortcut"
+        )
 
 
-def _edit(graph: LayerGraph, shortcut: Shortcut, rng: np.random.Generator) -> Edit | NotApplicable:
+def _site(shortcut: Shortcut) -> Site:
+    edit = partial(_without, shortcut=shortcut)
+    return Site(shortcut.join, shortcut.start, TensorRef(shortcut.join), edit)
+
+
+def _without(
+    graph: LayerGraph, rng: np.random.Generator, *, shortcut: Shortcut
+) -> Edit | NotApplicable:
     slimmed = without_shortcut(graph, shortcut)
     if isinstance(slimmed, NotApplicable):
         return slimmed

@@ -10,18 +10,17 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 5.1, for the gamma of 0.
 """
 
-from functools import partial
-
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
-from prune_mi.graph.ir import LayerDef, LayerGraph
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.insertion import Insertion
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
-from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, SkipSite, resized_start, skip_sites
+from prune_mi.morphisms.morphism import MorphContext
+from prune_mi.morphisms.skip_sites import resized_start, skip_sites
 
 
 class SkipAdd(Insertion):
@@ -31,20 +30,17 @@ class SkipAdd(Insertion):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        found = skip_sites(graph)
-        if not found:
-            return NotApplicable(NO_SKIP_SITE)
-        return [Site(each.end.node, each.end, partial(_edit, graph, each)) for each in found]
+        return skip_sites(graph, _edit)
 
 
-def _edit(graph: LayerGraph, skip: SkipSite, rng: np.random.Generator) -> Edit:
-    shape = graph.spec(skip.end).shape
-    chain = resized_start(graph, skip)
+def _edit(graph: LayerGraph, rng: np.random.Generator, *, start: TensorRef, end: TensorRef) -> Edit:
+    shape = graph.spec(end).shape
+    chain = resized_start(graph, start, end)
     chain = chain.then(_nought(graph, chain.shape[-1] or 0, shape[-1] or 0, len(shape)), shape)
     add = stock_layer("Add", fresh_name(graph, "skip_add"))
-    chain = chain.then(add, shape, before=(skip.end,))
-    grown = insert_calls(graph, skip.end, chain.layers, chain.calls)
-    return Edit(grown, f"shortcut from {skip.start.node}")
+    chain = chain.then(add, shape, before=(end,))
+    grown = insert_calls(graph, end, chain.layers, chain.calls)
+    return Edit(grown, f"shortcut from {start.node}")
 
 
 def _nought(graph: LayerGraph, channels: int, filters: int, rank: int) -> LayerDef:

@@ -10,8 +10,6 @@ Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search 
 (2017), Densely Connected Convolutional Networks, for the join.
 """
 
-from functools import partial
-
 import numpy as np
 
 from prune_mi.graph.channel_map import ChannelMap
@@ -19,10 +17,11 @@ from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.widening import grow_readers
-from prune_mi.morphisms.insertion import Insertion
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
-from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, SkipSite, resized_start, skip_sites
+from prune_mi.morphisms.insertion import Insertion, num_channels
+from prune_mi.morphisms.morphism import MorphContext
+from prune_mi.morphisms.skip_sites import resized_start, skip_sites
 from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large
 
 
@@ -33,36 +32,32 @@ class SkipConcat(Insertion):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        known = skip_sites(graph)
-        if not known:
-            return NotApplicable(NO_SKIP_SITE)
-        found = [
+        known = skip_sites(graph, _edit)
+        if isinstance(known, NotApplicable):
+            return known
+        return [
             each
             for each in known
-            if _width(graph, each.start) + _width(graph, each.end) <= MAX_WIDTH
-        ]
-        if not found:
-            return NotApplicable(
-                f"nothing can be concatenated: {known[0].end.node!r} would have more than "
-                f"{MAX_WIDTH} channels"
-            )
-        return [Site(each.end.node, each.end, partial(_edit, graph, each)) for each in found]
+            if num_channels(graph, each.before) + num_channels(graph, each.after) <= MAX_WIDTH
+        ] or NotApplicable(
+            f"nothing can be concatenated: {known[0].name!r} would have more than {MAX_WIDTH} "
+            "channels"
+        )
 
 
-def _edit(graph: LayerGraph, skip: SkipSite, rng: np.random.Generator) -> Edit | NotApplicable:
-    shape = graph.spec(skip.end).shape
-    chain = resized_start(graph, skip)
+def _edit(
+    graph: LayerGraph, rng: np.random.Generator, *, start: TensorRef, end: TensorRef
+) -> Edit | NotApplicable:
+    shape = graph.spec(end).shape
+    chain = resized_start(graph, start, end)
     name = fresh_name(graph, "skip_concat")
-    more = ChannelMap.extended(len(shape) - 1, _width(graph, skip.end), _width(graph, skip.start))
-    chain = chain.then(stock_layer("Concatenate", name, axis=-1), shape, before=(skip.end,))
-    longer = insert_calls(graph, skip.end, chain.layers, chain.calls)
+    channels = num_channels(graph, end), num_channels(graph, start)
+    more = ChannelMap.extended(len(shape) - 1, *channels)
+    chain = chain.then(stock_layer("Concatenate", name, axis=-1), shape, before=(end,))
+    longer = insert_calls(graph, end, chain.layers, chain.calls)
     grown = grow_readers(longer, {TensorRef(name): more}, rng=rng)
     if isinstance(grown, NotApplicable):
         return grown
     if is_too_large(grown, graph):
-        return NotApplicable(f"a shortcut to {skip.end.node!r} would make the network too large")
-    return Edit(grown, f"shortcut from {skip.start.node}")
-
-
-def _width(graph: LayerGraph, ref: TensorRef) -> int:
-    return graph.spec(ref).shape[-1] or 0
+        return NotApplicable(f"a shortcut to {end.node!r} would make the network too large")
+    return Edit(grown, f"shortcut from {start.node}")

@@ -5,56 +5,55 @@ Where a has more rows and columns than b it is averaged: in windows of the strid
 size, else in windows that slide by one. A flat b reads the means of a's channels.
 """
 
-from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
 
 from prune_mi.graph.chain import Chain
 from prune_mi.graph.edit import fresh_name
 from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerGraph, Shape, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import CONCATENATIONS, JOINS
-from prune_mi.morphisms.site import has_channels_last, inner_tensors
+from prune_mi.morphisms.insertion import has_channels_last, inner_tensors
 
-NO_SKIP_SITE = (
-    "no two channels-last tensors of known size inside the graph have a layer with a kernel "
-    "between them"
-)
 _IMAGE_RANKS = (3, 4, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class SkipSite:
-    """Where a shortcut may be.
+class SkipEdit(Protocol):
+    """Joins the tensor `end` with `start`; all readers of it read the joined one."""
 
-    Attributes:
-        start: The tensor that it leads from.
-        end: The tensor that it is joined with; all readers of that read the joined one.
-    """
-
-    start: TensorRef
-    end: TensorRef
+    def __call__(
+        self, graph: LayerGraph, rng: np.random.Generator, *, start: TensorRef, end: TensorRef
+    ) -> Edit | NotApplicable: ...
 
 
-def skip_sites(graph: LayerGraph) -> list[SkipSite]:
-    """All pairs of tensors that a shortcut may join."""
-    if not has_channels_last(graph):
-        return []
+def skip_sites(graph: LayerGraph, edit: SkipEdit) -> list[Site] | NotApplicable:
+    """A site, from its tensor `before` to `after`, for each pair that a shortcut may join."""
     spanned = spanned_tensors(graph)
     inner = [ref for ref in inner_tensors(graph, rank=None) if None not in _sizes(graph, ref)]
-    return [
-        SkipSite(start, end)
+    found = [
+        Site(end.node, start, end, partial(edit, start=start, end=end))
         for end in inner
         for start in inner
-        if start in spanned[end]
+        if has_channels_last(graph)
+        and start in spanned[end]
         and not _are_joined(graph, start, end)
         and _can_shrink(graph.spec(start).shape, graph.spec(end).shape)
     ]
+    return found or NotApplicable(
+        "no two channels-last tensors of known size inside the graph have a layer with a kernel "
+        "between them"
+    )
 
 
-def resized_start(graph: LayerGraph, site: SkipSite) -> Chain:
+def resized_start(graph: LayerGraph, first: TensorRef, last: TensorRef) -> Chain:
     """The start of a shortcut, averaged to the size of its end; its channels stay as they are."""
-    start, end = graph.spec(site.start).shape, graph.spec(site.end).shape
-    chain = Chain((), (), site.start, start)
+    start, end = graph.spec(first).shape, graph.spec(last).shape
+    chain = Chain((), (), first, start)
     rank = len(start) - 2
     if len(end) < len(start):
         name = fresh_name(graph, "skip_pool")

@@ -15,9 +15,10 @@ import numpy as np
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
 from prune_mi.graph.widths import WidthGroup, width_groups
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
+from prune_mi.morphisms.morphism import MorphContext
 from prune_mi.records import Effect
 
 MAX_WIDTH = 512
@@ -41,11 +42,7 @@ class WidenConv:
         groups = [each for each in _widenable(graph) if _is_dense(graph, each) == self.dense]
         if not groups:
             return NotApplicable(f"the graph has no {self.noun} to widen")
-        firsts = [_first(graph, group) for group in groups]
-        return [
-            Site(first.node, first, partial(_edit, graph, group))
-            for first, group in zip(firsts, groups, strict=True)
-        ]
+        return [_site(graph, group) for group in groups]
 
 
 class WidenDense(WidenConv):
@@ -90,7 +87,15 @@ def _is_dense(graph: LayerGraph, group: WidthGroup) -> bool:
     return all(graph.layers[name].class_name == "Dense" for name in group.producers)
 
 
-def _edit(graph: LayerGraph, group: WidthGroup, rng: np.random.Generator) -> Edit | NotApplicable:
+def _site(graph: LayerGraph, group: WidthGroup) -> Site:
+    first = next(node for node in graph.nodes if node.layer == group.producers[0])
+    after = TensorRef(first.name)
+    return Site(first.name, first.inputs[0], after, partial(_edit, group=group))
+
+
+def _edit(
+    graph: LayerGraph, rng: np.random.Generator, *, group: WidthGroup
+) -> Edit | NotApplicable:
     """The group as wide as the first factor drawn that fits makes it."""
     width, reasons = _width(graph, group), []
     for times in rng.permutation(np.array(_TIMES)).tolist():
@@ -99,10 +104,6 @@ def _edit(graph: LayerGraph, group: WidthGroup, rng: np.random.Generator) -> Edi
             return Edit(wider, f"{width} to {times * width} channels", group.producers)
         reasons.append(wider)
     return reasons[0]
-
-
-def _first(graph: LayerGraph, group: WidthGroup) -> TensorRef:
-    return next(TensorRef(node.name) for node in graph.nodes if node.layer == group.producers[0])
 
 
 def is_too_large(wider: LayerGraph, graph: LayerGraph) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import Allows, morph
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.evidence import expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
@@ -91,7 +91,7 @@ class HillClimber:
     def ask(
         self,
         num_children: int,
-        ranking: Sequence[RankedName],
+        ranking: Sequence[SiteScore],
         *,
         seen: Sequence[Candidate] = (),
     ) -> tuple[Candidate, ...]:
@@ -169,8 +169,8 @@ class HillClimber:
         return tuple(children)
 
     def _with_evidence(
-        self, ranking: Sequence[RankedName], seen: Sequence[Candidate]
-    ) -> list[RankedName]:
+        self, ranking: Sequence[SiteScore], seen: Sequence[Candidate]
+    ) -> list[SiteScore]:
         """The ranking by what units are expected to cost, now that some children are screened."""
         before = self.elite.accuracy or 0.0
         shown = [
@@ -178,8 +178,8 @@ class HillClimber:
             for child in seen
             if child.accuracy is not None
         ]
-        losses = expected_losses({each.unit: each.score for each in ranking}, shown)
-        return [replace(each, expected_loss=losses[each.unit]) for each in ranking]
+        losses = expected_losses({each.site: each.score for each in ranking}, shown)
+        return [replace(each, expected_loss=losses[each.site]) for each in ranking]
 
     def choose(self, screened: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
         """The children to train: the best few of the screened and the promising one."""

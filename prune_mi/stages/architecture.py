@@ -20,7 +20,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.paper_layers import num_paper_layers
 from prune_mi.graph.work import training_work
 from prune_mi.morphisms.catalog import Allows
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
 from prune_mi.search.candidate import Candidate
@@ -245,7 +245,7 @@ class ArchitectureSearch:
 
     def _draw(self, parent: Candidate) -> Draw:
         """How each child of a parent is drawn; its units are ranked where that may be asked for."""
-        ranking: tuple[RankedName, ...] | None = None
+        ranking: tuple[SiteScore, ...] | None = None
 
         def draw() -> tuple[dict[str, float], MorphContext]:
             nonlocal ranking
@@ -260,7 +260,7 @@ class ArchitectureSearch:
 
         return draw
 
-    def _ranking(self, parent: Candidate) -> tuple[RankedName, ...]:
+    def _ranking(self, parent: Candidate) -> tuple[SiteScore, ...]:
         return rank_candidate(
             parent, self._subject, self._settings, pool=self._pool, objective=_COST
         )

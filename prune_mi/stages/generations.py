@@ -11,13 +11,13 @@ from prune_mi.config import OptimizeSettings, RunSettings
 from prune_mi.errors import RunError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, RankTask
-from prune_mi.graph.unit import saves
+from prune_mi.graph.site import unit_sites
 from prune_mi.graph.units import outermost, removable_units
-from prune_mi.information.criteria.catalog import MEASURES
+from prune_mi.information.catalog import criterion
 from prune_mi.information.ranking import least_first
 from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
-from prune_mi.morphisms.morphism import RankedName
+from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.records import ChildRecord, GenerationRecord, Observer, TrainedChild, Verdict
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Candidate
@@ -217,7 +217,7 @@ class Search:
             climber.generation, parent.name, (*early, *late), climber.elite.name
         )
 
-    def _propose(self, ranking: Sequence[RankedName]) -> tuple[list[Candidate], list[Failure]]:
+    def _propose(self, ranking: Sequence[SiteScore]) -> tuple[list[Candidate], list[Failure]]:
         """Children, screened: a first wave, and a second one that has learned from it."""
         climber, parent = self._climber, self._climber.elite
         later = round(_SECOND_WAVE * self._settings.children)
@@ -334,21 +334,21 @@ def rank_candidate(
     *,
     pool: WorkerPool,
     objective: str,
-) -> tuple[RankedName, ...]:
+) -> tuple[SiteScore, ...]:
     """The units of a candidate whose removal saves any of the objective, the least first.
 
     Raises:
         RunError: If they could not be ranked.
     """
-    units = [unit for unit in removable_units(candidate.graph) if saves(unit, objective) > 0]
-    if not units:
+    sites = [site for site in unit_sites(candidate.graph) if site.saves[objective] > 0]
+    if not sites:
         return ()
     (answer,) = pool.rank(
         [
             RankTask(
                 name=candidate.name,
                 graph=candidate.graph,
-                units=tuple(units),
+                sites=tuple(sites),
                 settings=settings.ranking,
                 from_logits=subject.from_logits,
                 seed=settings.seed,
@@ -360,10 +360,10 @@ def rank_candidate(
             f"the units of {candidate.name} could not be ranked: {answer.message}; try another "
             "`ranking.criterion`"
         )
-    measure = MEASURES[settings.ranking.criterion]
+    measure = criterion(settings.ranking.criterion).measure
     return tuple(
-        RankedName(units[place].name, answer.gains[place], answer.spreads[place], measure=measure)
-        for place in least_first(units, answer.gains)
+        SiteScore(sites[place].name, answer.gains[place], answer.spreads[place], measure=measure)
+        for place in least_first(sites, answer.gains)
     )
 
 

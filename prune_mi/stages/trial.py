@@ -15,12 +15,13 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, RankTask
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.single_layers import SingleLayer, single_layers
+from prune_mi.graph.single_layers import single_layers
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import DROPOUTS
-from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
+from prune_mi.information.catalog import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
-from prune_mi.morphisms.morphism import Edit, RankedName, counted
-from prune_mi.morphisms.remove_layer import RemoveLayer, site_of
+from prune_mi.morphisms.morphism import SiteScore, counted
+from prune_mi.morphisms.remove_layer import RemoveLayer
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Candidate
 from prune_mi.search.racing import Rung
@@ -107,9 +108,10 @@ class Trials:
 
     def _slimmer(self, children: Sequence[Candidate], allows: Allows) -> list[Candidate]:
         """The slimmer version of each child that has one."""
-        resizing = self._settings.ranking.criterion not in BY_REMOVAL
+        chosen = criterion(self._settings.ranking.criterion)
         choices = {
-            each.name: _removable(each.graph, allows, resizing=resizing) for each in children
+            each.name: _removable(each.graph, allows, same_shape=chosen.needs_same_shape)
+            for each in children
         }
         asked = [each for each in children if choices[each.name]]
         answers = self._pool.rank(
@@ -117,7 +119,7 @@ class Trials:
                 RankTask(
                     name=each.name,
                     graph=each.graph,
-                    units=tuple(layer.unit for layer in choices[each.name]),
+                    sites=tuple(choices[each.name]),
                     settings=self._settings.ranking,
                     from_logits=self._subject.from_logits,
                     seed=self._settings.seed,
@@ -132,19 +134,16 @@ class Trials:
                 continue
             layers = choices[child.name]
             least = min(range(len(layers)), key=answer.gains.__getitem__)
-            told = self._told(answer.gains[least], answer.spreads[least], layers)
-            found.append(self._without(child, layers[least], told))
+            site, without = list(layers.items())[least]
+            score = SiteScore(
+                site.name, answer.gains[least], answer.spreads[least], measure=chosen.measure
+            )
+            reason = f"{score}, lowest of {counted(len(layers), 'layer')}"
+            found.append(self._without(child, site, Edit(without, reason)))
         return found
 
-    def _told(self, score: float, spread: float, layers: Sequence[SingleLayer]) -> str:
-        """Why a layer was chosen, for the user."""
-        measure = MEASURES[self._settings.ranking.criterion]
-        name = RankedName("", score, spread, measure=measure)
-        return f"{name.told}, lowest of {counted(len(layers), 'layer')}"
-
-    def _without(self, child: Candidate, layer: SingleLayer, reason: str) -> Candidate:
-        site = site_of(layer, reason)
-        slimmed = recorded(RemoveLayer(), child.graph, site, Edit(layer.without, reason))
+    def _without(self, child: Candidate, site: Site, edit: Edit) -> Candidate:
+        slimmed = recorded(RemoveLayer(), child.graph, site, edit)
         return replace(
             child,
             name=f"{child.name}s",
@@ -160,15 +159,21 @@ class Trials:
         )
 
 
-def _removable(graph: LayerGraph, allows: Allows, *, resizing: bool) -> tuple[SingleLayer, ...]:
-    """The layers that rank may take, where the rest is still allowed.
+def _removable(graph: LayerGraph, allows: Allows, *, same_shape: bool) -> dict[Site, LayerGraph]:
+    """The layers that rank may take, and the rest of the graph, where that is still allowed.
 
-    A criterion that takes units out by itself cannot take those that change an image's size.
+    Args:
+        graph: A child's.
+        allows: Which graphs a child may have.
+        same_shape: Whether layers that change an image's size are left out.
     """
-    return tuple(
-        layer
-        for layer in single_layers(graph)
-        if layer.class_name not in DROPOUTS
-        and (resizing or graph.spec(layer.unit.before) == graph.spec(layer.unit.after))
-        and allows(layer.without)
-    )
+    found = {}
+    for site in single_layers(graph):
+        layer = graph.layer_of(graph.node_by_name[site.nodes[0]])
+        resizes = graph.spec(site.before) != graph.spec(site.after)
+        if layer.class_name in DROPOUTS or (same_shape and resizes):
+            continue
+        without = site.edited(graph)
+        if isinstance(without, LayerGraph) and allows(without):
+            found[site] = without
+    return found

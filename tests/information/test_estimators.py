@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from prune_mi.config import RankingSettings
-from prune_mi.information.criteria.clustering import kmeans, paper
+from prune_mi.information.criteria.kmeans import kmeans
+from prune_mi.information.criteria.paper import paper
 from prune_mi.information.criteria.probe import probe
 from prune_mi.information.criteria.soft import soft
-from prune_mi.information.evidence import Assigned, Estimator, Pointwise
+from prune_mi.information.estimator import ClusterInformation, Estimator, PointwiseInformation
 
 NUM_CLASSES = 3
 LABELS = np.arange(240) % NUM_CLASSES
@@ -139,7 +140,7 @@ def test_settings_say_how_many_clusters(rng: np.random.Generator) -> None:
 def test_soft_clusters_are_soft_where_clouds_overlap(rng: np.random.Generator) -> None:
     estimate = soft(RankingSettings(), NUM_CLASSES)
     near, far = (estimate(_features(apart, rng), LABELS, 0) for apart in (1.0, 1000.0))
-    assert isinstance(near, Assigned) and isinstance(far, Assigned)
+    assert isinstance(near, ClusterInformation) and isinstance(far, ClusterInformation)
     np.testing.assert_allclose(near.assigned.sum(axis=1), 1)
     assert near.assigned.max(axis=1).mean() < 0.95
 
@@ -157,15 +158,15 @@ def test_corrected_bits_of_nothing_are_none(rng: np.random.Generator) -> None:
         assert says_nothing.bits(even)[0] > 0.02
         assert says_nothing.corrected_bits(0) == pytest.approx(0, abs=0.03)
     samples = np.array([0.5, -1.0, 2.0])
-    assert Pointwise(samples).corrected_bits(0) == pytest.approx(0.5)
+    assert PointwiseInformation(samples).corrected_bits(0) == pytest.approx(0.5)
 
 
 @each_estimator
 def test_weightings_are_other_samples(make: Maker, rng: np.random.Generator) -> None:
-    evidence = make(RankingSettings(), NUM_CLASSES)(_features(2.0, rng), LABELS, 0)
+    estimate = make(RankingSettings(), NUM_CLASSES)(_features(2.0, rng), LABELS, 0)
     weights = np.zeros((2, len(LABELS)))
     weights[0] = 1 / len(LABELS)
     weights[1, LABELS == 0] = 1 / (LABELS == 0).sum()  # of one class alone nothing can be learnt
-    whole, alone = evidence.bits(weights)
+    whole, alone = estimate.bits(weights)
     assert whole > 0.2
     assert make is probe or alone == pytest.approx(0, abs=1e-9)

@@ -17,12 +17,17 @@ Chen & Zhao (2018), Shallowing deep networks, remove the layers that such probes
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from prune_mi.config import RankingSettings
-from prune_mi.information.evidence import Estimator, Evidence, Pointwise, standardised
+from prune_mi.information.estimator import (
+    Estimator,
+    EstimatorCriterion,
+    InformationEstimate,
+    PointwiseInformation,
+    principal_components,
+)
 
 _FOLDS = 5
 _MOST_DIMENSIONS = 256
@@ -36,10 +41,11 @@ def probe(settings: RankingSettings, num_classes: int) -> Estimator:
     return _probed
 
 
-def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> Evidence:
-    points = standardised(features.astype(np.float64))
-    if min(points.shape) > _MOST_DIMENSIONS:
-        points = PCA(_MOST_DIMENSIONS, random_state=seed).fit_transform(points)
+CRITERION = EstimatorCriterion(probe)
+
+
+def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> InformationEstimate:
+    points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
     frequency = np.bincount(labels) / len(labels)
     right = np.zeros(len(labels))
     folds = _stratified_folds(labels, seed)
@@ -47,7 +53,7 @@ def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> Evidence:
         asked = folds == fold
         right[asked] = _held_out(points[~asked], labels[~asked], points[asked], labels[asked])
     prior = frequency[labels]
-    return Pointwise(np.log2((1 - _MIXED_IN) * right / prior + _MIXED_IN))
+    return PointwiseInformation(np.log2((1 - _MIXED_IN) * right / prior + _MIXED_IN))
 
 
 def _held_out(

@@ -16,12 +16,17 @@ mixture by expectation and maximisation, Dempster, Laird & Rubin (1977).
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from prune_mi.config import RankingSettings
-from prune_mi.information.evidence import Assigned, Estimator, Evidence, standardised
+from prune_mi.information.estimator import (
+    ClusterInformation,
+    Estimator,
+    EstimatorCriterion,
+    InformationEstimate,
+    principal_components,
+)
 
 _MOST_DIMENSIONS = 50
 _FLOOR = 1e-2  # of a variance, where a feature's is 1: constant features have none
@@ -31,10 +36,8 @@ def soft(settings: RankingSettings, num_classes: int) -> Estimator:
     """Of pooled features: standardised, a mixture of as many Gaussians as `kmeans` has clusters."""
     num_clusters = settings.num_clusters or 3 * num_classes
 
-    def estimate(features: np.ndarray, labels: np.ndarray, seed: int) -> Evidence:
-        points = standardised(features.astype(np.float64))
-        if min(points.shape) > _MOST_DIMENSIONS:
-            points = PCA(_MOST_DIMENSIONS, random_state=seed).fit_transform(points)
+    def estimate(features: np.ndarray, labels: np.ndarray, seed: int) -> InformationEstimate:
+        points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
         mixture = GaussianMixture(
             min(num_clusters, len(points)),
             covariance_type="diag",
@@ -47,6 +50,9 @@ def soft(settings: RankingSettings, num_classes: int) -> Estimator:
             # Fewer distinct points than clusters; and fifty steps are near enough.
             warnings.simplefilter("ignore", ConvergenceWarning)
             assigned = mixture.fit(points).predict_proba(points)
-        return Assigned(assigned, labels)
+        return ClusterInformation(assigned, labels)
 
     return estimate
+
+
+CRITERION = EstimatorCriterion(soft)

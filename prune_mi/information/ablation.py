@@ -1,4 +1,6 @@
-"""A network without each of some units in turn, run beside the whole one on the same images.
+"""Ablation: a network without what would go at each of some sites, beside the whole one.
+
+All are run on the same images.
 
 Batch norms normalise by the batch at hand, in the whole network as in the others: that is what a
 recalibration would make of them, and a shift of scale that it would undo is not counted. Only what
@@ -14,15 +16,16 @@ import numpy as np
 from keras import ops
 
 from prune_mi.data import stratified_sample
+from prune_mi.errors import GraphError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.edit import changed_nodes, without_dead_nodes
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.macs import node_macs
-from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Site
 from prune_mi.graph.traits import has_kernel
-from prune_mi.graph.unit import Unit
 from prune_mi.graph.units import outermost
-from prune_mi.information.question import Question
+from prune_mi.information.criterion import RankingRequest
 from prune_mi.keras_io.run import GraphRunner
 
 _FEWEST_IMAGES = 16
@@ -36,9 +39,9 @@ class Batch:
     """What one batch of images gives.
 
     Attributes:
-        places: int `(n,)`, which of the question's images these are.
+        places: int `(n,)`, which of the request's images these are.
         whole: What is read of the whole network.
-        without: The same of each network without a unit, in the order of `Removals.units`.
+        without: The same of each ablated network, in the order of `Ablation.sites`.
     """
 
     places: np.ndarray
@@ -46,56 +49,55 @@ class Batch:
     without: Sequence[tuple[Any, ...]]
 
 
-class Removals:
-    """The units of a question, each removed by itself.
+class Ablation:
+    """The sites of a request, each changed by itself.
 
     Args:
-        question: As criteria are asked.
-        thrifty: Use as many images as keep all removals together within the cost of one pass over
-            all of them, though at least 16 and at most 256. Where these would be fewer than 8, a
-            unit inside another one is not removed by itself: it counts as the whole one. Else all
-            images are used, and all units removed.
+        request: As criteria are asked.
+        thrifty: Use as many images as keep all ablated networks together within the cost of one
+            pass over all of them, though at least 16 and at most 256. Where these would be fewer
+            than 8, a site inside another one is not changed by itself: it counts as the whole one.
+            Else all images are used, and all sites changed.
         read: The tensors of a network that are read, its output if nothing else is said.
     """
 
     def __init__(
         self,
-        question: Question,
+        request: RankingRequest,
         *,
         thrifty: bool,
         read: Callable[[LayerGraph], tuple[TensorRef, ...]] = lambda graph: graph.outputs,
     ) -> None:
-        self._question = question
-        graph, num = question.graph, len(question.images)
-        removed = {unit.name: remove_unit(graph, unit) for unit in question.units}
-        self.units = tuple(question.units)
+        self._request = request
+        graph, num = request.graph, len(request.images)
+        ablated = {site.name: _ablated(graph, site) for site in request.sites}
+        self.sites = tuple(request.sites)
         count = num
         if thrifty:
-            affordable = _affordable_images(graph, list(removed.values()), num)
+            affordable = _affordable_images(graph, list(ablated.values()), num)
             if 2 * affordable < _FEWEST_IMAGES:
-                self.units = outermost(self.units)
-                left = [removed[unit.name] for unit in self.units]
+                self.sites = outermost(self.sites)
+                left = [ablated[site.name] for site in self.sites]
                 affordable = _affordable_images(graph, left, num)
             count = min(max(affordable, _FEWEST_IMAGES), _MOST_IMAGES, num)
-        rng = np.random.default_rng((question.seed, count))
-        chosen = rng.permutation(stratified_sample(question.labels, size=count, rng=rng))
+        rng = np.random.default_rng((request.seed, count))
+        chosen = rng.permutation(stratified_sample(request.labels, size=count, rng=rng))
         size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
         self._parts = np.array_split(chosen, math.ceil(count / size))
         self._largest_bytes = max(_tensor_bytes(graph))
         self._whole = read(graph)
         self._without = [
             without_dead_nodes(replace(each, outputs=read(each), output_structure=None))
-            for each in (removed[unit.name] for unit in self.units)
+            for each in (ablated[site.name] for site in self.sites)
         ]
-        self._row = {unit.name: row for row, unit in enumerate(self.units)}
 
     def batches(self) -> Iterator[Batch]:
         """Runs all networks, one batch of images after another."""
-        question = self._question
-        runner = GraphRunner(question.graph, batch_statistics=True)
+        request = self._request
+        runner = GraphRunner(request.graph, batch_statistics=True)
         for part in self._parts:
-            batch = question.scaling.apply(np.asarray(question.images[part]))
-            known = runner.run({question.graph.inputs[0]: ops.convert_to_tensor(batch)})
+            batch = request.scaling.apply(np.asarray(request.images[part]))
+            known = runner.run({request.graph.inputs[0]: ops.convert_to_tensor(batch)})
             beside = max(1, _MOST_BYTES // (_LIVE_TENSORS * self._largest_bytes * len(part)))
             without: list[tuple[Any, ...]] = []
             for start in range(0, len(self._without), beside):
@@ -108,7 +110,7 @@ class Removals:
     def gathered(
         self, *reduce: Callable[[Any], np.ndarray]
     ) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
-        """What is read of all images: of the whole network, and of each without a unit.
+        """What is read of all images: of the whole network, and of each ablated one.
 
         Args:
             reduce: For each tensor that is read, what is kept of it, an array `(n, ...)`.
@@ -125,16 +127,26 @@ class Removals:
         return whole, without
 
     def rows(self) -> list[int]:
-        """For each unit that was asked about, the place in `units` of what stands for it."""
-        return [self._row[enclosing(unit, self.units).name] for unit in self._question.units]
+        """For each site that was asked about, the place in `sites` of what stands for it."""
+        return rows_among(self._request.sites, self.sites)
 
 
-def enclosing(unit: Unit, measured: Sequence[Unit]) -> Unit:
-    """The unit itself where it was measured, or the first that it lies inside."""
-    itself = (each for each in measured if each.name == unit.name)
-    return next(itself, None) or next(
-        each for each in measured if set(unit.nodes) <= set(each.nodes)
-    )
+def rows_among(sites: Sequence[Site], measured: Sequence[Site]) -> list[int]:
+    """The place of each site among those measured, or of the first of these that it lies inside."""
+    rows = {each.name: row for row, each in enumerate(measured)}
+
+    def around(site: Site) -> int:
+        inside = (set(site.nodes) <= set(each.nodes) for each in measured)
+        return next(row for row, is_inside in enumerate(inside) if is_inside)
+
+    return [rows[site.name] if site.name in rows else around(site) for site in sites]
+
+
+def _ablated(graph: LayerGraph, site: Site) -> LayerGraph:
+    edited = site.edited(graph)
+    if isinstance(edited, NotApplicable):
+        raise GraphError(f"{site.name} cannot be scored: {edited.reason}")
+    return edited
 
 
 def last_features(graph: LayerGraph) -> TensorRef:
@@ -160,9 +172,7 @@ def _tensor_bytes(graph: LayerGraph) -> list[int]:
     ]
 
 
-def _affordable_images(graph: LayerGraph, removals: Sequence[LayerGraph], most: int) -> int:
-    """Images on which all removals together cost what one pass over `most` does."""
-    again = sum(
-        node_macs(removal, node) for removal in removals for node in changed_nodes(graph, removal)
-    )
+def _affordable_images(graph: LayerGraph, ablated: Sequence[LayerGraph], most: int) -> int:
+    """Images on which all ablated networks together cost what one pass over `most` does."""
+    again = sum(node_macs(each, node) for each in ablated for node in changed_nodes(graph, each))
     return round(most * graph_cost(graph).macs / max(again, 1))

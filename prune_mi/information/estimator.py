@@ -1,11 +1,12 @@
-"""What an estimator finds in one tensor: bits about the class, however samples are weighted."""
+"""How much a tensor's features tell about the class, in bits, however samples are weighted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
+from prune_mi.config import RankingSettings
 from prune_mi.information.mutual_information import (
     bits_beyond_chance,
     information_bits,
@@ -13,8 +14,8 @@ from prune_mi.information.mutual_information import (
 )
 
 
-class Evidence(Protocol):
-    """What a tensor's features say about the class."""
+class InformationEstimate(Protocol):
+    """What a tensor's features tell about the class."""
 
     def bits(self, weights: np.ndarray) -> np.ndarray:
         """Bits under weightings of the samples.
@@ -31,11 +32,27 @@ class Evidence(Protocol):
 
 
 # Features `(n, d)`, labels `(n,)` and a seed to what is in them.
-Estimator = Callable[[np.ndarray, np.ndarray, int], Evidence]
+Estimator = Callable[[np.ndarray, np.ndarray, int], InformationEstimate]
+Reduction = Literal["pool", "project"]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorCriterion:
+    """A criterion that compares what the tensors before and behind a site tell about the class.
+
+    Its gains are in bits, see `information.information_gain`.
+
+    Attributes:
+        estimator: Makes the estimator for some settings and a number of classes.
+        reduction: How a tensor becomes features, see `information.features`.
+    """
+
+    estimator: Callable[[RankingSettings, int], Estimator]
+    reduction: Reduction = "pool"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assigned:
+class ClusterInformation:
     """The information between cluster and class.
 
     Attributes:
@@ -47,18 +64,18 @@ class Assigned:
     labels: np.ndarray
 
     def bits(self, weights: np.ndarray) -> np.ndarray:
-        """See `Evidence`."""
+        """See `InformationEstimate`."""
         num_classes = int(self.labels.max()) + 1
         joint = joint_distributions(self.assigned, self.labels, weights, num_classes=num_classes)
         return information_bits(joint)
 
     def corrected_bits(self, seed: int) -> float:
-        """See `Evidence`; clusters never saw the labels, so only these need be permuted."""
+        """See `InformationEstimate`; clusters never saw the labels: only these are permuted."""
         return bits_beyond_chance(self.assigned, self.labels, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pointwise:
+class PointwiseInformation:
     """Information as a mean over samples, each scored by a reader that was not fitted on it.
 
     Attributes:
@@ -68,11 +85,11 @@ class Pointwise:
     samples: np.ndarray
 
     def bits(self, weights: np.ndarray) -> np.ndarray:
-        """See `Evidence`."""
+        """See `InformationEstimate`."""
         return np.asarray(weights @ self.samples)
 
     def corrected_bits(self, seed: int) -> float:
-        """See `Evidence`; what was not fitted on a sample is not biased upwards by it."""
+        """See `InformationEstimate`; what was not fitted on a sample is not biased by it."""
         return float(self.samples.mean())
 
 
@@ -80,3 +97,13 @@ def standardised(features: np.ndarray) -> np.ndarray:
     """Features of mean 0 and deviation 1; constant ones become 0."""
     spread = features.std(axis=0)
     return np.asarray((features - features.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0))
+
+
+def principal_components(features: np.ndarray, most: int, *, seed: int) -> np.ndarray:
+    """Standardised features, float64 `(n, d)`; of more than `most` as many principal components."""
+    points = standardised(features.astype(np.float64))
+    if min(points.shape) <= most:
+        return points
+    from sklearn.decomposition import PCA
+
+    return np.asarray(PCA(most, random_state=seed).fit_transform(points))

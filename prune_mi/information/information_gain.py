@@ -16,49 +16,49 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.site import Site
 from prune_mi.graph.traits import ACTIVATIONS
-from prune_mi.graph.unit import Unit
 from prune_mi.information.bootstrap import NUM_DRAWS, sample_weights
-from prune_mi.information.evidence import Estimator
-from prune_mi.information.features import Reduction, layer_features
-from prune_mi.information.question import Answer, Question
+from prune_mi.information.criterion import RankingRequest, Scores
+from prune_mi.information.estimator import EstimatorCriterion
+from prune_mi.information.features import layer_features
 
 _Tensor = tuple[TensorRef, ...]  # one, or several side by side
 
 
-def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reduction) -> Answer:
-    """Gains from the features at the ends of units.
+def information_gains(criterion: EstimatorCriterion, request: RankingRequest) -> Scores:
+    """Gains from the features at the ends of sites.
 
     Args:
-        question: As criteria are asked; its settings say how many seeds are averaged.
-        estimate: Asked once for each tensor and seed; the same samples and seeds for all.
-        reduction: How a tensor becomes features, see `layer_features`.
+        criterion: Its estimator is asked once for each tensor and seed; the same samples and seeds
+            for all.
+        request: Its settings say how many seeds are averaged.
     """
-    graph, num_seeds = question.graph, question.settings.num_seeds
-    branches = [unit for unit in question.units if unit.kind == "branch"]
-    ends = []
-    for unit in question.units:
-        whole = _enclosing(unit, branches)
-        ends.append(_ends(graph, whole))
+    graph, num_seeds = request.graph, request.settings.num_seeds
+    branches = [site for site in request.sites if site.kind == "branch"]
+    ends = [_ends(graph, _enclosing(site, branches)) for site in request.sites]
     tensors = list(dict.fromkeys(tensor for pair in ends for tensor in pair))
     refs = list(dict.fromkeys(ref for tensor in tensors for ref in tensor))
-    features = layer_features(graph, refs, question.images, question.scaling, reduction=reduction)
-    num = len(question.labels)
+    features = layer_features(
+        graph, refs, request.images, request.scaling, reduction=criterion.reduction
+    )
+    estimate = criterion.estimator(request.settings, request.num_classes)
+    num = len(request.labels)
     even = np.full((1, num), 1 / num)
-    drawn = sample_weights(num, seed=question.seed)
+    drawn = sample_weights(num, seed=request.seed)
     bits, draws, information = {}, {}, {}
     for tensor in tensors:
         found = np.concatenate([features[ref] for ref in tensor], axis=1)
         with threadpool_limits(1):  # the matrices are small: threads would wait for each other
             by_seed = [
-                estimate(found, question.labels, question.seed + repeat)
+                estimate(found, request.labels, request.seed + repeat)
                 for repeat in range(num_seeds)
             ]
         bits[tensor] = float(np.mean([each.bits(even)[0] for each in by_seed]))
         # Gains keep the bias: it is much the same at both ends of a unit, and the correction, the
         # same line for all tensors of so many clusters, would change no order. Information is never
         # negative; an estimate of none may be.
-        corrected = np.mean([each.corrected_bits(question.seed) for each in by_seed])
+        corrected = np.mean([each.corrected_bits(request.seed) for each in by_seed])
         information[tensor] = max(float(corrected), 0.0)
         # A draw has one of the seeds: it varies by samples and by seeds.
         draws[tensor] = np.empty(NUM_DRAWS)
@@ -72,7 +72,7 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
     found = np.array([information[after] for _, after in ends])
     drawn_bits = np.stack([draws[after] for _, after in ends])
     drawn_bits += (found - drawn_bits.mean(axis=1))[:, None]
-    return Answer(
+    return Scores(
         gains=gains,
         draws=drawn_gains,
         information=found,
@@ -80,19 +80,19 @@ def gains_at_ends(question: Question, estimate: Estimator, *, reduction: Reducti
     )
 
 
-def _ends(graph: LayerGraph, unit: Unit) -> tuple[_Tensor, _Tensor]:
-    """The tensor that would stand in for a unit's, and the unit's own."""
-    if unit.kind == "part":
-        whole = graph.node_by_name[unit.after.node].inputs
-        return tuple(ref for place, ref in enumerate(whole) if place != unit.position), whole
-    return (_seen(graph, unit.before),), (_seen(graph, unit.after),)
+def _ends(graph: LayerGraph, site: Site) -> tuple[_Tensor, _Tensor]:
+    """The tensor that would stand in for a site's, and the site's own."""
+    if site.kind == "part":
+        whole = graph.node_by_name[site.after.node].inputs
+        return tuple(ref for place, ref in enumerate(whole) if place != site.position), whole
+    return (_seen(graph, site.before),), (_seen(graph, site.after),)
 
 
-def _enclosing(unit: Unit, branches: Sequence[Unit]) -> Unit:
-    """The smallest branch that a unit lies inside, or the unit itself."""
-    inside = set(unit.nodes)
-    around = [each for each in branches if each is not unit and inside < set(each.nodes)]
-    return min(around, key=lambda each: len(each.nodes), default=unit)
+def _enclosing(site: Site, branches: Sequence[Site]) -> Site:
+    """The smallest branch that a site lies inside, or the site itself."""
+    inside = set(site.nodes)
+    around = [each for each in branches if each is not site and inside < set(each.nodes)]
+    return min(around, key=lambda each: len(each.nodes), default=site)
 
 
 def _seen(graph: LayerGraph, ref: TensorRef) -> TensorRef:
