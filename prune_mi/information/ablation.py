@@ -8,8 +8,8 @@ a removal changes is computed again.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,21 +34,6 @@ _MOST_BYTES = 2**29
 _LIVE_TENSORS = 4  # of each network at a time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """What one batch of images gives.
-
-    Attributes:
-        places: int `(n,)`, which of the request's images these are.
-        whole: What is read of the whole network.
-        without: The same of each ablated network, in the order of `Ablation.sites`.
-    """
-
-    places: np.ndarray
-    whole: tuple[Any, ...]
-    without: Sequence[tuple[Any, ...]]
-
-
 class Ablation:
     """The sites of a request, each changed by itself.
 
@@ -58,7 +43,11 @@ class Ablation:
             pass over all of them, though at least 16 and at most 256. Where these would be fewer
             than 8, a site inside another one is not changed by itself: it counts as the whole one.
             Else all images are used, and all sites changed.
-        read: The tensors of a network that are read, its output if nothing else is said.
+        read: The tensors of a network that are read.
+
+    Attributes:
+        sites: Those that are changed by themselves.
+        images: int `(n,)`, which of the request's images are used, in order.
     """
 
     def __init__(
@@ -66,7 +55,7 @@ class Ablation:
         request: RankingRequest,
         *,
         thrifty: bool,
-        read: Callable[[LayerGraph], tuple[TensorRef, ...]] = lambda graph: graph.outputs,
+        read: Callable[[LayerGraph], tuple[TensorRef, ...]],
     ) -> None:
         self._request = request
         graph, num = request.graph, len(request.images)
@@ -81,9 +70,9 @@ class Ablation:
                 affordable = _affordable_images(graph, left, num)
             count = min(max(affordable, _FEWEST_IMAGES), _MOST_IMAGES, num)
         rng = np.random.default_rng((request.seed, count))
-        chosen = rng.permutation(stratified_sample(request.labels, size=count, rng=rng))
+        self.images = rng.permutation(stratified_sample(request.labels, size=count, rng=rng))
         size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
-        self._parts = np.array_split(chosen, math.ceil(count / size))
+        self._parts = np.array_split(self.images, math.ceil(count / size))
         self._largest_bytes = max(_tensor_bytes(graph))
         self._whole = read(graph)
         self._without = [
@@ -91,35 +80,30 @@ class Ablation:
             for each in (ablated[site.name] for site in self.sites)
         ]
 
-    def batches(self) -> Iterator[Batch]:
-        """Runs all networks, one batch of images after another."""
-        request = self._request
-        runner = GraphRunner(request.graph, batch_statistics=True)
-        for part in self._parts:
-            batch = request.scaling.apply(np.asarray(request.images[part]))
-            known = runner.run({request.graph.inputs[0]: ops.convert_to_tensor(batch)})
-            beside = max(1, _MOST_BYTES // (_LIVE_TENSORS * self._largest_bytes * len(part)))
-            without: list[tuple[Any, ...]] = []
-            for start in range(0, len(self._without), beside):
-                chunk = self._without[start : start + beside]
-                without.extend(runner.rerun(chunk, known))
-            yield Batch(
-                places=part, whole=tuple(known[ref] for ref in self._whole), without=without
-            )
-
     def gathered(
         self, *reduce: Callable[[Any], np.ndarray]
     ) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
-        """What is read of all images: of the whole network, and of each ablated one.
+        """What is read of the whole network, and of each ablated one, in the order of `sites`.
 
         Args:
             reduce: For each tensor that is read, what is kept of it, an array `(n, ...)`.
         """
-
-        def kept(tensors: Sequence[Any]) -> list[np.ndarray]:
-            return [take(tensor) for take, tensor in zip(reduce, tensors, strict=True)]
-
-        found = [[kept(each) for each in (batch.whole, *batch.without)] for batch in self.batches()]
+        request = self._request
+        runner = GraphRunner(request.graph, batch_statistics=True)
+        found = []
+        for part in self._parts:
+            batch = request.scaling.apply(np.asarray(request.images[part]))
+            known = runner.run({request.graph.inputs[0]: ops.convert_to_tensor(batch)})
+            beside = max(1, _MOST_BYTES // (_LIVE_TENSORS * self._largest_bytes * len(part)))
+            networks = [tuple(known[ref] for ref in self._whole)]
+            for start in range(0, len(self._without), beside):
+                networks += runner.rerun(self._without[start : start + beside], known)
+            found.append(
+                [
+                    [take(tensor) for take, tensor in zip(reduce, tensors, strict=True)]
+                    for tensors in networks
+                ]
+            )
         whole, *without = (
             [np.concatenate(parts) for parts in zip(*by_batch, strict=True)]
             for by_batch in zip(*found, strict=True)

@@ -11,24 +11,15 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from prune_mi.information.estimator import (
-    ClusterInformation,
-    Estimator,
-    InformationEstimate,
-    standardised,
-)
+from prune_mi.information.estimator import ClusterInformation
 
 
-def clustering(num_clusters: int, *, restarts: int, standardise: bool) -> Estimator:
-    """By k-means, of as many starts the best."""
-
-    def estimate(features: np.ndarray, labels: np.ndarray, seed: int) -> InformationEstimate:
-        count = min(num_clusters, len(features))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points
-            clusters = KMeans(count, n_init=restarts, random_state=seed).fit_predict(
-                standardised(features) if standardise else features
-            )
-        return ClusterInformation(np.eye(count)[clusters], labels)
-
-    return estimate
+def clustered(
+    features: np.ndarray, labels: np.ndarray, *, num_clusters: int, restarts: int, seed: int
+) -> ClusterInformation:
+    """In clusters by k-means, the best of several starts."""
+    count = min(num_clusters, len(features))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points
+        clusters = KMeans(count, n_init=restarts, random_state=seed).fit_predict(features)
+    return ClusterInformation(np.eye(count)[clusters], labels)

@@ -31,8 +31,8 @@ class InformationEstimate(Protocol):
         """Bits without the bias of the estimate, all samples alike; `seed` permutes labels."""
 
 
-# Features `(n, d)`, labels `(n,)` and a seed to what is in them.
-Estimator = Callable[[np.ndarray, np.ndarray, int], InformationEstimate]
+# Features `(n, d)`, labels `(n,)`, a number of clusters, of those that cluster, and a seed.
+Estimator = Callable[[np.ndarray, np.ndarray, int, int], InformationEstimate]
 Reduction = Literal["pool", "project"]
 
 
@@ -43,12 +43,20 @@ class EstimatorCriterion:
     Its gains are in bits, see `information.information_gain`.
 
     Attributes:
-        estimator: Makes the estimator for some settings and a number of classes.
+        estimator: Is asked about both tensors.
+        clusters_a_class: Of its clusters; None: what the settings say, or 3.
         reduction: How a tensor becomes features, see `information.features`.
     """
 
-    estimator: Callable[[RankingSettings, int], Estimator]
+    estimator: Estimator
     reduction: Reduction = "pool"
+    clusters_a_class: int | None = None
+
+    def num_clusters(self, settings: RankingSettings, num_classes: int) -> int:
+        """How many clusters the estimator is to make."""
+        if self.clusters_a_class is not None:
+            return self.clusters_a_class * num_classes
+        return settings.num_clusters or 3 * num_classes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.callable import direct
 
 _PROJECTED_WIDTH = 256
+_BATCH = 100
 
 
 def layer_features(
@@ -24,7 +25,6 @@ def layer_features(
     scaling: InputScaling,
     *,
     reduction: Reduction,
-    batch_size: int = 100,
 ) -> dict[TensorRef, np.ndarray]:
     """The reduced features of each tensor.
 
@@ -35,7 +35,6 @@ def layer_features(
         scaling: The model's input scaling.
         reduction: `pool` averages over all axes between batch and channels; `project` flattens,
             and projects what is wider than 256 at random.
-        batch_size: Images a pass.
 
     Returns:
         float32 `(n, d)` for each tensor.
@@ -43,8 +42,8 @@ def layer_features(
     run = direct(build_model(tapped(graph, tensors)))
     reducers = [reducer(graph, ref, reduction) for ref in tensors]
     collected: list[list[np.ndarray]] = [[] for _ in tensors]
-    for start in range(0, len(images), batch_size):
-        batch = scaling.apply(np.asarray(images[start : start + batch_size]))
+    for start in range(0, len(images), _BATCH):
+        batch = scaling.apply(np.asarray(images[start : start + _BATCH]))
         outputs = run(ops.convert_to_tensor(batch), training=False)
         for rows, output, reduce in zip(collected, tree.flatten(outputs), reducers, strict=True):
             rows.append(reduce(output))

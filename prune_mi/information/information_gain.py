@@ -34,7 +34,7 @@ def information_gains(criterion: EstimatorCriterion, request: RankingRequest) ->
             for all.
         request: Its settings say how many seeds are averaged.
     """
-    graph, num_seeds = request.graph, request.settings.num_seeds
+    graph, settings = request.graph, request.settings
     branches = [site for site in request.sites if site.kind == "branch"]
     ends = [_ends(graph, _enclosing(site, branches)) for site in request.sites]
     tensors = list(dict.fromkeys(tensor for pair in ends for tensor in pair))
@@ -42,42 +42,46 @@ def information_gains(criterion: EstimatorCriterion, request: RankingRequest) ->
     features = layer_features(
         graph, refs, request.images, request.scaling, reduction=criterion.reduction
     )
-    estimate = criterion.estimator(request.settings, request.num_classes)
+    num_clusters = criterion.num_clusters(settings, request.num_classes)
     num = len(request.labels)
     even = np.full((1, num), 1 / num)
     drawn = sample_weights(num, seed=request.seed)
-    bits, draws, information = {}, {}, {}
-    for tensor in tensors:
+    bits, information = np.empty(len(tensors)), np.empty(len(tensors))
+    draws = np.empty((len(tensors), NUM_DRAWS))
+    for row, tensor in enumerate(tensors):
         found = np.concatenate([features[ref] for ref in tensor], axis=1)
         with threadpool_limits(1):  # the matrices are small: threads would wait for each other
             by_seed = [
-                estimate(found, request.labels, request.seed + repeat)
-                for repeat in range(num_seeds)
+                criterion.estimator(found, request.labels, num_clusters, request.seed + repeat)
+                for repeat in range(settings.num_seeds)
             ]
-        bits[tensor] = float(np.mean([each.bits(even)[0] for each in by_seed]))
+        bits[row] = np.mean([each.bits(even)[0] for each in by_seed])
         # Gains keep the bias: it is much the same at both ends of a unit, and the correction, the
         # same line for all tensors of so many clusters, would change no order. Information is never
         # negative; an estimate of none may be.
         corrected = np.mean([each.corrected_bits(request.seed) for each in by_seed])
-        information[tensor] = max(float(corrected), 0.0)
+        information[row] = max(float(corrected), 0.0)
         # A draw has one of the seeds: it varies by samples and by seeds.
-        draws[tensor] = np.empty(NUM_DRAWS)
         for repeat, each in enumerate(by_seed):
-            draws[tensor][repeat::num_seeds] = each.bits(drawn[repeat::num_seeds])
-    gains = np.array([bits[after] - bits[before] for before, after in ends])
-    drawn_gains = np.stack([draws[after] - draws[before] for before, after in ends])
-    # A sample drawn twice is news to no clustering: the bias of draws is about twice the bias of
-    # the estimate. What counts is how they vary, so they are moved to where the estimate is.
-    drawn_gains += (gains - drawn_gains.mean(axis=1))[:, None]
-    found = np.array([information[after] for _, after in ends])
-    drawn_bits = np.stack([draws[after] for _, after in ends])
-    drawn_bits += (found - drawn_bits.mean(axis=1))[:, None]
+            part = slice(repeat, None, settings.num_seeds)
+            draws[row, part] = each.bits(drawn[part])
+    before, after = ([tensors.index(pair[end]) for pair in ends] for end in (0, 1))
+    gains, behind = bits[after] - bits[before], information[after]
     return Scores(
         gains=gains,
-        draws=drawn_gains,
-        information=found,
-        information_draws=np.maximum(drawn_bits, 0.0),
+        draws=_moved(draws[after] - draws[before], gains),
+        information=behind,
+        information_draws=np.maximum(_moved(draws[after], behind), 0.0),
     )
+
+
+def _moved(draws: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """Draws, moved to where the estimates are.
+
+    A sample drawn twice is news to no clustering: the bias of draws is about twice the bias of the
+    estimate. What counts is how they vary.
+    """
+    return np.asarray(draws + (estimates - draws.mean(axis=1))[:, None])
 
 
 def _ends(graph: LayerGraph, site: Site) -> tuple[_Tensor, _Tensor]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_NUM_PERMUTATIONS = 5  # that N(Y) is averaged over
+
 
 def information_bits(joint: np.ndarray) -> np.ndarray:
     """I(T; Y) of joint distributions of cluster T and class Y, in bits.
@@ -42,9 +44,7 @@ def joint_distributions(
     return joint
 
 
-def bits_beyond_chance(
-    assigned: np.ndarray, labels: np.ndarray, *, seed: int, num_permutations: int = 5
-) -> float:
+def bits_beyond_chance(assigned: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
     """I(T; Y) without what clusters that know nothing of the class would show, in bits.
 
     With N(Y) the mean found between the clusters and permuted labels, and H(Y) the most there is,
@@ -61,7 +61,6 @@ def bits_beyond_chance(
         assigned: float `(n, num_clusters)`, the probability of each cluster; rows sum to 1.
         labels: int `(n,)`.
         seed: Permutes.
-        num_permutations: How many permutations N(Y) is averaged over.
 
     References:
         Vinh, Epps & Bailey (2010), Information theoretic measures for clusterings comparison,
@@ -75,7 +74,7 @@ def bits_beyond_chance(
         joint = joint_distributions(assigned, classes, even, num_classes=num_classes)
         return float(information_bits(joint)[0])
 
-    null = float(np.mean([found(rng.permutation(labels)) for _ in range(num_permutations)]))
+    null = float(np.mean([found(rng.permutation(labels)) for _ in range(_NUM_PERMUTATIONS)]))
     frequency = np.bincount(labels) / len(labels)
     entropy = -float(np.sum(frequency * np.log2(np.where(frequency > 0, frequency, 1.0))))
     room = entropy - null

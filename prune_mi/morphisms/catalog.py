@@ -13,19 +13,16 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.place import place_of
 from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
-from prune_mi.morphisms.insert_block import InsertBlock
 from prune_mi.morphisms.insert_conv import InsertConv, InsertConvRelu
 from prune_mi.morphisms.insert_dense import InsertDense
 from prune_mi.morphisms.insert_dropout import InsertDropout
 from prune_mi.morphisms.insert_pool import InsertPool
-from prune_mi.morphisms.insert_stage import InsertStage
+from prune_mi.morphisms.insert_stage import InsertBlock, InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
-from prune_mi.morphisms.remove_layer import RemoveLayer
-from prune_mi.morphisms.remove_pool import RemovePool
+from prune_mi.morphisms.remove_layer import RemoveLayer, RemovePool
 from prune_mi.morphisms.remove_skip import RemoveSkip
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
-from prune_mi.morphisms.skip_add import SkipAdd
-from prune_mi.morphisms.skip_concat import SkipConcat
+from prune_mi.morphisms.skip import SkipAdd, SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
@@ -81,43 +78,26 @@ def drawn(
     context: MorphContext,
     rng: np.random.Generator,
 ) -> Iterator[Site]:
-    """Sites one after the other, until one will do.
+    """The sites of a morphism one after the other, until one will do.
 
     Where one did not do, no other one of the same tensor comes. Each is drawn when it is asked for,
     so that draws of what is tried at one come before the next.
-
-    Args:
-        morphism: Whose sites they are.
-        graph: Where they are.
-        sites: In order.
-        context: Its `place_weight` says how much more often one place is drawn than another, and
-            its `greed` how often the first of those by rank is.
-        rng: Source of the draws.
     """
+    weigh = context.place_weight or (lambda kind, place: 0.0)
     left = list(sites)
     while left:
         if morphism.by_rank:
-            site = left[min(int(rng.geometric(context.greed)) - 1, len(left) - 1)]
+            choice = min(int(rng.geometric(context.greed)) - 1, len(left) - 1)
         else:
-            site = _drawn_evenly(morphism.name, graph, left, context, rng)
+            weights = np.array([weigh(morphism.name, place_of(graph, each.after)) for each in left])
+            total = weights.sum()
+            if total > 0:
+                choice = int(rng.choice(len(left), p=weights / total))
+            else:
+                choice = int(rng.integers(len(left)))
+        site = left[choice]
         yield site
         left = [each for each in left if each.after != site.after]
-
-
-def _drawn_evenly(
-    kind: str,
-    graph: LayerGraph,
-    sites: Sequence[Site],
-    context: MorphContext,
-    rng: np.random.Generator,
-) -> Site:
-    if context.place_weight is None:
-        return sites[int(rng.integers(len(sites)))]
-    places = [place_of(graph, each.after) for each in sites]
-    weights = np.array([context.place_weight(kind, place) for place in places])
-    if not weights.sum() > 0:
-        return sites[int(rng.integers(len(sites)))]
-    return sites[int(rng.choice(len(sites), p=weights / weights.sum()))]
 
 
 def recorded(morphism: Morphism, graph: LayerGraph, site: Site, edit: Edit) -> Morphed:

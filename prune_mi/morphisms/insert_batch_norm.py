@@ -12,26 +12,15 @@ import numpy as np
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import identity_norm
-from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
-from prune_mi.morphisms.insertion import (
-    InsertionBehind,
-    has_channels_last,
-    inner_tensors,
-    num_channels,
-)
+from prune_mi.morphisms.insertion import InsertionBehind, num_channels
 
 
 class InsertBatchNorm(InsertionBehind):
     """Puts a batch norm behind any tensor with channels last."""
 
     name = "insert-batch-norm"
-
-    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
-        """See `InsertionBehind`."""
-        return (has_channels_last(graph) and inner_tensors(graph)) or NotApplicable(
-            "no channels-last tensor inside the graph"
-        )
+    none = "no channels-last tensor inside the graph"
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
         """See `InsertionBehind`."""

@@ -13,9 +13,8 @@ import numpy as np
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_dense, new_relu
-from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
-from prune_mi.morphisms.insertion import InsertionBehind, num_channels, rectified_tensors
+from prune_mi.morphisms.insertion import InsertionBehind, num_channels
 
 MAX_WIDTH = 1024  # a kernel of 4 MiB
 
@@ -24,14 +23,15 @@ class InsertDense(InsertionBehind):
     """Puts dense + ReLU behind a vector that is never negative."""
 
     name = "insert-dense"
+    rank = 2
+    channels_last = False
+    rectified = True
+    none = "no rectified vector to stay non-negative behind"
+    none_fits = f"all rectified vectors have more than {MAX_WIDTH} values"
 
-    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
-        """See `InsertionBehind`."""
-        vectors = rectified_tensors(graph, rank=2)
-        if not vectors:
-            return NotApplicable("no rectified vector to stay non-negative behind")
-        narrow = [ref for ref in vectors if num_channels(graph, ref) <= MAX_WIDTH]
-        return narrow or NotApplicable(f"all rectified vectors have more than {MAX_WIDTH} values")
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether its kernel would not be too large."""
+        return num_channels(graph, ref) <= MAX_WIDTH
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
         """See `InsertionBehind`."""

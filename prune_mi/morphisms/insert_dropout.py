@@ -8,9 +8,8 @@ import numpy as np
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_dropout
-from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
-from prune_mi.morphisms.insertion import InsertionBehind, inner_tensors
+from prune_mi.morphisms.insertion import InsertionBehind
 
 _MAX_RATE = 0.5
 
@@ -19,10 +18,8 @@ class InsertDropout(InsertionBehind):
     """Puts a dropout of random rate, 0 to 0.5, behind any tensor."""
 
     name = "insert-dropout"
-
-    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
-        """See `InsertionBehind`."""
-        return inner_tensors(graph) or NotApplicable("no tensor inside the graph")
+    channels_last = False
+    none = "no tensor inside the graph"
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
         """See `InsertionBehind`."""

@@ -20,7 +20,7 @@ from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.resizing import resized
 from prune_mi.graph.site import Edit
-from prune_mi.morphisms.insertion import InsertionBehind, has_channels_last, inner_tensors
+from prune_mi.morphisms.insertion import InsertionBehind
 
 _STRIDES = (2, 2)
 
@@ -30,13 +30,13 @@ class InsertPool(InsertionBehind):
 
     name = "insert-pool"
     keeps_function = False
+    rank = 4
+    none = none_fits = "no channels-last image tensor of known size and more than one pixel"
 
-    def tensors(self, graph: LayerGraph) -> list[TensorRef] | NotApplicable:
-        """See `InsertionBehind`."""
-        images = inner_tensors(graph, rank=4) if has_channels_last(graph) else []
-        return [ref for ref in images if _can_shrink(graph, ref)] or NotApplicable(
-            "no channels-last image tensor of known size and more than one pixel"
-        )
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether its size is known, and it has more than one pixel."""
+        sizes = graph.spec(ref).shape[1:-1]
+        return None not in sizes and any(size != 1 for size in sizes)
 
     def edit(
         self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
@@ -47,11 +47,6 @@ class InsertPool(InsertionBehind):
             return smaller
         size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
         return Edit(smaller[0], f"halves the size {size}")
-
-
-def _can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
-    sizes = graph.spec(ref).shape[1:-1]
-    return None not in sizes and any(size != 1 for size in sizes)
 
 
 def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | NotApplicable:

@@ -4,9 +4,9 @@ A morphism that has nowhere to go says why, and so does a site whose edit turns 
 that breaks raises.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
@@ -66,7 +66,7 @@ class Morphed:
     record: MorphRecord
 
 
-class Morphism(Protocol):
+class Morphism(ABC):
     """One kind of change.
 
     Attributes:
@@ -79,19 +79,12 @@ class Morphism(Protocol):
 
     name: str
     effect: Effect
-    keeps_function: bool
-    by_rank: bool
+    keeps_function: bool = False
+    by_rank: bool = False
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> Iterable[Site] | NotApplicable:
+    @abstractmethod
+    def sites(self, graph: LayerGraph, context: MorphContext) -> Sequence[Site] | NotApplicable:
         """Where the change can be made, in order of the graph or by rank; or why nowhere."""
-
-
-class Removal:
-    """What removals have in common; see `Morphism`."""
-
-    effect: Effect = "removes"
-    keeps_function = False
-    by_rank = False
 
 
 def chosen_evenly(sites: Sequence[Site], noun: str) -> list[Site]:

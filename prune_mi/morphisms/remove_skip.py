@@ -17,13 +17,14 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.shortcuts import Shortcut, find_shortcuts, without_shortcut
 from prune_mi.graph.site import Edit, Site
-from prune_mi.morphisms.morphism import MorphContext, Removal
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 
 
-class RemoveSkip(Removal):
+class RemoveSkip(Morphism):
     """Removes a shortcut."""
 
     name = "remove-skip"
+    effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""

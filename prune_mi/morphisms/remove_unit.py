@@ -18,7 +18,7 @@ from prune_mi.graph.site import Edit, Site, unit_sites
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.morphisms.morphism import (
     MorphContext,
-    Removal,
+    Morphism,
     SiteScore,
     chosen_evenly,
     counted,
@@ -27,10 +27,11 @@ from prune_mi.morphisms.morphism import (
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 
 
-class RemoveByRank(Removal):
+class RemoveByRank(Morphism):
     """Removes a unit of small information gain."""
 
     name = "remove-by-rank"
+    effect = "removes"
     by_rank = True
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
@@ -52,10 +53,11 @@ class RemoveByRank(Removal):
         ]
 
 
-class RemoveAtRandom(Removal):
+class RemoveAtRandom(Morphism):
     """Removes any unit that can go."""
 
     name = "remove-at-random"
+    effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
@@ -64,10 +66,11 @@ class RemoveAtRandom(Removal):
         )
 
 
-class RemoveDropout(Removal):
+class RemoveDropout(Morphism):
     """Removes a dropout layer; in inference nothing changes."""
 
     name = "remove-dropout"
+    effect = "removes"
     keeps_function = True
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:

@@ -18,8 +18,7 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
 from prune_mi.graph.widths import WidthGroup, width_groups
-from prune_mi.morphisms.morphism import MorphContext
-from prune_mi.records import Effect
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 
 MAX_WIDTH = 512
 _MAX_PARAMS_RATIO = 4.0
@@ -28,21 +27,23 @@ SMALL_PARAMS = 50_000
 _TIMES = (2, 4)
 
 
-class WidenConv:
+class WidenConv(Morphism):
     """Makes a convolution two or four times as wide, and what must have its width."""
 
     name = "widen-conv"
-    effect: Effect = "changes"
+    effect = "changes"
     keeps_function = True
-    by_rank = False
     noun, dense = "convolution", False
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        groups = [each for each in _widenable(graph) if _is_dense(graph, each) == self.dense]
-        if not groups:
-            return NotApplicable(f"the graph has no {self.noun} to widen")
-        return [_site(graph, group) for group in groups]
+        return [
+            _site(graph, group)
+            for group in width_groups(graph)
+            if _strange(graph, group) is None
+            and self.dense
+            == all(graph.layers[name].class_name == "Dense" for name in group.producers)
+        ] or NotApplicable(f"the graph has no {self.noun} to widen")
 
 
 class WidenDense(WidenConv):
@@ -50,10 +51,6 @@ class WidenDense(WidenConv):
 
     name = "widen-dense"
     noun, dense = "dense layer", True
-
-
-def _widenable(graph: LayerGraph) -> list[WidthGroup]:
-    return [group for group in width_groups(graph) if _strange(graph, group) is None]
 
 
 def _strange(graph: LayerGraph, group: WidthGroup) -> str | None:
@@ -81,10 +78,6 @@ def widened(
 
 def _width(graph: LayerGraph, group: WidthGroup) -> int:
     return max(output_width(graph.layers[name]) for name in group.producers)
-
-
-def _is_dense(graph: LayerGraph, group: WidthGroup) -> bool:
-    return all(graph.layers[name].class_name == "Dense" for name in group.producers)
 
 
 def _site(graph: LayerGraph, group: WidthGroup) -> Site:

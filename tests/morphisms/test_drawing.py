@@ -11,7 +11,7 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.place import place_of
 from prune_mi.graph.site import Site
 from prune_mi.morphisms.catalog import CATALOG, apply, drawn
-from prune_mi.morphisms.morphism import MorphContext
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 from prune_mi.records import Place
 
 GRAPH = GRAPHS["chain"]()
@@ -69,10 +69,9 @@ def test_where_one_did_not_do_no_other_of_its_tensor_comes() -> None:
 
 
 def test_where_no_site_does_the_first_ones_reason_is_told() -> None:
-    class Nowhere:
+    class Nowhere(Morphism):
         name = "insert-conv"
-        effect = CATALOG["insert-conv"].effect
-        keeps_function = by_rank = False
+        effect = "adds"
 
         def sites(self, graph: object, context: object) -> list[Site]:
             return [

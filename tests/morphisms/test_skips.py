@@ -15,7 +15,7 @@ from prune_mi.keras_io.build import build_model, set_weights
 from prune_mi.keras_io.trace import read_weights, trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
-from prune_mi.morphisms.skip_add import SkipAdd
+from prune_mi.morphisms.skip import SkipAdd
 from prune_mi.records import Place
 
 CONTEXT = MorphContext(ranking=(), objective="accuracy")

@@ -20,7 +20,7 @@ Source: Huang & Wang (2018), Data-driven sparse structure selection for deep neu
 Adam and a bound in place of their proximal gradient.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -163,11 +163,10 @@ def with_gates(graph: LayerGraph, sites: Sequence[Site]) -> tuple[LayerGraph, li
 
 
 def _gate(name: str, price: float, neutral: float = 0.0) -> LayerDef:
-    config: Mapping[str, Any] = {"name": name, "price": price, "neutral": neutral}
     serialized = {
         "module": Gate.__module__,
         "class_name": "Gate",
-        "config": config,
+        "config": {"name": name, "price": price, "neutral": neutral},
         "registered_name": "prune_mi>Gate",
     }
     return LayerDef(name, "Gate", serialized)

@@ -4,14 +4,18 @@ It differs from `paper` in what is clustered. Measured on a residual network of 
 features with more clusters than classes order the blocks far better than whole feature maps do.
 """
 
-from prune_mi.config import RankingSettings
-from prune_mi.information.clustering import clustering
-from prune_mi.information.estimator import Estimator, EstimatorCriterion
+import numpy as np
+
+from prune_mi.information.clustering import clustered
+from prune_mi.information.estimator import EstimatorCriterion, InformationEstimate, standardised
 
 
-def kmeans(settings: RankingSettings, num_classes: int) -> Estimator:
+def kmeans(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, seed: int
+) -> InformationEstimate:
     """Of pooled features: standardised, k-means with more clusters than classes."""
-    return clustering(settings.num_clusters or 3 * num_classes, restarts=3, standardise=True)
+    points = standardised(features)
+    return clustered(points, labels, num_clusters=num_clusters, restarts=3, seed=seed)
 
 
 CRITERION = EstimatorCriterion(kmeans)

@@ -10,6 +10,8 @@ Source: the control of most work on removing layers; here as in the layer prunin
 al. (2020), To filter prune, or to layer prune, that is the question.
 """
 
+from typing import Any
+
 import numpy as np
 
 from prune_mi.information.ablation import Ablation
@@ -19,19 +21,16 @@ from prune_mi.information.criterion import Criterion, RankingRequest, Scores
 
 def leave_one_out(request: RankingRequest) -> Scores:
     """Accuracy lost, a fraction: see above."""
-    ablation = Ablation(request, thrifty=False)
-    losses = []
-    for batch in ablation.batches():
-        whole = _right(batch.whole[0], batch.places, request)
-        losses.append([whole - _right(each[0], batch.places, request) for each in batch.without])
-    lost = np.concatenate(losses, axis=1)[ablation.rows()]
+    ablation = Ablation(request, thrifty=False, read=lambda graph: graph.outputs)
+    labels = request.labels[ablation.images]
+
+    def answers(output: Any) -> np.ndarray:
+        return np.asarray(np.asarray(output)[:, : request.num_classes].argmax(axis=1))
+
+    (whole,), without = ablation.gathered(answers)
+    right = (whole == labels).astype(np.float64)
+    lost = np.stack([right - (answer == labels) for (answer,) in without])[ablation.rows()]
     return Scores(lost.mean(axis=1), draws_of_means(lost, seed=request.seed))
 
 
 CRITERION = Criterion(leave_one_out, measure="accuracy", needs_same_shape=True)
-
-
-def _right(output: object, places: np.ndarray, request: RankingRequest) -> np.ndarray:
-    """1.0 for each image that is put into its class, else 0.0."""
-    answers = np.asarray(output)[:, : request.num_classes].argmax(axis=1)
-    return np.asarray(answers == request.labels[places], dtype=np.float64)

@@ -6,14 +6,17 @@ survive that (Johnson & Lindenstrauss 1984) and it is 14 times faster.
 Source: Namekawa & Tezuka (2019), DEIM Forum A3-4.
 """
 
-from prune_mi.config import RankingSettings
-from prune_mi.information.clustering import clustering
-from prune_mi.information.estimator import Estimator, EstimatorCriterion
+import numpy as np
+
+from prune_mi.information.clustering import clustered
+from prune_mi.information.estimator import EstimatorCriterion, InformationEstimate
 
 
-def paper(settings: RankingSettings, num_classes: int) -> Estimator:
+def paper(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, seed: int
+) -> InformationEstimate:
     """Of whole feature maps: k-means with as many clusters as classes."""
-    return clustering(num_classes, restarts=1, standardise=False)
+    return clustered(features, labels, num_clusters=num_clusters, restarts=1, seed=seed)
 
 
-CRITERION = EstimatorCriterion(paper, reduction="project")
+CRITERION = EstimatorCriterion(paper, reduction="project", clusters_a_class=1)

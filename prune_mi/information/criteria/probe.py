@@ -20,9 +20,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from prune_mi.config import RankingSettings
 from prune_mi.information.estimator import (
-    Estimator,
     EstimatorCriterion,
     InformationEstimate,
     PointwiseInformation,
@@ -36,15 +34,10 @@ _STRENGTH = 0.1  # inverse of the L2 penalty
 _MIXED_IN = 0.01  # of the class frequencies: bounds what one sample can cost
 
 
-def probe(settings: RankingSettings, num_classes: int) -> Estimator:
+def probe(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, seed: int
+) -> InformationEstimate:
     """Of pooled features: standardised, linear probes in five folds, the same for all tensors."""
-    return _probed
-
-
-CRITERION = EstimatorCriterion(probe)
-
-
-def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> InformationEstimate:
     points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
     frequency = np.bincount(labels) / len(labels)
     right = np.zeros(len(labels))
@@ -54,6 +47,9 @@ def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> InformationE
         right[asked] = _held_out(points[~asked], labels[~asked], points[asked], labels[asked])
     prior = frequency[labels]
     return PointwiseInformation(np.log2((1 - _MIXED_IN) * right / prior + _MIXED_IN))
+
+
+CRITERION = EstimatorCriterion(probe)
 
 
 def _held_out(

@@ -19,10 +19,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from prune_mi.config import RankingSettings
 from prune_mi.information.estimator import (
     ClusterInformation,
-    Estimator,
     EstimatorCriterion,
     InformationEstimate,
     principal_components,
@@ -32,27 +30,23 @@ _MOST_DIMENSIONS = 50
 _FLOOR = 1e-2  # of a variance, where a feature's is 1: constant features have none
 
 
-def soft(settings: RankingSettings, num_classes: int) -> Estimator:
+def soft(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, seed: int
+) -> InformationEstimate:
     """Of pooled features: standardised, a mixture of as many Gaussians as `kmeans` has clusters."""
-    num_clusters = settings.num_clusters or 3 * num_classes
-
-    def estimate(features: np.ndarray, labels: np.ndarray, seed: int) -> InformationEstimate:
-        points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
-        mixture = GaussianMixture(
-            min(num_clusters, len(points)),
-            covariance_type="diag",
-            reg_covar=_FLOOR,
-            max_iter=50,
-            tol=1e-2,
-            random_state=seed,
-        )
-        with warnings.catch_warnings():
-            # Fewer distinct points than clusters; and fifty steps are near enough.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            assigned = mixture.fit(points).predict_proba(points)
-        return ClusterInformation(assigned, labels)
-
-    return estimate
+    points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
+    mixture = GaussianMixture(
+        min(num_clusters, len(points)),
+        covariance_type="diag",
+        reg_covar=_FLOOR,
+        max_iter=50,
+        tol=1e-2,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # Fewer distinct points than clusters; and fifty steps are near enough.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return ClusterInformation(mixture.fit(points).predict_proba(points), labels)
 
 
 CRITERION = EstimatorCriterion(soft)
