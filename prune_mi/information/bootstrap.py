@@ -12,30 +12,15 @@ NUM_DRAWS = 400
 _LEVEL = 0.95
 
 
-def draws_of_means(samples: np.ndarray, *, seed: int) -> np.ndarray:
-    """Bootstrap draws of the mean of each row.
-
-    Args:
-        samples: float `(num_units, num_images)`; a column is one image.
-        seed: Draws the images.
+def even_and_drawn(num_samples: int, *, seed: int) -> np.ndarray:
+    """Weightings of the samples: all alike, then as often as each is drawn.
 
     Returns:
-        float64 `(num_units, NUM_DRAWS)`.
+        float64 `(1 + NUM_DRAWS, num_samples)`, rows summing to 1.
     """
-    return np.asarray(samples @ sample_weights(samples.shape[1], seed=seed).T)
-
-
-def sample_weights(num_samples: int, *, seed: int) -> np.ndarray:
-    """How often each sample is drawn, as shares: `(NUM_DRAWS, num_samples)`, rows summing to 1."""
     rng = np.random.default_rng(seed)
     even = np.full(num_samples, 1 / num_samples)
-    return np.asarray(rng.multinomial(num_samples, even, size=NUM_DRAWS) / num_samples)
-
-
-def even_and_drawn(num_samples: int, *, seed: int) -> np.ndarray:
-    """Weightings of the samples, `(1 + NUM_DRAWS, num_samples)`: all alike, then as drawn."""
-    even = np.full((1, num_samples), 1 / num_samples)
-    return np.vstack([even, sample_weights(num_samples, seed=seed)])
+    return np.vstack([even, rng.multinomial(num_samples, even, size=NUM_DRAWS) / num_samples])
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from prune_mi.information.estimator import ClusterInformation
+from prune_mi.information.mutual_information import ClusterInformation
 
 
 def clustered(

@@ -7,11 +7,6 @@ from typing import Literal, Protocol
 import numpy as np
 
 from prune_mi.config import RankingSettings
-from prune_mi.information.mutual_information import (
-    bits_beyond_chance,
-    information_bits,
-    joint_distributions,
-)
 
 
 class InformationEstimate(Protocol):
@@ -57,29 +52,6 @@ class EstimatorCriterion:
         if self.clusters_a_class is not None:
             return self.clusters_a_class * num_classes
         return settings.num_clusters or 3 * num_classes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClusterInformation:
-    """The information between cluster and class.
-
-    Attributes:
-        assigned: float `(n, num_clusters)`, the probability of each cluster; rows sum to 1.
-        labels: int `(n,)`.
-    """
-
-    assigned: np.ndarray
-    labels: np.ndarray
-
-    def bits(self, weights: np.ndarray) -> np.ndarray:
-        """See `InformationEstimate`."""
-        num_classes = int(self.labels.max()) + 1
-        joint = joint_distributions(self.assigned, self.labels, weights, num_classes=num_classes)
-        return information_bits(joint)
-
-    def corrected_bits(self, seed: int) -> float:
-        """See `InformationEstimate`; clusters never saw the labels: only these are permuted."""
-        return bits_beyond_chance(self.assigned, self.labels, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

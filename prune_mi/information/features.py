@@ -41,16 +41,13 @@ def layer_features(
     """
     run = direct(build_model(tapped(graph, tensors)))
     reducers = [reducer(graph, ref, reduction) for ref in tensors]
-    collected: list[list[np.ndarray]] = [[] for _ in tensors]
+    found = []
     for start in range(0, len(images), _BATCH):
         batch = scaling.apply(np.asarray(images[start : start + _BATCH]))
-        outputs = run(ops.convert_to_tensor(batch), training=False)
-        for rows, output, reduce in zip(collected, tree.flatten(outputs), reducers, strict=True):
-            rows.append(reduce(output))
-    return {
-        ref: np.concatenate(rows).astype(np.float32)
-        for ref, rows in zip(tensors, collected, strict=True)
-    }
+        outputs = tree.flatten(run(ops.convert_to_tensor(batch), training=False))
+        found.append([reduce(each) for reduce, each in zip(reducers, outputs, strict=True)])
+    joined = (np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True))
+    return dict(zip(tensors, joined, strict=True))
 
 
 def reducer(graph: LayerGraph, ref: TensorRef, reduction: Reduction) -> Callable[[Any], np.ndarray]:

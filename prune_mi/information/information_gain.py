@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.site import Site
 from prune_mi.graph.traits import ACTIVATIONS
-from prune_mi.information.bootstrap import NUM_DRAWS, sample_weights
+from prune_mi.information.bootstrap import NUM_DRAWS, even_and_drawn
 from prune_mi.information.criterion import RankingRequest, Scores
 from prune_mi.information.estimator import EstimatorCriterion
 from prune_mi.information.features import layer_features
@@ -43,9 +43,8 @@ def information_gains(criterion: EstimatorCriterion, request: RankingRequest) ->
         graph, refs, request.images, request.scaling, reduction=criterion.reduction
     )
     num_clusters = criterion.num_clusters(settings, request.num_classes)
-    num = len(request.labels)
-    even = np.full((1, num), 1 / num)
-    drawn = sample_weights(num, seed=request.seed)
+    weights = even_and_drawn(len(request.labels), seed=request.seed)
+    even, drawn = weights[:1], weights[1:]
     bits, information = np.empty(len(tensors)), np.empty(len(tensors))
     draws = np.empty((len(tensors), NUM_DRAWS))
     for row, tensor in enumerate(tensors):

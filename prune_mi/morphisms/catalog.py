@@ -12,17 +12,19 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.place import place_of
 from prune_mi.graph.site import Edit, Site
-from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
-from prune_mi.morphisms.insert_conv import InsertConv, InsertConvRelu
-from prune_mi.morphisms.insert_dense import InsertDense
 from prune_mi.morphisms.insert_dropout import InsertDropout
+from prune_mi.morphisms.insert_identity import (
+    InsertBatchNorm,
+    InsertConv,
+    InsertConvRelu,
+    InsertDense,
+)
 from prune_mi.morphisms.insert_pool import InsertPool
 from prune_mi.morphisms.insert_stage import InsertBlock, InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
 from prune_mi.morphisms.remove_layer import RemoveLayer, RemovePool
-from prune_mi.morphisms.remove_skip import RemoveSkip
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
-from prune_mi.morphisms.skip import SkipAdd, SkipConcat
+from prune_mi.morphisms.skip import RemoveSkip, SkipAdd, SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
@@ -135,23 +137,22 @@ def morph(
     """
     records: list[MorphRecord] = []
     for _ in range(num_morphs):
-        left = {name: weight for name, weight in mix.items() if weight > 0}
-        drawn_from = left
+        left = among = {name: weight for name, weight in mix.items() if weight > 0}
         while left:
-            names = list(drawn_from)
-            weights = np.array(list(drawn_from.values()))
-            name = str(rng.choice(names, p=weights / weights.sum()))
+            weights = np.array(list(among.values()))
+            name = str(rng.choice(list(among), p=weights / weights.sum()))
             outcome = apply(CATALOG[name], graph, context, rng)
             if isinstance(outcome, Morphed) and allows(outcome.graph):
                 graph = outcome.graph
                 records.append(outcome.record)
                 break
             left = {each: weight for each, weight in left.items() if each != name}
-            removes = CATALOG[name].effect == "removes"
-            alike = {
-                each: left[each] for each in left if (CATALOG[each].effect == "removes") == removes
-            }
-            drawn_from = alike or left
+            alike = [each for each in left if _removes(each) == _removes(name)]
+            among = {each: left[each] for each in alike or left}
         else:
             break
     return graph, tuple(records)
+
+
+def _removes(name: str) -> bool:
+    return CATALOG[name].effect == "removes"

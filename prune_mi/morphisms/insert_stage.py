@@ -8,8 +8,8 @@ it has moved, neither is that of the kernels. A convolution inserted as the iden
 the identity first.
 
 A stage: half the size, twice the channels. Max pooling (`insert_pool`), then conv + BN + ReLU that
-is the identity (`insert_conv`), then that convolution, and what must have its width, made twice as
-wide (`widen`). What a later stage loses in places it gains in features, as networks made by hand
+is the identity (`insert_identity`), then that convolution, and what must have its width, made twice
+as wide (`widen`). What a later stage loses in places it gains in features, as networks made by hand
 have it: a layer of its width costs as many multiply-accumulates as one in front of it. Only the
 pooling changes the function.
 
@@ -30,7 +30,7 @@ from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_relu
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
 from prune_mi.graph.widths import width_groups
-from prune_mi.morphisms.insert_conv import identity_conv
+from prune_mi.morphisms.insert_identity import identity_conv
 from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.insertion import InsertionBehindImage, num_channels
 from prune_mi.morphisms.widen import MAX_WIDTH, widened

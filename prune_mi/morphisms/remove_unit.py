@@ -16,13 +16,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site, unit_sites
 from prune_mi.graph.traits import DROPOUTS
-from prune_mi.morphisms.morphism import (
-    MorphContext,
-    Morphism,
-    SiteScore,
-    chosen_evenly,
-    counted,
-)
+from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly, counted
 
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 
@@ -40,13 +34,11 @@ class RemoveByRank(Morphism):
         ranked = [each for each in context.ranking if each.site in candidates]
         if not ranked:
             return NotApplicable("no ranked unit is left whose removal saves any of the objective")
-        saved = ""
+        among = f"lowest of {counted(len(ranked), 'unit')}"
         if context.objective != "accuracy":
-            saved = " for the cost it saves"
-            ranked.sort(
-                key=lambda each: _loss(each) / candidates[each.site].saves[context.objective]
-            )
-        among = f"lowest of {counted(len(ranked), 'unit')}{saved}"
+            among += " for the cost it saves"
+            saved = {each: candidates[each.site].saves[context.objective] for each in ranked}
+            ranked.sort(key=lambda each: _loss(each) / saved[each])
         return [
             replace(candidates[each.site], reason=f"{each}, {_ordinal(place)}{among}")
             for place, each in enumerate(ranked)

@@ -1,4 +1,6 @@
-"""Shortcuts that come: b becomes b + s(a), or [b, a]; outputs stay, in inference as in training.
+"""Shortcuts that come and go.
+
+One that comes makes b + s(a) of b, or [b, a]; outputs stay, in inference as in training.
 
 A shortcut leads round at least one layer with a kernel, from a tensor a to a tensor b behind it.
 Where a has more rows and columns than b it is averaged: in windows of the stride that gives b's
@@ -14,10 +16,16 @@ keep channels apart get neutral weights for the new ones (a batch norm's scale 1
 depthwise kernel of 1 at its centre). No tensor gets more than 512 channels so, and no network
 becomes more than four times as large.
 
+One that goes makes f(a) of s(a) + f(a), or of [s(a), f(a)]. This is not exact, unless it came as
+above and has not been trained since: then it adds nothing, or nothing reads it. What is a shortcut
+is said in `graph.shortcuts`; what only it went through goes with it, and readers of a concatenation
+lose the weights for it. All weights that stay are kept as they are.
+
 Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH), whose
 (1 - l) b + l a starts at l = 0 too; Goyal et al. (2017), Accurate, Large Minibatch SGD, section
 5.1, for the gamma of 0; Huang et al. (2017), Densely Connected Convolutional Networks, for the
-concatenation.
+concatenation; Elsken, Metzen, Hutter (2019), Efficient Multi-objective Neural Architecture Search
+via Lamarckian Evolution (LEMONADE), whose approximate morphisms remove skip connections.
 """
 
 from abc import abstractmethod
@@ -32,17 +40,13 @@ from prune_mi.graph.end_layers import stock_layer
 from prune_mi.graph.ir import LayerDef, LayerGraph, Shape, TensorRef
 from prune_mi.graph.new_layers import new_batch_norm, new_conv, new_dense
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.shortcuts import Shortcut, find_shortcuts, without_shortcut
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.spans import spanned_tensors
 from prune_mi.graph.traits import CONCATENATIONS, JOINS
 from prune_mi.graph.widening import grow_readers
-from prune_mi.morphisms.insertion import (
-    Insertion,
-    has_channels_last,
-    inner_tensors,
-    num_channels,
-)
-from prune_mi.morphisms.morphism import MorphContext
+from prune_mi.morphisms.insertion import Insertion, has_channels_last, inner_tensors, num_channels
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large
 
 _IMAGE_RANKS = (3, 4, 5)
@@ -128,6 +132,33 @@ class SkipConcat(_Skip):
         if is_too_large(grown, graph):
             return NotApplicable(f"a shortcut to {end.node!r} would make the network too large")
         return Edit(grown, f"shortcut from {start.node}")
+
+
+class RemoveSkip(Morphism):
+    """Removes a shortcut."""
+
+    name = "remove-skip"
+    effect = "removes"
+
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
+        """See `Morphism`."""
+        return [_site(each) for each in find_shortcuts(graph)] or NotApplicable(
+            "the graph has no shortcut"
+        )
+
+
+def _site(shortcut: Shortcut) -> Site:
+    edit = partial(_without, shortcut=shortcut)
+    return Site(shortcut.join, shortcut.start, TensorRef(shortcut.join), edit)
+
+
+def _without(
+    graph: LayerGraph, rng: np.random.Generator, *, shortcut: Shortcut
+) -> Edit | NotApplicable:
+    slimmed = without_shortcut(graph, shortcut)
+    if isinstance(slimmed, NotApplicable):
+        return slimmed
+    return Edit(slimmed, f"the shortcut from {shortcut.start.node}")
 
 
 def _resized(graph: LayerGraph, start: TensorRef, end: TensorRef) -> Chain:

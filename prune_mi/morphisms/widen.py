@@ -37,13 +37,12 @@ class WidenConv(Morphism):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        return [
-            _site(graph, group)
-            for group in width_groups(graph)
-            if _strange(graph, group) is None
-            and self.dense
-            == all(graph.layers[name].class_name == "Dense" for name in group.producers)
-        ] or NotApplicable(f"the graph has no {self.noun} to widen")
+        found = []
+        for group in width_groups(graph):
+            kinds = {graph.layers[name].class_name for name in group.producers}
+            if kinds <= WIDENABLE and (kinds == {"Dense"}) == self.dense:
+                found.append(_site(graph, group))
+        return found or NotApplicable(f"the graph has no {self.noun} to widen")
 
 
 class WidenDense(WidenConv):
@@ -53,19 +52,14 @@ class WidenDense(WidenConv):
     noun, dense = "dense layer", True
 
 
-def _strange(graph: LayerGraph, group: WidthGroup) -> str | None:
-    """A layer of a group that nothing is known of how to widen."""
-    names = (name for name in group.producers if graph.layers[name].class_name not in WIDENABLE)
-    return next(names, None)
-
-
 def widened(
     graph: LayerGraph, group: WidthGroup, *, times: int, rng: np.random.Generator
 ) -> LayerGraph | NotApplicable:
     """The graph with a group's layers `times` as wide, or why it cannot be."""
-    first, strange = group.producers[0], _strange(graph, group)
-    if strange is not None:
-        return NotApplicable(f"{strange!r} cannot be widened")
+    first = group.producers[0]
+    for name in group.producers:
+        if graph.layers[name].class_name not in WIDENABLE:
+            return NotApplicable(f"{name!r} cannot be widened")
     if times * _width(graph, group) > MAX_WIDTH:
         return NotApplicable(f"{first!r} would be wider than {MAX_WIDTH} channels")
     wider = widen(graph, group.producers, times=times, rng=rng)

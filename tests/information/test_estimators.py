@@ -11,11 +11,11 @@ from prune_mi.information.criteria.paper import CRITERION as paper
 from prune_mi.information.criteria.probe import CRITERION as probe
 from prune_mi.information.criteria.soft import CRITERION as soft
 from prune_mi.information.estimator import (
-    ClusterInformation,
     EstimatorCriterion,
     InformationEstimate,
     PointwiseInformation,
 )
+from prune_mi.information.mutual_information import ClusterInformation
 
 NUM_CLASSES = 3
 LABELS = np.arange(240) % NUM_CLASSES

@@ -3,14 +3,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from graph_builder import (
-    GRAPHS,
-    GraphBuilder,
-    chain,
-    identity_residual,
-    residual_tower,
-    snapshot,
-)
+from graph_builder import GRAPHS, GraphBuilder, chain, identity_residual, residual_tower, snapshot
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.information.ablation import Ablation
-from prune_mi.information.bootstrap import draws_of_means
+from prune_mi.information.bootstrap import even_and_drawn
 from prune_mi.information.criterion import Criterion, RankingRequest, Scores
 
 
@@ -30,7 +30,8 @@ def leave_one_out(request: RankingRequest) -> Scores:
     (whole,), without = ablation.gathered(answers)
     right = (whole == labels).astype(np.float64)
     lost = np.stack([right - (answer == labels) for (answer,) in without])[ablation.rows()]
-    return Scores(lost.mean(axis=1), draws_of_means(lost, seed=request.seed))
+    weights = even_and_drawn(len(labels), seed=request.seed)
+    return Scores(lost.mean(axis=1), lost @ weights[1:].T)
 
 
 CRITERION = Criterion(leave_one_out, measure="accuracy", needs_same_shape=True)

@@ -20,11 +20,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from prune_mi.information.estimator import (
-    ClusterInformation,
     EstimatorCriterion,
     InformationEstimate,
     principal_components,
 )
+from prune_mi.information.mutual_information import ClusterInformation
 
 _MOST_DIMENSIONS = 50
 _FLOOR = 1e-2  # of a variance, where a feature's is 1: constant features have none
