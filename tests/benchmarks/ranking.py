@@ -40,7 +40,8 @@ def main() -> None:
     """Measures, or with `--one` answers for one criterion and seed."""
     options = _options()
     if options.one is not None:
-        prepare_backend(options.threads)
+        if options.removals is not None:
+            prepare_backend(options.threads)
         start_backend()
         answer = _ranked_once if options.removals is None else _removed_one_by_one
         print(json.dumps(answer(options)))
@@ -68,7 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=5000, help="held-out images")
     parser.add_argument("--removals", type=int, help="remove so many blocks one after the other")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2, help="of the process of a criterion")
+    parser.add_argument("--threads", type=int, default=2, help="of a process that removes")
     parser.add_argument("--cache", type=Path, default=Path("runs/ranking"))
     parser.add_argument("--plot", type=Path, help="scatter of gain and truth, .svg or .png")
     parser.add_argument("--one", help=argparse.SUPPRESS)
