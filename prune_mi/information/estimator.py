@@ -39,8 +39,8 @@ class EstimatorCriterion:
 
     Attributes:
         estimator: Is asked about both tensors.
-        clusters_a_class: Of its clusters; None: what the settings say, or 3.
         reduction: How a tensor becomes features, see `information.features`.
+        clusters_a_class: How many it makes; None: what the settings say, or 3.
     """
 
     estimator: Estimator
