@@ -1,7 +1,6 @@
 """`prune-mi rank`: what each unit of a model adds to the information about the classes."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +13,12 @@ from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.site import unit_site
+from prune_mi.graph.unit import Unit
 from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.information.criteria.catalog import MEASURES
-from prune_mi.information.question import Question
-from prune_mi.information.ranking import Information, RankedUnit, rank_units
+from prune_mi.information.catalog import criterion
+from prune_mi.information.criterion import RankingRequest
+from prune_mi.information.ranking import Information, RankedSite, rank_sites
 from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.study import study
@@ -67,31 +68,30 @@ def rank_model(
             observer=notes,
             compiled=loaded.compile_config,
         )
-        question = ask_about(profile, profile.arranged(data), settings, samples=samples)
-        graph, units = question.graph, question.units
-        if not units:
+        request = ranking_request(profile, profile.arranged(data), settings, samples=samples)
+        graph = request.graph
+        if not request.sites:
             raise ModelError(
                 f"no unit of {source.path} can be removed; run `prune-mi inspect` to see why, "
                 "layer by layer"
             )
-        notes.phase(f"Ranking {len(units)} units")
-        pool.store.put(_IMAGES, question.images)
-        asked = replace(question, images=question.images[:0])
+        notes.phase(f"Ranking {len(request.sites)} units")
+        pool.store.put(_IMAGES, request.images)
+        asked = replace(request, images=request.images[:0])
         ranked, information = pool.call(_ranked, asked, pool.store, least)
-    ranks = {each.unit.name: rank for rank, each in enumerate(ranked)}
-    by_name = {each.unit.name: each for each in ranked}
-    total = graph_cost(graph)
+    by_name = {each.site.name: (rank, each) for rank, each in enumerate(ranked)}
     return Ranking(
         model=str(source.path),
         data=settings.data,
         criterion=settings.ranking.criterion,
-        measure=MEASURES[settings.ranking.criterion],
-        num_samples=len(question.labels),
+        measure=criterion(settings.ranking.criterion).measure,
+        num_samples=len(request.labels),
         least=least,
-        total=total,
+        total=graph_cost(graph),
         units=tuple(
-            _row(graph, by_name[unit.name], information[unit.name], ranks[unit.name])
-            for unit in units
+            _row(graph, unit, *by_name[unit.name], information[unit.name])
+            for unit in removable_units(graph)
+            if unit.name in by_name
         ),
         seconds=round(time.monotonic() - started, 1),
         seed=settings.seed,
@@ -99,17 +99,17 @@ def rank_model(
     )
 
 
-def ask_about(
+def ranking_request(
     profile: Profile, data: Dataset, settings: OptimizeSettings, *, samples: int | None
-) -> Question:
-    """The question that criteria are asked: the units that cost anything, on training images."""
+) -> RankingRequest:
+    """What a criterion is asked: about the units that cost anything, on training images."""
     wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * profile.num_classes)
     rng = np.random.default_rng((settings.seed, 5))
     chosen = np.sort(stratified_sample(data.y_train, size=wanted, rng=rng))
     graph = profile.graph
-    return Question(
+    return RankingRequest(
         graph=graph,
-        units=[unit for unit in removable_units(graph) if unit.macs or unit.num_params],
+        sites=[unit_site(unit) for unit in removable_units(graph) if unit.macs or unit.num_params],
         images=data.x_train[chosen],
         labels=data.y_train[chosen],
         scaling=profile.scaling,
@@ -121,24 +121,24 @@ def ask_about(
 
 
 def _ranked(
-    question: Question, store: Store, least: int
-) -> tuple[tuple[RankedUnit, ...], dict[str, Information]]:
-    """Runs in a worker, which reads the images from the store."""
-    whole = replace(question, images=store.get(_IMAGES))
-    ranked = rank_units(whole, least=least)
-    return ranked, _information(whole, ranked)
+    request: RankingRequest, store: Store, least: int
+) -> tuple[tuple[RankedSite, ...], dict[str, Information]]:
+    """Runs in a worker, which reads the images from the store.
 
-
-def _information(question: Question, ranked: Sequence[RankedUnit]) -> dict[str, Information]:
-    """What the tensor behind each unit tells: of `kmeans` where the criterion does not say."""
+    What the tensor behind each site tells is of `kmeans` where the criterion does not say.
+    """
+    whole = replace(request, images=store.get(_IMAGES))
+    ranked = informed = rank_sites(whole, least=least)
     if any(each.information is None for each in ranked):
-        settings = question.settings.model_copy(update={"criterion": "kmeans"})
-        ranked = rank_units(replace(question, settings=settings))
-    return {each.unit.name: each.information for each in ranked if each.information is not None}
+        settings = request.settings.model_copy(update={"criterion": "kmeans"})
+        informed = rank_sites(replace(whole, settings=settings))
+    told = {each.site.name: each.information for each in informed if each.information is not None}
+    return ranked, told
 
 
-def _row(graph: LayerGraph, ranked: RankedUnit, information: Information, rank: int) -> RankingRow:
-    unit = ranked.unit
+def _row(
+    graph: LayerGraph, unit: Unit, rank: int, ranked: RankedSite, information: Information
+) -> RankingRow:
     left = remove_unit(graph, unit).layers
     return RankingRow(
         name=unit.name,

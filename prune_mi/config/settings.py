@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prune_mi.config.declare import CHANGE, CONTROL, INPUT, REMOVAL, TIME, setting
 from prune_mi.config.values import (
+    CRITERION_WORDS,
     Augmentation,
     ClassList,
     Criterion,
@@ -34,10 +35,7 @@ class RankingSettings(Settings):
 
     criterion: Criterion = setting(
         "bypass",
-        "How units are ranked. bypass: what the network's output and last features lose without "
-        "the unit. kmeans, soft (Gaussian mixtures) and probe (linear probes): what pooled "
-        "features tell about the class. paper: whole feature maps, as in DEIM 2019. For "
-        "comparison: leave-one-out, gate, cka, magnitude or random.",
+        CRITERION_WORDS,
         panel=REMOVAL,
     )
     num_samples: int = setting(

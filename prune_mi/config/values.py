@@ -1,7 +1,7 @@
 """What settings may be: words, durations, sizes."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -11,6 +11,7 @@ Objective = Literal["macs", "params", "accuracy"]
 Metric = Literal["accuracy", "balanced"]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
 Validation = Literal["auto", "test", "train"]
+# All there are: each has a file of its own, `information/criteria/leave_one_out.py` and so on.
 Criterion = Literal[
     "bypass",
     "kmeans",
@@ -29,6 +30,18 @@ Method = Literal["default", "nash", "random", "mi"]
 Weights = Literal["inherit", "scratch"]
 MorphDecay = Literal["none", "linear", "exponential"]
 SeedHead = Literal["gap", "flatten"]
+
+_CONTROLS = [
+    name
+    for name in get_args(Criterion)
+    if name not in ("bypass", "kmeans", "soft", "probe", "paper")
+]
+CRITERION_WORDS = (
+    "How units are ranked. bypass: what the network's output and last features lose without "
+    "the unit. kmeans, soft (Gaussian mixtures) and probe (linear probes): what pooled "
+    "features tell about the class. paper: whole feature maps, as in DEIM 2019. For "
+    f"comparison: {', '.join(_CONTROLS[:-1])} or {_CONTROLS[-1]}."
+)
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 

@@ -14,12 +14,13 @@ from prune_mi.evolution.evaluator import Evaluator, Failure
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.single_layers import SingleLayer, single_layers
+from prune_mi.graph.single_layers import single_layers
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import DROPOUTS
-from prune_mi.information.criteria.catalog import BY_REMOVAL, MEASURES
+from prune_mi.information.catalog import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
-from prune_mi.morphisms.morphism import Edit, RankedName, counted
-from prune_mi.morphisms.remove_layer import RemoveLayer, site_of
+from prune_mi.morphisms.morphism import SiteScore, counted
+from prune_mi.morphisms.remove_layer import RemoveLayer
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Proposed, Trained
 from prune_mi.search.racing import Rung
@@ -90,11 +91,12 @@ class DeletionTrials:
 
     def _slimmer(self, children: Sequence[Trained], allows: Allows) -> list[Proposed]:
         """The slimmer version of each child that has one."""
-        resizing = self._settings.ranking.criterion not in BY_REMOVAL
-        choices = {each: _removable(each.graph, allows, resizing=resizing) for each in children}
-        asked = [
-            (each, [layer.unit for layer in layers]) for each, layers in choices.items() if layers
-        ]
+        chosen = criterion(self._settings.ranking.criterion)
+        choices = {
+            each: _removable(each.graph, allows, same_shape=chosen.needs_same_shape)
+            for each in children
+        }
+        asked = [(each, list(sites)) for each, sites in choices.items() if sites]
         found = []
         for (child, _), answer in zip(asked, self._evaluator.rank(asked), strict=True):
             if isinstance(answer, FailedEvaluation):
@@ -102,19 +104,16 @@ class DeletionTrials:
                 continue
             layers = choices[child]
             least = min(range(len(layers)), key=answer.gains.__getitem__)
-            told = self._told(answer.gains[least], answer.spreads[least], layers)
-            found.append(self._without(child, layers[least], told))
+            site, without = list(layers.items())[least]
+            score = SiteScore(
+                site.name, answer.gains[least], answer.spreads[least], measure=chosen.measure
+            )
+            reason = f"{score}, lowest of {counted(len(layers), 'layer')}"
+            found.append(self._without(child, site, Edit(without, reason)))
         return found
 
-    def _told(self, score: float, spread: float, layers: Sequence[SingleLayer]) -> str:
-        """Why a layer was chosen, for the user."""
-        measure = MEASURES[self._settings.ranking.criterion]
-        name = RankedName("", score, spread, measure=measure)
-        return f"{name.told}, lowest of {counted(len(layers), 'layer')}"
-
-    def _without(self, child: Trained, layer: SingleLayer, reason: str) -> Proposed:
-        site = site_of(layer, reason)
-        slimmed = recorded(RemoveLayer(), child.graph, site, Edit(layer.without, reason))
+    def _without(self, child: Trained, site: Site, edit: Edit) -> Proposed:
+        slimmed = recorded(RemoveLayer(), child.graph, site, edit)
         return Proposed(
             name=f"{child.name}s",
             graph=slimmed.graph,
@@ -126,15 +125,21 @@ class DeletionTrials:
         )
 
 
-def _removable(graph: LayerGraph, allows: Allows, *, resizing: bool) -> tuple[SingleLayer, ...]:
-    """The layers that rank may take, where the rest is still allowed.
+def _removable(graph: LayerGraph, allows: Allows, *, same_shape: bool) -> dict[Site, LayerGraph]:
+    """The layers that rank may take, and the rest of the graph, where that is still allowed.
 
-    A criterion that takes units out by itself cannot take those that change an image's size.
+    Args:
+        graph: A child's.
+        allows: Which graphs a child may have.
+        same_shape: Whether layers that change an image's size are left out.
     """
-    return tuple(
-        layer
-        for layer in single_layers(graph)
-        if layer.class_name not in DROPOUTS
-        and (resizing or graph.spec(layer.unit.before) == graph.spec(layer.unit.after))
-        and allows(layer.without)
-    )
+    found = {}
+    for site in single_layers(graph):
+        layer = graph.layer_of(graph.node_by_name[site.nodes[0]])
+        resizes = graph.spec(site.before) != graph.spec(site.after)
+        if layer.class_name in DROPOUTS or (same_shape and resizes):
+            continue
+        without = site.edited(graph)
+        if isinstance(without, LayerGraph) and allows(without):
+            found[site] = without
+    return found

@@ -15,11 +15,10 @@ from prune_mi.evolution.recipe import (
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, Ranked, RankTask, ScreenTask
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.information.criteria.catalog import MEASURES
+from prune_mi.graph.site import Site, unit_sites
+from prune_mi.information.catalog import criterion
 from prune_mi.information.ranking import least_first
-from prune_mi.morphisms.morphism import RankedName
+from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import ChildRecord, Observer, Verdict
 from prune_mi.search.candidate import Proposed, Screened, Trained
@@ -62,44 +61,44 @@ class Evaluator:
         self.overheads: list[float] = []
 
     def rank(
-        self, asked: Sequence[tuple[Proposed, Sequence[Unit]]]
+        self, asked: Sequence[tuple[Proposed, Sequence[Site]]]
     ) -> list[Ranked | FailedEvaluation]:
-        """Ranks units of candidates by the run's criterion, in their order."""
+        """Ranks sites of candidates by the run's criterion, in their order."""
         return self._pool.rank(
             [
                 RankTask(
                     name=each.name,
                     graph=each.graph,
-                    units=tuple(units),
+                    sites=tuple(sites),
                     settings=self._settings.ranking,
                     from_logits=self.profile.from_logits,
                     seed=self._settings.seed,
                 )
-                for each, units in asked
+                for each, sites in asked
             ]
         )
 
-    def ranking(self, candidate: Proposed, *, objective: str) -> tuple[RankedName, ...]:
+    def ranking(self, candidate: Proposed, *, objective: str) -> tuple[SiteScore, ...]:
         """The units of a candidate whose removal saves any of the objective, the least first.
 
         Raises:
             RunError: If they could not be ranked.
         """
-        units = [unit for unit in removable_units(candidate.graph) if saves(unit, objective) > 0]
-        if not units:
+        sites = [site for site in unit_sites(candidate.graph) if site.saves[objective] > 0]
+        if not sites:
             return ()
-        (answer,) = self.rank([(candidate, units)])
+        (answer,) = self.rank([(candidate, sites)])
         if isinstance(answer, FailedEvaluation):
             raise RunError(
                 f"the units of {candidate.name} could not be ranked: {answer.message}; try another "
                 "`ranking.criterion`"
             )
-        measure = MEASURES[self._settings.ranking.criterion]
+        measure = criterion(self._settings.ranking.criterion).measure
         return tuple(
-            RankedName(
-                units[place].name, answer.gains[place], answer.spreads[place], measure=measure
+            SiteScore(
+                sites[place].name, answer.gains[place], answer.spreads[place], measure=measure
             )
-            for place in least_first(units, answer.gains)
+            for place in least_first(sites, answer.gains)
         )
 
     def screen(

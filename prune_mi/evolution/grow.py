@@ -25,7 +25,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.graph.cost import graph_cost, training_step_cost
 from prune_mi.graph.layer_counts import num_paper_layers
 from prune_mi.morphisms.catalog import Allows
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.recognised_augmentation import recognised_augmentation
@@ -247,7 +247,7 @@ class Growing:
 
     def _draw(self, parent: Trained) -> Draw:
         """How each child of a parent is drawn; its units are ranked where that may be asked for."""
-        ranking: tuple[RankedName, ...] | None = None
+        ranking: tuple[SiteScore, ...] | None = None
 
         def draw() -> tuple[dict[str, float], MorphContext]:
             nonlocal ranking

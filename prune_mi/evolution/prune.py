@@ -20,7 +20,7 @@ from prune_mi.evolution.timing import TimePlan
 from prune_mi.graph.unit_discovery import outermost, removable_units
 from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
-from prune_mi.morphisms.morphism import RankedName
+from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import GenerationRecord, Observer, TrainedChild, Verdict
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
@@ -75,7 +75,7 @@ class Pruning:
         self._on_last = on_last
         self._trained: dict[str, TrainedChild] = {}
         self._bias = 0.0
-        self._ranking: Sequence[RankedName] = ()
+        self._ranking: Sequence[SiteScore] = ()
         self._waves: list[int] = []
         self._began = 0.0
         self._seconds: float | None = None

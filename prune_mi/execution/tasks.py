@@ -15,7 +15,7 @@ from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.executor import tell
 from prune_mi.execution.shared_data import SharedData
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.unit import Unit
+from prune_mi.graph.site import Site
 from prune_mi.training.plan import TrainingPlan
 
 _T = TypeVar("_T")
@@ -64,16 +64,16 @@ class TrainTask:
 
 @dataclass(frozen=True, slots=True)
 class RankTask:
-    """Rank units of a child by what their layers add.
+    """Rank sites of a child by what would be lost at each.
 
     Attributes:
-        units: Of the graph.
+        sites: Of the graph.
         settings: The criterion and its sizes.
     """
 
     name: str
     graph: LayerGraph
-    units: tuple[Unit, ...]
+    sites: tuple[Site, ...]
     settings: RankingSettings
     from_logits: bool
     seed: int
@@ -147,10 +147,10 @@ class FailedEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A child's units.
+    """A child's sites.
 
     Attributes:
-        gains: Of each unit that was asked about, in the order of the question.
+        gains: Of each site that was asked about, in the order of the task.
         spreads: Their standard errors.
     """
 
@@ -180,7 +180,7 @@ def evaluate(task: Task, data: SharedData) -> Outcome:
 
 
 def rank(task: RankTask, data: SharedData) -> Ranked | FailedEvaluation:
-    """Ranks units of a child on the shared ranking images; a failure is a value."""
+    """Ranks sites of a child on the shared ranking images; a failure is a value."""
     return _guarded(task.name, task.seed, lambda: _rank(task, data))
 
 
@@ -230,12 +230,12 @@ def _untrained(
 
 
 def _rank(task: RankTask, data: SharedData) -> Ranked:
-    from prune_mi.information.criteria.catalog import CRITERIA
-    from prune_mi.information.question import Question
+    from prune_mi.information.catalog import criterion
+    from prune_mi.information.criterion import RankingRequest
 
-    question = Question(
+    request = RankingRequest(
         graph=task.graph,
-        units=task.units,
+        sites=task.sites,
         images=data.load("ranking_images"),
         labels=data.load("ranking_labels"),
         scaling=data.scaling,
@@ -244,11 +244,11 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
         settings=task.settings,
         seed=task.seed,
     )
-    answer = CRITERIA[task.settings.criterion](question)
+    scores = criterion(task.settings.criterion).score(request)
     return Ranked(
         task.name,
-        tuple(float(gain) for gain in answer.gains),
-        tuple(float(np.std(draws)) for draws in answer.draws),
+        tuple(float(gain) for gain in scores.gains),
+        tuple(float(np.std(draws)) for draws in scores.draws),
     )
 
 

@@ -7,38 +7,29 @@ the batch norm and the activation behind it: what is left is trained from fresh 
 paper.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.site import Edit, Site, unit_site
 from prune_mi.graph.spatial_resizing import without_pooling
 from prune_mi.graph.traits import ACTIVATIONS, DROPOUTS, LOCAL_POOLINGS
-from prune_mi.graph.unit import Unit, make_unit
+from prune_mi.graph.unit import make_unit
 from prune_mi.graph.unit_discovery import reader_objection, removable_units
 
 _CONVOLUTIONS = frozenset({*(f"Conv{rank}D" for rank in (1, 2, 3)), "DepthwiseConv2D"})
 _REMOVABLE = ACTIVATIONS | DROPOUTS | LOCAL_POOLINGS | _CONVOLUTIONS | {"BatchNormalization"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SingleLayer:
-    """A layer that can go.
+def single_layers(graph: LayerGraph) -> tuple[Site, ...]:
+    """The sites of the layers of a graph that can go by themselves, in order.
 
-    Attributes:
-        unit: Its call, with the tensors before and behind it; these differ in shape for a pooling.
-        class_name: Its class.
-        without: The graph without it, all other weights as they were or, where sizes follow a
-            pooling, adapted.
+    The tensors before and behind a pooling differ in shape; all weights stay as they were or, where
+    sizes follow a pooling, are adapted.
     """
-
-    unit: Unit
-    class_name: str
-    without: LayerGraph
-
-
-def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
-    """The layers of a graph that can go by themselves, in order."""
     alone = {unit.nodes[0]: unit for unit in removable_units(graph) if len(unit.nodes) == 1}
     found = []
     for node in graph.nodes:
@@ -49,14 +40,21 @@ def single_layers(graph: LayerGraph) -> tuple[SingleLayer, ...]:
         unit = alone.get(node.name) or make_unit(
             graph, node.name, "layer", (node.name,), before, after, None
         )
-        slimmed: LayerGraph | NotApplicable
-        if node.name in alone or graph.spec(before) == node.outputs[0]:
-            slimmed = remove_unit(graph, unit)
-        else:
-            slimmed = without_pooling(graph, node)
-        if isinstance(slimmed, LayerGraph):
-            found.append(SingleLayer(unit, kind, slimmed))
+        site = unit_site(unit)
+        if node.name not in alone and not _keeps_shape(graph, node):
+            site = replace(site, edit=partial(remove_pooling, pooling=node))
+            if isinstance(without_pooling(graph, node), NotApplicable):
+                continue
+        found.append(site)
     return tuple(found)
+
+
+def remove_pooling(
+    graph: LayerGraph, rng: np.random.Generator, *, pooling: Node
+) -> Edit | NotApplicable:
+    """The edit of a site, see `graph.resizing.without_pooling`."""
+    slimmed = without_pooling(graph, pooling)
+    return slimmed if isinstance(slimmed, NotApplicable) else Edit(slimmed)
 
 
 def _may_go(graph: LayerGraph, node: Node) -> bool:
@@ -68,4 +66,8 @@ def _may_go(graph: LayerGraph, node: Node) -> bool:
     if reader_objection(graph, node.inputs[0], TensorRef(node.name)) is not None:
         return False
     pooling = graph.layer_of(node).class_name in LOCAL_POOLINGS
-    return pooling or graph.spec(node.inputs[0]) == node.outputs[0]
+    return _keeps_shape(graph, node) or pooling
+
+
+def _keeps_shape(graph: LayerGraph, node: Node) -> bool:
+    return graph.spec(node.inputs[0]) == node.outputs[0]

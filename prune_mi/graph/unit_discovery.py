@@ -14,6 +14,7 @@ Whatever cannot go is listed too, with the reason.
 """
 
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
@@ -56,8 +57,16 @@ def removable_units(graph: LayerGraph) -> tuple[Unit, ...]:
     return tuple(unit for unit in find_units(graph) if unit.reason is None)
 
 
-def outermost(units: Sequence[Unit]) -> tuple[Unit, ...]:
-    """The units that lie inside no other of them."""
+class _Calls(Protocol):
+    @property
+    def nodes(self) -> tuple[str, ...]: ...
+
+
+_CallsT = TypeVar("_CallsT", bound=_Calls)
+
+
+def outermost(units: Sequence[_CallsT]) -> tuple[_CallsT, ...]:
+    """The units, or sites, that lie inside no other of them."""
     sets = [set(unit.nodes) for unit in units]
     return tuple(
         unit

@@ -12,37 +12,20 @@ NUM_DRAWS = 400
 _LEVEL = 0.95
 
 
-def draws_of_means(samples: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS) -> np.ndarray:
-    """Bootstrap draws of the mean of each row.
-
-    Args:
-        samples: float `(num_units, num_images)`; a column is one image.
-        seed: Draws the images.
-        num_draws: How many draws.
+def even_and_drawn(num_samples: int, *, seed: int) -> np.ndarray:
+    """Weightings of the samples: all alike, then as often as each is drawn.
 
     Returns:
-        float64 `(num_units, num_draws)`.
+        float64 `(1 + NUM_DRAWS, num_samples)`, rows summing to 1.
     """
-    weights = sample_weights(samples.shape[1], seed=seed, num_draws=num_draws)
-    return np.asarray(samples @ weights.T)
-
-
-def sample_weights(num_samples: int, *, seed: int, num_draws: int = NUM_DRAWS) -> np.ndarray:
-    """How often each sample is drawn, as shares: `(num_draws, num_samples)`, rows summing to 1."""
     rng = np.random.default_rng(seed)
     even = np.full(num_samples, 1 / num_samples)
-    return np.asarray(rng.multinomial(num_samples, even, size=num_draws) / num_samples)
+    return np.vstack([even, rng.multinomial(num_samples, even, size=NUM_DRAWS) / num_samples])
 
 
-def even_and_drawn(num_samples: int, *, seed: int) -> np.ndarray:
-    """Weightings of the samples, `(1 + NUM_DRAWS, num_samples)`: all alike, then as drawn."""
-    even = np.full((1, num_samples), 1 / num_samples)
-    return np.vstack([even, sample_weights(num_samples, seed=seed)])
-
-
-def interval(draws: np.ndarray, *, level: float = _LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and upper end of each unit's central interval, `(num_units,)` each."""
-    tail = (1 - level) / 2
+def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and upper end of each unit's central 95 % interval, `(num_units,)` each."""
+    tail = (1 - _LEVEL) / 2
     low, high = np.quantile(draws, [tail, 1 - tail], axis=1)
     return low, high
 

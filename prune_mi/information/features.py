@@ -1,7 +1,7 @@
 """Features of many tensors in one pass, reduced inside it: whole maps are never all held."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,11 +10,12 @@ from keras import ops, tree
 from prune_mi.data import InputScaling
 from prune_mi.graph.edit import with_outputs
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.information.estimator import Reduction
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.forward_pass import forward_function
 
-Reduction = Literal["pool", "project"]
 _PROJECTED_WIDTH = 256
+_BATCH = 100
 
 
 def layer_features(
@@ -24,7 +25,6 @@ def layer_features(
     scaling: InputScaling,
     *,
     reduction: Reduction,
-    batch_size: int = 100,
 ) -> dict[TensorRef, np.ndarray]:
     """The reduced features of each tensor.
 
@@ -35,23 +35,19 @@ def layer_features(
         scaling: The model's input scaling.
         reduction: `pool` averages over all axes between batch and channels; `project` flattens,
             and projects what is wider than 256 at random.
-        batch_size: Images a pass.
 
     Returns:
         float32 `(n, d)` for each tensor.
     """
     run = forward_function(build_model(with_outputs(graph, tensors)))
     reducers = [reducer(graph, ref, reduction) for ref in tensors]
-    collected: list[list[np.ndarray]] = [[] for _ in tensors]
-    for start in range(0, len(images), batch_size):
-        batch = scaling.apply(np.asarray(images[start : start + batch_size]))
-        outputs = run(ops.convert_to_tensor(batch), training=False)
-        for rows, output, reduce in zip(collected, tree.flatten(outputs), reducers, strict=True):
-            rows.append(reduce(output))
-    return {
-        ref: np.concatenate(rows).astype(np.float32)
-        for ref, rows in zip(tensors, collected, strict=True)
-    }
+    found = []
+    for start in range(0, len(images), _BATCH):
+        batch = scaling.apply(np.asarray(images[start : start + _BATCH]))
+        outputs = tree.flatten(run(ops.convert_to_tensor(batch), training=False))
+        found.append([reduce(each) for reduce, each in zip(reducers, outputs, strict=True)])
+    joined = (np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True))
+    return dict(zip(tensors, joined, strict=True))
 
 
 def reducer(graph: LayerGraph, ref: TensorRef, reduction: Reduction) -> Callable[[Any], np.ndarray]:

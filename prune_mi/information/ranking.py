@@ -1,7 +1,7 @@
-"""Ranking: the units whose removal loses the least information about the class.
+"""Ranking: the sites whose change loses the least information about the class.
 
-A criterion (`information/criteria`) says what each unit adds, and how that would vary with other
-samples. Of units with equal gains the one that saves most multiply-accumulates goes first.
+A criterion (`information/criteria`) says what would be lost at each, and how that would vary with
+other samples. Of equal gains the site that saves most multiply-accumulates goes first.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prune_mi.graph.unit import Unit
+from prune_mi.graph.site import Site
 from prune_mi.information.bootstrap import interval, probability_among_least
-from prune_mi.information.criteria.catalog import CRITERIA
-from prune_mi.information.question import Answer, Question
+from prune_mi.information.catalog import criterion
+from prune_mi.information.criterion import RankingRequest, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,18 @@ class Information:
 
 
 @dataclass(frozen=True, slots=True)
-class RankedUnit:
-    """A unit with its score.
+class RankedSite:
+    """A site with its score.
 
     Attributes:
-        score: What the unit adds, in the measure of the criterion; may be negative.
+        score: What would go there adds, in the measure of the criterion; may be negative.
         score_spread: Standard error of the score.
         score_low, score_high: Its 95 % confidence interval.
-        information: In the tensor behind the unit; None where the criterion does not say.
-        probability_least: That it is among the k units of lowest score.
+        information: In the tensor behind the site; None where the criterion does not say.
+        probability_least: That it is among the k sites of lowest score.
     """
 
-    unit: Unit
+    site: Site
     score: float
     score_spread: float
     score_low: float
@@ -45,46 +45,46 @@ class RankedUnit:
     probability_least: float
 
 
-def rank_units(question: Question, *, least: int = 5) -> tuple[RankedUnit, ...]:
-    """Ranks units by the criterion that the question's settings name, lowest score first.
+def rank_sites(request: RankingRequest, *, least: int = 5) -> tuple[RankedSite, ...]:
+    """Ranks sites by the criterion that the request's settings name, lowest score first.
 
     Args:
-        question: What the criterion is asked.
-        least: The k of `RankedUnit.probability_least`.
+        request: What the criterion is asked.
+        least: The k of `RankedSite.probability_least`.
     """
-    units = question.units
-    if not units:
+    sites = request.sites
+    if not sites:
         return ()
-    answer = CRITERIA[question.settings.criterion](question)
-    low, high = interval(answer.draws)
-    among = probability_among_least(answer.draws, least)
-    informed = _information(answer)
-    ranked = []
-    for place in least_first(units, answer.gains):
-        ranked.append(
-            RankedUnit(
-                unit=units[place],
-                score=float(answer.gains[place]),
-                score_spread=float(np.std(answer.draws[place])),
-                score_low=float(low[place]),
-                score_high=float(high[place]),
-                information=informed[place],
-                probability_least=float(among[place]),
-            )
+    scores = criterion(request.settings.criterion).score(request)
+    low, high = interval(scores.draws)
+    among = probability_among_least(scores.draws, least)
+    informed = _information(scores)
+    return tuple(
+        RankedSite(
+            site=sites[place],
+            score=float(scores.gains[place]),
+            score_spread=float(np.std(scores.draws[place])),
+            score_low=float(low[place]),
+            score_high=float(high[place]),
+            information=informed[place],
+            probability_least=float(among[place]),
         )
-    return tuple(ranked)
+        for place in least_first(sites, scores.gains)
+    )
 
 
-def least_first(units: Sequence[Unit], gains: Sequence[float] | np.ndarray) -> list[int]:
-    """The places of units, least gain first; of equal gains, the one that saves most."""
-    return sorted(range(len(units)), key=lambda place: (gains[place], -units[place].macs))
+def least_first(sites: Sequence[Site], gains: Sequence[float] | np.ndarray) -> list[int]:
+    """The places of sites, least gain first; of equal gains, the one that saves most."""
+    return sorted(
+        range(len(sites)), key=lambda place: (gains[place], -sites[place].saves.get("macs", 0))
+    )
 
 
-def _information(answer: Answer) -> list[Information | None]:
-    if answer.information is None or answer.information_draws is None:
-        return [None] * len(answer.gains)
-    low, high = interval(answer.information_draws)
+def _information(scores: Scores) -> list[Information | None]:
+    if scores.information is None or scores.information_draws is None:
+        return [None] * len(scores.gains)
+    low, high = interval(scores.information_draws)
     return [
         Information(float(bits), float(least), float(most))
-        for bits, least, most in zip(answer.information, low, high, strict=True)
+        for bits, least, most in zip(scores.information, low, high, strict=True)
     ]

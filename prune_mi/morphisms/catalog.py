@@ -1,27 +1,30 @@
-"""All morphisms by name, and drawing from them."""
+"""All morphisms by name, and drawing from them: a morphism of a mix, and one of its sites.
 
-from collections.abc import Callable, Mapping
+A draw of a site is even, or goes as a policy that has learned of places weighs them, or by rank: of
+those that are left the k-th with probability (1 - p)^k p, p being the greed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.morphisms.insert_batch_norm import InsertBatchNorm
-from prune_mi.morphisms.insert_block import InsertBlock
-from prune_mi.morphisms.insert_conv import InsertConv, InsertConvRelu
-from prune_mi.morphisms.insert_dense import InsertDense
+from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.insert_dropout import InsertDropout
+from prune_mi.morphisms.insert_identity import (
+    InsertBatchNorm,
+    InsertConv,
+    InsertConvRelu,
+    InsertDense,
+)
 from prune_mi.morphisms.insert_pool import InsertPool
-from prune_mi.morphisms.insert_stage import InsertStage
-from prune_mi.morphisms.morphism import Edit, MorphContext, Morphed, Morphism, Site, counted
-from prune_mi.morphisms.remove_layer import RemoveLayer
-from prune_mi.morphisms.remove_pool import RemovePool
-from prune_mi.morphisms.remove_skip import RemoveSkip
+from prune_mi.morphisms.insert_stage import InsertBlock, InsertStage
+from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
+from prune_mi.morphisms.remove_layer import RemoveLayer, RemovePool
 from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
-from prune_mi.morphisms.site import drawn
-from prune_mi.morphisms.skip_add import SkipAdd
-from prune_mi.morphisms.skip_concat import SkipConcat
+from prune_mi.morphisms.skip import RemoveSkip, SkipAdd, SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
@@ -62,12 +65,43 @@ def apply(
         return found
     sites, reasons = list(found), dict[TensorRef, str]()
     for site in drawn(morphism, graph, sites, context, rng):
-        edit = site.edit(rng)
+        edit = site.edit(graph, rng)
         if isinstance(edit, Edit):
             return recorded(morphism, graph, site, edit)
-        reasons[site.tensor] = edit.reason
-    first = reasons[sites[0].tensor]
+        reasons[site.after] = edit.reason
+    first = reasons[sites[0].after]
     return NotApplicable(f"none of {counted(len(sites), 'place')} will do: {first}")
+
+
+def drawn(
+    morphism: Morphism,
+    graph: LayerGraph,
+    sites: Sequence[Site],
+    context: MorphContext,
+    rng: np.random.Generator,
+) -> Iterator[Site]:
+    """The sites of a morphism one after the other, until one will do.
+
+    Where one did not do, no other one of the same tensor comes. Each is drawn when it is asked for,
+    so that draws of what is tried at one come before the next.
+    """
+    weigh = context.place_weight or (lambda kind, place: 0.0)
+    left = list(sites)
+    while left:
+        if morphism.by_rank:
+            choice = min(int(rng.geometric(context.greed)) - 1, len(left) - 1)
+        else:
+            weights = np.array(
+                [weigh(morphism.name, location_of(graph, each.after)) for each in left]
+            )
+            total = weights.sum()
+            if total > 0:
+                choice = int(rng.choice(len(left), p=weights / total))
+            else:
+                choice = int(rng.integers(len(left)))
+        site = left[choice]
+        yield site
+        left = [each for each in left if each.after != site.after]
 
 
 def recorded(morphism: Morphism, graph: LayerGraph, site: Site, edit: Edit) -> Morphed:
@@ -76,10 +110,10 @@ def recorded(morphism: Morphism, graph: LayerGraph, site: Site, edit: Edit) -> M
     came = tuple(name for name in edit.graph.layers if name not in graph.layers)
     record = MorphRecord(
         kind=morphism.name,
-        target=site.target,
+        target=site.name,
         layers=edit.layers or (gone if morphism.effect == "removes" else came),
-        reason=edit.told,
-        place=location_of(graph, site.tensor),
+        reason=edit.reason or site.reason,
+        place=location_of(graph, site.after),
         effect=morphism.effect,
     )
     return Morphed(edit.graph, record)
@@ -105,23 +139,22 @@ def morph(
     """
     records: list[MorphRecord] = []
     for _ in range(num_morphs):
-        left = {name: weight for name, weight in mix.items() if weight > 0}
-        drawn_from = left
+        left = among = {name: weight for name, weight in mix.items() if weight > 0}
         while left:
-            names = list(drawn_from)
-            weights = np.array(list(drawn_from.values()))
-            name = str(rng.choice(names, p=weights / weights.sum()))
+            weights = np.array(list(among.values()))
+            name = str(rng.choice(list(among), p=weights / weights.sum()))
             outcome = apply(CATALOG[name], graph, context, rng)
             if isinstance(outcome, Morphed) and allows(outcome.graph):
                 graph = outcome.graph
                 records.append(outcome.record)
                 break
             left = {each: weight for each, weight in left.items() if each != name}
-            removes = CATALOG[name].effect == "removes"
-            alike = {
-                each: left[each] for each in left if (CATALOG[each].effect == "removes") == removes
-            }
-            drawn_from = alike or left
+            alike = [each for each in left if _removes(each) == _removes(name)]
+            among = {each: left[each] for each in alike or left}
         else:
             break
     return graph, tuple(records)
+
+
+def _removes(name: str) -> bool:
+    return CATALOG[name].effect == "removes"

@@ -18,42 +18,35 @@ from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit
 from prune_mi.graph.spatial_resizing import resized
-from prune_mi.morphisms.insertion import Insertion, sites_behind
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
-from prune_mi.morphisms.site import has_channels_last, inner_tensors
+from prune_mi.morphisms.insertion import InsertionBehind
 
 _STRIDES = (2, 2)
 
 
-class InsertPool(Insertion):
+class InsertPool(InsertionBehind):
     """Puts a max pooling behind a channels-last image tensor of more than one pixel."""
 
     name = "insert-pool"
     keeps_function = False
+    rank = 4
+    none = none_fits = "no channels-last image tensor of known size and more than one pixel"
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
-        images = inner_tensors(graph, rank=4) if has_channels_last(graph) else []
-        refs = [ref for ref in images if _can_shrink(graph, ref)]
-        if not refs:
-            return NotApplicable(
-                "no channels-last image tensor of known size and more than one pixel"
-            )
-        return sites_behind(graph, refs, _edit)
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether its size is known, and it has more than one pixel."""
+        sizes = graph.spec(ref).shape[1:-1]
+        return None not in sizes and any(size != 1 for size in sizes)
 
-
-def _can_shrink(graph: LayerGraph, ref: TensorRef) -> bool:
-    sizes = graph.spec(ref).shape[1:-1]
-    return None not in sizes and any(size != 1 for size in sizes)
-
-
-def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit | NotApplicable:
-    smaller = pooled(graph, ref)
-    if isinstance(smaller, NotApplicable):
-        return smaller
-    size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
-    return Edit(smaller[0], f"halves the size {size}")
+    def edit(
+        self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
+    ) -> Edit | NotApplicable:
+        """See `InsertionBehind`."""
+        smaller = pooled(graph, ref)
+        if isinstance(smaller, NotApplicable):
+            return smaller
+        size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
+        return Edit(smaller[0], f"halves the size {size}")
 
 
 def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | NotApplicable:

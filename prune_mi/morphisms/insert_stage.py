@@ -1,68 +1,106 @@
-"""A stage: half the size, twice the channels, behind a tensor that is never negative.
+"""A residual block, or the beginning of a stage, behind an image x that is never negative.
 
-Max pooling (`insert_pool`), then conv + BN + ReLU that is the identity (`insert_conv`), then that
-convolution, and what must have its width, made twice as wide (`widen`). What a later stage loses in
-places it gains in features, as networks made by hand have it: a layer of its width costs as many
-multiply-accumulates as one in front of it. Only the pooling changes the function.
+A block: relu(x + f(x)) = x, with f(x) = 0. f is conv, BN, ReLU, conv, BN; the last batch norm has
+gamma 0 and beta 0, so that f is 0 whatever x is and relu(x) = x for x >= 0: exact in inference as
+in training. The convolutions are 3x3 and drawn with a variance of 2 / fan in, so that the block
+learns as one that has been there from the start: the gradient of the last gamma is not 0, and once
+it has moved, neither is that of the kernels. A convolution inserted as the identity has to leave
+the identity first.
 
-Source: the rule is that of Simonyan & Zisserman (2015), VGG, and He et al. (2016), ResNet; the
-parts are named in their own files.
+A stage: half the size, twice the channels. Max pooling (`insert_pool`), then conv + BN + ReLU that
+is the identity (`insert_identity`), then that convolution, and what must have its width, made twice
+as wide (`widen`). What a later stage loses in places it gains in features, as networks made by hand
+have it: a layer of its width costs as many multiply-accumulates as one in front of it. Only the
+pooling changes the function.
+
+Source: He, Zhang, Ren, Sun (2016), Deep Residual Learning; the same (2015), Delving Deep into
+Rectifiers, for the variance; Goyal et al. (2017), Accurate, Large Minibatch SGD, section 5.1, for
+the gamma of 0; for stages also Simonyan & Zisserman (2015), VGG.
 """
+
+import math
 
 import numpy as np
 
-from prune_mi.graph.edit import fresh_name, insert_after
+from prune_mi.graph.edit import fresh_name, insert_after, insert_calls
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.new_layers import identity_norm, new_conv, new_relu
+from prune_mi.graph.new_layers import Chain, new_batch_norm, new_conv, new_relu, stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit
 from prune_mi.graph.width_groups import width_groups
-from prune_mi.morphisms.identity_conv import dirac_kernel
+from prune_mi.morphisms.insert_identity import identity_conv
 from prune_mi.morphisms.insert_pool import pooled
-from prune_mi.morphisms.insertion import Insertion, num_channels, rectified_images, sites_behind
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
-from prune_mi.morphisms.widen import widened
+from prune_mi.morphisms.insertion import InsertionBehindImage, num_channels
+from prune_mi.morphisms.widen import MAX_WIDTH, widened
 
 _SIZE, _TIMES = 3, 2
 _LEAST_SIZE = 8  # of the larger image: on fewer pixels more features only cost weights
 
 
-class InsertStage(Insertion):
+class InsertBlock(InsertionBehindImage):
+    """Puts a residual block behind a channels-last image tensor that is never negative."""
+
+    name = "insert-block"
+    none_fits = f"all rectified images have more than {MAX_WIDTH} channels"
+
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether it has no more channels than anything may get."""
+        return num_channels(graph, ref) <= MAX_WIDTH
+
+    def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
+        """See `InsertionBehind`."""
+        channels, shape = num_channels(graph, ref), graph.spec(ref).shape
+        chain = Chain((), (), ref, shape)
+        for layer in (
+            new_conv(fresh_name(graph, "block_conv1"), _he_kernel(channels, rng)),
+            new_batch_norm(fresh_name(graph, "block_bn1"), channels),
+            new_relu(fresh_name(graph, "block_relu")),
+            new_conv(fresh_name(graph, "block_conv2"), _he_kernel(channels, rng)),
+            new_batch_norm(fresh_name(graph, "block_bn2"), channels, gamma=0.0),
+        ):
+            chain = chain.then(layer, shape)
+        chain = chain.then(stock_layer("Add", fresh_name(graph, "block_add")), shape, before=(ref,))
+        chain = chain.then(new_relu(fresh_name(graph, "block_out")), shape)
+        grown = insert_calls(graph, ref, chain.layers, chain.calls)
+        return Edit(grown, "residual branch that starts at zero (gamma 0)")
+
+
+class InsertStage(InsertionBehindImage):
     """Begins a stage behind a channels-last image tensor that is never negative."""
 
     name = "insert-stage"
     keeps_function = False
+    none_fits = (
+        "no stage can begin behind any of {num} images: none is known to have "
+        f"{_LEAST_SIZE} rows and columns"
+    )
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
-        images = rectified_images(graph)
-        if isinstance(images, NotApplicable):
-            return images
-        refs = [ref for ref in images if _is_large(graph, ref)]
-        if not refs:
-            return NotApplicable(
-                f"no stage can begin behind any of {len(images)} images: none is known to have "
-                f"{_LEAST_SIZE} rows and columns"
-            )
-        return sites_behind(graph, refs, _edit)
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether it is large enough."""
+        return all((size or 0) >= _LEAST_SIZE for size in graph.spec(ref).shape[1:-1])
+
+    def edit(
+        self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
+    ) -> Edit | NotApplicable:
+        """See `InsertionBehind`."""
+        channels = num_channels(graph, ref)
+        smaller = pooled(graph, ref)
+        if isinstance(smaller, NotApplicable):
+            return smaller
+        small, pool = smaller
+        layers = identity_conv(small, "stage", size=_SIZE, channels=channels)
+        deep, conv = insert_after(small, pool, layers), layers[0].name
+        together = next((each for each in width_groups(deep) if conv in each.producers), None)
+        if together is None:
+            return NotApplicable("what reads it cannot become wider")
+        staged = widened(deep, together, times=_TIMES, rng=rng)
+        if isinstance(staged, NotApplicable):
+            return staged
+        return Edit(staged, f"{channels} to {_TIMES * channels} channels at half the size")
 
 
-def _is_large(graph: LayerGraph, ref: TensorRef) -> bool:
-    return all((size or 0) >= _LEAST_SIZE for size in graph.spec(ref).shape[1:-1])
-
-
-def _edit(graph: LayerGraph, ref: TensorRef, rng: np.random.Generator) -> Edit | NotApplicable:
-    channels = num_channels(graph, ref)
-    smaller = pooled(graph, ref)
-    if isinstance(smaller, NotApplicable):
-        return smaller
-    small, pool = smaller
-    conv = new_conv(fresh_name(small, "stage_conv"), dirac_kernel(_SIZE, channels))
-    norm = identity_norm(fresh_name(small, "stage_bn"), channels)
-    deep = insert_after(small, pool, (conv, norm, new_relu(fresh_name(small, "stage_relu"))))
-    together = next((each for each in width_groups(deep) if conv.name in each.producers), None)
-    if together is None:
-        return NotApplicable("what reads it cannot become wider")
-    staged = widened(deep, together, times=_TIMES, rng=rng)
-    if isinstance(staged, NotApplicable):
-        return staged
-    return Edit(staged, f"{channels} to {_TIMES * channels} channels at half the size")
+def _he_kernel(channels: int, rng: np.random.Generator) -> np.ndarray:
+    """float32 `(3, 3, channels, channels)` of variance 2 / fan in."""
+    deviation = math.sqrt(2 / (_SIZE * _SIZE * channels))
+    drawn = rng.standard_normal((_SIZE, _SIZE, channels, channels), dtype=np.float32)
+    return drawn * np.float32(deviation)

@@ -1,54 +1,101 @@
-"""What insertions share: the tensors that they may stand behind, and their record."""
+"""What insertions share: the tensors that they may stand behind, and what becomes of these."""
 
-from collections.abc import Callable, Iterable
+from abc import abstractmethod
 from functools import partial
 
 import numpy as np
 
-from prune_mi.graph.edit import insert_after
-from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.nonnegative import is_nonnegative
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.morphisms.morphism import Edit, Site
-from prune_mi.morphisms.site import has_channels_last, inner_tensors
-from prune_mi.records import Effect
+from prune_mi.graph.site import Edit, Site
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 
 
-class Insertion:
-    """What insertions have in common; see `Morphism`."""
+class Insertion(Morphism):
+    """Adds layers; the network answers as before, if nothing else is said."""
 
-    effect: Effect = "adds"
+    effect = "adds"
     keeps_function = True
-    by_rank = False
 
 
-def rectified_tensors(graph: LayerGraph, *, rank: int) -> list[TensorRef]:
-    """Those of the inner tensors that are never negative."""
-    return [ref for ref in inner_tensors(graph, rank=rank) if is_nonnegative(graph, ref)]
+class InsertionBehind(Insertion):
+    """Puts layers between one tensor and everything that reads it.
+
+    Attributes:
+        rank: Axes of tensors that it may stand behind, the batch included; None for any number.
+        channels_last: Whether no layer of the network may have channels first.
+        rectified: Whether the tensors must never be negative.
+        none: Why there is no site where there is no such tensor.
+        none_fits: Why where none `fits`; `{num}` is their number.
+    """
+
+    rank: int | None = None
+    channels_last = True
+    rectified = False
+    none: str
+    none_fits = ""
+
+    def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
+        """See `Morphism`: behind each tensor that fits."""
+        refs = inner_tensors(graph, rank=self.rank)
+        if self.channels_last and not has_channels_last(graph):
+            refs = []
+        if self.rectified:
+            refs = [ref for ref in refs if is_nonnegative(graph, ref)]
+        if not refs:
+            return NotApplicable(self.none)
+        return [
+            Site(ref.node, ref, ref, partial(self.edit, ref=ref))
+            for ref in refs
+            if self.fits(graph, ref)
+        ] or NotApplicable(self.none_fits.format(num=len(refs)))
+
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether it may stand behind one of the tensors."""
+        return True
+
+    @abstractmethod
+    def edit(
+        self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
+    ) -> Edit | NotApplicable:
+        """Puts the layers behind one of them."""
 
 
-def rectified_images(graph: LayerGraph) -> list[TensorRef] | NotApplicable:
-    """Images of channels last inside the graph that are never negative; or that there are none."""
-    sites = rectified_tensors(graph, rank=4) if has_channels_last(graph) else []
-    if not sites:
-        return NotApplicable("no rectified channels-last image tensor to stay non-negative behind")
-    return sites
+class InsertionBehindImage(InsertionBehind):
+    """Puts layers behind a channels-last image tensor that is never negative."""
+
+    rank = 4
+    rectified = True
+    none = "no rectified channels-last image tensor to stay non-negative behind"
+
+
+def inner_tensors(graph: LayerGraph, *, rank: int | None = None) -> list[TensorRef]:
+    """Tensors of single precision inside the graph that are read, with known channels.
+
+    Args:
+        graph: The graph; its ends, and what feeds outputs that are not judged, are left out.
+        rank: Axes that they must have, the batch included; None for any number.
+    """
+    found = []
+    for node in graph.nodes:
+        if node.layer in graph.kept:
+            continue  # an end, or what feeds an output that is not judged
+        for index, spec in enumerate(node.outputs):
+            ref = TensorRef(node.name, index)
+            inside = ref in graph.consumers and ref not in graph.inputs and ref not in graph.outputs
+            fits = len(spec.shape) > 1 if rank is None else len(spec.shape) == rank
+            if inside and fits and spec.dtype == "float32" and spec.shape[-1] is not None:
+                found.append(ref)
+    return found
+
+
+def has_channels_last(graph: LayerGraph) -> bool:
+    """Whether no layer has channels first."""
+    formats = (layer.config.get("data_format") for layer in graph.layers.values())
+    return "channels_first" not in formats
 
 
 def num_channels(graph: LayerGraph, ref: TensorRef) -> int:
     """Channels of an inner tensor."""
     return int(graph.spec(ref).shape[-1] or 0)
-
-
-def sites_behind(
-    graph: LayerGraph,
-    refs: Iterable[TensorRef],
-    edit: Callable[[LayerGraph, TensorRef, np.random.Generator], Edit | NotApplicable],
-) -> list[Site]:
-    """A site behind each of some tensors."""
-    return [Site(ref.node, ref, partial(edit, graph, ref)) for ref in refs]
-
-
-def inserted(graph: LayerGraph, ref: TensorRef, layers: tuple[LayerDef, ...], told: str) -> Edit:
-    """Layers that keep the shape, put behind a tensor."""
-    return Edit(insert_after(graph, ref, layers), told)

@@ -4,41 +4,39 @@ A morphism that has nowhere to go says why, and so does a site whose edit turns 
 that breaks raises.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Site
 from prune_mi.records import Effect, MorphRecord, Place
 
-_UNITS = {"bit": " bits", "accuracy": " (accuracy)", "share": " (share)"}
+_MEASURES = {"bit": " bits", "accuracy": " (accuracy)", "share": " (share)"}
 
 
 @dataclass(frozen=True, slots=True)
-class RankedName:
-    """A unit's name and what its removal loses.
+class SiteScore:
+    """What the change at a site loses; as a string `score 2.498 ± 0.118 bits`, for the user.
 
     Attributes:
-        score, score_spread: What the unit adds by the criterion, and the standard error of that.
-        expected_loss: Accuracy that its removal is expected to cost before training, a fraction;
+        site: Its name.
+        score, score_spread: What would go adds by the criterion, and the standard error of that.
+        expected_loss: Accuracy that the change is expected to cost before training, a fraction;
             None where no child has shown that yet.
         measure: Of the score: bit, accuracy, share or score.
     """
 
-    unit: str
+    site: str
     score: float
     score_spread: float
     expected_loss: float | None = None
     measure: str = "bit"
 
-    @property
-    def told(self) -> str:
-        """`score 2.498 ± 0.118 bits`, for the user."""
-        unit = _UNITS.get(self.measure, "")
-        return f"score {self.score:z.3f} ± {self.score_spread:.3f}{unit}"
+    def __str__(self) -> str:
+        measure = _MEASURES.get(self.measure, "")
+        return f"score {self.score:z.3f} ± {self.score_spread:.3f}{measure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +52,10 @@ class MorphContext:
             is drawn, at least 0; None draws evenly.
     """
 
-    ranking: Sequence[RankedName]
+    ranking: Sequence[SiteScore]
     objective: str
     greed: float = 0.5
     place_weight: Callable[[str, Place], float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A changed graph.
-
-    Attributes:
-        graph: What it is now.
-        told: Why, or how, for the user.
-        layers: Those that it is about; None: those that went, or else came.
-    """
-
-    graph: LayerGraph
-    told: str
-    layers: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Site:
-    """Where a change can be made.
-
-    Attributes:
-        target: The unit, layer or tensor that the change is told by.
-        tensor: The tensor whose place in the network is the site's.
-        edit: Makes the change, whose draws come from the generator; or says why it cannot be made.
-        saves: What it saves of each cost, by the cost's name; empty where that is not known.
-    """
-
-    target: str
-    tensor: TensorRef
-    edit: Callable[[np.random.Generator], Edit | NotApplicable]
-    saves: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +66,7 @@ class Morphed:
     record: MorphRecord
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 unit`, `2 units`: a number and its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-class Morphism(Protocol):
+class Morphism(ABC):
     """One kind of change.
 
     Attributes:
@@ -118,16 +79,20 @@ class Morphism(Protocol):
 
     name: str
     effect: Effect
-    keeps_function: bool
-    by_rank: bool
+    keeps_function: bool = False
+    by_rank: bool = False
 
-    def sites(self, graph: LayerGraph, context: MorphContext) -> Iterable[Site] | NotApplicable:
+    @abstractmethod
+    def sites(self, graph: LayerGraph, context: MorphContext) -> Sequence[Site] | NotApplicable:
         """Where the change can be made, in order of the graph or by rank; or why nowhere."""
 
 
-class Removal:
-    """What removals have in common; see `Morphism`."""
+def chosen_evenly(sites: Sequence[Site], noun: str) -> list[Site]:
+    """Sites of which one is drawn, and the reason told with it."""
+    reason = f"chosen at random from {counted(len(sites), noun)}"
+    return [replace(site, reason=reason) for site in sites]
 
-    effect: Effect = "removes"
-    keeps_function = False
-    by_rank = False
+
+def counted(count: int, noun: str) -> str:
+    """`1 unit`, `2 units`: a number and its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -6,6 +6,7 @@ usually a half. At random, all units alike (the control that the paper compares 
 among them, as the paper's random deletion has it, that is the removal of any.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,103 +14,91 @@ import numpy as np
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.removal import remove_unit
+from prune_mi.graph.site import Edit, Site, unit_sites
 from prune_mi.graph.traits import DROPOUTS
-from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.morphisms.morphism import Edit, MorphContext, RankedName, Removal, Site, counted
+from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly, counted
 
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 
 
-class RemoveByRank(Removal):
+class RemoveByRank(Morphism):
     """Removes a unit of small information gain."""
 
     name = "remove-by-rank"
+    effect = "removes"
     by_rank = True
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        candidates = {unit.name: unit for unit in _saving_units(graph, context.objective)}
-        ranked = [each for each in context.ranking if each.unit in candidates]
+        candidates = {site.name: site for site in _saving_sites(graph, context.objective)}
+        ranked = [each for each in context.ranking if each.site in candidates]
         if not ranked:
             return NotApplicable("no ranked unit is left whose removal saves any of the objective")
+        among = f"lowest of {counted(len(ranked), 'unit')}"
         if context.objective != "accuracy":
-            ranked.sort(key=lambda each: _price(each, candidates[each.unit], context.objective))
-        saved = "" if context.objective == "accuracy" else " for the cost it saves"
-        among = f"lowest of {counted(len(ranked), 'unit')}{saved}"
+            among += " for the cost it saves"
+            saved = {each: candidates[each.site].saves[context.objective] for each in ranked}
+            ranked.sort(key=lambda each: _loss(each) / saved[each])
         return [
-            _site(graph, candidates[each.unit], f"{each.told}, {_ordinal(place)}{among}")
+            replace(candidates[each.site], reason=f"{each}, {_ordinal(place)}{among}")
             for place, each in enumerate(ranked)
         ]
 
 
-class RemoveAtRandom(Removal):
+class RemoveAtRandom(Morphism):
     """Removes any unit that can go."""
 
     name = "remove-at-random"
+    effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        units = _saving_units(graph, context.objective)
-        if not units:
-            return NotApplicable("no unit is left whose removal saves any of the objective")
-        told = f"chosen at random from {counted(len(units), 'unit')}"
-        return [_site(graph, unit, told) for unit in units]
+        return chosen_evenly(_saving_sites(graph, context.objective), "unit") or NotApplicable(
+            "no unit is left whose removal saves any of the objective"
+        )
 
 
-class RemoveDropout(Removal):
+class RemoveDropout(Morphism):
     """Removes a dropout layer; in inference nothing changes."""
 
     name = "remove-dropout"
+    effect = "removes"
     keeps_function = True
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        units = [unit for unit in removable_units(graph) if _is_dropout(graph, unit)]
-        if not units:
-            return NotApplicable("the graph has no dropout layer")
-        told = f"chosen at random from {counted(len(units), 'dropout layer')}"
-        return [
-            Site(unit.name, unit.after, partial(_bypassed, graph, unit, told)) for unit in units
+        sites = [
+            replace(site, edit=partial(_bypass, site=site))
+            for site in unit_sites(graph)
+            if site.kind == "layer" and _class_of(graph, site) in DROPOUTS
         ]
+        return chosen_evenly(sites, "dropout layer") or NotApplicable(
+            "the graph has no dropout layer"
+        )
 
 
-def _price(ranked: RankedName, unit: Unit, objective: str) -> float:
-    """Information for cost, or accuracy where that is known; small losses all count as one."""
+def _loss(ranked: SiteScore) -> float:
+    """Accuracy where that is known, small losses all counting as one; else information."""
     if ranked.expected_loss is not None:
-        return max(ranked.expected_loss, _SMALL_LOSS) / saves(unit, objective)
-    return max(ranked.score, ranked.score_spread) / saves(unit, objective)
+        return max(ranked.expected_loss, _SMALL_LOSS)
+    return max(ranked.score, ranked.score_spread)
 
 
-def _saving_units(graph: LayerGraph, objective: str) -> list[Unit]:
+def _saving_sites(graph: LayerGraph, objective: str) -> list[Site]:
     return [
-        unit
-        for unit in removable_units(graph)
-        if saves(unit, objective) > 0 and _class_of(graph, unit) not in DROPOUTS
+        site
+        for site in unit_sites(graph)
+        if site.saves[objective] > 0 and _class_of(graph, site) not in DROPOUTS
     ]
 
 
-def _is_dropout(graph: LayerGraph, unit: Unit) -> bool:
-    return unit.kind == "layer" and _class_of(graph, unit) in DROPOUTS
+def _class_of(graph: LayerGraph, site: Site) -> str:
+    return graph.layer_of(graph.node_by_name[site.nodes[0]]).class_name
 
 
-def _class_of(graph: LayerGraph, unit: Unit) -> str:
-    return graph.layer_of(graph.node_by_name[unit.nodes[0]]).class_name
-
-
-def _site(graph: LayerGraph, unit: Unit, told: str) -> Site:
-    saved = {"macs": unit.macs, "params": unit.num_params}
-    return Site(unit.name, unit.after, partial(_removed, graph, unit, told), saved)
-
-
-def _removed(graph: LayerGraph, unit: Unit, told: str, rng: np.random.Generator) -> Edit:
-    return Edit(remove_unit(graph, unit), told)
-
-
-def _bypassed(graph: LayerGraph, unit: Unit, told: str, rng: np.random.Generator) -> Edit:
-    layers = tuple(graph.node_by_name[name].layer for name in unit.nodes)
-    return Edit(bypass(graph, unit.after, unit.before), told, layers)
+def _bypass(graph: LayerGraph, rng: np.random.Generator, *, site: Site) -> Edit:
+    layers = tuple(graph.node_by_name[name].layer for name in site.nodes)
+    return Edit(bypass(graph, site.after, site.before), layers=layers)
 
 
 def _ordinal(place: int) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.widening import WIDENABLE, output_width, widen
 from prune_mi.graph.width_groups import WidthGroup, width_groups
-from prune_mi.morphisms.morphism import Edit, MorphContext, Site
-from prune_mi.records import Effect
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 
 MAX_WIDTH = 512
 _MAX_PARAMS_RATIO = 4.0
@@ -27,25 +27,22 @@ SMALL_PARAMS = 50_000
 _TIMES = (2, 4)
 
 
-class WidenConv:
+class WidenConv(Morphism):
     """Makes a convolution two or four times as wide, and what must have its width."""
 
     name = "widen-conv"
-    effect: Effect = "changes"
+    effect = "changes"
     keeps_function = True
-    by_rank = False
     noun, dense = "convolution", False
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        groups = [each for each in _widenable(graph) if _is_dense(graph, each) == self.dense]
-        if not groups:
-            return NotApplicable(f"the graph has no {self.noun} to widen")
-        firsts = [_first(graph, group) for group in groups]
-        return [
-            Site(first.node, first, partial(_edit, graph, group))
-            for first, group in zip(firsts, groups, strict=True)
-        ]
+        found = []
+        for group in width_groups(graph):
+            kinds = {graph.layers[name].class_name for name in group.producers}
+            if kinds <= WIDENABLE and (kinds == {"Dense"}) == self.dense:
+                found.append(_site(graph, group))
+        return found or NotApplicable(f"the graph has no {self.noun} to widen")
 
 
 class WidenDense(WidenConv):
@@ -55,23 +52,14 @@ class WidenDense(WidenConv):
     noun, dense = "dense layer", True
 
 
-def _widenable(graph: LayerGraph) -> list[WidthGroup]:
-    return [group for group in width_groups(graph) if _strange(graph, group) is None]
-
-
-def _strange(graph: LayerGraph, group: WidthGroup) -> str | None:
-    """A layer of a group that nothing is known of how to widen."""
-    names = (name for name in group.producers if graph.layers[name].class_name not in WIDENABLE)
-    return next(names, None)
-
-
 def widened(
     graph: LayerGraph, group: WidthGroup, *, times: int, rng: np.random.Generator
 ) -> LayerGraph | NotApplicable:
     """The graph with a group's layers `times` as wide, or why it cannot be."""
-    first, strange = group.producers[0], _strange(graph, group)
-    if strange is not None:
-        return NotApplicable(f"{strange!r} cannot be widened")
+    first = group.producers[0]
+    for name in group.producers:
+        if graph.layers[name].class_name not in WIDENABLE:
+            return NotApplicable(f"{name!r} cannot be widened")
     if times * _width(graph, group) > MAX_WIDTH:
         return NotApplicable(f"{first!r} would be wider than {MAX_WIDTH} channels")
     wider = widen(graph, group.producers, times=times, rng=rng)
@@ -86,11 +74,15 @@ def _width(graph: LayerGraph, group: WidthGroup) -> int:
     return max(output_width(graph.layers[name]) for name in group.producers)
 
 
-def _is_dense(graph: LayerGraph, group: WidthGroup) -> bool:
-    return all(graph.layers[name].class_name == "Dense" for name in group.producers)
+def _site(graph: LayerGraph, group: WidthGroup) -> Site:
+    first = next(node for node in graph.nodes if node.layer == group.producers[0])
+    after = TensorRef(first.name)
+    return Site(first.name, first.inputs[0], after, partial(_edit, group=group))
 
 
-def _edit(graph: LayerGraph, group: WidthGroup, rng: np.random.Generator) -> Edit | NotApplicable:
+def _edit(
+    graph: LayerGraph, rng: np.random.Generator, *, group: WidthGroup
+) -> Edit | NotApplicable:
     """The group as wide as the first factor drawn that fits makes it."""
     width, reasons = _width(graph, group), []
     for times in rng.permutation(np.array(_TIMES)).tolist():
@@ -99,10 +91,6 @@ def _edit(graph: LayerGraph, group: WidthGroup, rng: np.random.Generator) -> Edi
             return Edit(wider, f"{width} to {times * width} channels", group.producers)
         reasons.append(wider)
     return reasons[0]
-
-
-def _first(graph: LayerGraph, group: WidthGroup) -> TensorRef:
-    return next(TensorRef(node.name) for node in graph.nodes if node.layer == group.producers[0])
 
 
 def is_too_large(wider: LayerGraph, graph: LayerGraph) -> bool:

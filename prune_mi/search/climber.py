@@ -16,7 +16,7 @@ import numpy as np
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import Allows, morph
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.evidence import expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
@@ -91,7 +91,7 @@ class HillClimber:
     def ask(
         self,
         num_children: int,
-        ranking: Sequence[RankedName],
+        ranking: Sequence[SiteScore],
         *,
         seen: Sequence[Screened] = (),
     ) -> tuple[Proposed, ...]:
@@ -169,16 +169,16 @@ class HillClimber:
         return tuple(children)
 
     def _with_evidence(
-        self, ranking: Sequence[RankedName], seen: Sequence[Screened]
-    ) -> list[RankedName]:
+        self, ranking: Sequence[SiteScore], seen: Sequence[Screened]
+    ) -> list[SiteScore]:
         """The ranking by what units are expected to cost, now that some children are screened."""
         before = self.elite.accuracy
         shown = [
             ([each.target for each in child.morphs if each.is_removal], before - child.accuracy)
             for child in seen
         ]
-        losses = expected_losses({each.unit: each.score for each in ranking}, shown)
-        return [replace(each, expected_loss=losses[each.unit]) for each in ranking]
+        losses = expected_losses({each.site: each.score for each in ranking}, shown)
+        return [replace(each, expected_loss=losses[each.site]) for each in ranking]
 
     def choose(self, screened: Sequence[Screened], count: int) -> tuple[Screened, ...]:
         """The children to train: the best few of the screened and the promising one."""

@@ -2,11 +2,20 @@
 
 The truth is the accuracy that a network loses on held-out images when the one unit is removed and
 batch norm recalibrated. Printed beside it: the truth's own split-half reliability (Spearman-Brown),
-and its square root, which no estimate is expected to exceed. Every criterion is asked with several
-seeds, each with samples of its own and in a process of its own, so that seconds and memory are its
-own too. What is known is kept in the cache folder and not measured again.
+and its square root, which no estimate is expected to exceed.
 
     python tests/benchmarks/ranking.py MODEL --data cifar10.npz
+
+With `--removals`: how far down does each criterion lead, when nothing is trained? The block of
+least gain goes, batch norm is recalibrated, the rest is ranked again, and so on: after each removal
+the accuracy on held-out images. Blocks are units that lie inside no other one.
+
+    python tests/benchmarks/ranking.py MODEL --data cifar10.npz --removals 12 \
+        --criteria bypass leave-one-out random --seeds 1
+
+Every criterion is asked with several seeds, each with samples of its own and in a process of its
+own, so that seconds and memory are its own too. What is known is kept in the cache folder and not
+measured again.
 """
 
 import argparse
@@ -16,41 +25,97 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from subject import add_arguments, held_out_and_calibration, recalibrated, understood_question
-
-from prune_mi.keras_io.runtime import start_backend, thread_settings
+from prune_mi.keras_io.runtime import prepare_backend, start_backend, thread_settings
 
 _THREADS_A_WORKER = 1
+_CALIBRATION_IMAGES = 512
+_CALIBRATION_BATCH = 128
 
 
 def main() -> None:
     """Measures, or with `--one` answers for one criterion and seed."""
     options = _options()
     if options.one is not None:
+        if options.removals is not None:
+            prepare_backend(options.threads)
         start_backend()
-        _answer_one(options, options.one)
+        answer = _ranked_once if options.removals is None else _removed_one_by_one
+        print(json.dumps(answer(options)))
         return
     options.cache.mkdir(parents=True, exist_ok=True)
-    _measure_truth(options)
+    if options.removals is None:
+        _measure_truth(options)
     answers = {
         criterion: [_asked(options, criterion, seed) for seed in range(options.seeds)]
         for criterion in options.criteria
     }
-    _print(options, answers)
+    if options.removals is None:
+        _print(options, answers)
+    else:
+        _print_curves(options, answers)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser, seeds=3)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True)
     parser.add_argument("--criteria", nargs="+", default=["bypass", "kmeans", "paper"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=5000, help="held-out images")
+    parser.add_argument("--removals", type=int, help="remove so many blocks one after the other")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of a process that removes")
     parser.add_argument("--cache", type=Path, default=Path("runs/ranking"))
     parser.add_argument("--plot", type=Path, help="scatter of gain and truth, .svg or .png")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _understood_request(  # type: ignore[no-untyped-def]
+    options: argparse.Namespace, criterion: str, *, seed: int
+):
+    """What `prune-mi rank` would ask of a model, the data, the model understood."""
+    from prune_mi.config import make_settings
+    from prune_mi.preparation.loading import load_fitting_data, open_source
+    from prune_mi.preparation.profile import understand
+    from prune_mi.ranking import ranking_request
+    from prune_mi.records import ModelSource, SilentObserver
+
+    settings = make_settings(
+        {"data": options.data, "seed": seed, "ranking": {"criterion": criterion}}
+    )
+    loaded = open_source(ModelSource(options.model))
+    data = load_fitting_data(loaded.model, settings, SilentObserver())
+    understood = understand(loaded.model, data, settings, SilentObserver())
+    request = ranking_request(understood, data, settings, samples=options.samples)
+    return request, data, understood
+
+
+def _held_out_and_calibration(data, options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    """Places of test images to score on, and the training images to recalibrate on."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    held_out = rng.permutation(len(data.x_test))[: options.images]
+    chosen = rng.permutation(len(data.x_train))[:_CALIBRATION_IMAGES]
+    return held_out, data.x_train[chosen]
+
+
+def _recalibrated(graph, images, scaling, policy):  # type: ignore[no-untyped-def]
+    """The graph with the batch-norm statistics of raw training images, varied as in training."""
+    import numpy as np
+
+    from prune_mi.repair.recalibrate import recalibrate
+
+    scaled = policy.apply(scaling.apply(images), rng=np.random.default_rng(0))
+    starts = range(0, len(scaled) - _CALIBRATION_BATCH + 1, _CALIBRATION_BATCH)
+    return recalibrate(graph, [scaled[start : start + _CALIBRATION_BATCH] for start in starts])
 
 
 def _measure_truth(options: argparse.Namespace) -> None:
@@ -60,26 +125,25 @@ def _measure_truth(options: argparse.Namespace) -> None:
     from prune_mi.execution.executor import Call, Value
     from prune_mi.execution.jobs import Job, Jobs
     from prune_mi.execution.processes import ProcessExecutor
-    from prune_mi.graph.removal import remove_unit
 
     path = options.cache / "truth.npz"
     known = dict(np.load(path)) if path.exists() else {}
     start_backend()
-    question, data, understood = understood_question(options, "bypass", seed=0)
-    held_out, calibration = held_out_and_calibration(data, options)
-    graphs = {unit.name: (question.graph, unit) for unit in question.units}
-    left = [name for name in ("reference", *graphs) if name not in known]
+    request, data, understood = _understood_request(options, "bypass", seed=0)
+    held_out, calibration = _held_out_and_calibration(data, options)
+    sites = {site.name: site for site in request.sites}
+    left = [name for name in ("reference", *sites) if name not in known]
     jobs = [
         Job(
             name,
             _right_without,
             (
-                question.graph if name == "reference" else remove_unit(*graphs[name]),
+                request.graph if name == "reference" else sites[name].edited(request.graph),
                 name == "reference",
                 data.x_test[held_out],
                 data.y_test[held_out],
                 calibration,
-                question.scaling,
+                request.scaling,
                 understood.calibration,
             ),
         )
@@ -108,12 +172,16 @@ def _right_without(graph, whole, images, labels, calibration, scaling, policy): 
     from prune_mi.measure.quality import predict
 
     if not whole:
-        graph = recalibrated(graph, calibration, scaling, policy)
+        graph = _recalibrated(graph, calibration, scaling, policy)
     return predict(build_model(graph), images, scaling).argmax(axis=1) == labels
 
 
-def _asked(options: argparse.Namespace, criterion: str, seed: int) -> dict[str, object]:
-    path = options.cache / f"{criterion}-{options.samples}-{seed}.json"
+def _asked(options: argparse.Namespace, criterion: str, seed: int) -> dict[str, Any]:
+    """What another process answers for a criterion and seed, or has answered earlier."""
+    kind = f"{options.samples}-{seed}"
+    if options.removals is not None:
+        kind = f"{options.samples}-{options.images}-{options.removals}-removals-{seed}"
+    path = options.cache / f"{criterion}-{kind}.json"
     if not path.exists():
         done = subprocess.run(
             [sys.executable, __file__, *sys.argv[1:], "--one", criterion, "--seed", str(seed)],
@@ -123,34 +191,59 @@ def _asked(options: argparse.Namespace, criterion: str, seed: int) -> dict[str, 
         )
         path.write_text(done.stdout, encoding="utf-8")
         print(f"asked {criterion}, seed {seed}", flush=True)
-    answer: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return answer
 
 
-def _answer_one(options: argparse.Namespace, criterion: str) -> None:
-    from prune_mi.information.ranking import rank_units
+def _ranked_once(options: argparse.Namespace) -> dict[str, Any]:
+    """The gain of each unit, and what it took to rank them."""
+    from prune_mi.information.ranking import rank_sites
     from prune_mi.keras_io.build import build_model
     from prune_mi.measure.quality import predict
 
-    question, _, _ = understood_question(options, criterion, seed=options.seed)
-    model = build_model(question.graph)
-    predict(model, question.images[:128], question.scaling)
+    request, _, _ = _understood_request(options, options.one, seed=options.seed)
+    model = build_model(request.graph)
+    predict(model, request.images[:128], request.scaling)
     started = time.monotonic()
-    predict(model, question.images, question.scaling)
+    predict(model, request.images, request.scaling)
     forward = time.monotonic() - started
     started = time.monotonic()
-    ranked = rank_units(question)
-    seconds = time.monotonic() - started
-    answer = {
-        "gains": {each.unit.name: each.score for each in ranked},
-        "seconds": seconds,
+    ranked = rank_sites(request)
+    return {
+        "gains": {each.site.name: each.score for each in ranked},
+        "seconds": time.monotonic() - started,
         "forward_seconds": forward,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    print(json.dumps(answer))
 
 
-def _print(options: argparse.Namespace, answers: dict[str, list[dict[str, object]]]) -> None:
+def _removed_one_by_one(options: argparse.Namespace) -> dict[str, Any]:
+    """Accuracies after 0, 1, ... removals."""
+    from prune_mi.graph.site import unit_sites
+    from prune_mi.graph.unit_discovery import outermost
+    from prune_mi.information.ranking import rank_sites
+    from prune_mi.keras_io.build import build_model
+    from prune_mi.measure.quality import accuracy, predict
+
+    request, data, understood = _understood_request(options, options.one, seed=options.seed)
+    held_out, calibration = _held_out_and_calibration(data, options)
+    graph, curve = request.graph, []
+    for removed in range(options.removals + 1):
+        if removed:
+            sites = [each for each in outermost(unit_sites(graph)) if each.saves["macs"]]
+            # A control that draws must draw anew after each removal.
+            seed = options.seed * 1000 + removed
+            ranked = rank_sites(replace(request, graph=graph, sites=sites, seed=seed))
+            graph = ranked[0].site.edited(graph)
+            graph = _recalibrated(graph, calibration, request.scaling, understood.calibration)
+        outputs = predict(build_model(graph), data.x_test[held_out], request.scaling)
+        curve.append(accuracy(outputs, data.y_test[held_out]))
+        told = f"{options.one}, seed {options.seed}: {removed} removed, {curve[-1]:.4f}"
+        print(told, file=sys.stderr, flush=True)
+    return {"accuracies": curve}
+
+
+def _print(options: argparse.Namespace, answers: dict[str, list[dict[str, Any]]]) -> None:
     import numpy as np
     from rich.console import Console
     from rich.table import Table
@@ -188,6 +281,22 @@ def _print(options: argparse.Namespace, answers: dict[str, list[dict[str, object
     console.print(table)
     if options.plot is not None:
         _plot(options, answers, names, drops)
+
+
+def _print_curves(options: argparse.Namespace, answers: dict[str, list[dict[str, Any]]]) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("removed", *options.criteria, title=f"{options.model.name}, mean of seeds")
+    for removed in range(options.removals + 1):
+        cells = []
+        for criterion in options.criteria:
+            found = [each["accuracies"][removed] for each in answers[criterion]]
+            spread = f" ± {np.std(found):.4f}" if len(found) > 1 else ""
+            cells.append(f"{np.mean(found):.4f}{spread}")
+        table.add_row(str(removed), *cells)
+    Console(width=120).print(table)
 
 
 def _spearman(one: Sequence[float], other: Sequence[float]) -> float:

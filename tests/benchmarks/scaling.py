@@ -42,9 +42,10 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
 
     from prune_mi.config import RankingSettings
     from prune_mi.data import fit_scaling
+    from prune_mi.graph.site import unit_site
     from prune_mi.graph.unit_discovery import removable_units
-    from prune_mi.information.question import Question
-    from prune_mi.information.ranking import rank_units
+    from prune_mi.information.criterion import RankingRequest
+    from prune_mi.information.ranking import rank_sites
     from prune_mi.keras_io.build import build_model
     from prune_mi.keras_io.trace import trace_model
     from prune_mi.measure.quality import predict
@@ -52,9 +53,9 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
     rng = np.random.default_rng(0)
     images = rng.normal(size=(samples, 32, 32, 3)).astype(np.float32)
     graph = trace_model(_network(blocks))
-    question = Question(
+    request = RankingRequest(
         graph=graph,
-        units=[unit for unit in removable_units(graph) if unit.macs or unit.num_params],
+        sites=[unit_site(unit) for unit in removable_units(graph) if unit.macs or unit.num_params],
         images=images,
         labels=np.arange(samples) % _CLASSES,
         scaling=fit_scaling("none", images),
@@ -71,12 +72,12 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
         work()
         return time.monotonic() - started
 
-    forward = seconds(lambda: predict(model, images, question.scaling))
-    ranking = seconds(lambda: rank_units(question))
+    forward = seconds(lambda: predict(model, images, request.scaling))
+    ranking = seconds(lambda: rank_sites(request))
     return [
         str(blocks),
         str(len(graph.layers)),
-        str(len(question.units)),
+        str(len(request.sites)),
         str(samples),
         f"{forward:.2f}",
         f"{ranking:.2f}",

@@ -6,9 +6,11 @@ from graph_builder import GRAPHS, GraphBuilder, chain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.seed import seed_graph
 from prune_mi.graph.single_layers import single_layers
+from prune_mi.graph.site import Site
 from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
@@ -17,12 +19,22 @@ from prune_mi.morphisms.remove_layer import RemoveLayer
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
 
 
+def _class_of(graph: LayerGraph, site: Site) -> str:
+    return graph.layer_of(graph.node_by_name[site.nodes[0]]).class_name
+
+
+def _without(graph: LayerGraph, site: Site) -> LayerGraph:
+    left = site.edited(graph)
+    assert isinstance(left, LayerGraph)
+    return left
+
+
 def test_each_kind_that_the_paper_removes_may_go() -> None:
     net = GraphBuilder((8, 8, 4))
     x = net.relu(net.norm(net.conv(net.input, 4)))
     x = net.dropout(net.max_pool(x))
     graph = net.graph(net.dense(net.dense(net.flatten(x), 5)))
-    found = {layer.class_name for layer in single_layers(graph)}
+    found = {_class_of(graph, site) for site in single_layers(graph)}
     assert found == {"Conv2D", "BatchNormalization", "ReLU", "Dropout", "MaxPooling2D"}
 
 
@@ -31,24 +43,26 @@ def test_a_convolution_goes_alone_and_only_where_its_shape_stays() -> None:
     first = net.conv(net.input, 4)
     second = net.conv(net.relu(first), 4)
     graph = net.graph(net.head(second))
-    layers = {layer.unit.name: layer for layer in single_layers(graph)}
+    layers = {site.name: site for site in single_layers(graph)}
     assert first.node not in layers
     assert second.node in layers
-    assert len(layers[second.node].without.nodes) == len(graph.nodes) - 1
+    assert len(_without(graph, layers[second.node]).nodes) == len(graph.nodes) - 1
 
 
 def test_protected_and_shared_layers_stay() -> None:
     shared = GRAPHS["shared_layer"]()
-    assert not any(layer.class_name == "Conv2D" for layer in single_layers(shared))
+    assert not any(_class_of(shared, site) == "Conv2D" for site in single_layers(shared))
     seed = seed_graph((8, 8, 3), 10, rng=np.random.default_rng(0))
-    assert [layer.class_name for layer in single_layers(seed)] == ["ReLU"]
+    assert [_class_of(seed, site) for site in single_layers(seed)] == ["ReLU"]
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_what_is_left_is_sound(name: str) -> None:
-    for layer in single_layers(GRAPHS[name]()):
-        validate_graph(layer.without)
-        assert len(layer.without.nodes) < len(GRAPHS[name]().nodes)
+    graph = GRAPHS[name]()
+    for site in single_layers(graph):
+        left = _without(graph, site)
+        validate_graph(left)
+        assert len(left.nodes) < len(graph.nodes)
 
 
 @given(st.sampled_from([*GRAPHS]), st.integers(0, 2**32))
@@ -68,4 +82,4 @@ def test_every_layer_is_drawn() -> None:
     graph, rng = chain(), np.random.default_rng(0)
     outcomes = [apply(RemoveLayer(), graph, CONTEXT, rng) for _ in range(200)]
     drawn = {each.record.target for each in outcomes if isinstance(each, Morphed)}
-    assert drawn == {layer.unit.name for layer in single_layers(graph)}
+    assert drawn == {site.name for site in single_layers(graph)}

@@ -9,11 +9,11 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.graph.site import unit_sites
+from prune_mi.information.ablation import Ablation
 from prune_mi.information.criteria.bypass import bypass, moved_share
-from prune_mi.information.criteria.removals import Removals
-from prune_mi.information.question import Question
-from prune_mi.information.ranking import rank_units
+from prune_mi.information.criterion import RankingRequest
+from prune_mi.information.ranking import rank_sites
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = pytest.mark.slow
@@ -49,16 +49,16 @@ def network(request: pytest.FixtureRequest) -> tuple[LayerGraph, bool]:
     return with_weights(graph, weights), request.param
 
 
-def _question(
+def _request(
     graph: LayerGraph,
     images: np.ndarray = IMAGES,
     labels: np.ndarray = LABELS,
     *,
     from_logits: bool = True,
-) -> Question:
-    return Question(
+) -> RankingRequest:
+    return RankingRequest(
         graph=graph,
-        units=removable_units(graph),
+        sites=unit_sites(graph),
         images=images,
         labels=labels,
         scaling=fit_scaling("none", images),
@@ -71,9 +71,9 @@ def _question(
 
 def _gains(network: tuple[LayerGraph, bool]) -> dict[str, float]:
     graph, from_logits = network
-    question = _question(graph, from_logits=from_logits)
-    gains = bypass(question).gains
-    return {unit.name: gain for unit, gain in zip(question.units, gains, strict=True)}
+    request = _request(graph, from_logits=from_logits)
+    gains = bypass(request).gains
+    return {site.name: gain for site, gain in zip(request.sites, gains, strict=True)}
 
 
 def test_bits_are_lost_where_the_class_is_read(network: tuple[LayerGraph, bool]) -> None:
@@ -89,8 +89,8 @@ def test_bits_are_lost_where_the_class_is_read(network: tuple[LayerGraph, bool])
 
 
 def test_equal_seeds_give_equal_answers(network: tuple[LayerGraph, bool]) -> None:
-    question = _question(network[0], from_logits=network[1])
-    first, second = bypass(question), bypass(question)
+    request = _request(network[0], from_logits=network[1])
+    first, second = bypass(request), bypass(request)
     np.testing.assert_array_equal(first.gains, second.gains)
     np.testing.assert_array_equal(first.draws, second.draws)
 
@@ -124,8 +124,8 @@ def test_features_of_another_width_are_compared_by_cka(rng: np.random.Generator)
 
 def test_the_ranking_puts_the_needed_unit_last(network: tuple[LayerGraph, bool]) -> None:
     graph, from_logits = network
-    ranked = rank_units(_question(graph, from_logits=from_logits))
-    assert ranked[-1].unit.name == "needed"
+    ranked = rank_sites(_request(graph, from_logits=from_logits))
+    assert ranked[-1].site.name == "needed"
     assert ranked[-1].score > 1
     assert ranked[0].score_spread < 1e-6
 
@@ -137,11 +137,11 @@ def test_no_more_images_than_one_pass_costs() -> None:
         x = layers.Conv2D(4, 3, padding="same")(x)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
     images, labels = np.tile(IMAGES, (8, 1, 1, 1)), np.tile(LABELS, 8)
-    question = _question(graph, images, labels)
-    removals = Removals(question, thrifty=True)
-    count = sum(len(batch.places) for batch in removals.batches())
-    assert len(removals.units) == len(question.units)
-    assert 16 <= count <= 2.2 * len(images) / len(question.units)
+    request = _request(graph, images, labels)
+    ablation = Ablation(request, thrifty=True, read=lambda graph: graph.outputs)
+    count = len(ablation.images)
+    assert len(ablation.sites) == len(request.sites)
+    assert 16 <= count <= 2.2 * len(images) / len(request.sites)
 
 
 def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
@@ -152,9 +152,9 @@ def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
         branch = layers.Conv2D(4, 3, padding="same")(branch)
         x = layers.Add(name=f"sum_{index}")([x, branch])
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
-    question = _question(graph)
+    request = _request(graph)
     gains = {
-        unit.name: gain for unit, gain in zip(question.units, bypass(question).gains, strict=True)
+        site.name: gain for site, gain in zip(request.sites, bypass(request).gains, strict=True)
     }
     assert gains["part_3"] == gains["sum_3/branch"]
     assert gains["part_3"] != gains["sum_4/branch"]

@@ -11,12 +11,12 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.unit_discovery import outermost, removable_units
+from prune_mi.graph.site import unit_sites
+from prune_mi.graph.unit_discovery import outermost
 from prune_mi.information.criteria.cka import weighted_cka
 from prune_mi.information.criteria.gate import Gate, with_gates
 from prune_mi.information.criteria.magnitude import magnitude
-from prune_mi.information.question import Question
+from prune_mi.information.criterion import RankingRequest
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
@@ -40,18 +40,18 @@ def _outputs(graph: LayerGraph, rng: np.random.Generator, *, openness: float = 1
 @pytest.mark.parametrize("name", GATED)
 def test_a_closed_gate_is_a_removed_unit(name: str) -> None:
     graph = trace_model(ZOO[name]())
-    for unit in outermost(removable_units(graph)):
-        gated, _ = with_gates(graph, [unit])
-        expected = _outputs(remove_unit(graph, unit), np.random.default_rng(0))
+    for site in outermost(unit_sites(graph)):
+        gated, _ = with_gates(graph, [site])
+        expected = _outputs(site.edited(graph), np.random.default_rng(0))
         found = _outputs(gated, np.random.default_rng(0), openness=0.0)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=unit.name)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=site.name)
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_open_gates_change_nothing(name: str) -> None:
     graph = trace_model(ZOO[name]())
-    gated, names = with_gates(graph, removable_units(graph))
-    assert len(names) == len(set(names)) == len(removable_units(graph))
+    gated, names = with_gates(graph, unit_sites(graph))
+    assert len(names) == len(set(names)) == len(unit_sites(graph))
     expected = _outputs(graph, np.random.default_rng(0))
     found = _outputs(gated, np.random.default_rng(0))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -82,11 +82,11 @@ def test_cka_ignores_rotation_and_scale(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(weighted_cka(one, np.ones((30, 2)), even), 0)
 
 
-def _question(graph: LayerGraph) -> Question:
+def _request(graph: LayerGraph) -> RankingRequest:
     images = np.zeros((4, *graph.spec(graph.inputs[0]).shape[1:]), np.float32)
-    return Question(
+    return RankingRequest(
         graph=graph,
-        units=removable_units(graph),
+        sites=unit_sites(graph),
         images=images,
         labels=np.arange(4) % 2,
         scaling=fit_scaling("none", images),
@@ -111,10 +111,8 @@ def test_magnitude_is_of_gammas_or_else_of_kernels() -> None:
         "without": (kernel, bias),
         "norm": (np.array([2.0, -4.0], np.float32), bias, ones, ones),
     }
-    question = _question(with_weights(graph, weights))
-    gains = dict(
-        zip((unit.name for unit in question.units), magnitude(question).gains, strict=True)
-    )
+    request = _request(with_weights(graph, weights))
+    gains = dict(zip((site.name for site in request.sites), magnitude(request).gains, strict=True))
     assert gains["with_norm"] == gains["norm"] == 3.0
     assert gains["without"] == 0.25
     assert gains["neither"] == pytest.approx((3 + 3 + 0.25) / 3)
@@ -124,4 +122,4 @@ def test_magnitude_where_nothing_has_weights() -> None:
     b = GraphBuilder()
     x = b.relu(b.dropout(b.input))
     graph = b.graph(b.dense(b.pool(x), 2))
-    assert (magnitude(_question(graph)).gains == 0).all()
+    assert (magnitude(_request(graph)).gains == 0).all()

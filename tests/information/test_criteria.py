@@ -1,5 +1,6 @@
 """Every criterion misses an idle branch least, and says how sure it is of that."""
 
+import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
@@ -14,10 +15,12 @@ from prune_mi.config.values import Criterion
 from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.site import unit_site, unit_sites
 from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.information import criteria
 from prune_mi.information.bootstrap import NUM_DRAWS, interval, probability_among_least
-from prune_mi.information.criteria.catalog import CRITERIA, MEASURES
-from prune_mi.information.question import Answer, Question
+from prune_mi.information.catalog import criterion
+from prune_mi.information.criterion import Measure, RankingRequest, Scores
 from prune_mi.keras_io.trace import trace_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("criteria")]  # one network for all
@@ -25,7 +28,7 @@ NUM_CLASSES = 4
 LABELS = np.arange(160) % NUM_CLASSES
 SETTINGS = RankingSettings(num_seeds=2)
 IDLE, VITAL = "idle/branch", "vital/branch"
-each_criterion = pytest.mark.parametrize("name", CRITERIA)
+each_criterion = pytest.mark.parametrize("name", get_args(Criterion))
 
 
 def _images() -> np.ndarray:
@@ -72,10 +75,10 @@ def graph() -> LayerGraph:
     return with_weights(traced, zeros)
 
 
-def _question(graph: LayerGraph, name: str = "bypass", **changes: object) -> Question:
-    question = Question(
+def _request(graph: LayerGraph, name: str = "bypass", **changes: object) -> RankingRequest:
+    request = RankingRequest(
         graph=graph,
-        units=[unit for unit in removable_units(graph) if unit.num_params],
+        sites=[unit_site(unit) for unit in removable_units(graph) if unit.num_params],
         images=IMAGES,
         labels=LABELS,
         scaling=fit_scaling("none", IMAGES),
@@ -84,37 +87,40 @@ def _question(graph: LayerGraph, name: str = "bypass", **changes: object) -> Que
         settings=SETTINGS.model_copy(update={"criterion": name}),
         seed=0,
     )
-    return replace(question, **changes)
+    return replace(request, **changes)
 
 
 @pytest.fixture(scope="module")
-def answer(graph: LayerGraph) -> Callable[[str], Answer]:
-    known: dict[str, Answer] = {}
+def answer(graph: LayerGraph) -> Callable[[str], Scores]:
+    known: dict[str, Scores] = {}
 
-    def ask(name: str) -> Answer:
+    def ask(name: str) -> Scores:
         if name not in known:
-            known[name] = CRITERIA[name](_question(graph))
+            known[name] = criterion(name).score(_request(graph))
         return known[name]
 
     return ask
 
 
-def test_all_have_a_measure_and_can_be_set() -> None:
-    assert set(CRITERIA) == set(MEASURES) == set(get_args(Criterion))
+def test_every_file_is_a_criterion_that_can_be_set() -> None:
+    files = {each.name for each in pkgutil.iter_modules(criteria.__path__)}
+    assert files == {name.replace("-", "_") for name in get_args(Criterion)}
+    for name in get_args(Criterion):
+        assert criterion(name).measure in get_args(Measure)
 
 
 @each_criterion
 def test_an_idle_branch_goes_before_a_vital_one(
-    answer: Callable[[str], Answer], graph: LayerGraph, name: str
+    answer: Callable[[str], Scores], graph: LayerGraph, name: str
 ) -> None:
     found = answer(name)
-    gains = dict(zip((unit.name for unit in _question(graph).units), found.gains, strict=True))
+    gains = dict(zip((site.name for site in _request(graph).sites), found.gains, strict=True))
     assert name == "random" or gains[IDLE] < gains[VITAL]
 
 
 @each_criterion
 def test_intervals_hold_the_gain_and_probabilities_add_up(
-    answer: Callable[[str], Answer], name: str
+    answer: Callable[[str], Scores], name: str
 ) -> None:
     found = answer(name)
     assert found.draws.shape == (len(found.gains), NUM_DRAWS)
@@ -142,10 +148,10 @@ def test_a_part_is_what_the_whole_says_beyond_the_rest() -> None:
     images = np.random.default_rng(0).normal(scale=0.1, size=(len(LABELS), 4, 4, 2))
     images[..., 0] += LABELS[:, None, None]
     images = images.astype(np.float32)
-    units = [unit for unit in removable_units(graph) if unit.kind == "part"]
+    sites = [site for site in unit_sites(graph) if site.kind == "part"]
     for name in ("kmeans", "soft", "probe", "paper"):
-        found = CRITERIA[name](_question(graph, name, images=images, units=units))
-        gains = dict(zip((unit.name for unit in units), found.gains, strict=True))
+        found = criterion(name).score(_request(graph, name, images=images, sites=sites))
+        gains = dict(zip((site.name for site in sites), found.gains, strict=True))
         assert gains["join/part_1"] > 0.5
         assert abs(gains["join/part_2"]) < 0.4
         np.testing.assert_allclose(found.information, found.information[0])
@@ -153,8 +159,8 @@ def test_a_part_is_what_the_whole_says_beyond_the_rest() -> None:
 
 @each_criterion
 def test_the_same_seed_gives_the_same_answer(
-    answer: Callable[[str], Answer], graph: LayerGraph, name: str
+    answer: Callable[[str], Scores], graph: LayerGraph, name: str
 ) -> None:
-    again = CRITERIA[name](_question(graph))
+    again = criterion(name).score(_request(graph))
     np.testing.assert_allclose(again.gains, answer(name).gains, atol=1e-6)
     np.testing.assert_allclose(again.draws, answer(name).draws, atol=1e-6)

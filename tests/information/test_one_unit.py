@@ -10,10 +10,10 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.packing import pack
-from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.information.criteria.catalog import CRITERIA
-from prune_mi.information.criteria.removals import last_features
-from prune_mi.information.question import Question
+from prune_mi.graph.site import unit_sites
+from prune_mi.information.ablation import last_features
+from prune_mi.information.catalog import criterion
+from prune_mi.information.criterion import RankingRequest
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.preparation.interface import read_interface
 
@@ -39,12 +39,12 @@ def _network(units: int, activation: str | None) -> keras.Model:
     return model
 
 
-def _gains(graph: LayerGraph, criterion: str, *, from_logits: bool) -> np.ndarray:
-    settings = RankingSettings.model_validate({"criterion": criterion})
-    units = removable_units(graph)
-    question = Question(
+def _gains(graph: LayerGraph, name: str, *, from_logits: bool) -> np.ndarray:
+    settings = RankingSettings.model_validate({"criterion": name})
+    sites = unit_sites(graph)
+    request = RankingRequest(
         graph=graph,
-        units=units,
+        sites=sites,
         images=IMAGES,
         labels=LABELS,
         scaling=fit_scaling("none", IMAGES),
@@ -53,8 +53,8 @@ def _gains(graph: LayerGraph, criterion: str, *, from_logits: bool) -> np.ndarra
         settings=settings,
         seed=0,
     )
-    assert len(units) == 3
-    return CRITERIA[criterion](question).gains
+    assert len(sites) == 3
+    return criterion(name).score(request).gains
 
 
 @pytest.mark.parametrize("criterion", ["bypass", "cka", "leave-one-out", "magnitude", "kmeans"])

@@ -13,7 +13,7 @@ from prune_mi.graph.seed import seed_graph
 from prune_mi.keras_io.build import build_model, with_fresh_weights
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import apply
-from prune_mi.morphisms.insert_conv import InsertConv
+from prune_mi.morphisms.insert_identity import InsertConv
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,7 @@ from prune_mi.keras_io.saving import save_verified
 from prune_mi.keras_io.trace import named_ends, trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.morphisms.catalog import CATALOG, morph
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.preparation.interface import read_interface
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def _described(structure: Any) -> Any:
 )
 def test_random_morphs_leave_every_end_in_its_place(name: str, seed: int, num_morphs: int) -> None:
     model, packing = _packed(name)
-    ranking = [RankedName(unit.name, 0.0, 0.0) for unit in find_units(packing.graph)]
+    ranking = [SiteScore(unit.name, 0.0, 0.0) for unit in find_units(packing.graph)]
     changed, _ = morph(
         packing.graph,
         num_morphs=num_morphs,

@@ -3,14 +3,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from graph_builder import (
-    GRAPHS,
-    GraphBuilder,
-    chain,
-    identity_residual,
-    residual_tower,
-    snapshot,
-)
+from graph_builder import GRAPHS, GraphBuilder, chain, identity_residual, residual_tower, snapshot
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
@@ -20,14 +13,14 @@ from prune_mi.graph.unit import saves
 from prune_mi.graph.unit_discovery import find_units, removable_units
 from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import CATALOG, apply, morph
-from prune_mi.morphisms.morphism import MorphContext, Morphed, RankedName
+from prune_mi.morphisms.morphism import MorphContext, Morphed, SiteScore
 
 NOTHING_RANKED = "no ranked unit is left whose removal saves any of the objective"
 NOTHING_SAVES = "no unit is left whose removal saves any of the objective"
 
 
 def _context(*names: str, objective: str = "macs") -> MorphContext:
-    ranking = [RankedName(name, index / 10, 0.05) for index, name in enumerate(names)]
+    ranking = [SiteScore(name, index / 10, 0.05) for index, name in enumerate(names)]
     return MorphContext(ranking, objective)
 
 
@@ -229,7 +222,7 @@ def test_by_rank_the_reason_tells_gain_and_place() -> None:
     ],
 )
 def test_a_score_is_told_with_its_measure(measure: str, told: str) -> None:
-    assert RankedName("conv", 0.1234, 0.05, measure=measure).told == told
+    assert str(SiteScore("conv", 0.1234, 0.05, measure=measure)) == told
 
 
 def test_by_rank_information_is_weighed_against_what_is_saved() -> None:
@@ -237,17 +230,17 @@ def test_by_rank_information_is_weighed_against_what_is_saved() -> None:
     macs = {unit.name: unit.macs for unit in removable_units(graph)}
     assert macs["add_1/branch"] == 2 * macs["conv_2"] > 0
     for gain, first in ((0.15, "add_1/branch"), (0.3, "conv_2")):
-        ranking = [RankedName("conv_2", 0.1, 0.01), RankedName("add_1/branch", gain, 0.01)]
+        ranking = [SiteScore("conv_2", 0.1, 0.01), SiteScore("add_1/branch", gain, 0.01)]
         assert _first_by_rank(graph, ranking, "macs") == first
         assert _first_by_rank(graph, ranking, "accuracy") == "conv_2"
 
 
 def test_by_rank_gains_within_their_error_count_alike() -> None:
-    ranking = [RankedName("conv_2", -0.04, 0.05), RankedName("add_1/branch", 0.04, 0.05)]
+    ranking = [SiteScore("conv_2", -0.04, 0.05), SiteScore("add_1/branch", 0.04, 0.05)]
     assert _first_by_rank(identity_residual(), ranking, "macs") == "add_1/branch"
 
 
-def _first_by_rank(graph: LayerGraph, ranking: list[RankedName], objective: str) -> str:
+def _first_by_rank(graph: LayerGraph, ranking: list[SiteScore], objective: str) -> str:
     """The unit of which a removal says that it is the least."""
     context, found = MorphContext(ranking, objective), set()
     for seed in range(20):

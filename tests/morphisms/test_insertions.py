@@ -14,8 +14,7 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
-from prune_mi.morphisms.identity_conv import SIZES, dirac_kernel
-from prune_mi.morphisms.insert_dense import MAX_WIDTH
+from prune_mi.morphisms.insert_identity import MAX_WIDTH, SIZES, dirac_kernel
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.mixes import MIXES, resolve_mix
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 
 
 @pytest.mark.parametrize("name", MIXES)
@@ -120,7 +120,7 @@ def test_where_nothing_can_be_removed_the_even_draw_adds() -> None:
 @pytest.mark.parametrize("name", MIXES)
 def test_every_mix_can_be_drawn_from(name: str) -> None:
     mix = resolve_mix(name)
-    context = MorphContext([RankedName("conv_2", 0.1, 0.0)], "accuracy")
+    context = MorphContext([SiteScore("conv_2", 0.1, 0.0)], "accuracy")
     rng = np.random.default_rng(0)
     drawn: set[str] = set()
     for _ in range(60):

@@ -13,7 +13,7 @@ from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.forward_pass import forward_function
 from prune_mi.keras_io.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, morph
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.repair.recalibrate import recalibrate
 from prune_mi.repair.refit import refit_consumers
 
@@ -39,7 +39,7 @@ def test_random_morphs_give_models_that_run(
 ) -> None:
     graph = _graph(name)
     before = graph.structural_hash()
-    ranking = [RankedName(unit.name, 0.0, 0.0) for unit in find_units(graph)]
+    ranking = [SiteScore(unit.name, 0.0, 0.0) for unit in find_units(graph)]
     changed, records = morph(
         graph,
         num_morphs=num_morphs,

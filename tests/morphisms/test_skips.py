@@ -15,10 +15,14 @@ from prune_mi.keras_io.build import build_model, set_weights
 from prune_mi.keras_io.trace import read_weights, trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
-from prune_mi.morphisms.skip_sites import NO_SKIP_SITE, skip_sites
+from prune_mi.morphisms.skip import SkipAdd
 from prune_mi.records import Place
 
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
+NO_SKIP_SITE = (
+    "no two channels-last tensors of known size inside the graph have a layer with a kernel "
+    "between them"
+)
 
 
 def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
@@ -31,12 +35,18 @@ def _morphed(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed:
     return outcome
 
 
+def _sites(graph: LayerGraph) -> set[tuple[str, str]]:
+    found = SkipAdd().sites(graph, CONTEXT)
+    assert isinstance(found, list)
+    return {(site.before.node, site.after.node) for site in found}
+
+
 def test_sites_lead_round_a_kernel() -> None:
-    sites = {(site.start.node, site.end.node) for site in skip_sites(chain())}
+    sites = _sites(chain())
     assert {("conv_1", "conv_2"), ("relu_1", "relu_2"), ("bn_1", "pool_1")} <= sites
     assert not {("conv_1", "relu_1"), ("conv_2", "pool_1"), ("relu_2", "relu_1")} & sites
     assert not any("input_1" in site or "dense_1" in site for site in sites)
-    sites = {(site.start.node, site.end.node) for site in skip_sites(identity_residual())}
+    sites = _sites(identity_residual())
     assert ("relu_1", "bn_2") in sites
     assert ("relu_1", "add_1") not in sites  # which adds it already
 

@@ -11,7 +11,7 @@ from graph_builder import chain, residual_tower
 from prune_mi.graph.cost import graph_cost, objective_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.selection import chance_of_success
@@ -49,11 +49,11 @@ def _climber(
 FIRST_BLOCK = ("conv_2", "conv_3", "add_1/branch")
 
 
-def _ranking(graph: LayerGraph) -> list[RankedName]:
+def _ranking(graph: LayerGraph) -> list[SiteScore]:
     """The first block, which matters most, comes last."""
     units = removable_units(graph)
     return [
-        RankedName(unit.name, index / 100, 0.0)
+        SiteScore(unit.name, index / 100, 0.0)
         for index, unit in enumerate(sorted(units, key=lambda unit: unit.name in FIRST_BLOCK))
     ]
 
@@ -183,7 +183,7 @@ def test_an_odd_number_of_morphs_is_halved_upwards() -> None:
 def test_fewer_children_where_none_are_left_to_find() -> None:
     graph = chain()
     climber = _climber(graph=graph, mix={"remove-by-rank": 1.0})
-    ranking = [RankedName("conv_2", 0.1, 0.0)]
+    ranking = [SiteScore("conv_2", 0.1, 0.0)]
     assert [child.morphs[0].target for child in climber.ask(4, ranking)] == ["conv_2"]
     assert climber.ask(4, ranking) == ()
     assert climber.generation == 2
@@ -324,7 +324,7 @@ def test_halving_many_times_over_leaves_one_morph() -> None:
 def test_a_second_wave_goes_by_what_the_first_has_shown() -> None:
     climber = _climber(mix={"remove-by-rank": 1.0}, max_morphs=3)
     names = [f"add_{index}/branch" for index in range(1, 7)]
-    ranking = [RankedName(name, 0.01, 0.001) for name in names]  # the gains say nothing
+    ranking = [SiteScore(name, 0.01, 0.001) for name in names]  # the gains say nothing
     first = climber.ask(6, ranking)
     dear = {"add_1/branch", "add_2/branch", "add_3/branch"}
     screened = [

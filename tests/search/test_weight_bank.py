@@ -14,7 +14,7 @@ from prune_mi.graph.removal import remove_unit
 from prune_mi.graph.unit_discovery import removable_units
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.mixes import resolve_mix
-from prune_mi.morphisms.morphism import MorphContext, RankedName
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.search.candidate import Proposed, Trained
 from prune_mi.search.weight_bank import WeightBank, taken_over
 from tests.candidates import proposed, trained
@@ -240,7 +240,7 @@ def test_whatever_morphs_are_drawn_only_what_was_taken_over_changes(
     seeds: tuple[int, int], num_morphs: int
 ) -> None:
     bank = WeightBank()
-    units = [RankedName(each.name, 0.0, 0.0) for each in removable_units(REFERENCE.graph)]
+    units = [SiteScore(each.name, 0.0, 0.0) for each in removable_units(REFERENCE.graph)]
     made = []
     for place, seed in enumerate(seeds, start=1):
         graph, _ = morph(

@@ -31,35 +31,37 @@ Usable Information, for a gain as a difference of decoders' cross-entropies.
 
 import numpy as np
 
+from prune_mi.information.ablation import Ablation, last_features
 from prune_mi.information.bootstrap import even_and_drawn
 from prune_mi.information.criteria.cka import weighted_cka
-from prune_mi.information.criteria.removals import Removals, last_features
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores
 from prune_mi.information.features import reducer
-from prune_mi.information.question import Answer, Question
 
 _TEMPERATURE = 5.0
 _CONSTANT = 1e-12  # variance of a feature that does not vary
 
 
-def bypass(question: Question) -> Answer:
+def bypass(request: RankingRequest) -> Scores:
     """Bits of class information lost by each unit's removal: see above.
 
-    Of how many images, and which units count as others, see `Removals`.
+    Of how many images, and which units count as others, see `Ablation`.
     """
-    removals = Removals(
-        question, thrifty=True, read=lambda graph: (graph.outputs[0], last_features(graph))
+    ablation = Ablation(
+        request, thrifty=True, read=lambda graph: (graph.outputs[0], last_features(graph))
     )
-    pool = reducer(question.graph, last_features(question.graph), "pool")
-    (output, before), without = removals.gathered(np.asarray, pool)
-    known = _log_posterior(output, question)
+    pool = reducer(request.graph, last_features(request.graph), "pool")
+    (output, before), without = ablation.gathered(np.asarray, pool)
+    known = _log_posterior(output, request)
     divergences = np.stack(
-        [_divergence_bits(known, _log_posterior(left, question)) for left, _ in without]
+        [_divergence_bits(known, _log_posterior(left, request)) for left, _ in without]
     )
-    weights = even_and_drawn(len(before), seed=question.seed)
+    weights = even_and_drawn(len(before), seed=request.seed)
     moved = np.stack([moved_share(before, after, weights) for _, after in without])
-    gains = np.sqrt(divergences @ weights.T * moved * np.log2(question.num_classes))
-    gains = gains[removals.rows()]
-    return Answer(gains[:, 0], gains[:, 1:])
+    gains = np.sqrt(divergences @ weights.T * moved * np.log2(request.num_classes))
+    return Scores.of_weightings(gains[ablation.rows()])
+
+
+CRITERION = Criterion(bypass, measure="bit", needs_same_shape=True)
 
 
 def moved_share(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -91,10 +93,10 @@ def moved_share(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.n
     return np.asarray(1 - kept / np.maximum(varies.sum(axis=1), 1))
 
 
-def _log_posterior(output: np.ndarray, question: Question) -> np.ndarray:
+def _log_posterior(output: np.ndarray, request: RankingRequest) -> np.ndarray:
     """Natural logarithms of the softened class probabilities, float64 `(n, num_classes)`."""
-    scores = output[:, : question.num_classes].astype(np.float64)
-    if not question.from_logits:
+    scores = output[:, : request.num_classes].astype(np.float64)
+    if not request.from_logits:
         scores = np.log(np.clip(scores, 1e-7, 1.0))
     scores /= _TEMPERATURE
     scores -= scores.max(axis=1, keepdims=True)

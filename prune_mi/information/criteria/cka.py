@@ -17,21 +17,23 @@ perspective.
 
 import numpy as np
 
+from prune_mi.information.ablation import Ablation, last_features
 from prune_mi.information.bootstrap import even_and_drawn
-from prune_mi.information.criteria.removals import Removals, last_features
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores
 from prune_mi.information.features import reducer
-from prune_mi.information.question import Answer, Question
 
 
-def cka(question: Question) -> Answer:
+def cka(request: RankingRequest) -> Scores:
     """1 - CKA of the penultimate features, in [0, 1]: see above."""
-    removals = Removals(question, thrifty=True, read=lambda graph: (last_features(graph),))
-    pool = reducer(question.graph, last_features(question.graph), "pool")
-    (before,), without = removals.gathered(pool)
-    weights = even_and_drawn(len(before), seed=question.seed)
+    ablation = Ablation(request, thrifty=True, read=lambda graph: (last_features(graph),))
+    pool = reducer(request.graph, last_features(request.graph), "pool")
+    (before,), without = ablation.gathered(pool)
+    weights = even_and_drawn(len(before), seed=request.seed)
     moved = np.stack([1 - weighted_cka(before, after, weights) for (after,) in without])
-    moved = moved[removals.rows()]
-    return Answer(moved[:, 0], moved[:, 1:])
+    return Scores.of_weightings(moved[ablation.rows()])
+
+
+CRITERION = Criterion(cka, measure="share", needs_same_shape=True)
 
 
 def weighted_cka(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -47,9 +49,8 @@ def weighted_cka(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.
     """
     grams = []
     for features in (one, other):
-        centred = features.astype(np.float64) - features.mean(
-            axis=0
-        )  # of large means, for accuracy
+        # Of large means, for accuracy.
+        centred = features.astype(np.float64) - features.mean(axis=0)
         grams.append(centred @ centred.T)
     first, second = grams
     cross = _hsic(first, second, weights)

@@ -20,7 +20,7 @@ Source: Huang & Wang (2018), Data-driven sparse structure selection for deep neu
 Adam and a bound in place of their proximal gradient.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,15 +28,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from prune_mi.graph.edit import fresh_name, without_noise
+from prune_mi.graph.edit import fresh_name, insert_calls, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.site import Site
 from prune_mi.graph.traits import PRODUCTS
-from prune_mi.graph.unit import Unit
 from prune_mi.graph.unit_discovery import outermost
 from prune_mi.graph.validate import validate_graph
+from prune_mi.information.ablation import bytes_an_image, rows_among
 from prune_mi.information.bootstrap import NUM_DRAWS
-from prune_mi.information.criteria.removals import bytes_an_image, enclosing
-from prune_mi.information.question import Answer, Question
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores
 from prune_mi.keras_io.build import build_model
 from prune_mi.keras_io.forward_pass import needs_xla
 
@@ -83,18 +83,20 @@ class Gate(keras.layers.Layer):
         return {**super().get_config(), "price": self.price, "neutral": self.neutral}
 
 
-def gate(question: Question) -> Answer:
+def gate(request: RankingRequest) -> Scores:
     """How far each unit's gate stood open, in [0, 1]; the draws are those of several seeds."""
-    gated = outermost(question.units)
-    graph, names = with_gates(question.graph, gated)
-    by_seed = _trained(without_noise(graph), names, question)
-    row = {unit.name: place for place, unit in enumerate(gated)}
-    rows = [row[enclosing(unit, gated).name] for unit in question.units]
+    gated = outermost(request.sites)
+    graph, names = with_gates(request.graph, gated)
+    by_seed = _trained(without_noise(graph), names, request)
+    rows = rows_among(request.sites, gated)
     repeats = np.arange(NUM_DRAWS) % by_seed.shape[1]
-    return Answer(by_seed.mean(axis=1)[rows], by_seed[rows][:, repeats])
+    return Scores(by_seed.mean(axis=1)[rows], by_seed[rows][:, repeats])
 
 
-def _trained(graph: LayerGraph, names: Sequence[str], question: Question) -> np.ndarray:
+CRITERION = Criterion(gate, measure="share", needs_same_shape=True)
+
+
+def _trained(graph: LayerGraph, names: Sequence[str], request: RankingRequest) -> np.ndarray:
     """How far each gate stood open under each seed, `(num_gates, num_seeds)`."""
     model = build_model(graph)
     gates = [model.get_layer(name) for name in names]
@@ -110,24 +112,24 @@ def _trained(graph: LayerGraph, names: Sequence[str], question: Question) -> np.
 
     def loss(labels: Any, outputs: Any) -> Any:
         return keras.losses.sparse_categorical_crossentropy(
-            labels, outputs[:, : question.num_classes], from_logits=question.from_logits
+            labels, outputs[:, : request.num_classes], from_logits=request.from_logits
         )
 
     compiled = keras.backend.backend() == "jax" or needs_xla(model)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=compiled)
-    size = min(len(question.images), _BATCH)
+    size = min(len(request.images), _BATCH)
     size = min(size, max(_SMALLEST_BATCH, _MOST_BYTES // bytes_an_image(graph)))
     found = []
-    for repeat in range(question.settings.num_seeds):
-        rng = np.random.default_rng((question.seed, repeat))
+    for repeat in range(request.settings.num_seeds):
+        rng = np.random.default_rng((request.seed, repeat))
         for variable, value in zip(optimizer.variables, fresh, strict=True):
             variable.assign(value)
         for each in gates:
             each.openness.assign(1.0)
         path = []
-        for part in _batches(len(question.images), size, rng):
-            batch = question.scaling.apply(np.asarray(question.images[part]))
-            model.train_on_batch(batch, question.labels[part])
+        for part in _batches(len(request.images), size, rng):
+            batch = request.scaling.apply(np.asarray(request.images[part]))
+            model.train_on_batch(batch, request.labels[part])
             path.append([float(ops.convert_to_numpy(each.openness)) for each in gates])
         found.append(np.mean(path, axis=0))
     return np.stack(found, axis=1)
@@ -139,59 +141,47 @@ def _batches(num: int, size: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(passes)[: _STEPS * size].reshape(_STEPS, size)
 
 
-def with_gates(graph: LayerGraph, units: Sequence[Unit]) -> tuple[LayerGraph, list[str]]:
-    """The graph with a gate for each unit, and the gates' names."""
-    total = max(sum(unit.macs for unit in units), 1)
+def with_gates(graph: LayerGraph, sites: Sequence[Site]) -> tuple[LayerGraph, list[str]]:
+    """The graph with a gate for each site, and the gates' names."""
+    macs = [site.saves.get("macs", 0) for site in sites]
     moved: dict[TensorRef, TensorRef] = {}
     names = []
-    for unit in units:
-        price = (unit.macs / total + 1 / len(units)) / 2
+    for site, cost in zip(sites, macs, strict=True):
+        price = (cost / max(sum(macs), 1) + 1 / len(sites)) / 2
         name = fresh_name(graph, "gate")
-        join = graph.node_by_name[unit.after.node]
-        if unit.position is None:
-            after = moved.get(unit.after, unit.after)
-            before = moved.get(unit.before, unit.before)
-            graph = _gated(graph, _gate(name, price), [before, after], None)
-            moved[unit.after] = TensorRef(name)
+        if site.position is None:
+            before, after = (moved.get(ref, ref) for ref in (site.before, site.after))
+            gated = _call(graph, name, [before, after])
+            graph = insert_calls(graph, after, [_gate(name, price)], [gated])
+            moved[site.after] = TensorRef(name)
         else:
+            join = graph.node_by_name[site.after.node]
             neutral = float(graph.layer_of(join).class_name in PRODUCTS)
-            after = join.inputs[unit.position]
-            place = (join.name, unit.position)
-            graph = _gated(graph, _gate(name, price, neutral), [after], place)
+            graph = _with_gated_input(graph, join, site.position, _gate(name, price, neutral))
         names.append(name)
     return graph, names
 
 
 def _gate(name: str, price: float, neutral: float = 0.0) -> LayerDef:
-    config: Mapping[str, Any] = {"name": name, "price": price, "neutral": neutral}
     serialized = {
         "module": Gate.__module__,
         "class_name": "Gate",
-        "config": config,
+        "config": {"name": name, "price": price, "neutral": neutral},
         "registered_name": "prune_mi>Gate",
     }
     return LayerDef(name, "Gate", serialized)
 
 
-def _gated(
-    graph: LayerGraph, layer: LayerDef, inputs: list[TensorRef], place: tuple[str, int] | None
-) -> LayerGraph:
-    """Feeds a gate to what reads its last input, or to that call's input alone that is named."""
-    after, through = inputs[-1], TensorRef(layer.name)
-    node = Node(layer.name, layer.name, (inputs,), {}, (graph.spec(after),))
+def _call(graph: LayerGraph, name: str, inputs: list[TensorRef]) -> Node:
+    """A gate's call, which yields what its last input is."""
+    return Node(name, name, (inputs,), {}, (graph.spec(inputs[-1]),))
 
-    def redirected(reader: Node) -> Node:
-        if place is None:
-            return reader.with_inputs(lambda ref: through if ref == after else ref)
-        if reader.name != place[0]:
-            return reader
-        positions = iter(range(len(reader.inputs)))
-        return reader.with_inputs(lambda ref: through if next(positions) == place[1] else ref)
 
-    cut = graph.position[after.node] + 1
-    nodes = (
-        *graph.nodes[:cut],
-        node,
-        *(redirected(each) if after in each.inputs else each for each in graph.nodes[cut:]),
-    )
-    return validate_graph(replace(graph, nodes=nodes, layers={**graph.layers, layer.name: layer}))
+def _with_gated_input(graph: LayerGraph, join: Node, position: int, gate: LayerDef) -> LayerGraph:
+    """The graph with a gate before one of a join's inputs."""
+    call = _call(graph, gate.name, [join.inputs[position]])
+    places = iter(range(len(join.inputs)))
+    gated = join.with_inputs(lambda ref: TensorRef(gate.name) if next(places) == position else ref)
+    at = graph.position[join.name]
+    nodes = (*graph.nodes[:at], call, gated, *graph.nodes[at + 1 :])
+    return validate_graph(replace(graph, nodes=nodes, layers={**graph.layers, gate.name: gate}))

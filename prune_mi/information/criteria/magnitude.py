@@ -10,25 +10,29 @@ Source: Liu et al. (2017), Learning efficient convolutional networks through net
 gammas); Han et al. (2015), Learning both weights and connections for efficient neural networks.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.unit import Unit
 from prune_mi.information.bootstrap import NUM_DRAWS
-from prune_mi.information.question import Answer, Question
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores
 
 
-def magnitude(question: Question) -> Answer:
+def magnitude(request: RankingRequest) -> Scores:
     """Mean size of weights: see above. Other images would change nothing."""
-    found = [_magnitude(question.graph, unit) for unit in question.units]
+    found = [_magnitude(request.graph, site.nodes) for site in request.sites]
     known = [each for each in found if each is not None]
     usual = float(np.mean(known)) if known else 0.0
     gains = np.array([usual if each is None else each for each in found])
-    return Answer(gains, np.repeat(gains[:, None], NUM_DRAWS, axis=1))
+    return Scores(gains, np.repeat(gains[:, None], NUM_DRAWS, axis=1))
 
 
-def _magnitude(graph: LayerGraph, unit: Unit) -> float | None:
-    layers = {graph.node_by_name[name].layer: None for name in unit.nodes}
+CRITERION = Criterion(magnitude, measure="score")
+
+
+def _magnitude(graph: LayerGraph, calls: Sequence[str]) -> float | None:
+    layers = {graph.node_by_name[name].layer: None for name in calls}
     gammas, kernels = [], []
     for name in layers:
         layer = graph.layers[name]

@@ -17,12 +17,15 @@ Chen & Zhao (2018), Shallowing deep networks, remove the layers that such probes
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from prune_mi.config import RankingSettings
-from prune_mi.information.evidence import Estimator, Evidence, Pointwise, standardised
+from prune_mi.information.estimator import (
+    EstimatorCriterion,
+    InformationEstimate,
+    PointwiseInformation,
+    principal_components,
+)
 
 _FOLDS = 5
 _MOST_DIMENSIONS = 256
@@ -31,15 +34,11 @@ _STRENGTH = 0.1  # inverse of the L2 penalty
 _MIXED_IN = 0.01  # of the class frequencies: bounds what one sample can cost
 
 
-def probe(settings: RankingSettings, num_classes: int) -> Estimator:
+def probe(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, seed: int
+) -> InformationEstimate:
     """Of pooled features: standardised, linear probes in five folds, the same for all tensors."""
-    return _probed
-
-
-def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> Evidence:
-    points = standardised(features.astype(np.float64))
-    if min(points.shape) > _MOST_DIMENSIONS:
-        points = PCA(_MOST_DIMENSIONS, random_state=seed).fit_transform(points)
+    points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
     frequency = np.bincount(labels) / len(labels)
     right = np.zeros(len(labels))
     folds = _stratified_folds(labels, seed)
@@ -47,7 +46,10 @@ def _probed(features: np.ndarray, labels: np.ndarray, seed: int) -> Evidence:
         asked = folds == fold
         right[asked] = _held_out(points[~asked], labels[~asked], points[asked], labels[asked])
     prior = frequency[labels]
-    return Pointwise(np.log2((1 - _MIXED_IN) * right / prior + _MIXED_IN))
+    return PointwiseInformation(np.log2((1 - _MIXED_IN) * right / prior + _MIXED_IN))
+
+
+CRITERION = EstimatorCriterion(probe)
 
 
 def _held_out(

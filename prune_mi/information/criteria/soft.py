@@ -16,37 +16,37 @@ mixture by expectation and maximisation, Dempster, Laird & Rubin (1977).
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from prune_mi.config import RankingSettings
-from prune_mi.information.evidence import Assigned, Estimator, Evidence, standardised
+from prune_mi.information.estimator import (
+    EstimatorCriterion,
+    InformationEstimate,
+    principal_components,
+)
+from prune_mi.information.mutual_information import ClusterInformation
 
 _MOST_DIMENSIONS = 50
 _FLOOR = 1e-2  # of a variance, where a feature's is 1: constant features have none
 
 
-def soft(settings: RankingSettings, num_classes: int) -> Estimator:
+def soft(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, seed: int
+) -> InformationEstimate:
     """Of pooled features: standardised, a mixture of as many Gaussians as `kmeans` has clusters."""
-    num_clusters = settings.num_clusters or 3 * num_classes
+    points = principal_components(features, _MOST_DIMENSIONS, seed=seed)
+    mixture = GaussianMixture(
+        min(num_clusters, len(points)),
+        covariance_type="diag",
+        reg_covar=_FLOOR,
+        max_iter=50,
+        tol=1e-2,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # Fewer distinct points than clusters; and fifty steps are near enough.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return ClusterInformation(mixture.fit(points).predict_proba(points), labels)
 
-    def estimate(features: np.ndarray, labels: np.ndarray, seed: int) -> Evidence:
-        points = standardised(features.astype(np.float64))
-        if min(points.shape) > _MOST_DIMENSIONS:
-            points = PCA(_MOST_DIMENSIONS, random_state=seed).fit_transform(points)
-        mixture = GaussianMixture(
-            min(num_clusters, len(points)),
-            covariance_type="diag",
-            reg_covar=_FLOOR,
-            max_iter=50,
-            tol=1e-2,
-            random_state=seed,
-        )
-        with warnings.catch_warnings():
-            # Fewer distinct points than clusters; and fifty steps are near enough.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            assigned = mixture.fit(points).predict_proba(points)
-        return Assigned(assigned, labels)
 
-    return estimate
+CRITERION = EstimatorCriterion(soft)

@@ -1,5 +1,6 @@
 """Sites are drawn evenly, as places are weighed, or by rank."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -8,15 +9,15 @@ from graph_builder import GRAPHS
 from prune_mi.graph.ir import TensorRef
 from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.morphisms.catalog import CATALOG, apply
-from prune_mi.morphisms.morphism import MorphContext, Site
-from prune_mi.morphisms.site import drawn
+from prune_mi.graph.site import Site
+from prune_mi.morphisms.catalog import CATALOG, apply, drawn
+from prune_mi.morphisms.morphism import MorphContext, Morphism
 from prune_mi.records import Place
 
 GRAPH = GRAPHS["chain"]()
 SITES = [
-    Site(node.name, TensorRef(node.name), lambda _: NotApplicable("a stand-in"))
-    for node in GRAPH.nodes
+    Site(name, TensorRef(name), TensorRef(name), lambda *_: NotApplicable("a stand-in"))
+    for name in GRAPH.node_by_name
 ]
 EVENLY = MorphContext(ranking=(), objective="accuracy")
 
@@ -37,12 +38,12 @@ def test_weights_of_places_say_where_a_site_is_drawn() -> None:
         return 1.0 if kind == "insert-conv" and place.behind == "norm" else 0.0
 
     found = _drawn(MorphContext(ranking=(), objective="accuracy", place_weight=weight))
-    assert {location_of(GRAPH, site.tensor).behind for site in found} == {"norm"}
+    assert {location_of(GRAPH, site.after).behind for site in found} == {"norm"}
 
 
 def test_weights_that_are_all_zero_draw_evenly() -> None:
     context = MorphContext(ranking=(), objective="accuracy", place_weight=lambda kind, place: 0.0)
-    assert len({site.target for site in _drawn(context)}) > 1
+    assert len({site.name for site in _drawn(context)}) > 1
 
 
 def test_by_rank_the_first_is_drawn_most_often() -> None:
@@ -63,19 +64,18 @@ def test_sites_are_drawn_one_after_the_other_each_once() -> None:
 def test_where_one_did_not_do_no_other_of_its_tensor_comes() -> None:
     twins = [site for site in SITES for _ in range(2)]
     found = drawn(CATALOG["insert-conv"], GRAPH, twins, EVENLY, np.random.default_rng(0))
-    tensors = [site.tensor for site in islice(found, 100)]
+    tensors = [site.after for site in islice(found, 100)]
     assert len(tensors) == len(set(tensors)) == len(SITES)
 
 
 def test_where_no_site_does_the_first_ones_reason_is_told() -> None:
-    class Nowhere:
+    class Nowhere(Morphism):
         name = "insert-conv"
-        effect = CATALOG["insert-conv"].effect
-        keeps_function = by_rank = False
+        effect = "adds"
 
         def sites(self, graph: object, context: object) -> list[Site]:
             return [
-                Site(site.target, site.tensor, lambda _, at=place: NotApplicable(f"at {at}"))
+                replace(site, edit=lambda *_, at=place: NotApplicable(f"at {at}"))
                 for place, site in enumerate(SITES)
             ]
 

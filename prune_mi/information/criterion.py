@@ -1,0 +1,83 @@
+"""What a criterion is: it is asked how little the change at each of some sites would be missed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from prune_mi.config import RankingSettings
+from prune_mi.data import InputScaling
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.site import Site
+
+Measure = Literal["bit", "accuracy", "share", "score"]
+"""Of gains: bits of information, a fraction of accuracy, a share in [0, 1], or a score whose size
+means nothing beyond its order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankingRequest:
+    """How little would the change at each of some sites be missed?
+
+    Attributes:
+        graph: A classifier with one output.
+        sites: Of the graph, at least one; what would go at each, such as a unit.
+        images: Raw pixels `(n, ...)`, stratified by class.
+        labels: int `(n,)`.
+        scaling: The model's input scaling.
+        num_classes: Number of classes, the first columns of the network's output.
+        from_logits: Whether the network yields logits.
+        settings: Sizes of the estimators.
+        seed: Of everything drawn; the same for all sites.
+    """
+
+    graph: LayerGraph
+    sites: Sequence[Site]
+    images: np.ndarray
+    labels: np.ndarray
+    scaling: InputScaling
+    num_classes: int
+    from_logits: bool
+    settings: RankingSettings
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a criterion says of each site, in the order of the request.
+
+    Attributes:
+        gains: float64 `(num_sites,)`; what would go at the site of the smallest is missed least.
+        draws: float64 `(num_sites, num_draws)`: the gains as other samples, or other seeds, would
+            have given them; a column is one such draw for all sites.
+        information: float64 `(num_sites,)`, bits in the tensor behind each site; None where the
+            criterion does not look at tensors by themselves.
+        information_draws: The same for other samples, as `draws`.
+    """
+
+    gains: np.ndarray
+    draws: np.ndarray
+    information: np.ndarray | None = None
+    information_draws: np.ndarray | None = None
+
+    @classmethod
+    def of_weightings(cls, gains: np.ndarray) -> "Scores":
+        """Of gains `(num_sites, 1 + num_draws)`: of all samples alike, then as drawn."""
+        return cls(gains[:, 0], gains[:, 1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One way to score sites; its file calls it `CRITERION`.
+
+    Attributes:
+        score: Scores the sites of a request.
+        measure: What the gains are in.
+        needs_same_shape: Whether what would go must yield the shape that it is fed. So it is where
+            networks without it are run beside the whole one.
+    """
+
+    score: Callable[[RankingRequest], Scores]
+    measure: Measure
+    needs_same_shape: bool = False
