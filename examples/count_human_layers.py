@@ -3,8 +3,8 @@
     python examples/count_human_layers.py --out prune_mi/morphisms/human_counts.json
 
 Every architecture is built without weights at a small input, then its layers are counted by kind
-and by what they stand behind (`prune_mi.graph.layer_counts`). The file that prune-mi ships was made
-so. It takes some minutes and 4 GiB of memory.
+and by what they stand behind (`prune_mi.graph.analysis.layer_counts`). The file that prune-mi ships
+was made so. It takes some minutes and 4 GiB of memory.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import keras
 
-from prune_mi.graph.layer_counts import LayerCounts, count_layers
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.graph.analysis.layer_counts import LayerCounts, count_layers
+from prune_mi.keras_io.model_graph.trace import trace_model
 
 SIZE = 96  # which all architectures accept
 

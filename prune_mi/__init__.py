@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from prune_mi.began import BEGAN as BEGAN  # first: the clock of a command
 from prune_mi.errors import PruneMIError
-from prune_mi.keras_io.runtime import prepare_backend
+from prune_mi.keras_io.runtime.backend import prepare_backend
 from prune_mi.records import Check, Evaluation, RunReport, SearchReport
 
 if TYPE_CHECKING:
-    from prune_mi.checking import check
+    from prune_mi.commands.check import check
+    from prune_mi.commands.evaluate import evaluate
     from prune_mi.commands.optimize import optimize
     from prune_mi.commands.search import search_architecture
-    from prune_mi.evaluation import evaluate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,8 +33,8 @@ __all__ = [
 ]
 # Imported when they are first asked for, and Keras with them.
 _ROOMS = {
-    "check": "checking",
-    "evaluate": "evaluation",
+    "check": "commands.check",
+    "evaluate": "commands.evaluate",
     "optimize": "commands.optimize",
     "search_architecture": "commands.search",
 }

@@ -92,8 +92,8 @@ def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
     from keras import layers
 
+    from prune_mi.commands.demo import train_demo_network
     from prune_mi.data import load_dataset
-    from prune_mi.demo import train_demo_network
 
     def block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)

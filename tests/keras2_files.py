@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from prune_mi.keras_io.load import LoadedModel
+    from prune_mi.keras_io.loading.load import LoadedModel
 
 HERE = Path(__file__).parent / "keras_io"
 CUSTOM_LAYERS = HERE / "custom_layers.py"
@@ -67,8 +67,8 @@ def descriptions(
     old_files: dict[str, OldFile], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[Path, Path]:
     """For each file the folder in which Keras 2 describes it; all in one process, to save time."""
-    from prune_mi.keras_io.model_file import read_model_file
-    from prune_mi.keras_io.trust import Trust
+    from prune_mi.keras_io.files.model_file import read_model_file
+    from prune_mi.keras_io.runtime.trust import Trust
     from prune_mi.keras_io.upgrade.keras2_process import write_request
 
     folders = {}
@@ -87,7 +87,7 @@ def descriptions(
 @pytest.fixture
 def described(descriptions: dict[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Has `load_model` take descriptions from there instead of starting a process."""
-    from prune_mi.keras_io import load
+    from prune_mi.keras_io.loading import load
     from prune_mi.keras_io.upgrade.description import read_description
 
     def read(file: Any, trust: Any) -> Any:
@@ -101,7 +101,7 @@ def open_old(
     old_files: dict[str, OldFile], described: None, own_objects: None
 ) -> Callable[..., "LoadedModel"]:
     """Opens one of the files by its name."""
-    from prune_mi.keras_io.load import load_model
+    from prune_mi.keras_io.loading.load import load_model
 
     def open_one(name: str, **options: Any) -> "LoadedModel":
         return load_model(old_files[name].path, **{**old_files[name].options, **options})

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.data import load_dataset
-from prune_mi.keras_io.archive import write_provenance
+from prune_mi.keras_io.files.archive import write_provenance
 from prune_mi.preparation.roles import Roles
 from prune_mi.preparation.selected_on import write_selection
 

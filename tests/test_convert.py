@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from prune_mi.cli import app
 from prune_mi.equivalence import relative_difference
-from prune_mi.keras_io.forward_pass import outputs_of
+from prune_mi.keras_io.forward.forward_pass import outputs_of
 from prune_mi.report import read_report
 
 pytestmark = pytest.mark.slow

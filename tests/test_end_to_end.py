@@ -14,7 +14,7 @@ from prune_mi.cli import app
 from prune_mi.config import read_yaml
 from prune_mi.data import load_dataset
 from prune_mi.graph.cost import graph_cost
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.selected_on import selected_on
 from prune_mi.report import read_report
 

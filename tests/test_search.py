@@ -18,7 +18,7 @@ from prune_mi.config import read_yaml
 from prune_mi.data.class_file import read_class_file
 from prune_mi.errors import BudgetError, ConfigError, RunFolderError
 from prune_mi.graph.cost import graph_cost
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.records import SearchReport
 from prune_mi.report import read_search_report
 from prune_mi.search.selection import standard_error

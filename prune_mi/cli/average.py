@@ -12,8 +12,8 @@ from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_file import known_scaling
-from prune_mi.keras_io.model_file import best_of_run, read_model_file
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.files.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Average, ModelSource
 from prune_mi.report.average import print_average
 
@@ -61,7 +61,7 @@ def average(
         for path in paths:
             read_model_file(path, None)  # seconds before Keras is imported, as all before it
         start_backend()
-        from prune_mi.averaging import average_models
+        from prune_mi.commands.average import average_models
 
         sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
         return average_models(sources, settings, out=out, overwrite=overwrite)

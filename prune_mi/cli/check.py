@@ -14,7 +14,7 @@ from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import Gates, OptimizeSettings, read_gates
 from prune_mi.config.declare import INPUT, REPORTS
 from prune_mi.errors import ExitCode, RunError
-from prune_mi.keras_io.model_file import model_sources
+from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.records import Check
 from prune_mi.report.check import check_to_junit, check_to_markdown, print_check
 from prune_mi.report.files import require_writable, write_text
@@ -75,7 +75,7 @@ def check(
             custom_objects=custom_objects,
         )
         with observed(quiet=quiet, json_output=json_output) as observer:
-            from prune_mi.checking import check_model
+            from prune_mi.commands.check import check_model
 
             return check_model(new, old, settings, limits, settings_file=file, observer=observer)
 

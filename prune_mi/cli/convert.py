@@ -7,7 +7,7 @@ import typer
 
 from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelFile, ModelJson, OverwriteFile
 from prune_mi.cli.told import found_and_told
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.report.conversion import print_conversion
 
@@ -30,7 +30,7 @@ def convert(
 
     def converted() -> Conversion:
         start_backend()
-        from prune_mi.conversion import convert_model
+        from prune_mi.commands.convert import convert_model
 
         source = ModelSource(old, model_json, allow_unsafe, custom_objects)
         return convert_model(source, new, overwrite=overwrite)

@@ -44,7 +44,7 @@ def demo(
     """
 
     def run(observer: Observer) -> RunReport:
-        from prune_mi.demo import run_demo
+        from prune_mi.commands.demo import run_demo
 
         return run_demo(out, seed=seed, overwrite=overwrite, observer=observer, started=context.obj)
 

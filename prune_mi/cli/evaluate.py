@@ -10,7 +10,7 @@ from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJs
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
-from prune_mi.keras_io.model_file import model_sources
+from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.records import Evaluation
 from prune_mi.report.evaluation import print_evaluation
 
@@ -49,7 +49,7 @@ def evaluate(
             custom_objects=custom_objects,
         )
         with observed(quiet=quiet, json_output=json_output) as observer:
-            from prune_mi.evaluation import evaluate_models
+            from prune_mi.commands.evaluate import evaluate_models
 
             return evaluate_models(sources, settings, observer=observer)
 

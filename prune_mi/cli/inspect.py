@@ -9,8 +9,8 @@ from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelFi
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT
-from prune_mi.graph.inspection import Inspection
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.graph.analysis.inspection import Inspection
+from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import ModelSource
 from prune_mi.report.inspection import inspection_to_dict, print_inspection
 
@@ -43,7 +43,7 @@ def inspect(
 
     def inspected() -> Inspection:
         start_backend()
-        from prune_mi.inspection import inspect_model
+        from prune_mi.commands.inspect import inspect_model
 
         return inspect_model(
             ModelSource(model, model_json, allow_unsafe, custom_objects),

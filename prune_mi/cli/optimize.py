@@ -20,7 +20,7 @@ from prune_mi.cli.run import run_and_report
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings, gates_of_pairs
 from prune_mi.config.declare import CONTROL, OUTPUT
-from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Observer, RunReport
 
 

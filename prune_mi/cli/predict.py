@@ -14,8 +14,8 @@ from prune_mi.config.declare import INPUT
 from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
-from prune_mi.keras_io.model_file import best_of_run, read_model_file
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.files.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import ModelSource, Predictions
 from prune_mi.report.prediction import print_predictions
 
@@ -87,7 +87,7 @@ def predict(
         path = best_of_run(model)
         read_model_file(path, model_json)  # seconds before Keras is imported, as all before it
         start_backend()
-        from prune_mi.prediction import predict_images
+        from prune_mi.commands.predict import predict_images
 
         return predict_images(
             ModelSource(path, model_json, allow_unsafe, custom_objects),

@@ -18,7 +18,7 @@ from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
-from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Ranking
 from prune_mi.report.ranking import plot_ranking, print_ranking, require_plottable
 
@@ -79,7 +79,7 @@ def rank(
             require_plottable(plot)
         read_model_file(model, model_json)
         with observed(quiet=quiet, json_output=json_output) as observer:
-            from prune_mi.ranking import rank_model
+            from prune_mi.commands.rank import rank_model
 
             found = rank_model(source, settings, samples=samples, least=least, observer=observer)
         if plot is not None:

@@ -20,7 +20,7 @@ from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import OUTPUT
 from prune_mi.errors import ExitCode
-from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Recalibration
 from prune_mi.report.recalibration import print_recalibration
 
@@ -65,7 +65,7 @@ def recalibrate(
         settings = resolve(OptimizeSettings, given)
         read_model_file(model, model_json)
         with observed(quiet=quiet, json_output=json_output) as observer:
-            from prune_mi.recalibration import recalibrate_model
+            from prune_mi.commands.recalibrate import recalibrate_model
 
             return recalibrate_model(
                 source, settings, out=out, overwrite=overwrite, observer=observer

@@ -11,7 +11,7 @@ from prune_mi.cli.guarded import guarded
 from prune_mi.cli.told import console_of, tell
 from prune_mi.config import Objective
 from prune_mi.errors import ExitCode
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Observer, RunReport, SearchReport
 from prune_mi.report import (
     open_observer,

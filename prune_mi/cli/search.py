@@ -13,7 +13,7 @@ from prune_mi.cli.settings import resolve
 from prune_mi.config import SearchSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.errors import ConfigError
-from prune_mi.keras_io.model_file import read_model_file
+from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Observer, SearchReport
 
 

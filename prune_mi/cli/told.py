@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Observer
 from prune_mi.report.console import open_observer
 from prune_mi.report.json_report import to_plain

@@ -27,7 +27,7 @@ from prune_mi.evolution.timing import (
     teacher_images,
 )
 from prune_mi.graph.cost import graph_cost
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
 from prune_mi.preparation.can_go import how_much_can_go

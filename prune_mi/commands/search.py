@@ -21,7 +21,7 @@ from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.policies import make_policy, make_schedule
 from prune_mi.evolution.race_plan import RacePlan
 from prune_mi.evolution.timing import WRITING_SECONDS, search_closing_seconds
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
 from prune_mi.preparation.start import (
     load_seed_data,

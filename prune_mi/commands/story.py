@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from prune_mi.config import RunSettings
 from prune_mi.evolution.early_refusal import require_possible
 from prune_mi.execution.pool import WorkerPool, worker_count
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.selected_on import write_selection
 from prune_mi.records import Observer, RunReport, SearchReport

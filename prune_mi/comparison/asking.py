@@ -12,8 +12,8 @@ from prune_mi.data.class_order import class_names, in_given_order
 from prune_mi.errors import DataError, ModelError
 from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.graph.cost import graph_cost
-from prune_mi.keras_io.saving import saved_size
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.keras_io.saving.save import saved_size
 from prune_mi.measure.quality import NO_ANSWER, answers_of
 from prune_mi.preparation.baseline import shared_data
 from prune_mi.preparation.interface import read_interface

@@ -16,8 +16,8 @@ from prune_mi.delivery.reliability import class_facts, class_warnings, limit_fac
 from prune_mi.delivery.writing import unpacked_model, write_models
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
-from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.saving import saved_size
+from prune_mi.keras_io.loading.load import LoadedModel
+from prune_mi.keras_io.saving.save import saved_size
 from prune_mi.measure.other_outputs import unexplained_shares
 from prune_mi.measure.quality import answers_of
 from prune_mi.preparation.baseline import Baseline

@@ -9,11 +9,11 @@ from prune_mi.delivery.measuring import installed_versions, measured_facts
 from prune_mi.delivery.writing import unpacked_model, write_model, write_models
 from prune_mi.evolution.first_training import FirstTraining
 from prune_mi.evolution.strategy import Evolved
-from prune_mi.graph.ensemble import ensemble_graph
-from prune_mi.graph.layer_counts import num_paper_layers
-from prune_mi.graph.packing import pack, unpack
-from prune_mi.keras_io.build import build_written
-from prune_mi.keras_io.saving import saved_size
+from prune_mi.graph.analysis.layer_counts import num_paper_layers
+from prune_mi.graph.construction.ensemble import ensemble_graph
+from prune_mi.graph.interface.packing import pack, unpack
+from prune_mi.keras_io.model_graph.build import build_written
+from prune_mi.keras_io.saving.save import saved_size
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.roles import validation_images
 from prune_mi.records import ModelFacts, SearchReport

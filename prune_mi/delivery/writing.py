@@ -7,13 +7,13 @@ import numpy as np
 
 from prune_mi.data.class_file import write_classes
 from prune_mi.errors import RunError
+from prune_mi.graph.interface.packed_arrays import unpack_inputs
+from prune_mi.graph.interface.packing import unpack
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.packed_arrays import unpack_inputs
-from prune_mi.graph.packing import unpack
-from prune_mi.keras_io.build import build_written
-from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.saving import h5_can_hold, save_verified
+from prune_mi.keras_io.loading.load import LoadedModel
+from prune_mi.keras_io.model_graph.build import build_written
+from prune_mi.keras_io.saving.compiling import compile_like
+from prune_mi.keras_io.saving.save import h5_can_hold, save_verified
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.selected_on import provenance_of
 from prune_mi.runs.folder import BEST, RunFolder

@@ -14,9 +14,9 @@ from prune_mi.evolution.evaluator import Evaluator, Failure
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.single_layers import single_layers
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import DROPOUTS
+from prune_mi.graph.units.single_layers import single_layers
 from prune_mi.information.catalog import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
 from prune_mi.morphisms.morphism import SiteScore, counted

@@ -8,7 +8,7 @@ from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import TrainingSpeed, after_training, measured_speed, training_task
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
-from prune_mi.graph.packing import pack
+from prune_mi.graph.interface.packing import pack
 from prune_mi.preparation.baseline import Baseline, metric_of, share_images, share_targets
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import search_roles

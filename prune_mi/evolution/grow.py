@@ -22,8 +22,8 @@ from prune_mi.evolution.policies import make_policy, make_schedule, stopping_rul
 from prune_mi.evolution.race_plan import RacePlan
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.graph.analysis.layer_counts import num_paper_layers
 from prune_mi.graph.cost import graph_cost, training_step_cost
-from prune_mi.graph.layer_counts import num_paper_layers
 from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.widen import SMALL_PARAMS

@@ -17,7 +17,7 @@ from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.evolution.timing import TimePlan
-from prune_mi.graph.unit_discovery import outermost, removable_units
+from prune_mi.graph.units.discovery import outermost, removable_units
 from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import SiteScore

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model, set_weights
+from prune_mi.keras_io.model_graph.build import build_model, set_weights
 from prune_mi.measure.quality import Predictor
 
 _MOST, _MOST_BYTES = 2, 2**28

@@ -40,8 +40,8 @@ from prune_mi.execution.tasks import (
     rank,
 )
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.runtime import has_accelerator, share_compiled
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.runtime.backend import has_accelerator, share_compiled
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.records import Observer
 
 _T = TypeVar("_T")

@@ -11,8 +11,8 @@ from typing import Any
 
 import cloudpickle
 
-from prune_mi.keras_io.runtime import share_compiled, start_backend, thread_settings
-from prune_mi.keras_io.trust import Trust, apply_trust
+from prune_mi.keras_io.runtime.backend import share_compiled, start_backend, thread_settings
+from prune_mi.keras_io.runtime.trust import Trust, apply_trust
 
 _SAFE_MODE = {"TF_ENABLE_ONEDNN_OPTS": "0"}  # read when TensorFlow is imported
 

@@ -253,7 +253,7 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
 
 
 def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
-    from prune_mi.keras_io.build import with_fresh_weights
+    from prune_mi.keras_io.model_graph.build import with_fresh_weights
     from prune_mi.training.feed import TrainingImages
     from prune_mi.training.fit import train
 

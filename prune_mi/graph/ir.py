@@ -126,7 +126,7 @@ class LayerGraph:
         kept: Why a layer must stay though the user did not ask for it, by layer name; such a layer
             is protected too, unless what it reads may be narrowed.
         packing: Layers that are not the model's own: they make one input or output of several, and
-            two classes of one unit, see `graph.packing`.
+            two classes of one unit, see `graph.interface.packing`.
         sequential: Whether it was read from a Sequential model, and is to be written as one while
             it has no branches.
     """

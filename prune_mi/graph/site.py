@@ -13,9 +13,9 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.unit import Unit, saves
-from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.removal import remove_unit
+from prune_mi.graph.units.unit import Unit, saves
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Site
 from prune_mi.graph.traits import has_kernel
-from prune_mi.graph.unit_discovery import outermost
+from prune_mi.graph.units.discovery import outermost
 from prune_mi.information.criterion import RankingRequest
-from prune_mi.keras_io.graph_runner import GraphRunner
+from prune_mi.keras_io.forward.graph_runner import GraphRunner
 
 _FEWEST_IMAGES = 16
 _MOST_IMAGES = 256

@@ -11,8 +11,8 @@ from prune_mi.data import InputScaling
 from prune_mi.graph.edit import with_outputs
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.information.estimator import Reduction
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
 
 _PROJECTED_WIDTH = 256
 _BATCH = 100

@@ -13,7 +13,7 @@ import tf_keras
 
 from prune_mi.custom_code import custom_objects
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.archive import weights_name
+from prune_mi.keras_io.files.archive import weights_name
 
 
 def open_model(request: Mapping[str, Any], folder: Path) -> Any:

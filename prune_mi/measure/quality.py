@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from prune_mi.data import InputScaling
-from prune_mi.keras_io.forward_pass import compiled_forward, eager_forward
+from prune_mi.keras_io.forward.forward_pass import compiled_forward, eager_forward
 
 NO_ANSWER = -1  # in place of a class, where outputs are not finite
 _FEW = 256

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from prune_mi.graph.analysis.location import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.insert_dropout import InsertDropout

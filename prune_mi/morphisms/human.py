@@ -1,8 +1,8 @@
 """What people who design networks add, and behind what: the mix `human`.
 
 `human_counts.json` holds the layers of the architectures in keras.applications, counted by
-`examples/count_human_layers.py` (see `graph.layer_counts`). Every architecture counts alike,
-however many layers it has. A morphism is drawn as often as what it adds stands in them:
+`examples/count_human_layers.py` (see `graph.analysis.layer_counts`). Every architecture counts
+alike, however many layers it has. A morphism is drawn as often as what it adds stands in them:
 
     insert-conv        convolutions with a batch norm behind them
     insert-conv-relu   the other convolutions
@@ -25,7 +25,7 @@ from importlib import resources
 
 import numpy as np
 
-from prune_mi.graph.layer_counts import LayerCounts
+from prune_mi.graph.analysis.layer_counts import LayerCounts
 from prune_mi.records import Place
 
 _ADDED = {

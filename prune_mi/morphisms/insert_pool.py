@@ -2,7 +2,7 @@
 
 The function changes. Where the image is constant over each window it does not, padding apart, for
 layers that treat all places alike: everything behind follows the new size
-(`graph.spatial_resizing`), a join whose other inputs stay large gets a pooling for each of these,
+(`graph.spatial.resizing`), a join whose other inputs stay large gets a pooling for each of these,
 and a dense layer behind a flattening gets the sums of the kernel's rows that fall together. 'Same'
 padding makes ceil(n / 2) of n: never less than 1, and there is no site where one pixel is all there
 is, or where a pooling further on would be left with one.
@@ -19,7 +19,7 @@ from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import new_pooling
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
-from prune_mi.graph.spatial_resizing import resized
+from prune_mi.graph.spatial.resizing import resized
 from prune_mi.morphisms.insertion import InsertionBehind
 
 _STRIDES = (2, 2)

@@ -22,12 +22,12 @@ import math
 
 import numpy as np
 
+from prune_mi.graph.channels.width_groups import width_groups
 from prune_mi.graph.edit import fresh_name, insert_after, insert_calls
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.new_layers import Chain, new_batch_norm, new_conv, new_relu, stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
-from prune_mi.graph.width_groups import width_groups
 from prune_mi.morphisms.insert_identity import identity_conv
 from prune_mi.morphisms.insert_pool import pooled
 from prune_mi.morphisms.insertion import InsertionBehindImage, num_channels

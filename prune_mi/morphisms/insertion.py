@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 
+from prune_mi.graph.analysis.nonnegative import is_nonnegative
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.nonnegative import is_nonnegative
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.morphism import MorphContext, Morphism

@@ -2,8 +2,8 @@
 
 Any layer that DEIM 2019 A3-4 removes, all alike, which is the paper's own control: convolution,
 pooling, activation, dropout or batch norm, never the input or a dense layer (see
-`graph.single_layers`). Or a pooling that makes images smaller, after which what is behind costs
-more. Everything behind it follows the new size (`graph.spatial_resizing`): a join whose other
+`graph.units.single_layers`). Or a pooling that makes images smaller, after which what is behind
+costs more. Everything behind it follows the new size (`graph.spatial.resizing`): a join whose other
 inputs stay small takes these from before a pooling of their own, so that this goes as well, and a
 dense layer behind a flattening gets its kernel's rows spread over the pixels that were pooled. A
 pooling that keeps sizes is a unit like others (`remove_unit`).
@@ -15,9 +15,9 @@ from functools import partial
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.single_layers import remove_pooling, single_layers
 from prune_mi.graph.site import Site
 from prune_mi.graph.traits import LOCAL_POOLINGS
+from prune_mi.graph.units.single_layers import remove_pooling, single_layers
 from prune_mi.morphisms.insertion import has_channels_last
 from prune_mi.morphisms.morphism import MorphContext, Morphism, chosen_evenly
 

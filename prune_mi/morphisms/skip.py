@@ -18,8 +18,8 @@ becomes more than four times as large.
 
 One that goes makes f(a) of s(a) + f(a), or of [s(a), f(a)]. This is not exact, unless it came as
 above and has not been trained since: then it adds nothing, or nothing reads it. What is a shortcut
-is said in `graph.shortcuts`; what only it went through goes with it, and readers of a concatenation
-lose the weights for it. All weights that stay are kept as they are.
+is said in `graph.units.shortcuts`; what only it went through goes with it, and readers of a
+concatenation lose the weights for it. All weights that stay are kept as they are.
 
 Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH), whose
 (1 - l) b + l a starts at l = 0 too; Goyal et al. (2017), Accurate, Large Minibatch SGD, section
@@ -33,20 +33,20 @@ from functools import partial
 
 import numpy as np
 
-from prune_mi.graph.channel_map import ChannelMap
+from prune_mi.graph.channels.channel_map import ChannelMap
+from prune_mi.graph.channels.widening import grow_readers
 from prune_mi.graph.edit import fresh_name, insert_calls
 from prune_mi.graph.ir import LayerDef, LayerGraph, Shape, TensorRef
 from prune_mi.graph.new_layers import Chain, new_batch_norm, new_conv, new_dense, stock_layer
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.shortcuts import (
+from prune_mi.graph.site import Edit, Site
+from prune_mi.graph.traits import CONCATENATIONS, JOINS
+from prune_mi.graph.units.shortcuts import (
     Shortcut,
     ancestors_through_kernels,
     find_shortcuts,
     without_shortcut,
 )
-from prune_mi.graph.site import Edit, Site
-from prune_mi.graph.traits import CONCATENATIONS, JOINS
-from prune_mi.graph.widening import grow_readers
 from prune_mi.morphisms.insertion import Insertion, has_channels_last, inner_tensors, num_channels
 from prune_mi.morphisms.morphism import MorphContext, Morphism
 from prune_mi.morphisms.widen import MAX_WIDTH, is_too_large

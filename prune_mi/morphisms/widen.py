@@ -1,8 +1,9 @@
 """Wider layers: y = V x becomes y = V' x', x' having each channel of x two or four times.
 
-The function stays as it was (see `graph.widening`). Layers whose outputs are added to one another
-or multiplied are widened together, such as all of one stage of a residual network. No layer becomes
-wider than 512 channels, and no network of more than 50,000 weights more than four times as large.
+The function stays as it was (see `graph.channels.widening`). Layers whose outputs are added to one
+another or multiplied are widened together, such as all of one stage of a residual network. No layer
+becomes wider than 512 channels, and no network of more than 50,000 weights more than four times as
+large.
 
 Source: Chen, Goodfellow, Shlens (2016), Net2Net; the factors are those of Elsken, Metzen, Hutter
 (2017), Simple and Efficient Architecture Search (NASH).
@@ -12,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
+from prune_mi.graph.channels.widening import WIDENABLE, output_width, widen
+from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
-from prune_mi.graph.widening import WIDENABLE, output_width, widen
-from prune_mi.graph.width_groups import WidthGroup, width_groups
 from prune_mi.morphisms.morphism import MorphContext, Morphism
 
 MAX_WIDTH = 512

@@ -7,9 +7,9 @@ import numpy as np
 from prune_mi.config import RunSettings
 from prune_mi.data import NOT_VARIED, AugmentationPolicy, InputScaling
 from prune_mi.errors import ConfigError
-from prune_mi.graph.input_kind import input_kind
+from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.measure.quality import Predictor, accuracy
 from prune_mi.records import Observer
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance

@@ -10,9 +10,9 @@ import keras
 
 from prune_mi.data import ModelInput, shape_text
 from prune_mi.errors import ConfigError, ModelError
-from prune_mi.graph.binary_output import UnitReading, last_activations, unit_reading
+from prune_mi.graph.interface.binary_output import UnitReading, last_activations, unit_reading
 from prune_mi.graph.ir import TensorSpec, num_values
-from prune_mi.keras_io.trace import named_ends, trace_model
+from prune_mi.keras_io.model_graph.trace import named_ends, trace_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from prune_mi.data.class_list import read_class_list
 from prune_mi.data.class_order import class_names, in_given_order
 from prune_mi.data.fit_to_model import require_two_classes
 from prune_mi.errors import ConfigError
-from prune_mi.graph.binary_output import DESCRIPTIONS
-from prune_mi.keras_io.load import LoadedModel, load_model
+from prune_mi.graph.interface.binary_output import DESCRIPTIONS
+from prune_mi.keras_io.loading.load import LoadedModel, load_model
 from prune_mi.preparation.interface import Interface, read_interface
 from prune_mi.records import ModelSource, Observer
 

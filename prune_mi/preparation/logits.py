@@ -3,7 +3,7 @@
 import numpy as np
 
 from prune_mi.errors import ModelError
-from prune_mi.graph.binary_output import is_one_unit, last_activations, unit_reading
+from prune_mi.graph.interface.binary_output import is_one_unit, last_activations, unit_reading
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.measure.quality import is_probabilities
 

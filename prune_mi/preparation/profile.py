@@ -24,11 +24,11 @@ from prune_mi.data import (
 )
 from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, DataError, ModelError
-from prune_mi.graph.input_kind import has_channels, input_kind
+from prune_mi.graph.analysis.input_kind import has_channels, input_kind
+from prune_mi.graph.interface.packing import Packing
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.packing import Packing
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.compiling import CompileConfig, regression_loss_of
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.saving.compiling import CompileConfig, regression_loss_of
 from prune_mi.measure.quality import Predictor, predict
 from prune_mi.preparation.augmentation import find_augmentation
 from prune_mi.preparation.interface import Interface

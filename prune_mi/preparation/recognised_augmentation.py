@@ -4,9 +4,9 @@ import numpy as np
 
 from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.store import Store
-from prune_mi.graph.input_kind import input_kind
+from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
+from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.measure.quality import Predictor, accuracy
 from prune_mi.preparation.profile import Profile
 

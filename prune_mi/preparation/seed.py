@@ -3,8 +3,8 @@
 import numpy as np
 
 from prune_mi.data import Dataset, InputScaling, fit_scaling
+from prune_mi.graph.construction.seed import Affine, Head, Rescaling, seed_graph
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.seed import Affine, Head, Rescaling, seed_graph
 
 
 def seed_for(

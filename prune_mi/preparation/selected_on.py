@@ -11,7 +11,7 @@ import numpy as np
 from prune_mi.data import Dataset
 from prune_mi.data.digest import image_digests
 from prune_mi.errors import DataError
-from prune_mi.keras_io.archive import DAMAGE, read_provenance
+from prune_mi.keras_io.files.archive import DAMAGE, read_provenance
 from prune_mi.preparation.roles import Roles
 from prune_mi.runs.folder import REPORT_FILE, SELECTION_FILE
 
@@ -48,7 +48,7 @@ def selected_on(model: Path, images: np.ndarray) -> np.ndarray:
 
 
 def provenance_of(roles: Roles) -> dict[str, str]:
-    """What a model's own file says of it; see `keras_io.archive`."""
+    """What a model's own file says of it; see `keras_io.files.archive`."""
     return {"validation": roles.validation_source}
 
 

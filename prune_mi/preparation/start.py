@@ -5,13 +5,13 @@ import numpy as np
 from prune_mi.config import RunSettings, SearchSettings
 from prune_mi.data import NOT_VARIED, AugmentationPolicy, Dataset, fit_scaling
 from prune_mi.errors import ConfigError
+from prune_mi.graph.construction.seed import seed_graph
 from prune_mi.graph.cost import graph_cost, training_step_cost
+from prune_mi.graph.interface.packing import pack
 from prune_mi.graph.layer_selection import with_frozen_and_protected
-from prune_mi.graph.packing import pack
-from prune_mi.graph.seed import seed_graph
-from prune_mi.keras_io.compiling import compile_like
-from prune_mi.keras_io.load import LoadedModel
-from prune_mi.keras_io.saving import h5_can_hold
+from prune_mi.keras_io.loading.load import LoadedModel
+from prune_mi.keras_io.saving.compiling import compile_like
+from prune_mi.keras_io.saving.save import h5_can_hold
 from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.search_data import load_data_for_search

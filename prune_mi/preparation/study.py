@@ -12,7 +12,7 @@ from prune_mi.data import Dataset
 from prune_mi.errors import ModelError, first_line
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.store import Store
-from prune_mi.keras_io.compiling import CompileConfig
+from prune_mi.keras_io.saving.compiling import CompileConfig
 from prune_mi.preparation.profile import Profile, profile_like, profile_of
 from prune_mi.records import Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker

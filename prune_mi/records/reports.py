@@ -76,7 +76,7 @@ class SearchReport:
         ensemble: The average of several models, or None where none was asked for.
         members: Names of these models.
         better: Whether the result is more accurate than the start on validation.
-        layers: Layers of the result as DEIM 2019 counts them; see `graph.layer_counts`.
+        layers: Layers of the result as DEIM 2019 counts them; see `graph.analysis.layer_counts`.
         lineage: Everything that was done to the start, in order.
         trials, adoptions: Trained children that a deletion was tried on, and those whose slimmer
             version was better.

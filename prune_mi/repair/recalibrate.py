@@ -15,8 +15,8 @@ import numpy as np
 
 from prune_mi.graph.edit import with_config, with_named_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.repair.settle import identity_norms
 
 

@@ -22,8 +22,8 @@ from keras import ops, tree
 
 from prune_mi.graph.edit import with_outputs, with_weights
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
 
 _RIDGE = 1e-2
 _MAX_ROWS = 60_000

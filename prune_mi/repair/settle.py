@@ -17,8 +17,8 @@ from keras import ops, tree
 from prune_mi.graph.edit import with_named_weights, with_outputs
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.new_layers import is_identity_norm
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
 
 
 def identity_norms(graph: LayerGraph) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prune_mi.graph.inspection import Inspection
+from prune_mi.graph.analysis.inspection import Inspection
 from prune_mi.graph.ir import Shape
-from prune_mi.graph.unit import Unit
+from prune_mi.graph.units.unit import Unit
 from prune_mi.records import Cost
 from prune_mi.report.json_report import to_plain
 from prune_mi.report.what_can_go import can_go_line, what_can_go_to_dict, why_not_lines

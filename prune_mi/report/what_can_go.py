@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prune_mi.graph.analysis.what_can_go import WhatCanGo, WhyNot, share_of
 from prune_mi.graph.not_applicable import Cause
-from prune_mi.graph.what_can_go import WhatCanGo, WhyNot, share_of
 from prune_mi.report.json_report import to_plain
 from prune_mi.report.wording import share_text
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from prune_mi.graph.location import BEHIND_KINDS, THIRDS
+from prune_mi.graph.analysis.location import BEHIND_KINDS, THIRDS
 from prune_mi.records import MorphRecord, Place
 from prune_mi.search.policy import Choice
 from prune_mi.search.preferences import Preferences

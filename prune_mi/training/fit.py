@@ -11,9 +11,9 @@ import keras
 
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import needs_xla
-from prune_mi.keras_io.trace import read_weights
+from prune_mi.keras_io.forward.forward_pass import needs_xla
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import read_weights
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
 from prune_mi.training.plan import TrainingPlan

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from prune_mi.keras_io.runtime import has_accelerator
+from prune_mi.keras_io.runtime.backend import has_accelerator
 
 _MOST_BATCHES = 64
 _MOST_BYTES = 2**25  # of the batches brought to an accelerator at once

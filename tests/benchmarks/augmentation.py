@@ -18,10 +18,10 @@ from prune_mi.evolution.recipe import training_task
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.unit_discovery import removable_units
-from prune_mi.keras_io.runtime import start_backend
-from prune_mi.keras_io.trust import Trust
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.removal import remove_unit
+from prune_mi.keras_io.runtime.backend import start_backend
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.records import ModelSource, SilentObserver
 
 POLICIES = ("none", "flip", "shift", "flip+shift")

@@ -9,7 +9,7 @@
 import argparse
 from pathlib import Path
 
-from prune_mi.keras_io.runtime import prepare_backend, start_backend
+from prune_mi.keras_io.runtime.backend import prepare_backend, start_backend
 
 _BATCH = 64
 

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prune_mi.keras_io.runtime import prepare_backend, start_backend, thread_settings
+from prune_mi.keras_io.runtime.backend import prepare_backend, start_backend, thread_settings
 
 _THREADS_A_WORKER = 1
 _CALIBRATION_IMAGES = 512
@@ -81,10 +81,10 @@ def _understood_request(  # type: ignore[no-untyped-def]
     options: argparse.Namespace, criterion: str, *, seed: int
 ):
     """What `prune-mi rank` would ask of a model, the data, the model understood."""
+    from prune_mi.commands.rank import ranking_request
     from prune_mi.config import make_settings
     from prune_mi.preparation.loading import load_fitting_data, open_source
     from prune_mi.preparation.profile import understand
-    from prune_mi.ranking import ranking_request
     from prune_mi.records import ModelSource, SilentObserver
 
     settings = make_settings(
@@ -168,7 +168,7 @@ def _measure_truth(options: argparse.Namespace) -> None:
 
 def _right_without(graph, whole, images, labels, calibration, scaling, policy):  # type: ignore[no-untyped-def]
     start_backend()
-    from prune_mi.keras_io.build import build_model
+    from prune_mi.keras_io.model_graph.build import build_model
     from prune_mi.measure.quality import predict
 
     if not whole:
@@ -198,7 +198,7 @@ def _asked(options: argparse.Namespace, criterion: str, seed: int) -> dict[str, 
 def _ranked_once(options: argparse.Namespace) -> dict[str, Any]:
     """The gain of each unit, and what it took to rank them."""
     from prune_mi.information.ranking import rank_sites
-    from prune_mi.keras_io.build import build_model
+    from prune_mi.keras_io.model_graph.build import build_model
     from prune_mi.measure.quality import predict
 
     request, _, _ = _understood_request(options, options.one, seed=options.seed)
@@ -220,9 +220,9 @@ def _ranked_once(options: argparse.Namespace) -> dict[str, Any]:
 def _removed_one_by_one(options: argparse.Namespace) -> dict[str, Any]:
     """Accuracies after 0, 1, ... removals."""
     from prune_mi.graph.site import unit_sites
-    from prune_mi.graph.unit_discovery import outermost
+    from prune_mi.graph.units.discovery import outermost
     from prune_mi.information.ranking import rank_sites
-    from prune_mi.keras_io.build import build_model
+    from prune_mi.keras_io.model_graph.build import build_model
     from prune_mi.measure.quality import accuracy, predict
 
     request, data, understood = _understood_request(options, options.one, seed=options.seed)

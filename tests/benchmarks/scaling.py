@@ -10,7 +10,7 @@ the same images.
 import argparse
 import time
 
-from prune_mi.keras_io.runtime import prepare_backend, start_backend
+from prune_mi.keras_io.runtime.backend import prepare_backend, start_backend
 
 _CLASSES = 10
 
@@ -43,11 +43,11 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
     from prune_mi.config import RankingSettings
     from prune_mi.data import fit_scaling
     from prune_mi.graph.site import unit_site
-    from prune_mi.graph.unit_discovery import removable_units
+    from prune_mi.graph.units.discovery import removable_units
     from prune_mi.information.criterion import RankingRequest
     from prune_mi.information.ranking import rank_sites
-    from prune_mi.keras_io.build import build_model
-    from prune_mi.keras_io.trace import trace_model
+    from prune_mi.keras_io.model_graph.build import build_model
+    from prune_mi.keras_io.model_graph.trace import trace_model
     from prune_mi.measure.quality import predict
 
     rng = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from prune_mi import search_architecture
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.runtime.backend import start_backend
 
 
 def main() -> None:

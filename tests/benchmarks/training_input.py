@@ -8,7 +8,7 @@ and the ratio is the figure. Run it with `python tests/benchmarks/training_input
 import argparse
 import time
 
-from prune_mi.keras_io.runtime import start_backend
+from prune_mi.keras_io.runtime.backend import start_backend
 
 start_backend()
 
@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from prune_mi.data import AugmentationPolicy, fit_scaling
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.load import load_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.loading.load import load_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.training.distillation import DistillationLoss, distillation_targets
 from prune_mi.training.feed import TrainingImages
 from prune_mi.training.fit import train

@@ -11,8 +11,8 @@ from prune_mi.data import fit_scaling
 from prune_mi.execution.kept import architecture_digest, kept_predictor
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.measure.quality import predict
 
 pytestmark = pytest.mark.slow

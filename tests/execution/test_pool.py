@@ -15,7 +15,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.shared_data import SharedData
 from prune_mi.execution.tasks import Evaluated, TrainTask
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.records import SilentObserver
 from prune_mi.training.plan import TrainingPlan
 
@@ -64,7 +64,7 @@ def graph() -> LayerGraph:
     import keras
     from keras import layers
 
-    from prune_mi.keras_io.trace import trace_model
+    from prune_mi.keras_io.model_graph.trace import trace_model
 
     inputs = keras.Input((64, 64, 1))
     x = layers.Conv2D(8, 5, padding="same", activation="relu")(inputs)
@@ -108,7 +108,7 @@ def test_the_background_and_the_foreground_come_to_the_same(
 
 
 def test_an_array_that_is_put_again_is_read_again(pool: WorkerPool, graph: LayerGraph) -> None:
-    from prune_mi.keras_io.build import build_model
+    from prune_mi.keras_io.model_graph.build import build_model
 
     for fill in (0.2, 0.8, 0.5):
         images = np.full((3, 64, 64, 1), fill, np.float32)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, chain, shared_layer
 
+from prune_mi.graph.construction.seed import seed_graph
 from prune_mi.graph.cost import graph_cost, node_macs, objective_cost, training_step_cost
 from prune_mi.graph.ir import LayerGraph, Shape
-from prune_mi.graph.seed import seed_graph
 from prune_mi.records import Cost
 
 

@@ -6,10 +6,10 @@ import pytest
 from graph_builder import GRAPHS
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.single_layers import single_layers
 from prune_mi.graph.site import unit_sites
-from prune_mi.graph.unit import saves
-from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.single_layers import single_layers
+from prune_mi.graph.units.unit import saves
 
 
 @pytest.mark.parametrize("name", GRAPHS)

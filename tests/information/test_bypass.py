@@ -14,7 +14,7 @@ from prune_mi.information.ablation import Ablation
 from prune_mi.information.criteria.bypass import bypass, moved_share
 from prune_mi.information.criterion import RankingRequest
 from prune_mi.information.ranking import rank_sites
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 
 pytestmark = pytest.mark.slow
 NUM_CLASSES = 3

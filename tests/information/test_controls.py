@@ -12,14 +12,14 @@ from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import unit_sites
-from prune_mi.graph.unit_discovery import outermost
+from prune_mi.graph.units.discovery import outermost
 from prune_mi.information.criteria.cka import weighted_cka
 from prune_mi.information.criteria.gate import Gate, with_gates
 from prune_mi.information.criteria.magnitude import magnitude
 from prune_mi.information.criterion import RankingRequest
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 
 pytestmark = pytest.mark.slow
 GATED = ["residual", "parallel", "squeeze_excite", "attention", "channels_first", "mixed_precision"]

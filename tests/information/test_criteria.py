@@ -16,12 +16,12 @@ from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import unit_site, unit_sites
-from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.graph.units.discovery import removable_units
 from prune_mi.information import criteria
 from prune_mi.information.bootstrap import NUM_DRAWS, interval, probability_among_least
 from prune_mi.information.catalog import criterion
 from prune_mi.information.criterion import Measure, RankingRequest, Scores
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("criteria")]  # one network for all
 NUM_CLASSES = 4

@@ -8,13 +8,13 @@ from zoo_ends import ONE_UNIT
 
 from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
+from prune_mi.graph.interface.packing import pack
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.packing import pack
 from prune_mi.graph.site import unit_sites
 from prune_mi.information.ablation import last_features
 from prune_mi.information.catalog import criterion
 from prune_mi.information.criterion import RankingRequest
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.interface import read_interface
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from prune_mi.data import fit_scaling
-from prune_mi.keras_io.forward_pass import eager_forward
+from prune_mi.keras_io.forward.forward_pass import eager_forward
 from prune_mi.measure.quality import Predictor, predict
 
 pytestmark = pytest.mark.slow

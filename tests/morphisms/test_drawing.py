@@ -6,8 +6,8 @@ from itertools import islice
 import numpy as np
 from graph_builder import GRAPHS
 
+from prune_mi.graph.analysis.location import location_of
 from prune_mi.graph.ir import TensorRef
-from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Site
 from prune_mi.morphisms.catalog import CATALOG, apply, drawn

@@ -8,11 +8,11 @@ import pytest
 from keras import layers
 from zoo import ZOO
 
+from prune_mi.graph.analysis.location import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.location import location_of
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.insert_identity import MAX_WIDTH, SIZES, dirac_kernel
 from prune_mi.morphisms.morphism import MorphContext, Morphed

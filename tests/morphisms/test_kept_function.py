@@ -13,9 +13,9 @@ from prune_mi.graph.edit import with_config, with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.validate import validate_graph
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 

@@ -10,9 +10,9 @@ from keras import layers
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.shortcuts import find_shortcuts
-from prune_mi.keras_io.build import build_model, set_weights
-from prune_mi.keras_io.trace import read_weights, trace_model
+from prune_mi.graph.units.shortcuts import find_shortcuts
+from prune_mi.keras_io.model_graph.build import build_model, set_weights
+from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.morphisms.skip import SkipAdd

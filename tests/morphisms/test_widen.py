@@ -8,12 +8,12 @@ import pytest
 from graph_builder import GraphBuilder, bottleneck, chain, identity_residual
 from keras import layers
 
+from prune_mi.graph.channels.widening import widen
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.widening import widen
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import read_weights, trace_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.records import Place

@@ -10,9 +10,9 @@ from keras import layers
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.settings import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling
+from prune_mi.graph.interface.packing import pack
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.packing import pack
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.augmentation import find_augmentation
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.recognised_augmentation import recognised_augmentation

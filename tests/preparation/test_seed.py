@@ -10,8 +10,8 @@ import pytest
 from prune_mi.data import Dataset, fit_scaling, load_dataset
 from prune_mi.data.scaling import ScalingKind
 from prune_mi.graph.cost import graph_cost
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.seed import rescaling_of, seed_for
 
 pytestmark = pytest.mark.slow

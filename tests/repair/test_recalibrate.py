@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.repair.recalibrate import recalibrate
 
 pytestmark = pytest.mark.slow

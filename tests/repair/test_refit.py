@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
+from prune_mi.graph.channels.widening import widen
 from prune_mi.graph.edit import bypass, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.unit_discovery import find_units
-from prune_mi.graph.widening import widen
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.graph.units.discovery import find_units
+from prune_mi.graph.units.removal import remove_unit
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.repair.refit import changed_consumers, refit_consumers
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from zoo import ZOO
 
 from prune_mi.graph.edit import without_noise
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import forward_function
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.forward.forward_pass import forward_function
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.repair.recalibrate import recalibrate

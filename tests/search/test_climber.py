@@ -10,7 +10,7 @@ from graph_builder import chain, residual_tower
 
 from prune_mi.graph.cost import graph_cost, objective_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.graph.units.discovery import removable_units
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from prune_mi.graph.edit import insert_after, with_weights
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
-from prune_mi.graph.removal import remove_unit
-from prune_mi.graph.unit_discovery import removable_units
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.removal import remove_unit
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import MorphContext, SiteScore

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from prune_mi.graph.binary_output import two_columns
+from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.training.distillation import (
     DistillationLoss,
     distillation_targets,

@@ -9,8 +9,8 @@ import pytest
 from keras import layers
 
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.measure.quality import accuracy, predict
 from prune_mi.training.distillation import distillation_targets
 from prune_mi.training.feed import Feed, TrainingImages

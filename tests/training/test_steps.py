@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers
 
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
-from prune_mi.keras_io.trace import trace_model
+from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.training import fit
 from prune_mi.training.distillation import DistillationLoss, distillation_targets
 from prune_mi.training.feed import Feed, TrainingImages

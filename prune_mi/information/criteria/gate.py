@@ -32,13 +32,13 @@ from prune_mi.graph.edit import fresh_name, insert_calls, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.site import Site
 from prune_mi.graph.traits import PRODUCTS
-from prune_mi.graph.unit_discovery import outermost
+from prune_mi.graph.units.discovery import outermost
 from prune_mi.graph.validate import validate_graph
 from prune_mi.information.ablation import bytes_an_image, rows_among
 from prune_mi.information.bootstrap import NUM_DRAWS
 from prune_mi.information.criterion import Criterion, RankingRequest, Scores
-from prune_mi.keras_io.build import build_model
-from prune_mi.keras_io.forward_pass import needs_xla
+from prune_mi.keras_io.forward.forward_pass import needs_xla
+from prune_mi.keras_io.model_graph.build import build_model
 
 _STEPS = 40
 _BATCH = 64

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.model_file import ModelFile
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.files.model_file import ModelFile
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.keras_io.upgrade.description import OldModel, read_description
 
 _SEED = 0

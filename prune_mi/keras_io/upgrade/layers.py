@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.serialized import function_name, policy_name
-from prune_mi.keras_io.trust import find_custom
+from prune_mi.keras_io.files.serialized import function_name, policy_name
+from prune_mi.keras_io.runtime.trust import find_custom
 from prune_mi.keras_io.upgrade.description import LayerEntry
 from prune_mi.keras_io.upgrade.rewriting import drop_unknown, rewrite_layer
 

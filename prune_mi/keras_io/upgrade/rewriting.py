@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.serialized import MODELS, policy_name
+from prune_mi.keras_io.files.serialized import MODELS, policy_name
 
 Config = dict[str, Any]
 

@@ -8,8 +8,8 @@ import h5py
 import pytest
 
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.model_file import ModelFile
-from prune_mi.keras_io.trust import Trust
+from prune_mi.keras_io.files.model_file import ModelFile
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.keras_io.upgrade import keras2_process
 from prune_mi.keras_io.upgrade.keras2_process import describe_with_keras2
 

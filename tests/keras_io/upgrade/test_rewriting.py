@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.serialized import policy_name
+from prune_mi.keras_io.files.serialized import policy_name
 from prune_mi.keras_io.upgrade.rewriting import (
     clean_name,
     drop_unknown,

@@ -1,0 +1,313 @@
+"""`prune-mi predict`: a model asked what is in some images."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.special import softmax
+
+from prune_mi.data import InputScaling, shape_text
+from prune_mi.data.class_file import (
+    CLASS_FILE,
+    ClassFile,
+    FileScaling,
+    file_scaling,
+    known_scaling,
+    read_class_file,
+    require_colours,
+)
+from prune_mi.data.class_list import read_class_list
+from prune_mi.data.image_files import (
+    FORMATS_TEXT,
+    MODES,
+    Depth,
+    ImageHeader,
+    decode_images,
+    list_image_files,
+    read_header,
+)
+from prune_mi.data.model_input import shape_matches
+from prune_mi.errors import ConfigError, DataError, ModelError
+from prune_mi.graph.interface.binary_output import two_columns
+from prune_mi.keras_io.model_graph.trace import model_ends, trace_model
+from prune_mi.keras_io.saving.compiling import CompileConfig, regression_loss_of
+from prune_mi.measure.quality import predict
+from prune_mi.preparation.interface import Interface, read_interface
+from prune_mi.preparation.loading import open_source, unit_note
+from prune_mi.preparation.logits import yields_logits
+from prune_mi.records import ImagePrediction, ModelSource, Predictions
+
+_BATCH = 128
+
+
+def predict_images(
+    source: ModelSource,
+    images: Sequence[Path],
+    *,
+    scaling: str | None = None,
+    output: str | None = None,
+    image_size: Sequence[int] | None = None,
+    classes: str | Sequence[str] | None = None,
+) -> Predictions:
+    """Classifies image files.
+
+    Class names, and what the model wants its pixels to be, come from `classes.json` beside it; one
+    that only says the order of classes, as `optimize` reads it too, will do for the names. Photos
+    are turned as their EXIF tags say.
+
+    Args:
+        source: The model file, of Keras 2 or 3: a classifier of images.
+        images: Files, or folders of them.
+        scaling: What the model takes: `none`, `unit`, `signed`, `caffe` or `torch`; None takes what
+            `classes.json` says, else `none`.
+        output: Of a model with several outputs, the classes' one.
+        image_size: Height and width, where the model takes images of any size.
+        classes: Names of the classes in the order of the model's outputs, or the path of a file of
+            them; they go before those of `classes.json`.
+
+    Raises:
+        DataError: If there are no such images, none of them can be read, or `classes.json` is
+            broken or another model's.
+        ModelError: If the model file cannot be used, or is no classifier of images.
+        ConfigError: If an argument is unknown or does not suit the model.
+    """
+    files = list_image_files(images)
+    beside = source.path.parent / CLASS_FILE
+    class_file, known = _read_beside(beside)
+    notes: list[str] = []
+    kind = _scaling(scaling, class_file, notes, has_names=known is not None)
+    given = None if classes is None else read_class_list(classes)
+    loaded = open_source(source)
+    notes.extend(loaded.notes)
+    interface = read_interface(loaded.model, output)
+    if known is None and given is None:
+        _refuse_numbers(interface, loaded.compile_config)
+    names = _class_names(interface, class_file, known, beside, given, notes)
+    if interface.unit is not None:
+        notes.append(unit_note(interface, names if known or given else ()))
+    shape = _image_shape(interface, image_size, class_file)
+    require_colours(kind, shape)
+
+    def scaled(depth: Depth) -> InputScaling:
+        pixel_range = None if class_file is None else class_file.pixel_range
+        return file_scaling(kind, pixel_range=pixel_range, depth=depth)
+
+    inputs, ends = model_ends(loaded.model)
+    judged = keras.Model(inputs, ends[interface.judged])
+    outputs, read = _answers(judged, files, shape, scaled)
+    if not read.readable:
+        raise DataError(
+            f"none of the {len(files)} images can be read, the first is {files[0]}; expected "
+            f"undamaged {FORMATS_TEXT} files"
+        )
+    if not np.isfinite(outputs).all():
+        raise ModelError(
+            f"the model {source.path} yields NaN or infinity for these images; expected a trained "
+            "model, and pixels scaled as in its training (--scaling)"
+        )
+    logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
+    if interface.unit is not None:
+        outputs = two_columns(outputs, interface.unit)
+    if logits:
+        outputs = softmax(outputs, axis=1)
+    notes.extend(read.notes(shape))
+    return Predictions(
+        model=str(source.path),
+        scaling=scaled(8).describe(),
+        images=tuple(
+            _prediction(file, row, names) for file, row in zip(read.readable, outputs, strict=True)
+        ),
+        broken=tuple(map(str, read.broken)),
+        notes=tuple(notes),
+    )
+
+
+def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> None:
+    """Refuses a linear unit that was trained to foretell a number: there are no labels to tell."""
+    loss = regression_loss_of(compiled, interface.judged_name, interface.judged)
+    if interface.unit == "logit" and loss is not None:
+        raise ModelError(
+            f"the model's output {interface.judged_name!r} is one linear unit that was trained "
+            f"with {loss}: that is regression, which has no classes (planned for a later version); "
+            "expected a classifier. If it is one, name its classes with --classes. To get its "
+            "numbers, call model.predict(images)"
+        )
+
+
+def _read_beside(path: Path) -> tuple[ClassFile | None, tuple[str, ...] | None]:
+    """What a class file says, and the names in it; some say nothing else."""
+    if not path.is_file():
+        return None, None
+    try:
+        class_file = read_class_file(path)
+    except DataError as error:
+        try:
+            return None, read_class_list(str(path))
+        except ConfigError:
+            raise error from None
+    return class_file, class_file.classes
+
+
+def _scaling(
+    asked: str | None, class_file: ClassFile | None, notes: list[str], *, has_names: bool
+) -> FileScaling:
+    if asked is not None:
+        return known_scaling(asked)
+    if class_file is not None:
+        return class_file.scaling
+    why = (
+        f"{CLASS_FILE} beside the model names no scaling"
+        if has_names
+        else f"There is no {CLASS_FILE} beside the model"
+    )
+    notes.append(
+        f"{why}, so pixels are not scaled: 0 to 255, or 0 to 65535 in 16-bit files. If the "
+        "model was trained on 0..1 or -1..1, pass --scaling unit or signed."
+    )
+    return "none"
+
+
+def _image_shape(
+    interface: Interface, image_size: Sequence[int] | None, class_file: ClassFile | None
+) -> tuple[int, ...]:
+    """Height, width and perhaps channels of what the model takes."""
+    if len(interface.inputs) > 1:
+        named = ", ".join(each.name for each in interface.inputs)
+        raise ModelError(
+            f"the model has {len(interface.inputs)} inputs: {named}; expected one input, for images"
+        )
+    wanted = interface.inputs[0].shape
+    if len(wanted) not in (2, 3) or (len(wanted) == 3 and wanted[2] not in MODES):
+        raise ModelError(
+            f"the model takes samples of the shape {shape_text(wanted)}; expected images: (height, "
+            "width), or (height, width, channels) with 1, 3 or 4 channels"
+        )
+    known = tuple(side for side in wanted if side is not None)
+    if image_size is None:
+        if len(known) == len(wanted):
+            return known
+        if class_file is not None:
+            return class_file.input
+        raise ConfigError(
+            f"the model takes images of any size, {shape_text(wanted)}; pass the size that it was "
+            "trained on with --image-size, such as 64x64"
+        )
+    channels = (side for side in wanted[2:] if side is not None)
+    shape = (*image_size, *channels)
+    if len(image_size) != 2 or not shape_matches(shape, wanted):
+        raise ConfigError(
+            f"the image size is {'x'.join(map(str, image_size))}, but the model takes "
+            f"{shape_text(wanted)}; expected a height and a width that fit, such as 64x64"
+        )
+    return shape
+
+
+def _class_names(
+    interface: Interface,
+    class_file: ClassFile | None,
+    known: tuple[str, ...] | None,
+    beside: Path,
+    given: tuple[str, ...] | None,
+    notes: list[str],
+) -> tuple[str, ...]:
+    num_classes = interface.num_classes
+    if given is not None:
+        if len(given) != num_classes:
+            raise ConfigError(
+                f"{len(given)} classes were given, but the model has {num_classes}; expected one "
+                "for each of its outputs, in their order (--classes)"
+            )
+        return given
+    if known is None:
+        notes.append(f"There is no {CLASS_FILE} beside the model, so its classes are numbered.")
+        return tuple(map(str, range(num_classes)))
+    wanted = interface.inputs[0].shape
+    fits = class_file is None or shape_matches(class_file.input, wanted)
+    if len(known) != num_classes or not fits:
+        its, own = (
+            ("", "")
+            if class_file is None
+            else (f" and inputs {shape_text(class_file.input)}", f" and {shape_text(wanted)}")
+        )
+        raise DataError(
+            f"{beside} belongs to another model: it has {len(known)} classes{its}, the model "
+            f"{num_classes}{own}; move one of the two files to another folder"
+        )
+    return known
+
+
+@dataclass(slots=True)
+class _Read:
+    """What became of the files on the way."""
+
+    readable: list[Path] = field(default_factory=list)
+    broken: list[Path] = field(default_factory=list)
+    changed: Counter[str] = field(default_factory=Counter)
+
+    def notes(self, shape: tuple[int, ...]) -> list[str]:
+        """How many images were changed to fit the model."""
+        size = f"{shape[0]} x {shape[1]} pixels (height x width)"
+        told = {
+            "size": f"resized to {size}",
+            "grey": "made grey",
+            "colour": "read as colour images",
+        }
+        return [
+            f"{self.changed[what]} of {len(self.readable)} images were {how}."
+            for what, how in told.items()
+            if self.changed[what]
+        ]
+
+
+def _answers(
+    model: keras.Model,
+    files: Sequence[Path],
+    shape: tuple[int, ...],
+    scaling: Callable[[Depth], InputScaling],
+) -> tuple[np.ndarray, _Read]:
+    """A row of outputs for each image that can be read, in order."""
+    channels = shape[2] if len(shape) == 3 else 1
+    read, rows = _Read(), []
+    for start in range(0, len(files), _BATCH):
+        headers = [(file, read_header(file)) for file in files[start : start + _BATCH]]
+        for depth, run in groupby(headers, key=_depth_of):
+            batch: list[tuple[Path, ImageHeader | None]] = list(run)
+            pixels, readable = decode_images(
+                [file for file, _ in batch],
+                size=(shape[0], shape[1]),
+                mode=MODES[channels],
+                depth=depth,
+            )
+            for (file, header), is_readable in zip(batch, readable, strict=True):
+                if not is_readable:
+                    read.broken.append(file)
+                    continue
+                read.readable.append(file)
+                if header is not None:
+                    read.changed["size"] += header.size != shape[:2]
+                    read.changed["grey"] += channels == 1 and not header.grey
+                    read.changed["colour"] += channels > 1 and header.grey
+            if len(pixels):
+                images = pixels.reshape(len(pixels), *shape)
+                rows.append(predict(model, images, scaling(depth)))
+    return (np.concatenate(rows) if rows else np.empty((0, 0), np.float32)), read
+
+
+def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
+    _, header = read
+    return 8 if header is None else header.depth
+
+
+def _prediction(file: Path, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:
+    best, second = np.argsort(-row, kind="stable")[:2]
+    return ImagePrediction(
+        image=str(file),
+        class_name=names[best],
+        probability=float(row[best]),
+        next_class=names[second],
+        next_probability=float(row[second]),
+    )

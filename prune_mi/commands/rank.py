@@ -1,0 +1,157 @@
+"""`prune-mi rank`: what each unit of a model adds to the information about the classes."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset, stratified_sample
+from prune_mi.errors import ModelError
+from prune_mi.execution.pool import temporary_pool
+from prune_mi.execution.store import Store
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.site import unit_site
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.removal import remove_unit
+from prune_mi.graph.units.unit import Unit
+from prune_mi.information.catalog import criterion
+from prune_mi.information.criterion import RankingRequest
+from prune_mi.information.ranking import Information, RankedSite, rank_sites
+from prune_mi.preparation.loading import load_fitting_data, open_source
+from prune_mi.preparation.profile import Profile
+from prune_mi.preparation.study import study
+from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
+from prune_mi.runs.notes import NoteTaker
+
+_IMAGES = "images_to_rank_on"
+_FEWEST_SAMPLES = 1000
+_SAMPLES_A_CLASS = 100
+
+
+def rank_model(
+    source: ModelSource,
+    settings: OptimizeSettings,
+    *,
+    samples: int | None = None,
+    least: int = 5,
+    observer: Observer,
+) -> Ranking:
+    """Ranks the removable units of a model that cost anything.
+
+    Args:
+        source: The model file.
+        settings: The data, the criterion and its sizes; what is said of the search is not used.
+        samples: Training images, stratified by class; None takes 100 a class, 1000 at least.
+        least: The number k, for the probability that a unit is among the k lowest.
+        observer: Hears of progress.
+
+    Raises:
+        PruneMIError: As `prune_mi.optimize` does for its model, data and settings.
+        ModelError: If no unit can go.
+    """
+    started = time.monotonic()
+    notes = NoteTaker(observer)
+    notes.phase("Loading the model and the data")
+    loaded = open_source(source)
+    for note in loaded.notes:
+        notes.note(note)
+    data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
+    with temporary_pool(workers=1, observer=notes, trust=loaded.trust) as pool:
+        notes.phase("Studying the model")
+        profile = study(
+            loaded.model,
+            data,
+            settings,
+            pool=pool,
+            observer=notes,
+            compiled=loaded.compile_config,
+        )
+        request = ranking_request(profile, profile.arranged(data), settings, samples=samples)
+        graph = request.graph
+        if not request.sites:
+            raise ModelError(
+                f"no unit of {source.path} can be removed; run `prune-mi inspect` to see why, "
+                "layer by layer"
+            )
+        notes.phase(f"Ranking {len(request.sites)} units")
+        pool.store.put(_IMAGES, request.images)
+        asked = replace(request, images=request.images[:0])
+        ranked, information = pool.call(_ranked, asked, pool.store, least)
+    by_name = {each.site.name: (rank, each) for rank, each in enumerate(ranked)}
+    return Ranking(
+        model=str(source.path),
+        data=settings.data,
+        criterion=settings.ranking.criterion,
+        measure=criterion(settings.ranking.criterion).measure,
+        num_samples=len(request.labels),
+        least=least,
+        total=graph_cost(graph),
+        units=tuple(
+            _row(graph, unit, *by_name[unit.name], information[unit.name])
+            for unit in removable_units(graph)
+            if unit.name in by_name
+        ),
+        seconds=round(time.monotonic() - started, 1),
+        seed=settings.seed,
+        notes=tuple(notes.said),
+    )
+
+
+def ranking_request(
+    profile: Profile, data: Dataset, settings: OptimizeSettings, *, samples: int | None
+) -> RankingRequest:
+    """What a criterion is asked: about the units that cost anything, on training images."""
+    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * profile.num_classes)
+    rng = np.random.default_rng((settings.seed, 5))
+    chosen = np.sort(stratified_sample(data.y_train, size=wanted, rng=rng))
+    graph = profile.graph
+    return RankingRequest(
+        graph=graph,
+        sites=[unit_site(unit) for unit in removable_units(graph) if unit.macs or unit.num_params],
+        images=data.x_train[chosen],
+        labels=data.y_train[chosen],
+        scaling=profile.scaling,
+        num_classes=profile.num_classes,
+        from_logits=profile.from_logits,
+        settings=settings.ranking,
+        seed=settings.seed,
+    )
+
+
+def _ranked(
+    request: RankingRequest, store: Store, least: int
+) -> tuple[tuple[RankedSite, ...], dict[str, Information]]:
+    """Runs in a worker, which reads the images from the store.
+
+    What the tensor behind each site tells is of `kmeans` where the criterion does not say.
+    """
+    whole = replace(request, images=store.get(_IMAGES))
+    ranked = informed = rank_sites(whole, least=least)
+    if any(each.information is None for each in ranked):
+        settings = request.settings.model_copy(update={"criterion": "kmeans"})
+        informed = rank_sites(replace(whole, settings=settings))
+    told = {each.site.name: each.information for each in informed if each.information is not None}
+    return ranked, told
+
+
+def _row(
+    graph: LayerGraph, unit: Unit, rank: int, ranked: RankedSite, information: Information
+) -> RankingRow:
+    left = remove_unit(graph, unit).layers
+    return RankingRow(
+        name=unit.name,
+        kind=unit.kind,
+        layers=tuple(layer for layer in graph.layers if layer not in left),
+        information_bits=information.bits,
+        information_low=information.low,
+        information_high=information.high,
+        score=ranked.score,
+        score_low=ranked.score_low,
+        score_high=ranked.score_high,
+        probability_least=ranked.probability_least,
+        rank=rank,
+        macs=unit.macs,
+        num_params=unit.num_params,
+    )

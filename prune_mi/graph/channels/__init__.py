@@ -1,0 +1,1 @@
+"""Channels that go or come: where they come from, and every weight that reads them."""

@@ -1,0 +1,1 @@
+"""Whole networks made anew, or of others."""

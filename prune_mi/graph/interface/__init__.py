@@ -1,0 +1,1 @@
+"""One input and one output, whatever a model has of its own."""

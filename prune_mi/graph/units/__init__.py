@@ -1,0 +1,1 @@
+"""Removable units: found, priced, and taken out of a graph."""

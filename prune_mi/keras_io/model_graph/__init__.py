@@ -1,0 +1,1 @@
+"""Models as graphs, and graphs as models again."""

@@ -1,0 +1,1 @@
+"""Models written: compiled as the original was, loaded back and compared."""

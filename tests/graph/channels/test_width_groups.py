@@ -1,0 +1,92 @@
+from graph_builder import (
+    GraphBuilder,
+    concatenated,
+    dense_block,
+    identity_residual,
+    inception,
+    projected_residual,
+    shared_layer,
+    squeeze_excite,
+)
+
+from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
+from prune_mi.graph.edit import bypass
+from prune_mi.graph.ir import LayerGraph, TensorRef
+
+
+def _groups(graph: LayerGraph) -> dict[tuple[str, ...], WidthGroup]:
+    return {group.producers: group for group in width_groups(graph)}
+
+
+def test_an_addition_binds_the_same_indices() -> None:
+    groups = _groups(identity_residual())
+    assert list(groups) == [("conv_1", "conv_3"), ("conv_2",), ("dense_1",)]
+    bound = groups["conv_1", "conv_3"]
+    assert (bound.num_channels, bound.reason) == (4, None)
+    assert bound.consumers == ("conv_2", "dense_1")
+    assert groups["dense_1",].reason == "'dense_1' yields the model's output"
+    assert ("conv_3", "conv_4") in _groups(projected_residual())
+
+
+def test_a_concatenation_strings_channels_together() -> None:
+    groups = _groups(dense_block())
+    assert [len(producers) for producers in groups] == [1] * len(groups)
+    assert groups["conv_1",].consumers == ("conv_2", "conv_3", "conv_4")
+    assert groups["conv_3",].consumers == ("conv_4",)
+
+
+def test_a_depthwise_convolution_and_a_flattening_hand_channels_on() -> None:
+    groups = _groups(inception())
+    for producers in (("conv_2",), ("conv_4",), ("conv_5",)):
+        assert groups[producers].consumers == ("depthwise_1", "dense_1")
+    assert groups["conv_4",].num_channels == 4
+    assert groups["conv_4",].reason is None
+
+
+def test_a_gate_has_the_width_of_what_it_gates() -> None:
+    groups = _groups(squeeze_excite())
+    assert ("conv_1", "dense_2") in groups
+    assert groups["dense_1",].num_channels == 2
+
+
+def test_what_the_input_meets_must_stay() -> None:
+    net = GraphBuilder((8, 8, 4))
+    graph = net.graph(net.head(net.add(net.conv(net.input, 4), net.input)))
+    assert _groups(graph)["conv_1",].reason == "they are the model's input"
+    assert _groups(concatenated())["conv_1",].reason is None
+
+
+def test_groups_divide() -> None:
+    net = GraphBuilder((8, 8, 4))
+    x = net.conv(net.input, 6)
+    weights = {"kernel": (3, 3, 3, 4), "bias": (4,)}
+    grouped = net.layer("Conv2D", "grouped", weights=weights, groups=2)
+    graph = net.graph(net.head(net.call(grouped, (x,), (None, 8, 8, 4))))
+    groups = _groups(graph)
+    assert groups["conv_1",].multiple_of == groups["grouped_1",].multiple_of == 2
+
+
+def test_an_unknown_layout_pins_channels() -> None:
+    net = GraphBuilder((8, 8, 4))
+    x = net.conv(net.input, 6)
+    reshaped = net.call(net.layer("Reshape", "reshape"), (x,), (None, 64, 6))
+    graph = net.graph(net.dense(net.flatten(reshaped)))
+    reason = "'reshape_1', a Reshape, may mix its channels"
+    assert _groups(graph)["conv_1",].reason == reason
+
+
+def test_a_shared_layer_makes_the_same_channels_at_each_call() -> None:
+    net = GraphBuilder((8, 8, 4))
+    shared = net.layer("Conv2D", "shared", weights={"kernel": (3, 3, 4, 4), "bias": (4,)})
+    x = net.call(shared, (net.conv(net.input, 4),), (None, 8, 8, 4))
+    graph = net.graph(net.head(net.call(shared, (x,), (None, 8, 8, 4))))
+    groups = _groups(graph)
+    # Its weights fit what each call is fed: conv_1 once, itself the other time.
+    assert groups["conv_1", "shared_1"].consumers == ("shared_1", "dense_1")
+
+
+def test_a_shared_layer_whose_first_call_has_gone() -> None:
+    graph = shared_layer()
+    left = bypass(graph, TensorRef("shared_1"), graph.inputs[0])
+    assert [node.name for node in left.nodes if node.layer == "shared_1"] == ["shared_1:1"]
+    assert list(_groups(left)) == [("shared_1",), ("dense_1",)]
