@@ -8,16 +8,7 @@ from prune_mi.search.bandit import Exp3
 from prune_mi.search.policy import Choice, FixedPolicy, Policy
 from prune_mi.search.reinforce import Reinforce
 from prune_mi.search.schedule import MorphSchedule
-from prune_mi.search.termination import (
-    AnyOf,
-    MostGenerations,
-    NoBetterModel,
-    NothingToPropose,
-    NoTimeLeft,
-    SameStructure,
-    StoppingRule,
-    TargetReached,
-)
+from prune_mi.search.termination import StoppingRules
 
 _LEARNED_FROM = "growth"  # the mix that a learning policy begins with
 
@@ -56,16 +47,12 @@ def make_schedule(settings: SearchSettings) -> MorphSchedule:
     )
 
 
-def stopping_rules(settings: SearchSettings) -> StoppingRule:
+def stopping_rules(settings: SearchSettings) -> StoppingRules:
     """The rules of a search; the first that holds names the reason."""
-    rules: list[StoppingRule] = [
-        NothingToPropose(),
-        MostGenerations(settings.generations),
-        NoBetterModel(settings.patience),
-        NoTimeLeft(),
-    ]
-    if settings.target_accuracy is not None:
-        rules.append(TargetReached(settings.target_accuracy))
-    if settings.same_structure is not None:
-        rules.append(SameStructure(settings.same_structure))
-    return AnyOf(tuple(rules))
+    return StoppingRules(
+        settings.generations,
+        settings.patience,
+        settings.target_accuracy,
+        settings.same_structure,
+        nothing_left="no change is left that would give a new network",
+    )

@@ -1,21 +1,8 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from prune_mi.search.termination import (
-    AnyOf,
-    MostGenerations,
-    NoBetterModel,
-    NothingToPropose,
-    NoTimeLeft,
-    SameStructure,
-    SearchState,
-    StoppingRule,
-    StoppingRules,
-    TargetReached,
-)
+from prune_mi.search.termination import SearchState, StoppingRules
 
 RULES = StoppingRules(generations=5, patience=3)
 NOTHING_LEFT = "no removal is left that would be new and save cost"
@@ -59,54 +46,44 @@ def test_every_rule_says_why(
 
 
 @pytest.mark.parametrize(
-    ("rule", "holds", "reason"),
+    ("rules", "holds", "reason"),
     [
         (
-            NothingToPropose(),
+            StoppingRules(None, None, nothing_left="none is left"),
             replace(UNDER_WAY, proposals=0),
-            "no change is left that would give a new network",
+            "none is left",
         ),
-        (NothingToPropose("none is left"), replace(UNDER_WAY, proposals=0), "none is left"),
-        (MostGenerations(3), replace(UNDER_WAY, generation=3), "all 3 generations were made"),
+        (StoppingRules(3, None), replace(UNDER_WAY, generation=3), "all 3 generations were made"),
         (
-            NoBetterModel(2),
+            StoppingRules(None, 2),
             replace(UNDER_WAY, flat_generations=2),
             "2 generations in a row accepted no child",
         ),
-        (NoTimeLeft(), replace(UNDER_WAY, has_time=False), NO_TIME),
+        (StoppingRules(None, None), replace(UNDER_WAY, has_time=False), NO_TIME),
         (
-            TargetReached(0.85),
+            StoppingRules(None, None, target=0.85),
             replace(UNDER_WAY, elite_accuracy=0.85),
             "the accuracy 0.8500 has reached the target 0.8500",
         ),
         (
-            SameStructure(2),
+            StoppingRules(None, None, same_structure=2),
             replace(UNDER_WAY, structure_age=2),
             "the best structure stayed the same for 2 generations",
         ),
     ],
 )
-def test_a_rule_alone(rule: StoppingRule, holds: SearchState, reason: str) -> None:
-    assert rule.reason(UNDER_WAY) is None
-    assert rule.reason(holds) == reason
+def test_a_rule_alone(rules: StoppingRules, holds: SearchState, reason: str) -> None:
+    assert rules.reason(UNDER_WAY) is None
+    assert rules.reason(holds) == reason
 
 
 def test_reasons_of_one_generation() -> None:
-    assert MostGenerations(1).reason(UNDER_WAY) == "the one generation was made"
+    assert StoppingRules(1, None).reason(UNDER_WAY) == "the one generation was made"
     expected = "the best structure stayed the same for a generation"
-    assert SameStructure(1).reason(UNDER_WAY) == expected
+    assert StoppingRules(None, None, same_structure=1).reason(UNDER_WAY) == expected
 
 
-class _Saying:
-    def __init__(self, text: str | None) -> None:
-        self._text = text
-
-    def reason(self, state: SearchState) -> str | None:
-        return self._text
-
-
-@given(st.lists(st.none() | st.sampled_from(["a", "b", "c"]), max_size=4))
-def test_the_first_of_several_rules_that_holds_names_the_reason(texts: list[str | None]) -> None:
-    rules = tuple(_Saying(text) for text in texts)
-    held = [text for text in texts if text is not None]
-    assert AnyOf(rules).reason(UNDER_WAY) == (held[0] if held else None)
+def test_time_goes_before_the_target_and_that_before_the_structure() -> None:
+    rules = StoppingRules(None, None, target=0.5, same_structure=1)
+    assert rules.reason(replace(UNDER_WAY, has_time=False)) == NO_TIME
+    assert "has reached the target" in str(rules.reason(UNDER_WAY))
