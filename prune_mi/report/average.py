@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.records import Average, Averaged
-from prune_mi.report.evaluation import figures_table
-from prune_mi.report.summary import print_notes
+from prune_mi.report.tables import figures_table, print_notes
 from prune_mi.report.wording import accuracy_text, count_text, printable, quantity_text
 
 

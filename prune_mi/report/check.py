@@ -8,8 +8,7 @@ from rich.text import Text
 
 from prune_mi.records import Check, Decision, EvaluatedModel
 from prune_mi.report.evaluation import metric_text
-from prune_mi.report.gates import print_gates
-from prune_mi.report.summary import print_notes
+from prune_mi.report.tables import print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     change_text,

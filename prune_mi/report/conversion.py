@@ -1,11 +1,10 @@
 """What `prune-mi convert` prints when it is done."""
 
 from rich.console import Console
-from rich.text import Text
 
 from prune_mi.records import Conversion
-from prune_mi.report.summary import pairs_table
-from prune_mi.report.wording import count_text, printable, size_text
+from prune_mi.report.tables import pairs_table, print_sentences
+from prune_mi.report.wording import count_text, size_text
 
 
 def print_conversion(done: Conversion, console: Console) -> None:
@@ -24,9 +23,7 @@ def print_conversion(done: Conversion, console: Console) -> None:
         ("outputs", _agreement(done.difference)),
     ]
     console.print(pairs_table(pairs), highlight=False)
-    for note in done.notes:
-        console.print()
-        console.print(Text(printable(note)))
+    print_sentences(done.notes, console)
 
 
 def _agreement(difference: float | None) -> str:

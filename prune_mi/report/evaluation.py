@@ -4,13 +4,12 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import Comparison, EvaluatedModel, Evaluation
-from prune_mi.report.summary import print_notes
+from prune_mi.report.tables import figures_table, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     change_text,
@@ -131,12 +130,3 @@ def _classes(found: Evaluation) -> Table:
 def _worst(models: Sequence[EvaluatedModel], place: int) -> float:
     before, *after = (each.classes[place].accuracy for each in models)
     return min((each - before for each in after), default=before)
-
-
-def figures_table(*headings: str) -> Table:
-    """An empty table whose first column holds names and the others numbers."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    table.add_column(headings[0], overflow="fold")
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right", overflow="fold")
-    return table

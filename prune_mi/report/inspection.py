@@ -12,6 +12,7 @@ from prune_mi.graph.ir import Shape
 from prune_mi.graph.units.unit import Unit
 from prune_mi.records import Cost
 from prune_mi.report.json_report import to_plain
+from prune_mi.report.tables import open_table
 from prune_mi.report.what_can_go import can_go_line, what_can_go_to_dict, why_not_lines
 from prune_mi.report.wording import count_text, printable, quantity_text
 
@@ -55,7 +56,7 @@ def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
 
 
 def _layers(inspection: Inspection) -> Table:
-    table = _table("Layers")
+    table = open_table("Layers")
     for heading in ("layer", "class", "output"):
         table.add_column(heading, overflow="fold")
     for heading in ("params", "MACs", "share"):
@@ -80,7 +81,7 @@ def _layers(inspection: Inspection) -> Table:
 
 def _units(inspection: Inspection) -> Table:
     """All units but single layers that cost nothing: the table of layers has those."""
-    table = _table("Units")
+    table = open_table("Units")
     for heading in ("unit", "kind"):
         table.add_column(heading, overflow="fold")
     for heading in ("layers", "params", "MACs", "share"):
@@ -99,10 +100,6 @@ def _units(inspection: Inspection) -> Table:
             Text("yes", style="green") if unit.reason is None else f"no: {printable(unit.reason)}",
         )
     return table
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _unit_dict(unit: Unit, total: Cost) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from prune_mi.errors import ConfigError, RunError
 from prune_mi.records import Ranking, RankingRow
 from prune_mi.report.files import require_writable
+from prune_mi.report.tables import open_table
 from prune_mi.report.wording import count_text, printable, quantity_text
 
 _FORMATS = (".svg", ".png")
@@ -65,7 +66,7 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
 
 
 def _table(ranking: Ranking, columns: Sequence[tuple[str, _Cell]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = open_table()
     table.add_column("unit", no_wrap=True)
     for name, _ in columns:
         table.add_column(_heading(name, ranking), justify="right", no_wrap=True)

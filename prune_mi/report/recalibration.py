@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.records import Recalibration
-from prune_mi.report.evaluation import figures_table
-from prune_mi.report.summary import pairs_table, print_notes
+from prune_mi.report.tables import figures_table, pairs_table, print_notes
 from prune_mi.report.wording import accuracy_text, printable
 
 

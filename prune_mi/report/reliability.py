@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from prune_mi.records import ClassFacts, LimitFacts, RunReport
+from prune_mi.report.tables import figures_table
 from prune_mi.report.wording import accuracy_text, count_text, difference_text, printable
 
 _MOST_CLASSES = 12
@@ -51,17 +50,8 @@ def classes_table(classes: Sequence[ClassFacts]) -> Table:
     title = "Test accuracy by class"
     if len(classes) > len(shown):
         title += f" (of {len(classes)} classes, the {len(shown)} that lost most)"
-    table = Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-        collapse_padding=True,
-    )
-    table.add_column("", overflow="fold")
-    for heading in ("images", "reference", "result", "change", "95 % interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("", "images", "reference", "result", "change", "95 % interval")
+    table = figures_table(*headings, title=title, whole=True)
     for each in classes:
         if each.name in names:
             table.add_row(
@@ -74,8 +64,3 @@ def classes_table(classes: Sequence[ClassFacts]) -> Table:
                 style="bold red" if each.beyond else "",
             )
     return table
-
-
-def paragraph(text: str) -> Text:
-    """A sentence or two that wrap."""
-    return Text(printable(text))

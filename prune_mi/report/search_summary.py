@@ -1,7 +1,7 @@
 """What a search found, in plain words, and how to use it.
 
-Who reads it may know little of deep learning: the terms of the field, and what was changed, are in
-`search_details.py`.
+Who reads it may know little of deep learning: the terms of the field, and what was changed, are
+among the details.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,12 @@ from rich.text import Text
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.measure.bounds import accuracy_interval
 from prune_mi.records import ModelFacts, SearchReport
-from prune_mi.report.search_details import print_search_details
-from prune_mi.report.summary import counted, pairs_table, print_notes
+from prune_mi.report.summary import models_table, print_changes
+from prune_mi.report.tables import pairs_table, print_notes
 from prune_mi.report.wording import (
     clock_text,
     count_text,
+    counted,
     percent_text,
     predict_line,
     printable,
@@ -42,7 +43,7 @@ def print_search_summary(report: SearchReport, console: Console, *, details: boo
         details: Whether to print what was changed, and what the search cost, before it.
     """
     if details:
-        print_search_details(report, console)
+        _print_details(report, console)
     console.print()
     console.print(_verdict(report), highlight=False)
     console.print()
@@ -123,3 +124,50 @@ def _use(report: SearchReport) -> Sequence[str]:
     if CLASS_FILE in report.files:
         return ("Ask it what is on an image:", f"  {predict_line(model)}")
     return ("Use it in Python:", f"  keras.models.load_model({model!r})")
+
+
+def _print_details(report: SearchReport, console: Console) -> None:
+    """Prints the start, the result and an ensemble side by side, every change, and the cost."""
+    models = [(report.start if report.start == "seed" else "start", report.reference)]
+    models.append(("result", report.result))
+    if report.ensemble is not None:
+        models.append((f"ensemble of {len(report.members)}", report.ensemble))
+    console.print()
+    # What a network is more than a seed tells nobody anything.
+    change = report.ensemble is None and report.start != "seed"
+    console.print(models_table(models, change=change))
+    console.print()
+    print_changes(report.lineage, console)
+    console.print()
+    console.print(pairs_table(_costs(report)), highlight=False)
+
+
+def _costs(report: SearchReport) -> list[tuple[str, str]]:
+    children = sum(
+        bool(child.morphs) and child.parent == generation.parent and child.verdict != "failed"
+        for generation in report.generations
+        for child in generation.children
+    )
+    searched = (
+        f"{counted(len(report.generations), 'generation')}, "
+        f"{children} {'child' if children == 1 else 'children'} trained"
+    )
+    if report.trials:
+        searched += f"; of {counted(report.trials, 'deletion')} tried {report.adoptions} adopted"
+    rows = [
+        ("start", report.start),
+        ("layers", f"{report.layers} as DEIM 2019 counts them: no rescaling, flattening or joins"),
+        ("validation", report.validation),
+        ("method", f"{report.method}, seed {report.seed}"),
+        ("searched", searched),
+        ("stopped", report.stop_reason),
+        (
+            "trained",
+            f"{count_text(report.images_trained)} images, {count_text(report.total_images)} with "
+            f"all others; augmentation {report.augmentation}",
+        ),
+        ("training", f"{report.training_s:.0f} s, of {counted(report.workers, 'worker')}"),
+    ]
+    if report.members:
+        rows.insert(5, ("ensemble", ", ".join(report.members)))
+    return rows

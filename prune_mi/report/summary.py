@@ -5,24 +5,20 @@ Everything wraps and nothing is cut off, from 80 columns upwards.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import ModelFacts, MorphRecord, RunReport
-from prune_mi.report.gates import print_gates
-from prune_mi.report.reliability import (
-    classes_table,
-    limit_text,
-    paragraph,
-    recalibrated_text,
-)
+from prune_mi.report.reliability import classes_table, limit_text, recalibrated_text
+from prune_mi.report.tables import figures_table, pairs_table, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     clock_text,
     count_text,
+    counted,
     difference_text,
     printable,
     quantity_text,
@@ -30,53 +26,32 @@ from prune_mi.report.wording import (
     size_text,
 )
 
-_Row = tuple[str, Callable[[ModelFacts], str], Callable[[ModelFacts, ModelFacts], str]]
+_Row = tuple[str, Callable[[ModelFacts], Any], Callable[[Any], str], Callable[[Any, Any], str]]
 
 _FULL_TEST = "full test accuracy"
 _BALANCED = "balanced test accuracy"
 _ALIKE = 0.005  # of two kinds of accuracy, of which one is then shown
-# Each row: its label, a model's figure, and the change from the first model to the second.
+
+
+def _more_text(now: int, before: int) -> str:
+    return f"{now - before:+,}".replace("+0", "0")
+
+
+# Each row: its label, a model's figure, that in words, and its change in words.
 _ROWS: tuple[_Row, ...] = (
-    (
-        "params",
-        lambda model: count_text(model.num_params),
-        lambda old, new: relative_text(new.num_params, old.num_params),
-    ),
-    (
-        "MACs",
-        lambda model: quantity_text(model.macs),
-        lambda old, new: relative_text(new.macs, old.macs),
-    ),
-    (
-        "layers",
-        lambda model: count_text(model.num_layers),
-        lambda old, new: f"{new.num_layers - old.num_layers:+,}".replace("+0", "0"),
-    ),
-    (
-        "size",
-        lambda model: size_text(model.size_bytes),
-        lambda old, new: relative_text(new.size_bytes, old.size_bytes),
-    ),
-    (
-        "validation accuracy",
-        lambda model: accuracy_text(model.val_accuracy),
-        lambda old, new: difference_text(new.val_accuracy, old.val_accuracy),
-    ),
+    ("params", lambda model: model.num_params, count_text, relative_text),
+    ("MACs", lambda model: model.macs, quantity_text, relative_text),
+    ("layers", lambda model: model.num_layers, count_text, _more_text),
+    ("size", lambda model: model.size_bytes, size_text, relative_text),
+    ("validation accuracy", lambda model: model.val_accuracy, accuracy_text, difference_text),
     (
         "test accuracy (unseen by selection)",
-        lambda model: accuracy_text(model.test_accuracy),
-        lambda old, new: difference_text(new.test_accuracy, old.test_accuracy),
+        lambda model: model.test_accuracy,
+        accuracy_text,
+        difference_text,
     ),
-    (
-        _BALANCED,
-        lambda model: accuracy_text(model.balanced_accuracy),
-        lambda old, new: difference_text(new.balanced_accuracy, old.balanced_accuracy),
-    ),
-    (
-        _FULL_TEST,
-        lambda model: accuracy_text(model.full_test_accuracy),
-        lambda old, new: difference_text(new.full_test_accuracy, old.full_test_accuracy),
-    ),
+    (_BALANCED, lambda model: model.balanced_accuracy, accuracy_text, difference_text),
+    (_FULL_TEST, lambda model: model.full_test_accuracy, accuracy_text, difference_text),
 )
 
 
@@ -97,7 +72,7 @@ def print_summary(report: RunReport, console: Console) -> None:
         console.print()
     recalibrated = recalibrated_text(report)
     if recalibrated is not None:
-        console.print(paragraph(recalibrated), highlight=False)
+        console.print(Text(printable(recalibrated)), highlight=False)
         console.print()
     if report.smaller and report.classes:
         console.print(classes_table(report.classes))
@@ -116,14 +91,6 @@ def print_changes(morphs: Sequence[MorphRecord], console: Console) -> None:
     console.print(_changes(morphs), highlight=False)
     for index, morph in enumerate(morphs, start=1):
         console.print(_change(index, morph), highlight=False)
-
-
-def print_notes(notes: Sequence[str], console: Console) -> None:
-    """Prints what a run decided on its own, where there is anything."""
-    if notes:
-        console.print()
-        console.print(Text("Notes", style="bold"))
-        console.print(pairs_table([("-", note) for note in notes]), highlight=False)
 
 
 def _verdict(report: RunReport) -> Text:
@@ -157,36 +124,32 @@ def _figures(report: RunReport) -> Table:
     models = [("reference", report.reference)]
     if report.control is not None:
         models.append(("control", report.control))
-    return figures_table([*models, ("result", report.result)])
+    return models_table([*models, ("result", report.result)])
 
 
-def figures_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = True) -> Table:
+def models_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = True) -> Table:
     """The figures of some models side by side, the last of them in bold.
 
     Args:
         models: Titles and figures.
         change: Whether a last column tells how the last model differs from the first.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    table.add_column("")
-    for title, _ in models[:-1]:
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column(models[-1][0], justify="right", no_wrap=True, style="bold")
-    if change:
-        table.add_column("change", justify="right", no_wrap=True)
-    for label, figure, difference in _ROWS:
+    titles = [title for title, _ in models]
+    table = figures_table("", *titles, *(["change"] if change else []), whole=True)
+    table.columns[len(models)].style = "bold"
+    facts = [model for _, model in models]
+    for label, figure, write, difference in _ROWS:
         if label == _FULL_TEST and all(
-            model.full_test_accuracy == model.test_accuracy for _, model in models
+            model.full_test_accuracy == model.test_accuracy for model in facts
         ):
             continue  # no test image validated
         if label == _BALANCED and all(
-            abs(model.balanced_accuracy - model.test_accuracy) < _ALIKE for _, model in models
+            abs(model.balanced_accuracy - model.test_accuracy) < _ALIKE for model in facts
         ):
             continue  # the classes are about as many
-        cells = [figure(model) for _, model in models]
-        if change:
-            cells.append(difference(models[0][1], models[-1][1]))
-        table.add_row(label, *cells)
+        values = [figure(model) for model in facts]
+        changes = [difference(values[-1], values[0])] if change else []
+        table.add_row(label, *map(write, values), *changes)
     return table
 
 
@@ -258,18 +221,3 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
         *([("left", "; ".join(report.unused))] if report.unused else []),
         ("written", ", ".join(str(Path(report.folder) / name) for name in report.files) or "none"),
     ]
-
-
-def counted(count: int, word: str) -> str:
-    """A number and its word, in the plural where that is right."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def pairs_table(pairs: Sequence[tuple[str, str]]) -> Table:
-    """Labels and texts, one below the other; texts wrap."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for label, text in pairs:
-        table.add_row(label, Text(printable(text)))
-    return table

@@ -6,7 +6,7 @@ from typing import Any
 from prune_mi.graph.analysis.what_can_go import WhatCanGo, WhyNot, share_of
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.report.json_report import to_plain
-from prune_mi.report.wording import share_text
+from prune_mi.report.wording import counted, share_text
 
 _COUNTED = {"macs": "MACs", "params": "params"}
 _CHANGES: Mapping[Cause, str] = {
@@ -33,15 +33,14 @@ _OTHERS: Mapping[Cause, str] = {
 
 def can_go_line(found: WhatCanGo) -> str:
     """`9 units can go, 31 % of the MACs.`, or that nothing can."""
-    counted, number = _COUNTED[found.objective], len(found.units)
+    cost, number = _COUNTED[found.objective], len(found.units)
     if not number:
         same = "as many channels, and the same image size" if found.of_images else "as many values"
         return (
-            f"Nothing that costs {counted} can go. A layer can go only if its output has the same "
+            f"Nothing that costs {cost} can go. A layer can go only if its output has the same "
             f"shape as its input: {same}."
         )
-    units = "1 unit" if number == 1 else f"{number} units"
-    return f"{units} can go, {share_text(found.share)} of the {counted}."
+    return f"{counted(number, 'unit')} can go, {share_text(found.share)} of the {cost}."
 
 
 def why_not_lines(found: WhatCanGo, most: int = 5) -> tuple[str, ...]:
@@ -89,5 +88,4 @@ def what_can_go_to_dict(found: WhatCanGo) -> dict[str, Any]:
 def _weight(reasons: Sequence[WhyNot], found: WhatCanGo) -> str:
     number = sum(len(each.layers) for each in reasons)
     share = sum(share_of(each, found.objective) for each in reasons)
-    layers = "1 layer" if number == 1 else f"{number} layers"
-    return f"{layers}, {share_text(share)} of the {_COUNTED[found.objective]}"
+    return f"{counted(number, 'layer')}, {share_text(share)} of the {_COUNTED[found.objective]}"
