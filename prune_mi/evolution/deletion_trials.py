@@ -20,7 +20,7 @@ from prune_mi.graph.units.single_layers import single_layers
 from prune_mi.information.catalog import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
 from prune_mi.morphisms.morphism import SiteScore, counted
-from prune_mi.morphisms.remove_layer import RemoveLayer
+from prune_mi.morphisms.removals import RemoveLayer
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Proposed, Trained
 from prune_mi.search.racing import Rung

@@ -22,6 +22,7 @@ class Job:
         outcome: Of it, once it is done.
         seconds: What its attempts took, those of dead workers among them.
         first_began: When the first of them began, on the monotonic clock.
+        ticket: Of the attempt under way; None while there is none.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Job:
     history: History = field(default_factory=History)
     first_began: float | None = None
     began: float = 0.0
+    ticket: int | None = None
     paused: bool = False
 
 
@@ -100,7 +102,7 @@ class Jobs:
         if job in self._behind:
             self._behind.remove(job)
             job.in_background = False
-            if job not in self._running.values():
+            if job.ticket is None:
                 self._waiting.appendleft(job)
         self._hold(job, False)
         while job.outcome is None:
@@ -114,16 +116,22 @@ class Jobs:
                 self._waiting.remove(job)
             if job in self._behind:
                 self._behind.remove(job)
-            for ticket in [each for each, other in self._running.items() if other is job]:
-                self._stop(ticket)
+            self._stop(job)
             if job.outcome is None:
                 job.outcome = Died("it was cancelled", "nothing: this was asked for")
 
-    def _stop(self, ticket: int) -> None:
+    def _stop(self, job: Job) -> None:
+        """Ends an attempt that is under way."""
+        if job.ticket is not None:
+            self._executor.cancel(job.ticket)
+            self._is_over(job.ticket)
+
+    def _is_over(self, ticket: int) -> Job:
+        """Takes note that an attempt is at its end, and says whose it was."""
         job = self._running.pop(ticket)
         job.seconds += time.monotonic() - job.began
-        job.paused = False
-        self._executor.cancel(ticket)
+        job.ticket, job.paused = None, False
+        return job
 
     def _dispatch(self) -> None:
         """Begins what may begin, and holds or continues what runs in the background."""
@@ -133,7 +141,7 @@ class Jobs:
             ahead += 1
         idle = 0 if self._deaths.short_of_memory else self._deaths.at_once - ahead
         for job in self._behind:
-            if job in self._running.values():
+            if job.ticket is not None:
                 self._hold(job, idle <= 0)
             elif idle > 0:
                 self._start(job)
@@ -147,14 +155,13 @@ class Jobs:
         job.began = time.monotonic()
         if job.first_began is None:
             job.first_began = job.began
-        self._running[self._executor.submit(self._call(job, job.history.safe))] = job
+        job.ticket = self._executor.submit(self._call(job, job.history.safe))
+        self._running[job.ticket] = job
 
     def _hold(self, job: Job, paused: bool) -> None:
-        if job.paused != paused:
+        if job.ticket is not None and job.paused != paused:
             job.paused = paused
-            for ticket, running in self._running.items():
-                if running is job:
-                    self._executor.pause(ticket, paused)
+            self._executor.pause(job.ticket, paused)
 
     def _take(self, news: News | Outcome | None) -> None:
         if news is None or news.ticket not in self._running:
@@ -164,9 +171,7 @@ class Jobs:
             if hears is not None:
                 hears(news.told)
             return
-        job = self._running.pop(news.ticket)
-        job.paused = False
-        job.seconds += time.monotonic() - job.began
+        job = self._is_over(news.ticket)
         if isinstance(news, Lost):
             self._lost(job, news)
         elif isinstance(news, Raised) and isinstance(news.error, MemoryError):
@@ -183,8 +188,8 @@ class Jobs:
             self._waiting.appendleft(job)
         if self._deaths.short_of_memory:
             # What runs in the background begins anew when there is room for it.
-            for ticket in [key for key, each in self._running.items() if each.in_background]:
-                self._stop(ticket)
+            for each in [each for each in self._running.values() if each.in_background]:
+                self._stop(each)
 
     def _settle(self, job: Job, outcome: Value | Raised | Died) -> None:
         job.outcome = outcome

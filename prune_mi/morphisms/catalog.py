@@ -22,8 +22,13 @@ from prune_mi.morphisms.insert_identity import (
 from prune_mi.morphisms.insert_pool import InsertPool
 from prune_mi.morphisms.insert_stage import InsertBlock, InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
-from prune_mi.morphisms.remove_layer import RemoveLayer, RemovePool
-from prune_mi.morphisms.remove_unit import RemoveAtRandom, RemoveByRank, RemoveDropout
+from prune_mi.morphisms.removals import (
+    RemoveAtRandom,
+    RemoveByRank,
+    RemoveDropout,
+    RemoveLayer,
+    RemovePool,
+)
 from prune_mi.morphisms.skip import RemoveSkip, SkipAdd, SkipConcat
 from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord

@@ -17,13 +17,13 @@ from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.report.summary import models_table, print_changes
 from prune_mi.report.tables import pairs_table, print_notes
 from prune_mi.report.wording import (
-    clock_text,
     count_text,
     counted,
     percent_text,
     predict_line,
     printable,
     size_text,
+    time_text,
 )
 
 _FILES = {
@@ -68,9 +68,6 @@ def _verdict(report: SearchReport) -> Text:
 
 
 def _findings(report: SearchReport) -> list[tuple[str, str]]:
-    elapsed = clock_text(report.elapsed_s)
-    if report.budget_s is not None:
-        elapsed += f" of {clock_text(report.budget_s)}"
     rows = [*_accuracy(report), ("size", _size(report.result))]
     if report.start != "seed":
         rows.append(("before", f"{_figures(report.reference)}: {report.start}"))
@@ -78,7 +75,7 @@ def _findings(report: SearchReport) -> list[tuple[str, str]]:
         averaged = counted(len(report.members), "network")
         rows.append(("average", f"{_figures(report.ensemble)}: {averaged}"))
     rows.append(("data", f"{report.data}, {len(report.classes)} classes"))
-    rows.append(("time", f"{elapsed} (minutes:seconds)"))
+    rows.append(("time", time_text(report.elapsed_s, report.budget_s)))
     return rows
 
 

@@ -16,7 +16,6 @@ from prune_mi.report.reliability import classes_table, limit_text, recalibrated_
 from prune_mi.report.tables import figures_table, pairs_table, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
-    clock_text,
     count_text,
     counted,
     difference_text,
@@ -24,6 +23,7 @@ from prune_mi.report.wording import (
     quantity_text,
     relative_text,
     size_text,
+    time_text,
 )
 
 _Row = tuple[str, Callable[[ModelFacts], Any], Callable[[Any], str], Callable[[Any, Any], str]]
@@ -184,24 +184,16 @@ def _changes(morphs: Sequence[MorphRecord]) -> Text:
 def _change(index: int, morph: MorphRecord) -> Table:
     style = "red" if morph.is_removal else "green" if morph.is_insertion else ""
     kind, target = printable(morph.kind), printable(morph.target)
-    layers = ", ".join(printable(name) for name in morph.layers)
-    lines = Table.grid(padding=(0, 1))
-    lines.add_column(no_wrap=True, style="dim")
-    lines.add_column(overflow="fold")
-    lines.add_row("layers", Text(layers or "none"))
-    lines.add_row("reason", Text(printable(morph.reason)))
+    layers = ", ".join(printable(name) for name in morph.layers) or "none"
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", width=3)
     table.add_column(overflow="fold")
     table.add_row(str(index), Text.assemble((kind, style), "  ", (target, "bold")))
-    table.add_row("", lines)
+    table.add_row("", pairs_table([("layers", layers), ("reason", morph.reason)]))
     return table
 
 
 def _closing(report: RunReport) -> list[tuple[str, str]]:
-    elapsed = clock_text(report.elapsed_s)
-    if report.budget_s is not None:
-        elapsed += f" of {clock_text(report.budget_s)}"
     aim = f"{report.objective}, at most {accuracy_text(report.max_accuracy_drop)} accuracy lost"
     generations = len(report.generations)
     children = sum(len(generation.children) for generation in report.generations)
@@ -217,7 +209,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
             "trained",
             f"{count_text(report.images_trained)} images, augmentation {report.augmentation}",
         ),
-        ("time", f"{elapsed} (minutes:seconds)"),
+        ("time", time_text(report.elapsed_s, report.budget_s)),
         *([("left", "; ".join(report.unused))] if report.unused else []),
         ("written", ", ".join(str(Path(report.folder) / name) for name in report.files) or "none"),
     ]

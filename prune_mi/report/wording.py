@@ -61,6 +61,12 @@ def clock_text(seconds: float) -> str:
     return f"{whole // 60:02d}:{whole % 60:02d}"
 
 
+def time_text(elapsed_s: float, budget_s: float | None) -> str:
+    """`12:31 of 25:00 (minutes:seconds)`, or without the budget where there is none."""
+    budget = "" if budget_s is None else f" of {clock_text(budget_s)}"
+    return f"{clock_text(elapsed_s)}{budget} (minutes:seconds)"
+
+
 def generation_text(index: int, total: int | None) -> str:
     """`generation 2/5`, or `generation 2` where the time decides how many there are."""
     return f"generation {index}" if total is None else f"generation {index}/{total}"

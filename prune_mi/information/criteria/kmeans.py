@@ -6,8 +6,8 @@ features with more clusters than classes order the blocks far better than whole 
 
 import numpy as np
 
-from prune_mi.information.clustering import clustered
 from prune_mi.information.estimator import EstimatorCriterion, InformationEstimate, standardised
+from prune_mi.information.mutual_information import clustered
 
 
 def kmeans(

@@ -8,8 +8,8 @@ Source: Namekawa & Tezuka (2019), DEIM Forum A3-4.
 
 import numpy as np
 
-from prune_mi.information.clustering import clustered
 from prune_mi.information.estimator import EstimatorCriterion, InformationEstimate
+from prune_mi.information.mutual_information import clustered
 
 
 def paper(

@@ -14,7 +14,7 @@ from prune_mi.graph.units.single_layers import single_layers
 from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
-from prune_mi.morphisms.remove_layer import RemoveLayer
+from prune_mi.morphisms.removals import RemoveLayer
 
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
 
