@@ -59,7 +59,6 @@ def load_cifar_batches(folder: Path) -> Dataset:
         y_val=None,
         class_names=_load_class_names(folder / _META),
         source=str(folder),
-        notes=(),
     )
 
 

@@ -154,15 +154,10 @@ def _numbered(data: Dataset, names: Sequence[str]) -> Dataset:
             )
         return np.asarray([outputs[int(label)] for label in found], dtype=np.int64)[rows]
 
-    val = None if data.y_val is None else renumbered(data.y_val, "val")
-    return replace(
-        data,
-        y_train=renumbered(data.y_train, "train"),
-        y_test=renumbered(data.y_test, "test"),
-        y_val=val,
-        class_names=tuple(names),
-        order_known=True,
-    )
+    changed: dict[str, Any] = {
+        f"y_{split}": renumbered(labels, split) for split, _, labels in data.splits()
+    }
+    return replace(data, **changed, class_names=tuple(names), order_known=True)
 
 
 def _quoted(names: Sequence[str]) -> str:

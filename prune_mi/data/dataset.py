@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Dataset:
     y_val: np.ndarray | None
     class_names: tuple[str, ...]
     source: str
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     input_shapes: tuple[tuple[int, ...], ...] = ()
     split_here: bool = False
     order_known: bool = True
@@ -69,15 +70,10 @@ class Dataset:
         labels: Callable[[np.ndarray], np.ndarray] = lambda each: each,
     ) -> "Dataset":
         """The same with the samples, or the labels, of every split changed."""
-        return replace(
-            self,
-            x_train=samples(self.x_train),
-            y_train=labels(self.y_train),
-            x_test=samples(self.x_test),
-            y_test=labels(self.y_test),
-            x_val=None if self.x_val is None else samples(self.x_val),
-            y_val=None if self.y_val is None else labels(self.y_val),
-        )
+        changed: dict[str, Any] = {}
+        for split, x, y in self.splits():
+            changed |= {f"x_{split}": samples(x), f"y_{split}": labels(y)}
+        return replace(self, **changed)
 
 
 def validate_dataset(dataset: Dataset) -> None:

@@ -1,6 +1,7 @@
 """A folder of class folders of images."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +38,6 @@ class _Split:
     headers: tuple[ImageHeader, ...]
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What becomes of the images on the way."""
-
-    num_images: int = 0
-    num_resized: int = 0
-    broken: list[str] = field(default_factory=list)
-
-
 def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
     """Loads `train/CLASS/*.png`, `test/...` and perhaps `val/...`, or `CLASS/*.png`, split here.
 
@@ -76,9 +68,9 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         )
     given = "train" in roots
     roots = roots if given else {"all": folder}
-    tally = _Tally()
+    broken: list[str] = []
     class_names = _agreed_class_names(roots, folder)
-    splits = {name: _scan(root, class_names, folder, tally) for name, root in roots.items()}
+    splits = {name: _scan(root, class_names, folder, broken) for name, root in roots.items()}
     headers = [header for split in splits.values() for header in split.headers]
     if not headers:
         raise DataError(
@@ -88,11 +80,17 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
     height, width, channels = choose_shape(headers)
     size, mode = (height, width), MODES[channels]
     depth = _common_depth(headers, folder)
-    loaded = {
-        name: _decode(split, size, mode, depth, folder, tally) for name, split in splits.items()
-    }
-    _require_few_broken(tally, folder)
-    notes = _notes(tally, size) + _depth_notes(headers, depth)
+    loaded, sizes = {}, []
+    for name, split in splits.items():
+        images, readable = decode_images(split.files, size=size, mode=mode, depth=depth)
+        loaded[name] = images, split.labels[readable]
+        for file, header, is_readable in zip(split.files, split.headers, readable, strict=True):
+            if is_readable:
+                sizes.append(header.size)
+            else:
+                broken.append(str(file.relative_to(folder)))
+    _require_few_broken(broken, len(sizes) + len(broken), folder)
+    notes = _notes(sizes, size, broken) + _depth_notes(headers, depth)
     if not given:
         images, labels = loaded.pop("all")
         _check_classes(labels, class_names, folder)
@@ -152,7 +150,7 @@ def _inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder)
 
 
-def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally) -> _Split:
+def _scan(root: Path, class_names: tuple[str, ...], folder: Path, broken: list[str]) -> _Split:
     files: list[Path] = []
     labels: list[int] = []
     headers: list[ImageHeader] = []
@@ -162,24 +160,12 @@ def _scan(root: Path, class_names: tuple[str, ...], folder: Path, tally: _Tally)
                 continue
             header = read_header(file)
             if header is None:
-                tally.broken.append(str(file.relative_to(folder)))
+                broken.append(str(file.relative_to(folder)))
                 continue
             files.append(file)
             labels.append(label)
             headers.append(header)
     return _Split(tuple(files), np.asarray(labels, dtype=np.int64), tuple(headers))
-
-
-def _decode(
-    split: _Split, size: tuple[int, int], mode: str, depth: Depth, folder: Path, tally: _Tally
-) -> tuple[np.ndarray, np.ndarray]:
-    images, readable = decode_images(split.files, size=size, mode=mode, depth=depth)
-    for index in np.flatnonzero(~readable):
-        tally.broken.append(str(split.files[index].relative_to(folder)))
-    kept = np.flatnonzero(readable)
-    tally.num_images += len(kept)
-    tally.num_resized += sum(split.headers[index].size != size for index in kept)
-    return images, split.labels[kept]
 
 
 def _check_classes(labels: np.ndarray, class_names: tuple[str, ...], folder: Path) -> None:
@@ -192,18 +178,18 @@ def _check_classes(labels: np.ndarray, class_names: tuple[str, ...], folder: Pat
         )
 
 
-def _notes(tally: _Tally, size: tuple[int, int]) -> list[str]:
+def _notes(sizes: list[tuple[int, int]], size: tuple[int, int], broken: Sequence[str]) -> list[str]:
     notes = []
-    if tally.num_resized:
+    num_resized = sum(each != size for each in sizes)
+    if num_resized:
         notes.append(
-            f"{tally.num_resized} of {tally.num_images} images were resized to "
+            f"{num_resized} of {len(sizes)} images were resized to "
             f"{size[0]} x {size[1]} pixels (height x width)"
         )
-    if tally.broken:
-        one = len(tally.broken) == 1
+    if broken:
         notes.append(
-            f"{len(tally.broken)} broken {'image was' if one else 'images were'} skipped: "
-            f"{listed(tally.broken, _NAMED)}"
+            f"{len(broken)} broken {'image was' if len(broken) == 1 else 'images were'} skipped: "
+            f"{listed(broken, _NAMED)}"
         )
     return notes
 
@@ -236,10 +222,9 @@ def _depth_notes(headers: list[ImageHeader], depth: Depth) -> list[str]:
     return notes
 
 
-def _require_few_broken(tally: _Tally, folder: Path) -> None:
-    total = tally.num_images + len(tally.broken)
-    if len(tally.broken) > max(_FEW_BROKEN, _MOST_BROKEN * total):
+def _require_few_broken(broken: Sequence[str], total: int, folder: Path) -> None:
+    if len(broken) > max(_FEW_BROKEN, _MOST_BROKEN * total):
         raise DataError(
-            f"{len(tally.broken)} of the {total} images of {folder} are broken: "
-            f"{listed(tally.broken, _NAMED)}; expected a tenth at most: repair or remove them"
+            f"{len(broken)} of the {total} images of {folder} are broken: "
+            f"{listed(broken, _NAMED)}; expected a tenth at most: repair or remove them"
         )

@@ -22,31 +22,14 @@ _DIGITS_TEST_FRACTION = 0.25
 _DIGITS_VAL_FRACTION = 0.25  # of the rest
 
 _CLASS_NAMES = {
-    "cifar10": (
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
-    ),
-    "fashion_mnist": (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-    "mnist": tuple("0123456789"),
+    name: tuple(names.split(", "))
+    for name, names in {
+        "cifar10": "airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck",
+        "digits": "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        "fashion_mnist": "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, "
+        "Bag, Ankle boot",
+        "mnist": "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+    }.items()
 }
 
 
@@ -72,9 +55,8 @@ def load_digits() -> Dataset:
         y_test=labels[test],
         x_val=images[val],
         y_val=labels[val],
-        class_names=tuple("0123456789"),
+        class_names=_CLASS_NAMES["digits"],
         source="digits",
-        notes=(),
     )
 
 
@@ -139,7 +121,6 @@ def load_keras(name: str) -> Dataset:
         y_val=None,
         class_names=_CLASS_NAMES[name],
         source=name,
-        notes=(),
     )
 
 

@@ -292,9 +292,8 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
 
 
 def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
-    from prune_mi.repair.recalibrate import recalibrate
+    from prune_mi.repair.recalibrate import recalibrate, settled
     from prune_mi.repair.refit import refit_consumers
-    from prune_mi.repair.settle import settled
 
     images = _calibration_images(data, data.calibration_images)
     rng = np.random.default_rng(task.seed)
@@ -305,7 +304,7 @@ def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
 
 def _settled(graph: LayerGraph, data: SharedData) -> LayerGraph:
     """What has been inserted as the identity made it in training too, unless repair has done so."""
-    from prune_mi.repair.settle import identity_norms, settled
+    from prune_mi.repair.recalibrate import identity_norms, settled
 
     if not identity_norms(graph):
         return graph

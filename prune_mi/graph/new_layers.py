@@ -129,7 +129,7 @@ def new_batch_norm(
 
 
 def identity_norm(name: str, channels: int) -> LayerDef:
-    """A batch norm over the last axis that is the identity in inference; see `repair.settle`.
+    """A batch norm over the last axis that is the identity in inference; see `repair.recalibrate`.
 
     Its gamma is 1, its beta and moving mean are 0, its moving variance is 1 - epsilon.
     """

@@ -7,8 +7,8 @@ Behind a tensor x that is never negative, where relu(x) = x, stand
 the last for a vector, and behind any tensor bn(x) = x. The convolution is the identity
 (`dirac_kernel`). So is a batch norm of mean 0, variance 1 - epsilon, gamma 1 and beta 0. In
 training it takes the batch's own mean and variance, and is the identity only where beta and gamma
-are these: `repair.settle` sets them before the first training. Without a batch norm, with a bias of
-0, all is exact in training too.
+are these: `repair.recalibrate` sets them before the first training. Without a batch norm, with a
+bias of 0, all is exact in training too.
 
 Behind other vectors a dense layer without an activation would be exact as well, but it adds nothing
 that the next one does not have: there is no site. Its kernel has as many weights as the vector has

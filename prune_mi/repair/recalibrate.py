@@ -1,4 +1,6 @@
-"""Batch-norm recalibration: exact statistics of a changed network over calibration images.
+"""Batch norms of a changed network, given what calibration images show.
+
+Recalibration: exact statistics over all of these images.
 
 With k batches of equal size, each with mean m_i and variance v_i, the statistics over all their
 images are mean = avg(m_i) and var = avg(v_i + m_i^2) - mean^2 (law of total variance). Setting the
@@ -6,18 +8,27 @@ momentum to 0 makes a layer's moving statistics those of its last batch, so one 
 training mode yields all m_i and v_i. Dropout and other noise stay off.
 
 Source: Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, section 3 (precise BN).
+
+Settling: batch norms that an insertion has put in as the identity are made to be it in training
+too. Of mean 0, variance 1 - epsilon, gamma 1 and beta 0 a batch norm is the identity in inference
+alone: in training it takes the mean m and variance v of the batch. With
+
+    gamma = sqrt(v + epsilon),  beta = m,  moving mean = m,  moving variance = v
+
+over calibration images it is the identity in inference and, up to how much batches differ, in
+training. What stands behind it, a ReLU that is to lose nothing above all, then gets what it got.
 """
 
 from collections.abc import Iterable
 
-import keras
 import numpy as np
+from keras import ops, tree
 
-from prune_mi.graph.edit import with_config, with_named_weights, without_noise
+from prune_mi.graph.edit import with_config, with_named_weights, with_outputs, without_noise
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.forward.forward_pass import forward_function
 from prune_mi.keras_io.model_graph.build import build_model
-from prune_mi.repair.settle import identity_norms
 
 
 def recalibrate(
@@ -50,7 +61,7 @@ def recalibrate(
     square = dict.fromkeys(names, np.zeros(()))
     count = 0
     for batch in batches:
-        run(keras.ops.convert_to_tensor(batch), training=True)
+        run(ops.convert_to_tensor(batch), training=True)
         count += 1
         for name, layer in layers.items():
             batch_mean = np.asarray(layer.moving_mean, dtype=np.float64)
@@ -61,8 +72,7 @@ def recalibrate(
         raise ValueError("recalibrate received no batches; expected at least one")
     updates = {}
     for name in names:
-        new_mean = mean[name] / count
-        variance = np.maximum(square[name] / count - new_mean**2, 0.0)
+        new_mean, variance = _moments(mean[name], square[name], count)
         updates[name] = {"moving_mean": new_mean, "moving_variance": variance}
     return with_named_weights(graph, updates)
 
@@ -93,3 +103,53 @@ def statistics_distance(one: LayerGraph, other: LayerGraph) -> float:
             first, second = (np.log(each.astype(np.float64) + 1e-6) for each in pair)
             distances.append(float(np.mean(np.abs(first - second))))
     return float(np.mean(distances)) if distances else 0.0
+
+
+def identity_norms(graph: LayerGraph) -> tuple[str, ...]:
+    """Names of the batch norms that are the identity in inference alone."""
+    return tuple(name for name, layer in graph.layers.items() if is_identity_norm(layer))
+
+
+def settled(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
+    """Sets the weights of all batch norms that are the identity as inserted.
+
+    Args:
+        graph: A graph, in inference unchanged by this.
+        batches: Scaled images in batches of equal size, float `(batch, ...)`.
+
+    Returns:
+        The graph with other weights; the same graph where there is no such batch norm.
+    """
+    names = identity_norms(graph)
+    if not names:
+        return graph
+    read = {node.layer: node.inputs[0] for node in graph.nodes if node.inputs}
+    refs = tuple(read[name] for name in names)
+    run = forward_function(build_model(with_outputs(graph, refs)))
+    sums = [(np.zeros(()), np.zeros(()))] * len(names)
+    count = 0
+    for batch in batches:
+        count += 1
+        values = tree.flatten(run(ops.convert_to_tensor(batch), training=False))
+        for place, value in enumerate(values):
+            rows = np.asarray(value, dtype=np.float64).reshape(-1, value.shape[-1])
+            mean, square = sums[place]
+            sums[place] = (mean + rows.mean(axis=0), square + np.square(rows).mean(axis=0))
+    if count == 0:
+        raise ValueError("settled received no batches; expected at least one")
+    updates = {}
+    for name, (mean, square) in zip(names, sums, strict=True):
+        mean, variance = _moments(mean, square, count)
+        updates[name] = {
+            "gamma": np.sqrt(variance + float(graph.layers[name].config["epsilon"])),
+            "beta": mean,
+            "moving_mean": mean,
+            "moving_variance": variance,
+        }
+    return with_named_weights(graph, updates)
+
+
+def _moments(means: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance from so many batches' means, and mean squares, added up."""
+    mean = means / count
+    return mean, np.maximum(squares / count - mean**2, 0.0)

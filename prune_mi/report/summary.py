@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prune_mi.records import ModelFacts, MorphRecord, RunReport
-from prune_mi.report.reliability import classes_table, limit_text, recalibrated_text
+from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, RunReport
 from prune_mi.report.tables import figures_table, pairs_table, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
@@ -30,6 +29,7 @@ _Row = tuple[str, Callable[[ModelFacts], Any], Callable[[Any], str], Callable[[A
 
 _FULL_TEST = "full test accuracy"
 _BALANCED = "balanced test accuracy"
+_MOST_CLASSES = 12
 _ALIKE = 0.005  # of two kinds of accuracy, of which one is then shown
 
 
@@ -70,12 +70,12 @@ def print_summary(report: RunReport, console: Console) -> None:
     if report.control is not None:
         console.print(_against_control(report, report.control), highlight=False)
         console.print()
-    recalibrated = recalibrated_text(report)
+    recalibrated = _recalibrated_text(report)
     if recalibrated is not None:
         console.print(Text(printable(recalibrated)), highlight=False)
         console.print()
     if report.smaller and report.classes:
-        console.print(classes_table(report.classes))
+        console.print(_classes_table(report.classes))
         console.print()
     print_changes(report.removals, console)
     print_notes(report.notes, console)
@@ -169,6 +169,61 @@ def _against_control(report: RunReport, control: ModelFacts) -> Text:
     )
 
 
+def _limit_text(limit: LimitFacts) -> str:
+    """The drop, what was allowed, and how likely that is to hold on unseen images."""
+    metric = "accuracy" if limit.metric == "accuracy" else "balanced accuracy"
+    told = (
+        f"{difference_text(-limit.drop, 0.0)} {metric} on {count_text(limit.num_validation)} "
+        f"validation images (standard error {limit.standard_error:.4f}); allowed "
+        f"{limit.allowed:g}"
+    )
+    if limit.probability is None:
+        return told
+    chance = min(max(limit.probability, 0.01), 0.99)
+    return (
+        f"{told}. The probability that the allowed drop holds on "
+        f"{count_text(limit.num_unseen)} unseen images is {chance:.2f}"
+    )
+
+
+def _recalibrated_text(report: RunReport) -> str | None:
+    """What other batch-norm statistics alone do for the original, or None where they do nothing."""
+    model = report.recalibrated
+    if model is None:
+        return None
+    gap = difference_text(report.result.test_accuracy, model.test_accuracy)
+    return (
+        f"The recalibrated original (batch-norm statistics of {report.statistics.chosen}, nothing "
+        f"trained or removed) has the test accuracy {accuracy_text(model.test_accuracy)}, "
+        f"{difference_text(model.test_accuracy, report.reference.test_accuracy)} against the "
+        "original. This gain does not come from pruning. Test accuracy, result minus recalibrated "
+        f"original: {gap}."
+    )
+
+
+def _classes_table(classes: Sequence[ClassFacts]) -> Table:
+    """Each class before and after; of many classes those that lost most."""
+    shown = sorted(classes, key=lambda each: each.result - each.reference)[:_MOST_CLASSES]
+    names = {each.name for each in shown}
+    title = "Test accuracy by class"
+    if len(classes) > len(shown):
+        title += f" (of {len(classes)} classes, the {len(shown)} that lost most)"
+    headings = ("", "images", "reference", "result", "change", "95 % interval")
+    table = figures_table(*headings, title=title, whole=True)
+    for each in classes:
+        if each.name in names:
+            table.add_row(
+                printable(each.name),
+                count_text(each.num_images),
+                accuracy_text(each.reference),
+                accuracy_text(each.result),
+                difference_text(each.result, each.reference),
+                f"{each.low:+.3f} to {each.high:+.3f}",
+                style="bold red" if each.beyond else "",
+            )
+    return table
+
+
 def _changes(morphs: Sequence[MorphRecord]) -> Text:
     counts = (
         ("removal", sum(morph.is_removal for morph in morphs)),
@@ -202,7 +257,7 @@ def _closing(report: RunReport) -> list[tuple[str, str]]:
         ("data", f"{report.data}, scaling {report.input_scaling}"),
         ("validation", report.validation),
         ("objective", f"{aim}, seed {report.seed}"),
-        ("change", limit_text(report.limit)),
+        ("change", _limit_text(report.limit)),
         ("searched", f"{counted(generations, 'generation')}, {children} children"),
         ("stopped", report.stop_reason),
         (

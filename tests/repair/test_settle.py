@@ -11,8 +11,7 @@ from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
-from prune_mi.repair.recalibrate import recalibrate
-from prune_mi.repair.settle import identity_norms, settled
+from prune_mi.repair.recalibrate import identity_norms, recalibrate, settled
 
 pytestmark = pytest.mark.slow
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
