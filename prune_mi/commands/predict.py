@@ -21,6 +21,7 @@ from prune_mi.data.class_file import (
     require_colours,
 )
 from prune_mi.data.class_list import read_class_list
+from prune_mi.data.fit_to_model import shape_matches
 from prune_mi.data.image_files import (
     FORMATS_TEXT,
     MODES,
@@ -30,7 +31,6 @@ from prune_mi.data.image_files import (
     list_image_files,
     read_header,
 )
-from prune_mi.data.model_input import shape_matches
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.keras_io.model_graph.trace import model_ends, trace_model

@@ -3,8 +3,7 @@
 from prune_mi.data.augmentation import NOT_VARIED, AugmentationPolicy
 from prune_mi.data.class_order import ClassOrder, other_orders, reordered
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.fit_to_model import check_against_model
-from prune_mi.data.model_input import ModelInput, shape_text
+from prune_mi.data.fit_to_model import ModelInput, check_against_model, shape_text
 from prune_mi.data.scaling import (
     COLOUR_KINDS,
     SCALING_KINDS,

@@ -17,8 +17,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
+from prune_mi.data.fit_to_model import shape_text
 from prune_mi.data.image_files import FULL_BRIGHT, Depth
-from prune_mi.data.model_input import shape_text
 from prune_mi.data.scaling import COLOUR_KINDS, InputScaling, pixel_range, scaling_of_range
 from prune_mi.errors import ConfigError, DataError, RunError
 

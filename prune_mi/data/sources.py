@@ -7,9 +7,8 @@ from pathlib import Path
 
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
 from prune_mi.data.dataset import Dataset, validate_dataset
-from prune_mi.data.image_folder import load_image_folder
-from prune_mi.data.image_shape import ShapeChoice, shape_for_model
-from prune_mi.data.model_input import ModelInput, shape_text
+from prune_mi.data.fit_to_model import ModelInput, shape_text
+from prune_mi.data.image_folder import ShapeChoice, load_image_folder, shape_for_model
 from prune_mi.data.named import load_cifar10, load_digits, load_keras
 from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.errors import DataError

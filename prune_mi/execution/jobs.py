@@ -1,4 +1,11 @@
-"""Jobs on an executor: who runs next, what waits, and what becomes of one whose worker died."""
+"""Jobs on an executor: who runs next, what waits, and what becomes of one whose worker dies.
+
+- A crash (SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, or an exit of its own): once more in safe mode,
+  with oneDNN off; a second one is final. Once two jobs came through so, all are done so from then
+  on, lest each first crash.
+- Killed (SIGKILL), or a `MemoryError`: once more with half as many at once; again with nothing
+  beside it is final.
+"""
 
 import time
 from collections import deque
@@ -6,8 +13,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prune_mi.execution.deaths import Deaths, Died, History
 from prune_mi.execution.executor import Call, Executor, Lost, News, Outcome, Raised, Value
+
+_ENOUGH_RESCUED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The outcome of a job that was given up.
+
+    Attributes:
+        message: What happened, as the end of a sentence about the job.
+        advice: What to try.
+    """
+
+    message: str
+    advice: str
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +44,10 @@ class Job:
         seconds: What its attempts took, those of dead workers among them.
         first_began: When the first of them began, on the monotonic clock.
         ticket: Of the attempt under way; None while there is none.
+        safe: Whether it is done in safe mode.
+        beside: The most that ran at once while it did, itself among them.
+        crashes: What its workers died by.
+        kills: How often they were killed, or out of memory.
     """
 
     name: str
@@ -32,11 +57,94 @@ class Job:
     in_background: bool = False
     outcome: Value | Raised | Died | None = None
     seconds: float = 0.0
-    history: History = field(default_factory=History)
     first_began: float | None = None
     began: float = 0.0
     ticket: int | None = None
     paused: bool = False
+    safe: bool = False
+    beside: int = 1
+    crashes: list[str] = field(default_factory=list)
+    kills: int = 0
+
+
+class Deaths:
+    """Decides what follows each death, over one run.
+
+    `at_once` is how many may run at once, `all_safe` whether all are to run in safe mode.
+
+    Args:
+        at_once: How many may, to begin with.
+        note: Hears of each death and what is done.
+    """
+
+    def __init__(self, at_once: int, note: Callable[[str], None]) -> None:
+        self.at_once = at_once
+        self.all_safe = False
+        self.short_of_memory = False
+        self._rescued = 0
+        self._note = note
+
+    def of(self, job: Job, cause: Lost | MemoryError) -> Died | None:
+        """Judges a death; None where the job is to be done once more, as it then says itself."""
+        if isinstance(cause, MemoryError):
+            return self._killed(job, "ran out of memory")
+        if cause.was_killed:
+            said = "was killed (SIGKILL), most likely because memory ran out"
+            return self._killed(job, said)
+        return self._crashed(job, cause)
+
+    def survived(self, job: Job) -> None:
+        """A job has come to its end."""
+        if not (job.crashes and job.safe) or self.all_safe:
+            return
+        self._rescued += 1
+        if self._rescued >= _ENOUGH_RESCUED:
+            self.all_safe = True
+            self._note(
+                f"{self._rescued} tasks crashed at first and succeeded with oneDNN off. It now "
+                "stays off for all others. Training may be slower."
+            )
+
+    def _crashed(self, job: Job, cause: Lost) -> Died | None:
+        job.crashes.append(cause.what + (" with oneDNN off" if job.safe else ""))
+        if len(job.crashes) > 1:
+            self._note(
+                f"The worker of {job.name} died again, by {cause.explained}. "
+                f"{job.name} is given up."
+            )
+            first, second = job.crashes
+            return Died(
+                f"its worker died twice: {first}, then {second}",
+                "the fault lies in a library below Keras, or in the model's own code: try another "
+                "version of TensorFlow, or KERAS_BACKEND=jax with prune-mi[jax] installed",
+            )
+        job.safe = True
+        self._note(
+            f"The worker of {job.name} died by {cause.explained}. {job.name} is run once more with "
+            "oneDNN off (a library that TensorFlow uses on CPUs)."
+        )
+        return None
+
+    def _killed(self, job: Job, said: str) -> Died | None:
+        self.short_of_memory = True
+        job.kills += 1
+        if job.kills > 1 and job.beside == 1:
+            self._note(
+                f"The worker of {job.name} {said}, while it ran alone. {job.name} is given up."
+            )
+            return Died(
+                f"its worker {said}. This happened {job.kills} times, the last time while it "
+                "ran alone",
+                "end other programs, give the machine or container more memory, or take a smaller "
+                "batch size or model",
+            )
+        fewer = max(1, job.beside // 2)
+        told = f"The worker of {job.name} {said}. {job.name} is run once more."
+        if fewer < self.at_once:
+            told += f" From now on at most {fewer} run at once, instead of {self.at_once}."
+            self.at_once = fewer
+        self._note(told)
+        return None
 
 
 class Jobs:
@@ -147,15 +255,15 @@ class Jobs:
                 self._start(job)
             idle -= 1
         for job in self._running.values():
-            job.history.beside = max(job.history.beside, len(self._running))
+            job.beside = max(job.beside, len(self._running))
 
     def _start(self, job: Job) -> None:
-        job.history.safe = job.history.safe or self._deaths.all_safe
-        job.history.beside = 1
+        job.safe = job.safe or self._deaths.all_safe
+        job.beside = 1
         job.began = time.monotonic()
         if job.first_began is None:
             job.first_began = job.began
-        job.ticket = self._executor.submit(self._call(job, job.history.safe))
+        job.ticket = self._executor.submit(self._call(job, job.safe))
         self._running[job.ticket] = job
 
     def _hold(self, job: Job, paused: bool) -> None:
@@ -177,11 +285,11 @@ class Jobs:
         elif isinstance(news, Raised) and isinstance(news.error, MemoryError):
             self._lost(job, news.error)
         else:
-            self._deaths.survived(job.history)
+            self._deaths.survived(job)
             self._settle(job, news)
 
     def _lost(self, job: Job, cause: Lost | MemoryError) -> None:
-        died = self._deaths.of(job.name, job.history, cause)
+        died = self._deaths.of(job, cause)
         if died is not None:
             self._settle(job, died)
         elif not job.in_background:

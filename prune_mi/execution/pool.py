@@ -4,7 +4,7 @@ One thread a process because small convolutional networks gain little from a sec
 children side by side are nearly twice as fast. Nothing that runs a user's model is done in this
 process, so nothing that it does can end the run.
 
-A worker that dies loses its task alone, which is done once more; see `execution.deaths`.
+A worker that dies loses its task alone, which is done once more; see `execution.jobs`.
 """
 
 import itertools
@@ -21,9 +21,8 @@ import numpy as np
 
 from prune_mi.errors import PruneMIError, RunError, first_line
 from prune_mi.execution.cores import usable_cores
-from prune_mi.execution.deaths import Died
 from prune_mi.execution.executor import Call, Executor, Raised
-from prune_mi.execution.jobs import Job, Jobs
+from prune_mi.execution.jobs import Died, Job, Jobs
 from prune_mi.execution.preparation import Preparation, registered_classes, worker_environment
 from prune_mi.execution.processes import ProcessExecutor
 from prune_mi.execution.shared_data import SharedData

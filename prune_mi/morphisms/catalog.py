@@ -19,8 +19,7 @@ from prune_mi.morphisms.insert_identity import (
     InsertConvRelu,
     InsertDense,
 )
-from prune_mi.morphisms.insert_pool import InsertPool
-from prune_mi.morphisms.insert_stage import InsertBlock, InsertStage
+from prune_mi.morphisms.insert_stage import InsertBlock, InsertPool, InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
 from prune_mi.morphisms.removals import (
     RemoveAtRandom,

@@ -1,40 +1,81 @@
-"""A residual block, or the beginning of a stage, behind an image x that is never negative.
+"""A pooling behind an image, a residual block or the beginning of a stage behind a rectified one.
 
-A block: relu(x + f(x)) = x, with f(x) = 0. f is conv, BN, ReLU, conv, BN; the last batch norm has
-gamma 0 and beta 0, so that f is 0 whatever x is and relu(x) = x for x >= 0: exact in inference as
-in training. The convolutions are 3x3 and drawn with a variance of 2 / fan in, so that the block
-learns as one that has been there from the start: the gradient of the last gamma is not 0, and once
-it has moved, neither is that of the kernels. A convolution inserted as the identity has to leave
-the identity first.
+A pooling: max of 2x2 at stride 2, y = max of four x. The function changes. Where the image is
+constant over each window it does not, padding apart, for layers that treat all places alike:
+everything behind follows the new size (`graph.spatial.resizing`), a join whose other inputs stay
+large gets a pooling for each of these, and a dense layer behind a flattening gets the sums of the
+kernel's rows that fall together. 'Same' padding makes ceil(n / 2) of n: never less than 1, and
+there is no site where one pixel is all there is, or where a pooling further on would be left with
+one.
 
-A stage: half the size, twice the channels. Max pooling (`insert_pool`), then conv + BN + ReLU that
-is the identity (`insert_identity`), then that convolution, and what must have its width, made twice
-as wide (`widen`). What a later stage loses in places it gains in features, as networks made by hand
+A block, behind an image x that is never negative: relu(x + f(x)) = x, with f(x) = 0. f is conv, BN,
+ReLU, conv, BN; the last batch norm has gamma 0 and beta 0, so that f is 0 whatever x is and relu(x)
+= x for x >= 0: exact in inference as in training. The convolutions are 3x3 and drawn with a
+variance of 2 / fan in, so that the block learns as one that has been there from the start: the
+gradient of the last gamma is not 0, and once it has moved, neither is that of the kernels. A
+convolution inserted as the identity has to leave the identity first.
+
+A stage: half the size, twice the channels. Such a pooling, then conv + BN + ReLU that is the
+identity (`insert_identity`), then that convolution, and what must have its width, made twice as
+wide (`widen`). What a later stage loses in places it gains in features, as networks made by hand
 have it: a layer of its width costs as many multiply-accumulates as one in front of it. Only the
 pooling changes the function.
 
 Source: He, Zhang, Ren, Sun (2016), Deep Residual Learning; the same (2015), Delving Deep into
 Rectifiers, for the variance; Goyal et al. (2017), Accurate, Large Minibatch SGD, section 5.1, for
-the gamma of 0; for stages also Simonyan & Zisserman (2015), VGG.
+the gamma of 0; for stages also Simonyan & Zisserman (2015), VGG. The pooling: Namekawa & Tezuka,
+DEIM Forum 2019, A3-4.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from prune_mi.graph.channels.width_groups import width_groups
 from prune_mi.graph.edit import fresh_name, insert_after, insert_calls
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.new_layers import Chain, new_batch_norm, new_conv, new_relu, stock_layer
+from prune_mi.graph.new_layers import (
+    Chain,
+    new_batch_norm,
+    new_conv,
+    new_pooling,
+    new_relu,
+    stock_layer,
+)
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit
+from prune_mi.graph.spatial.resizing import resized
 from prune_mi.morphisms.insert_identity import identity_conv
-from prune_mi.morphisms.insert_pool import pooled
-from prune_mi.morphisms.insertion import InsertionBehindImage, num_channels
+from prune_mi.morphisms.insertion import InsertionBehind, InsertionBehindImage, num_channels
 from prune_mi.morphisms.widen import MAX_WIDTH, widened
 
 _SIZE, _TIMES = 3, 2
 _LEAST_SIZE = 8  # of the larger image: on fewer pixels more features only cost weights
+
+
+class InsertPool(InsertionBehind):
+    """Puts a max pooling behind a channels-last image tensor of more than one pixel."""
+
+    name = "insert-pool"
+    keeps_function = False
+    rank = 4
+    none = none_fits = "no channels-last image tensor of known size and more than one pixel"
+
+    def fits(self, graph: LayerGraph, ref: TensorRef) -> bool:
+        """Whether its size is known, and it has more than one pixel."""
+        sizes = graph.spec(ref).shape[1:-1]
+        return None not in sizes and any(size != 1 for size in sizes)
+
+    def edit(
+        self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
+    ) -> Edit | NotApplicable:
+        """See `InsertionBehind`."""
+        smaller = pooled(graph, ref)
+        if isinstance(smaller, NotApplicable):
+            return smaller
+        size = "x".join(str(axis) for axis in graph.spec(ref).shape[1:-1])
+        return Edit(smaller[0], f"halves the size {size}")
 
 
 class InsertBlock(InsertionBehindImage):
@@ -97,6 +138,18 @@ class InsertStage(InsertionBehindImage):
         if isinstance(staged, NotApplicable):
             return staged
         return Edit(staged, f"{channels} to {_TIMES * channels} channels at half the size")
+
+
+def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | NotApplicable:
+    """The graph with a pooling behind a tensor, and what that yields; or why it cannot be."""
+    spec = graph.spec(ref)
+    batch, height, width, channels = spec.shape
+    halves = (-(-(size or 1) // 2) for size in (height, width))
+    pool = new_pooling(fresh_name(graph, "inserted_pool"), (2, 2))
+    small = replace(spec, shape=(batch, *halves, channels))
+    grown = insert_after(graph, ref, (pool,), (small,))
+    followed = resized(grown, {TensorRef(pool.name): spec.shape})
+    return followed if isinstance(followed, NotApplicable) else (followed, TensorRef(pool.name))
 
 
 def _he_kernel(channels: int, rng: np.random.Generator) -> np.ndarray:

@@ -87,10 +87,10 @@ class Morphism(ABC):
         """Where the change can be made, in order of the graph or by rank; or why nowhere."""
 
 
-def chosen_evenly(sites: Sequence[Site], noun: str) -> list[Site]:
-    """Sites of which one is drawn, and the reason told with it."""
+def chosen_evenly(sites: Sequence[Site], noun: str, none: str) -> list[Site] | NotApplicable:
+    """Sites of which one is drawn, and the reason told with it; or why there are none."""
     reason = f"chosen at random from {counted(len(sites), noun)}"
-    return [replace(site, reason=reason) for site in sites]
+    return [replace(site, reason=reason) for site in sites] or NotApplicable(none)
 
 
 def counted(count: int, noun: str) -> str:

@@ -66,9 +66,8 @@ class RemoveAtRandom(Morphism):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        return chosen_evenly(_saving_sites(graph, context.objective), "unit") or NotApplicable(
-            "no unit is left whose removal saves any of the objective"
-        )
+        none = "no unit is left whose removal saves any of the objective"
+        return chosen_evenly(_saving_sites(graph, context.objective), "unit", none)
 
 
 class RemoveDropout(Morphism):
@@ -85,9 +84,7 @@ class RemoveDropout(Morphism):
             for site in unit_sites(graph)
             if site.kind == "layer" and _class_of(graph, site) in DROPOUTS
         ]
-        return chosen_evenly(sites, "dropout layer") or NotApplicable(
-            "the graph has no dropout layer"
-        )
+        return chosen_evenly(sites, "dropout layer", "the graph has no dropout layer")
 
 
 class RemoveLayer(Morphism):
@@ -98,9 +95,8 @@ class RemoveLayer(Morphism):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        return chosen_evenly(single_layers(graph), "layer") or NotApplicable(
-            "no convolution, pooling, activation, dropout or batch norm can go"
-        )
+        none = "no convolution, pooling, activation, dropout or batch norm can go"
+        return chosen_evenly(single_layers(graph), "layer", none)
 
 
 class RemovePool(Morphism):
@@ -111,10 +107,10 @@ class RemovePool(Morphism):
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
         """See `Morphism`."""
-        nodes = [node for node in graph.nodes if _shrinks(graph, node)]
-        if not has_channels_last(graph) or not nodes:
-            return NotApplicable("no channels-last pooling of known sizes makes images smaller")
-        return chosen_evenly([_site(node) for node in nodes], "pooling layer")
+        nodes = graph.nodes if has_channels_last(graph) else ()
+        sites = [_site(node) for node in nodes if _shrinks(graph, node)]
+        none = "no channels-last pooling of known sizes makes images smaller"
+        return chosen_evenly(sites, "pooling layer", none)
 
 
 def _loss(ranked: SiteScore) -> float:

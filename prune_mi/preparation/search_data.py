@@ -7,7 +7,7 @@ import numpy as np
 
 from prune_mi.data import Dataset, load_dataset, shape_text
 from prune_mi.data.image_files import ImageHeader
-from prune_mi.data.image_shape import shape_for_search
+from prune_mi.data.image_folder import shape_for_search
 from prune_mi.errors import ConfigError, DataError
 from prune_mi.records import Observer
 

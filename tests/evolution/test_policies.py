@@ -11,9 +11,7 @@ from prune_mi.evolution.policies import make_policy, stopping_rules
 from prune_mi.graph.analysis.location import BEHIND_KINDS
 from prune_mi.morphisms.mixes import MIXES, resolve_mix
 from prune_mi.records import Place
-from prune_mi.search.bandit import Exp3
-from prune_mi.search.policy import FixedPolicy
-from prune_mi.search.reinforce import Reinforce
+from prune_mi.search.policy import Exp3, FixedPolicy, Reinforce
 from prune_mi.search.termination import SearchState
 
 UNDER_WAY = SearchState(1, 0, 5, True, elite_accuracy=0.5, structure_age=0)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from prune_mi.execution.deaths import Died
 from prune_mi.execution.executor import Call, Lost, News, Outcome, Raised, Value
-from prune_mi.execution.jobs import Job, Jobs
+from prune_mi.execution.jobs import Died, Job, Jobs
 
 
 class Script:

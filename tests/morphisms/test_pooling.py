@@ -19,7 +19,7 @@ from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
-from prune_mi.morphisms.insert_pool import pooled
+from prune_mi.morphisms.insert_stage import pooled
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.repair.refit import refit_consumers
 

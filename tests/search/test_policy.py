@@ -10,9 +10,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext
 from prune_mi.records import MorphRecord, Place
-from prune_mi.search.bandit import Exp3
-from prune_mi.search.policy import Choice, FixedPolicy, Policy
-from prune_mi.search.reinforce import Reinforce
+from prune_mi.search.policy import Choice, Exp3, FixedPolicy, Policy, Reinforce
 
 KINDS = tuple(f"kind-{number}" for number in range(8))
 MIX = dict.fromkeys(KINDS, 1 / len(KINDS))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_mi.search.reinforce import Preferences
+from prune_mi.search.policy import Preferences
 
 _VALUES = st.lists(st.floats(-50, 50), min_size=2, max_size=12)
 _SHARES = st.floats(0, 0.95)
