@@ -146,27 +146,24 @@ def fit_scaling(
     if x_train.size == 0:
         raise ValueError(f"x_train has the shape {x_train.shape}; expected at least one image")
     full = pixel_range(x_train) if full is None else full
-    match kind:
-        case "none":
-            return InputScaling(kind, None, None, full)
-        case "unit" | "signed":
-            return scaling_of_range(kind, full)
-        case "standardize":
-            channels = x_train.ndim != 3 if has_channels is None else has_channels
-            mean, deviation = _channel_statistics(x_train, has_channels=channels)
-            return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32), full)
-        case "mean-image":
-            # x/R - mean(x/R) = (x - mean(x)) / R
-            mean = _mean_image(x_train).astype(np.float32)
-            return InputScaling(kind, mean, np.asarray(full, dtype=np.float32), full)
-        case "caffe" | "torch":
-            if x_train.ndim != 4 or x_train.shape[-1] != 3:
-                raise ValueError(
-                    f"scaling is {kind!r}, but samples have the shape {x_train.shape[1:]}; "
-                    "expected images of three colours"
-                )
-            return scaling_of_range(kind, full)
-    raise ValueError(f"scaling is {kind!r}; expected one of {', '.join(SCALING_KINDS)}")
+    if kind not in SCALING_KINDS:
+        raise ValueError(f"scaling is {kind!r}; expected one of {', '.join(SCALING_KINDS)}")
+    if kind in COLOUR_KINDS and (x_train.ndim != 4 or x_train.shape[-1] != 3):
+        raise ValueError(
+            f"scaling is {kind!r}, but samples have the shape {x_train.shape[1:]}; "
+            "expected images of three colours"
+        )
+    if kind == "none":
+        return InputScaling(kind, None, None, full)
+    if kind == "standardize":
+        channels = x_train.ndim != 3 if has_channels is None else has_channels
+        mean, deviation = _channel_statistics(x_train, has_channels=channels)
+        return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32), full)
+    if kind == "mean-image":
+        # x/R - mean(x/R) = (x - mean(x)) / R
+        mean = _mean_image(x_train).astype(np.float32)
+        return InputScaling(kind, mean, np.asarray(full, dtype=np.float32), full)
+    return scaling_of_range(kind, full)
 
 
 def candidate_scalings(

@@ -33,7 +33,7 @@ from prune_mi.records import GenerationRecord, Observer, Verdict
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import Draw, HillClimber
 from prune_mi.search.racing import Rung
-from prune_mi.search.runners_up import RunnersUp
+from prune_mi.search.selection import RunnersUp
 from prune_mi.search.termination import SearchState
 from prune_mi.search.weight_bank import WeightBank
 

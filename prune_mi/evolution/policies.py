@@ -2,8 +2,7 @@
 
 from prune_mi.config import SearchSettings
 from prune_mi.errors import ConfigError
-from prune_mi.morphisms.human import human_place_weight
-from prune_mi.morphisms.mixes import MIXES, resolve_mix
+from prune_mi.morphisms.mixes import MIXES, human_place_weight, resolve_mix
 from prune_mi.search.policy import Choice, Exp3, FixedPolicy, Policy, Reinforce
 from prune_mi.search.schedule import MorphSchedule
 from prune_mi.search.termination import StoppingRules

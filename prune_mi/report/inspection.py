@@ -56,11 +56,7 @@ def inspection_to_dict(inspection: Inspection) -> dict[str, Any]:
 
 
 def _layers(inspection: Inspection) -> Table:
-    table = open_table("Layers")
-    for heading in ("layer", "class", "output"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("params", "MACs", "share"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = open_table("Layers", ("layer", "class", "output"), ("params", "MACs", "share"))
     table.add_column("status", no_wrap=True)
     table.add_column("why", overflow="fold")
     for row in inspection.layers:
@@ -81,11 +77,7 @@ def _layers(inspection: Inspection) -> Table:
 
 def _units(inspection: Inspection) -> Table:
     """All units but single layers that cost nothing: the table of layers has those."""
-    table = open_table("Units")
-    for heading in ("unit", "kind"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("layers", "params", "MACs", "share"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = open_table("Units", ("unit", "kind"), ("layers", "params", "MACs", "share"))
     table.add_column("can go", overflow="fold")
     for unit in inspection.units:
         if unit.kind == "layer" and not unit.macs:

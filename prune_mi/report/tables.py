@@ -36,9 +36,16 @@ def figures_table(*headings: str, title: str | None = None, whole: bool = False)
     return table
 
 
-def open_table(title: str | None = None) -> Table:
-    """An empty table without columns and without lines."""
-    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def open_table(
+    title: str | None = None, names: Sequence[str] = (), numbers: Sequence[str] = ()
+) -> Table:
+    """An empty table without lines, with columns of names and of numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in names:
+        table.add_column(heading, overflow="fold")
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
 
 
 def pairs_table(pairs: Sequence[tuple[str, str]]) -> Table:

@@ -189,3 +189,30 @@ def standard_error(accuracy: float, num_images: int) -> float:
     num = num_images + 4
     share = (accuracy * num_images + 2) / num
     return math.sqrt(share * (1 - share) / num)
+
+
+class RunnersUp:
+    """The most accurate candidates of a whole search; of equal structures the more accurate.
+
+    Args:
+        count: How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._by_structure: dict[str, Trained] = {}
+
+    def add(self, candidate: Trained) -> None:
+        """Takes note of a candidate with an accuracy."""
+        digest = candidate.graph.structural_hash()
+        known = self._by_structure.get(digest)
+        if known is None or candidate.accuracy > known.accuracy:
+            self._by_structure[digest] = candidate
+        if len(self._by_structure) > self._count:
+            worst = min(self._by_structure, key=lambda each: self._by_structure[each].accuracy)
+            del self._by_structure[worst]
+
+    def best(self) -> tuple[Trained, ...]:
+        """The kept ones, the most accurate first."""
+        kept = self._by_structure.values()
+        return tuple(sorted(kept, key=lambda each: each.accuracy, reverse=True))

@@ -4,15 +4,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from ranking_requests import ranking_request
 
-from prune_mi.config import RankingSettings
-from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import unit_sites
 from prune_mi.information.ablation import Ablation
 from prune_mi.information.criteria.bypass import bypass, moved_share
-from prune_mi.information.criterion import RankingRequest
 from prune_mi.information.ranking import rank_sites
 from prune_mi.keras_io.model_graph.trace import trace_model
 
@@ -49,29 +46,9 @@ def network(request: pytest.FixtureRequest) -> tuple[LayerGraph, bool]:
     return with_weights(graph, weights), request.param
 
 
-def _request(
-    graph: LayerGraph,
-    images: np.ndarray = IMAGES,
-    labels: np.ndarray = LABELS,
-    *,
-    from_logits: bool = True,
-) -> RankingRequest:
-    return RankingRequest(
-        graph=graph,
-        sites=unit_sites(graph),
-        images=images,
-        labels=labels,
-        scaling=fit_scaling("none", images),
-        num_classes=NUM_CLASSES,
-        from_logits=from_logits,
-        settings=RankingSettings(),
-        seed=0,
-    )
-
-
 def _gains(network: tuple[LayerGraph, bool]) -> dict[str, float]:
     graph, from_logits = network
-    request = _request(graph, from_logits=from_logits)
+    request = ranking_request(graph, IMAGES, LABELS, from_logits=from_logits)
     gains = bypass(request).gains
     return {site.name: gain for site, gain in zip(request.sites, gains, strict=True)}
 
@@ -89,7 +66,7 @@ def test_bits_are_lost_where_the_class_is_read(network: tuple[LayerGraph, bool])
 
 
 def test_equal_seeds_give_equal_answers(network: tuple[LayerGraph, bool]) -> None:
-    request = _request(network[0], from_logits=network[1])
+    request = ranking_request(network[0], IMAGES, LABELS, from_logits=network[1])
     first, second = bypass(request), bypass(request)
     np.testing.assert_array_equal(first.gains, second.gains)
     np.testing.assert_array_equal(first.draws, second.draws)
@@ -124,7 +101,7 @@ def test_features_of_another_width_are_compared_by_cka(rng: np.random.Generator)
 
 def test_the_ranking_puts_the_needed_unit_last(network: tuple[LayerGraph, bool]) -> None:
     graph, from_logits = network
-    ranked = rank_sites(_request(graph, from_logits=from_logits))
+    ranked = rank_sites(ranking_request(graph, IMAGES, LABELS, from_logits=from_logits))
     assert ranked[-1].site.name == "needed"
     assert ranked[-1].score > 1
     assert ranked[0].score_spread < 1e-6
@@ -137,7 +114,7 @@ def test_no_more_images_than_one_pass_costs() -> None:
         x = layers.Conv2D(4, 3, padding="same")(x)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
     images, labels = np.tile(IMAGES, (8, 1, 1, 1)), np.tile(LABELS, 8)
-    request = _request(graph, images, labels)
+    request = ranking_request(graph, images, labels)
     ablation = Ablation(request, thrifty=True, read=lambda graph: graph.outputs)
     count = len(ablation.images)
     assert len(ablation.sites) == len(request.sites)
@@ -152,7 +129,7 @@ def test_where_time_is_short_a_part_of_a_branch_counts_as_the_whole() -> None:
         branch = layers.Conv2D(4, 3, padding="same")(branch)
         x = layers.Add(name=f"sum_{index}")([x, branch])
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
-    request = _request(graph)
+    request = ranking_request(graph, IMAGES, LABELS)
     gains = {
         site.name: gain for site, gain in zip(request.sites, bypass(request).gains, strict=True)
     }

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder
 from keras import layers, tree
+from ranking_requests import ranking_request
 from zoo import ZOO
 
-from prune_mi.config import RankingSettings
-from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import unit_sites
@@ -84,17 +83,7 @@ def test_cka_ignores_rotation_and_scale(rng: np.random.Generator) -> None:
 
 def _request(graph: LayerGraph) -> RankingRequest:
     images = np.zeros((4, *graph.spec(graph.inputs[0]).shape[1:]), np.float32)
-    return RankingRequest(
-        graph=graph,
-        sites=unit_sites(graph),
-        images=images,
-        labels=np.arange(4) % 2,
-        scaling=fit_scaling("none", images),
-        num_classes=2,
-        from_logits=True,
-        settings=RankingSettings(),
-        seed=0,
-    )
+    return ranking_request(graph, images, np.arange(4) % 2)
 
 
 def test_magnitude_is_of_gammas_or_else_of_kernels() -> None:

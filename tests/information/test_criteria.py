@@ -2,17 +2,16 @@
 
 import pkgutil
 from collections.abc import Callable
-from dataclasses import replace
 from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from ranking_requests import ranking_request
 
 from prune_mi.config import RankingSettings
 from prune_mi.config.values import Criterion
-from prune_mi.data import fit_scaling
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import unit_site, unit_sites
@@ -76,18 +75,10 @@ def graph() -> LayerGraph:
 
 
 def _request(graph: LayerGraph, name: str = "bypass", **changes: object) -> RankingRequest:
-    request = RankingRequest(
-        graph=graph,
-        sites=[unit_site(unit) for unit in removable_units(graph) if unit.num_params],
-        images=IMAGES,
-        labels=LABELS,
-        scaling=fit_scaling("none", IMAGES),
-        num_classes=NUM_CLASSES,
-        from_logits=False,
-        settings=SETTINGS.model_copy(update={"criterion": name}),
-        seed=0,
-    )
-    return replace(request, **changes)
+    sites = [unit_site(unit) for unit in removable_units(graph) if unit.num_params]
+    settings = SETTINGS.model_copy(update={"criterion": name})
+    asked = {"sites": sites, "settings": settings, "from_logits": False, **changes}
+    return ranking_request(graph, IMAGES, LABELS, **asked)
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,14 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from ranking_requests import ranking_request
 from zoo_ends import ONE_UNIT
 
 from prune_mi.config import RankingSettings
-from prune_mi.data import fit_scaling
 from prune_mi.graph.interface.packing import pack
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.site import unit_sites
 from prune_mi.information.ablation import last_features
 from prune_mi.information.catalog import criterion
-from prune_mi.information.criterion import RankingRequest
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.interface import read_interface
 
@@ -41,19 +39,9 @@ def _network(units: int, activation: str | None) -> keras.Model:
 
 def _gains(graph: LayerGraph, name: str, *, from_logits: bool) -> np.ndarray:
     settings = RankingSettings.model_validate({"criterion": name})
-    sites = unit_sites(graph)
-    request = RankingRequest(
-        graph=graph,
-        sites=sites,
-        images=IMAGES,
-        labels=LABELS,
-        scaling=fit_scaling("none", IMAGES),
-        num_classes=2,
-        from_logits=from_logits,
-        settings=settings,
-        seed=0,
-    )
-    assert len(sites) == 3
+    asked = {"settings": settings, "from_logits": from_logits}
+    request = ranking_request(graph, IMAGES, LABELS, **asked)
+    assert len(request.sites) == 3
     return criterion(name).score(request).gains
 
 

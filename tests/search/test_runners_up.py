@@ -4,7 +4,7 @@ from graph_builder import chain, identity_residual, residual_tower
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.search.candidate import Trained
-from prune_mi.search.runners_up import RunnersUp
+from prune_mi.search.selection import RunnersUp
 from tests.candidates import trained
 
 
