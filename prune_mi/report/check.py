@@ -8,7 +8,7 @@ from rich.text import Text
 
 from prune_mi.records import Check, Decision, EvaluatedModel
 from prune_mi.report.evaluation import metric_text
-from prune_mi.report.tables import print_gates, print_notes
+from prune_mi.report.tables import print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     change_text,
@@ -26,8 +26,7 @@ _SIGNS: dict[Decision, str] = {"passed": "✅", "failed": "❌", "undecided": "�
 
 def print_check(found: Check, console: Console) -> None:
     """Prints the verdict, and each gate with what was measured."""
-    console.print()
-    console.print(_verdict(found), highlight=False)
+    print_apart(console, _verdict(found))
     console.print()
     print_gates(found.gates, console)
     print_notes(found.evaluation.notes, console)

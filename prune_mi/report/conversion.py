@@ -1,10 +1,11 @@
 """What `prune-mi convert` prints when it is done."""
 
 from rich.console import Console
+from rich.text import Text
 
 from prune_mi.records import Conversion
-from prune_mi.report.tables import pairs_table, print_sentences
-from prune_mi.report.wording import count_text, size_text
+from prune_mi.report.tables import pairs_table, print_apart
+from prune_mi.report.wording import count_text, printable, size_text
 
 
 def print_conversion(done: Conversion, console: Console) -> None:
@@ -23,7 +24,7 @@ def print_conversion(done: Conversion, console: Console) -> None:
         ("outputs", _agreement(done.difference)),
     ]
     console.print(pairs_table(pairs), highlight=False)
-    print_sentences(done.notes, console)
+    print_apart(console, *(Text(printable(note)) for note in done.notes))
 
 
 def _agreement(difference: float | None) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import Comparison, EvaluatedModel, Evaluation
-from prune_mi.report.tables import figures_table, print_notes
+from prune_mi.report.tables import figures_table, print_apart, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     change_text,
@@ -27,23 +27,16 @@ _MOST_CLASSES = 12
 
 def print_evaluation(found: Evaluation, console: Console) -> None:
     """Prints the figures of each model, what changed against the first, and the classes."""
-    console.print()
-    console.print(_names(found), highlight=False)
-    console.print()
-    console.print(_figures(found))
+    print_apart(console, _names(found), _figures(found))
     if len(found.models) > 1:
-        console.print()
-        console.print(_changes(found))
-    console.print()
-    console.print(_classes(found))
+        print_apart(console, _changes(found))
+    print_apart(console, _classes(found))
     print_notes(found.notes, console)
-    console.print()
-    console.print(
-        Text(
-            f"{metric_text(found.metric)} on {count_text(found.num_images)} test images of "
-            f"{printable(found.data)}; intervals are at 95 % confidence."
-        )
+    told = (
+        f"{metric_text(found.metric)} on {count_text(found.num_images)} test images of "
+        f"{printable(found.data)}; intervals are at 95 % confidence."
     )
+    print_apart(console, Text(told))
 
 
 def metric_text(metric: str) -> str:

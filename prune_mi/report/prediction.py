@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.records import ImagePrediction, Predictions
-from prune_mi.report.tables import print_sentences
+from prune_mi.report.tables import print_apart
 from prune_mi.report.wording import printable
 
 _HEADINGS = ("image", "class", "probability", "next best")
@@ -30,7 +30,7 @@ def print_predictions(predictions: Predictions, console: Console) -> None:
         lines = [line for row in rows for line in _two_lines(row)]
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
-    print_sentences(predictions.notes, console)
+    print_apart(console, *(Text(printable(note)) for note in predictions.notes))
 
 
 def _cells(each: ImagePrediction) -> tuple[str, str, str, str]:

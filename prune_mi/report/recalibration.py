@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.records import Recalibration
-from prune_mi.report.tables import figures_table, pairs_table, print_notes
+from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_notes
 from prune_mi.report.wording import accuracy_text, printable
 
 
@@ -24,10 +24,7 @@ def print_recalibration(found: Recalibration, console: Console) -> None:
             accuracy_text(each.full_test_accuracy),
             style="bold" if statistics.name == found.chosen else "",
         )
-    console.print()
-    console.print(_verdict(found), highlight=False)
-    console.print()
-    console.print(table)
+    print_apart(console, _verdict(found), table)
     print_notes(found.notes, console)
     console.print()
     pairs = [

@@ -15,7 +15,7 @@ from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.measure.bounds import accuracy_interval
 from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.report.summary import models_table, print_changes
-from prune_mi.report.tables import pairs_table, print_notes
+from prune_mi.report.tables import pairs_table, print_apart, print_notes
 from prune_mi.report.wording import (
     count_text,
     counted,
@@ -44,10 +44,7 @@ def print_search_summary(report: SearchReport, console: Console, *, details: boo
     """
     if details:
         _print_details(report, console)
-    console.print()
-    console.print(_verdict(report), highlight=False)
-    console.print()
-    console.print(pairs_table(_findings(report)), highlight=False)
+    print_apart(console, _verdict(report), pairs_table(_findings(report)))
     print_notes(report.notes, console)
     console.print()
     for line in (*_files(report), "", *_use(report)):
@@ -129,14 +126,12 @@ def _print_details(report: SearchReport, console: Console) -> None:
     models.append(("result", report.result))
     if report.ensemble is not None:
         models.append((f"ensemble of {len(report.members)}", report.ensemble))
-    console.print()
     # What a network is more than a seed tells nobody anything.
     change = report.ensemble is None and report.start != "seed"
-    console.print(models_table(models, change=change))
+    print_apart(console, models_table(models, change=change))
     console.print()
     print_changes(report.lineage, console)
-    console.print()
-    console.print(pairs_table(_costs(report)), highlight=False)
+    print_apart(console, pairs_table(_costs(report)))
 
 
 def _costs(report: SearchReport) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, RunReport
-from prune_mi.report.tables import figures_table, pairs_table, print_gates, print_notes
+from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     count_text,
@@ -62,21 +62,15 @@ def print_summary(report: RunReport, console: Console) -> None:
         report: The run's report.
         console: Where to print; its width decides where lines wrap.
     """
-    console.print()
-    console.print(_verdict(report), highlight=False)
-    console.print()
-    console.print(_figures(report))
-    console.print()
+    print_apart(console, _verdict(report), _figures(report))
     if report.control is not None:
-        console.print(_against_control(report, report.control), highlight=False)
-        console.print()
+        print_apart(console, _against_control(report, report.control))
     recalibrated = _recalibrated_text(report)
     if recalibrated is not None:
-        console.print(Text(printable(recalibrated)), highlight=False)
-        console.print()
+        print_apart(console, Text(printable(recalibrated)))
     if report.smaller and report.classes:
-        console.print(_classes_table(report.classes))
-        console.print()
+        print_apart(console, _classes_table(report.classes))
+    console.print()
     print_changes(report.removals, console)
     print_notes(report.notes, console)
     if report.gates:

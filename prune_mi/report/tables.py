@@ -1,9 +1,9 @@
 """What reports print alike: tables, pairs of a label and a text, notes and gates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, OverflowMethod
+from rich.console import Console, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -66,11 +66,11 @@ def print_notes(notes: Sequence[str], console: Console) -> None:
         console.print(pairs_table([("-", note) for note in notes]), highlight=False)
 
 
-def print_sentences(told: Iterable[str], console: Console) -> None:
-    """Prints each of some sentences below an empty line; they wrap."""
-    for each in told:
+def print_apart(console: Console, *parts: RenderableType) -> None:
+    """Prints each of some texts and tables below an empty line."""
+    for part in parts:
         console.print()
-        console.print(Text(printable(each)))
+        console.print(part)
 
 
 def print_gates(gates: Sequence[GateResult], console: Console, *, prefix: str = "--") -> None:
