@@ -74,11 +74,13 @@ def graph() -> LayerGraph:
     return with_weights(traced, zeros)
 
 
-def _request(graph: LayerGraph, name: str = "bypass", **changes: object) -> RankingRequest:
+def _request(
+    graph: LayerGraph, name: str = "bypass", *, images: np.ndarray = IMAGES, **changes: object
+) -> RankingRequest:
     sites = [unit_site(unit) for unit in removable_units(graph) if unit.num_params]
     settings = SETTINGS.model_copy(update={"criterion": name})
     asked = {"sites": sites, "settings": settings, "from_logits": False, **changes}
-    return ranking_request(graph, IMAGES, LABELS, **asked)
+    return ranking_request(graph, images, LABELS, **asked)
 
 
 @pytest.fixture(scope="module")
