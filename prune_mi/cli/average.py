@@ -62,4 +62,4 @@ def average(
 
         return average_models(sources, settings, out=out, overwrite=overwrite)
 
-    found_and_told(averaged, print_average, interrupted="interrupted; nothing was written")
+    found_and_told(averaged, print_average, writes=True)

@@ -34,4 +34,4 @@ def convert(
 
         return convert_model(ModelSource(old, **opened), new, overwrite=overwrite)
 
-    found_and_told(converted, print_conversion, interrupted="interrupted; nothing was written")
+    found_and_told(converted, print_conversion, writes=True)

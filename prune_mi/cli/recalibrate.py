@@ -54,10 +54,5 @@ def recalibrate(
                 source, settings, out=out, overwrite=overwrite, observer=observer
             )
 
-    found = found_and_told(
-        compared,
-        print_recalibration,
-        json_output=json_output,
-        interrupted="interrupted; nothing was written",
-    )
+    found = found_and_told(compared, print_recalibration, json_output=json_output, writes=True)
     raise typer.Exit(ExitCode.DONE if found.file else ExitCode.NOTHING_SMALLER)

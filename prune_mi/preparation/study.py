@@ -1,6 +1,7 @@
 """The original studied in a worker: what is done with the user's data may end a process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,9 @@ import keras
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset
 from prune_mi.errors import ModelError, first_line
-from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.execution.store import Store
+from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.saving.compiling import CompileConfig
 from prune_mi.preparation.profile import Profile, profile_like, profile_of
 from prune_mi.records import Observer, SilentObserver
@@ -20,6 +22,20 @@ from prune_mi.runs.notes import NoteTaker
 
 _IMAGES = "images_to_study"
 _T = TypeVar("_T")
+
+
+@contextmanager
+def studied(
+    loaded: LoadedModel, data: Dataset, settings: RunSettings, notes: Observer, workers: int | None
+) -> Iterator[tuple[WorkerPool, Profile]]:
+    """A model that a command asks outside of any run: where it is asked, and how; see `study`."""
+    with temporary_pool(workers=workers, observer=notes, trust=loaded.trust) as pool:
+        notes.phase("Studying the model")
+        compiled = loaded.compile_config
+        yield (
+            pool,
+            study(loaded.model, data, settings, pool=pool, observer=notes, compiled=compiled),
+        )
 
 
 def study(
