@@ -20,11 +20,7 @@ from prune_mi.records import Predictions
 from prune_mi.report.prediction import print_predictions
 
 
-@takes(
-    OptimizeSettings,
-    only={"classes"},
-    words={"classes": "as in classes.json, else numbers"},
-)
+@takes(OptimizeSettings, only={"classes"}, words={"classes": "as in classes.json, else numbers"})
 @opens_models
 def predict(
     model: Annotated[

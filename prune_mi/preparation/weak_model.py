@@ -11,27 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import RunSettings
-from prune_mi.data import (
-    ClassOrder,
-    InputScaling,
-    reversed_colours,
-    stratified_split,
-)
+from prune_mi.data import ClassOrder, InputScaling, reversed_colours, stratified_split
 from prune_mi.data.class_order import class_names
 from prune_mi.errors import DataError
-from prune_mi.measure.confidence import (
-    best_assignment,
-    confidence,
-    is_clearly_better,
-    is_useful,
-)
-from prune_mi.preparation.reading import (
-    Evidence,
-    Reading,
-    find_order,
-    find_scaling,
-    named_scalings,
-)
+from prune_mi.measure.confidence import best_assignment, confidence, is_clearly_better, is_useful
+from prune_mi.preparation.reading import Evidence, Reading, find_order, find_scaling, named_scalings
 from prune_mi.preparation.recalibrated import Recalibrated
 from prune_mi.records import Observer
 
