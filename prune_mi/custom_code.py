@@ -62,20 +62,14 @@ def custom_objects(source: str, keras: Any) -> dict[str, Any]:
         keras.optimizers.Optimizer,
         keras.optimizers.schedules.LearningRateSchedule,
     )
-    items = vars(module).items()
-    functions = {
-        name: value
-        for name, value in items
-        if isinstance(value, FunctionType) and _package(value) == package
-    }
-    classes = {
-        name: value
-        for name, value in items
-        if isinstance(value, type)
-        and issubclass(value, bases)
-        and _package(value) not in _LIBRARIES
-    }
-    return functions | classes
+
+    def is_own(value: object) -> bool:
+        if isinstance(value, FunctionType):
+            return _package(value) == package
+        is_known = isinstance(value, type) and issubclass(value, bases)
+        return is_known and _package(value) not in _LIBRARIES
+
+    return {name: value for name, value in vars(module).items() if is_own(value)}
 
 
 def _package(value: Any) -> str:

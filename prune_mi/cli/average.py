@@ -6,15 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, CustomObjects, OverwriteFile
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, OverwriteFile, option
 from prune_mi.cli.settings import resolve
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_file import known_scaling
-from prune_mi.keras_io.files.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.keras_io.runtime.backend import start_backend
-from prune_mi.records import Average, ModelSource
+from prune_mi.records import Average
 from prune_mi.report.average import print_average
 
 
@@ -29,16 +29,13 @@ def average(
         typer.Argument(help="Two or more models, or run folders, with the same classes."),
     ],
     given: dict[str, Any],
-    out: Annotated[
-        Path,
-        typer.Option(help="File to write. Its name must end in .keras.", rich_help_panel=OUTPUT),
-    ],
+    out: Annotated[Path, option("File to write. Its name must end in .keras.", OUTPUT)],
     scaling: Annotated[
         str,
-        typer.Option(
-            help="Input scaling of all models: none, unit (0..1), signed (-1..1), caffe or torch "
+        option(
+            "Input scaling of all models: none, unit (0..1), signed (-1..1), caffe or torch "
             "(as in keras.applications).",
-            rich_help_panel=INPUT,
+            INPUT,
         ),
     ] = "none",
     allow_unsafe: AllowUnsafe = False,
@@ -57,13 +54,12 @@ def average(
 
     def averaged() -> Average:
         settings = resolve(OptimizeSettings, {**given, "scaling": known_scaling(scaling)})
-        paths = [best_of_run(each) for each in models]
-        for path in paths:
-            read_model_file(path, None)  # seconds before Keras is imported, as all before it
+        sources = model_sources(  # seconds before Keras is imported, as all before it
+            models, allow_unsafe=allow_unsafe, custom_objects=custom_objects
+        )
         start_backend()
         from prune_mi.commands.average import average_models
 
-        sources = [ModelSource(each, None, allow_unsafe, custom_objects) for each in paths]
         return average_models(sources, settings, out=out, overwrite=overwrite)
 
-    found_and_told(averaged, print_average, interrupted="interrupted; nothing was written")
+    found_and_told(averaged, print_average, writes=True)

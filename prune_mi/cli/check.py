@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from prune_mi.cli.guarded import guarded
-from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJson, Quiet
-from prune_mi.cli.settings import resolve
+from prune_mi.cli.made_options import opens_models, takes
+from prune_mi.cli.options import JsonResult, Quiet, option
+from prune_mi.cli.settings import READING, resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import Gates, OptimizeSettings, read_gates
 from prune_mi.config.declare import INPUT, REPORTS
@@ -20,33 +20,23 @@ from prune_mi.report.check import check_to_junit, check_to_markdown, print_check
 from prune_mi.report.files import require_writable, write_text
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-_SETTINGS = {"data", "scaling", "output", "classes", "allow_weak_model", "metric", "workers"}
 
 
 @takes(Gates, into="gates")
-@takes(OptimizeSettings, only=_SETTINGS)
+@takes(OptimizeSettings, only=READING | {"metric", "workers"})
+@opens_models
 def check(
     candidate: Annotated[Path, typer.Argument(help="The smaller model, or a run folder.")],
-    baseline: Annotated[
-        Path,
-        typer.Option(help="The model that the candidate replaces.", rich_help_panel=INPUT),
-    ],
+    baseline: Annotated[Path, option("The model that the candidate replaces.", INPUT)],
     given: dict[str, Any],
+    opened: dict[str, Any],
     gates: dict[str, Any],
     markdown: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a comment for a pull request to this file.", rich_help_panel=REPORTS
-        ),
+        Path | None, option("Write a comment for a pull request to this file.", REPORTS)
     ] = None,
-    junit: Annotated[
-        Path | None, typer.Option(help="Write JUnit XML to this file.", rich_help_panel=REPORTS)
-    ] = None,
+    junit: Annotated[Path | None, option("Write JUnit XML to this file.", REPORTS)] = None,
     json_output: JsonResult = False,
     quiet: Quiet = False,
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
 ) -> None:
     """Check a smaller model against the one it replaces; fail if it is not good enough.
 
@@ -68,12 +58,8 @@ def check(
         settings = resolve(OptimizeSettings, given)
         for path in (markdown, junit):
             require_writable(path)
-        new, old = model_sources(  # seconds before Keras is imported
-            [candidate, baseline],
-            model_json=model_json,
-            allow_unsafe=allow_unsafe,
-            custom_objects=custom_objects,
-        )
+        # seconds before Keras is imported
+        new, old = model_sources([candidate, baseline], **opened)
         with observed(quiet=quiet, json_output=json_output) as observer:
             from prune_mi.commands.check import check_model
 

@@ -1,23 +1,23 @@
 """`prune-mi convert`: a model of Keras 2 written again as one of Keras 3."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelFile, ModelJson, OverwriteFile
+from prune_mi.cli.made_options import opens_models
+from prune_mi.cli.options import ModelFile, OverwriteFile
 from prune_mi.cli.told import found_and_told
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Conversion, ModelSource
 from prune_mi.report.conversion import print_conversion
 
 
+@opens_models
 def convert(
     old: ModelFile,
     new: Annotated[Path, typer.Argument(help="File to write. Its name must end in .keras or .h5.")],
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
+    opened: dict[str, Any],
     overwrite: OverwriteFile = False,
 ) -> None:
     """Convert a Keras 2 model to Keras 3, with equal outputs. Nothing is pruned.
@@ -32,7 +32,6 @@ def convert(
         start_backend()
         from prune_mi.commands.convert import convert_model
 
-        source = ModelSource(old, model_json, allow_unsafe, custom_objects)
-        return convert_model(source, new, overwrite=overwrite)
+        return convert_model(ModelSource(old, **opened), new, overwrite=overwrite)
 
-    found_and_told(converted, print_conversion, interrupted="interrupted; nothing was written")
+    found_and_told(converted, print_conversion, writes=True)

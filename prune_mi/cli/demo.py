@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prune_mi.cli.options import Json, Overwrite, Quiet
+from prune_mi.cli.options import Json, Overwrite, Quiet, option
 from prune_mi.cli.run import run_and_report
 from prune_mi.config.declare import CONTROL, OUTPUT
 from prune_mi.records import Observer, RunReport
@@ -16,20 +16,9 @@ from prune_mi.report.wording import printable
 def demo(
     context: typer.Context,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Run folder.  \\[default: a new one in prune-mi-runs]", rich_help_panel=OUTPUT
-        ),
+        Path | None, option("Run folder.  \\[default: a new one in prune-mi-runs]", OUTPUT)
     ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=2**31 - 1,
-            help="Seed of the random numbers.",
-            rich_help_panel=CONTROL,
-        ),
-    ] = 0,
+    seed: Annotated[int, option("Seed of the random numbers.", CONTROL, min=0, max=2**31 - 1)] = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     json_output: Json = False,

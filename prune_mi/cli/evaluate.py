@@ -5,27 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
-from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJson, Quiet
-from prune_mi.cli.settings import resolve
+from prune_mi.cli.made_options import opens_models, takes
+from prune_mi.cli.options import JsonResult, Quiet
+from prune_mi.cli.settings import READING, resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
 from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.records import Evaluation
 from prune_mi.report.evaluation import print_evaluation
 
-_SETTINGS = {"data", "scaling", "output", "classes", "allow_weak_model", "metric", "workers"}
 
-
-@takes(OptimizeSettings, only=_SETTINGS)
+@takes(OptimizeSettings, only=READING | {"metric", "workers"})
+@opens_models
 def evaluate(
     models: Annotated[
         list[Path], typer.Argument(help="Models, or run folders, with the same classes.")
     ],
     given: dict[str, Any],
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
+    opened: dict[str, Any],
     quiet: Quiet = False,
     json_output: JsonResult = False,
 ) -> None:
@@ -42,12 +39,7 @@ def evaluate(
 
     def measured() -> Evaluation:
         settings = resolve(OptimizeSettings, given)
-        sources = model_sources(  # seconds before Keras is imported
-            models,
-            model_json=model_json,
-            allow_unsafe=allow_unsafe,
-            custom_objects=custom_objects,
-        )
+        sources = model_sources(models, **opened)  # seconds before Keras is imported
         with observed(quiet=quiet, json_output=json_output) as observer:
             from prune_mi.commands.evaluate import evaluate_models
 

@@ -2,10 +2,8 @@
 
 from typing import Annotated, Any
 
-import typer
-
-from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelFile, ModelJson
+from prune_mi.cli.made_options import opens_models, takes
+from prune_mi.cli.options import JsonResult, ModelFile, option
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT
@@ -16,19 +14,15 @@ from prune_mi.report.inspection import inspection_to_dict, print_inspection
 
 
 @takes(OptimizeSettings, only={"output", "freeze", "protect"})
+@opens_models
 def inspect(
     model: ModelFile,
     given: dict[str, Any],
+    opened: dict[str, Any],
     input_size: Annotated[
         str | None,
-        typer.Option(
-            help="Input size to count costs for, if the model takes any size: 224x224.",
-            rich_help_panel=INPUT,
-        ),
+        option("Input size to count costs for, if the model takes any size: 224x224.", INPUT),
     ] = None,
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
     json_output: JsonResult = False,
 ) -> None:
     """Show every layer of a model: its costs, whether it can be removed, and why not.
@@ -46,7 +40,7 @@ def inspect(
         from prune_mi.commands.inspect import inspect_model
 
         return inspect_model(
-            ModelSource(model, model_json, allow_unsafe, custom_objects),
+            ModelSource(model, **opened),
             input_size=None if input_size is None else parse_size(input_size),
             freeze=given["freeze"] or (),
             protect=given["protect"] or (),

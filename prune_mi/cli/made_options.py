@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, ParameterInfo
 
+from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson
 from prune_mi.config.declare import PANELS, Told, declared
 
 _Command = Callable[..., None]
@@ -37,59 +38,94 @@ def takes(
     """
 
     def decorated(command: _Command) -> _Command:
-        made: dict[str, tuple[tuple[str, ...], Told]] = {}
-        own = inspect.signature(command, eval_str=True).parameters
+        made = {
+            path[-1]: (path, info, told)
+            for path, info, told in declared(kind)
+            if told.panel is not None and (only is None or path[-1] in only)
+        }
+        has_file = "config" in inspect.signature(command).parameters
         parameters = [
-            each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for name, each in own.items()
-            if name != into
+            _parameter(name, info, told, (words or {}).get(name), has_file=has_file)
+            for name, (_, info, told) in made.items()
         ]
-        for path, info, told in declared(kind):
-            name = path[-1]
-            if told.panel is None or (only is not None and name not in only):
-                continue
-            made[name] = path, told
-            parameter = _parameter(name, info, told, (words or {}).get(name))
-            if info.is_required() and "config" not in own:
-                parameter = parameter.replace(default=inspect.Parameter.empty)
-            parameters.append(parameter)
 
-        @functools.wraps(command)
-        def wrapped(**values: Any) -> None:
+        def gathered(said: dict[str, Any]) -> dict[str, Any]:
             given: dict[str, Any] = {}
-            for name, (path, told) in made.items():
-                value = values.pop(name)
+            for name, ((*group, _), _, told) in made.items():
+                value = said[name]
                 if told.switch is not None:  # True says something, False nothing
                     value = (told.off is None) if value else None
-                if len(path) == 1:
+                if not group:
                     given[name] = value
                 elif value is not None:
-                    given[path[0]] = {**(given.get(path[0]) or {}), name: value}
+                    given[group[0]] = {**(given.get(group[0]) or {}), name: value}
                 else:
-                    given.setdefault(path[0], None)
-            command(**values, **{into: given})
+                    given.setdefault(group[0], None)
+            return given
 
-        ordered = sorted(parameters, key=_place)
-        wrapped.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
-        wrapped.__annotations__ = {each.name: each.annotation for each in ordered}
-        return wrapped
+        return _with_parameters(command, parameters, gathered, into=into)
 
     return decorated
 
 
-def _parameter(name: str, info: FieldInfo, told: Told, words: str | None) -> inspect.Parameter:
+def opens_models(command: _Command) -> _Command:
+    """Gives a command the options that say how its model files are opened.
+
+    The command gets them as one argument, `opened`, by the names of the fields of `ModelSource`.
+    """
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, default, kind in (
+            ("model_json", None, ModelJson),
+            ("allow_unsafe", False, AllowUnsafe),
+            ("custom_objects", None, CustomObjects),
+        )
+    ]
+    return _with_parameters(command, parameters, dict, into="opened")
+
+
+def _with_parameters(
+    command: _Command,
+    parameters: Sequence[inspect.Parameter],
+    gathered: Callable[[dict[str, Any]], dict[str, Any]],
+    *,
+    into: str,
+) -> _Command:
+    """A command that has some parameters in place of one, which it gets gathered from them."""
+
+    @functools.wraps(command)
+    def wrapped(**values: Any) -> None:
+        said = {each.name: values.pop(each.name) for each in parameters}
+        command(**values, **{into: gathered(said)})
+
+    own = inspect.signature(command, eval_str=True).parameters
+    kept = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, each in own.items()
+        if name != into
+    ]
+    ordered = sorted([*kept, *parameters], key=_place)
+    wrapped.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in ordered}
+    return wrapped
+
+
+def _parameter(
+    name: str, info: FieldInfo, told: Told, words: str | None, *, has_file: bool
+) -> inspect.Parameter:
+    is_switch = told.switch is not None
     option = typer.Option(
         *([told.switch] if told.switch is not None else []),
         help=_help(info, told, words),
         rich_help_panel=told.panel,
         metavar=told.metavar,
     )
-    value = bool if told.switch is not None else _shell_type(info.annotation) | None
+    is_required = info.is_required() and not has_file
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=False if told.switch is not None else None,
-        annotation=Annotated[value, option],
+        default=inspect.Parameter.empty if is_required else False if is_switch else None,
+        annotation=Annotated[bool if is_switch else _shell_type(info.annotation) | None, option],
     )
 
 

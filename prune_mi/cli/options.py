@@ -4,66 +4,58 @@ Help texts are rich markup: a literal square bracket is written `\\[`.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from prune_mi.config.declare import INPUT, OUTPUT
 
+
+def option(text: str, panel: str, *names: str, **more: Any) -> Any:
+    """An option of the command line, with what `--help` tells of it under a heading of `declare`.
+
+    Args:
+        text: What it does.
+        panel: The heading.
+        *names: How it is written, where that does not follow from the parameter's name.
+        **more: As for `typer.Option`.
+    """
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
 ModelFile = Annotated[
     Path, typer.Argument(help="The model file (.keras or .h5), or a SavedModel folder.")
 ]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", help="Show no progress, only the result.", rich_help_panel=OUTPUT),
-]
-Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print report.json on standard output.", rich_help_panel=OUTPUT),
-]
+Quiet = Annotated[bool, option("Show no progress, only the result.", OUTPUT, "--quiet")]
+Json = Annotated[bool, option("Print report.json on standard output.", OUTPUT, "--json")]
 JsonResult = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print the result as JSON on standard output.", rich_help_panel=OUTPUT
-    ),
+    bool, option("Print the result as JSON on standard output.", OUTPUT, "--json")
 ]
 Overwrite = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite",
-        help="Replace the files of an earlier run in the run folder.",
-        rich_help_panel=OUTPUT,
-    ),
+    bool, option("Replace the files of an earlier run in the run folder.", OUTPUT, "--overwrite")
 ]
 OverwriteFile = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite", help="Replace files that are there already.", rich_help_panel=OUTPUT
-    ),
+    bool, option("Replace files that are there already.", OUTPUT, "--overwrite")
 ]
 ModelJson = Annotated[
     Path | None,
-    typer.Option(
-        help="ModelJson as JSON, written by model.to_json(). For model files that hold only "
-        "weights.",
-        rich_help_panel=INPUT,
+    option(
+        "ModelJson as JSON, written by model.to_json(). For model files that hold only weights.",
+        INPUT,
     ),
 ]
 AllowUnsafe = Annotated[
     bool,
-    typer.Option(
-        "--allow-unsafe",
-        help="Run Python code that the model file contains, such as Lambda layers. Only for files "
+    option(
+        "Run Python code that the model file contains, such as Lambda layers. Only for files "
         "from a source that you trust.",
-        rich_help_panel=INPUT,
+        INPUT,
+        "--allow-unsafe",
     ),
 ]
 CustomObjects = Annotated[
     str | None,
-    typer.Option(
-        help="Module, or path of a .py file, that defines the model's custom layers.",
-        rich_help_panel=INPUT,
-    ),
+    option("Module, or path of a .py file, that defines the model's custom layers.", INPUT),
 ]
 Config = Annotated[
     Path | None,

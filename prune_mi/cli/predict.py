@@ -6,25 +6,22 @@ from typing import Annotated, Any
 import typer
 
 from prune_mi.cli.guarded import fail
-from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, CustomObjects, JsonResult, ModelJson
+from prune_mi.cli.made_options import opens_models, takes
+from prune_mi.cli.options import JsonResult, option
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT
 from prune_mi.data.class_list import read_class_list
 from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
-from prune_mi.keras_io.files.model_file import best_of_run, read_model_file
+from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.keras_io.runtime.backend import start_backend
-from prune_mi.records import ModelSource, Predictions
+from prune_mi.records import Predictions
 from prune_mi.report.prediction import print_predictions
 
 
-@takes(
-    OptimizeSettings,
-    only={"classes"},
-    words={"classes": "as in classes.json, else numbers"},
-)
+@takes(OptimizeSettings, only={"classes"}, words={"classes": "as in classes.json, else numbers"})
+@opens_models
 def predict(
     model: Annotated[
         Path,
@@ -40,32 +37,24 @@ def predict(
         ),
     ],
     given: dict[str, Any],
+    opened: dict[str, Any],
     scaling: Annotated[
         str | None,
-        typer.Option(
-            help="Input scaling that the model was trained with: none (0..255), unit (0..1), "
+        option(
+            "Input scaling that the model was trained with: none (0..255), unit (0..1), "
             "signed (-1..1), caffe or torch (as in keras.applications).  "
             "\\[default: as in classes.json, else none]",
-            rich_help_panel=INPUT,
+            INPUT,
         ),
     ] = None,
     image_size: Annotated[
         str | None,
-        typer.Option(
-            help="Height and width of the images, if the model takes any size: 64x64.",
-            rich_help_panel=INPUT,
-        ),
+        option("Height and width of the images, if the model takes any size: 64x64.", INPUT),
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
-            help="For a model with several outputs: the name of the output with the classes.",
-            rich_help_panel=INPUT,
-        ),
+        option("For a model with several outputs: the name of the output with the classes.", INPUT),
     ] = None,
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
     json_output: JsonResult = False,
 ) -> None:
     """Classify images with a model.
@@ -84,13 +73,13 @@ def predict(
         if given["classes"] is not None:
             read_class_list(given["classes"])
         files = list_image_files(images)
-        path = best_of_run(model)
-        read_model_file(path, model_json)  # seconds before Keras is imported, as all before it
+        # seconds before Keras is imported, as all before it
+        (source,) = model_sources([model], **opened)
         start_backend()
         from prune_mi.commands.predict import predict_images
 
         return predict_images(
-            ModelSource(path, model_json, allow_unsafe, custom_objects),
+            source,
             files,
             scaling=scaling,
             output=output,

@@ -3,18 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import (
-    AllowUnsafe,
-    CustomObjects,
-    JsonResult,
-    ModelFile,
-    ModelJson,
-    Quiet,
-)
-from prune_mi.cli.settings import resolve
+from prune_mi.cli.made_options import opens_models, takes
+from prune_mi.cli.options import JsonResult, ModelFile, Quiet, option
+from prune_mi.cli.settings import READING, resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import INPUT, OUTPUT
@@ -22,42 +13,33 @@ from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Ranking
 from prune_mi.report.ranking import plot_ranking, print_ranking, require_plottable
 
-_SETTINGS = {
-    *("data", "scaling", "output", "classes", "allow_weak_model"),
-    *("criterion", "protect", "seed"),
-}
 
-
-@takes(OptimizeSettings, only=_SETTINGS)
+@takes(OptimizeSettings, only=READING | {"criterion", "protect", "seed"})
+@opens_models
 def rank(
     model: ModelFile,
     given: dict[str, Any],
+    opened: dict[str, Any],
     samples: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Number of training images to rank on.  \\[default: 100 per class, at least 1000]",
+            INPUT,
             min=20,
-            help="Number of training images to rank on.  \\[default: 100 per class, at least 1000]",
-            rich_help_panel=INPUT,
         ),
     ] = None,
     least: Annotated[
         int,
-        typer.Option(
-            min=1,
-            help="A number k. The table shows how probable it is that a unit is among the k with "
+        option(
+            "A number k. The table shows how probable it is that a unit is among the k with "
             "the lowest scores.",
-            rich_help_panel=OUTPUT,
+            OUTPUT,
+            min=1,
         ),
     ] = 5,
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            help="Also draw the scores to this file. Its name must end in .svg or .png.",
-            rich_help_panel=OUTPUT,
-        ),
+        option("Also draw the scores to this file. Its name must end in .svg or .png.", OUTPUT),
     ] = None,
     quiet: Quiet = False,
     json_output: JsonResult = False,
@@ -71,13 +53,13 @@ def rank(
     Exit codes: 0 done; 2 bad input; 4 the plot cannot be written; 130
     interrupted.
     """
-    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
+    source = ModelSource(model, **opened)
 
     def ranked() -> Ranking:
         settings = resolve(OptimizeSettings, given)
         if plot is not None:
             require_plottable(plot)
-        read_model_file(model, model_json)
+        read_model_file(model, opened["model_json"])
         with observed(quiet=quiet, json_output=json_output) as observer:
             from prune_mi.commands.rank import rank_model
 

@@ -5,17 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import (
-    AllowUnsafe,
-    CustomObjects,
-    JsonResult,
-    ModelFile,
-    ModelJson,
-    OverwriteFile,
-    Quiet,
-)
-from prune_mi.cli.settings import resolve
+from prune_mi.cli.made_options import opens_models, takes
+from prune_mi.cli.options import JsonResult, ModelFile, OverwriteFile, Quiet, option
+from prune_mi.cli.settings import READING, resolve
 from prune_mi.cli.told import found_and_told, observed
 from prune_mi.config import OptimizeSettings
 from prune_mi.config.declare import OUTPUT
@@ -24,26 +16,17 @@ from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Recalibration
 from prune_mi.report.recalibration import print_recalibration
 
-_SETTINGS = {
-    *("data", "scaling", "output", "classes", "allow_weak_model"),
-    *("validation", "metric", "freeze", "workers", "seed"),
-}
 
-
-@takes(OptimizeSettings, only=_SETTINGS)
+@takes(OptimizeSettings, only=READING | {"validation", "metric", "freeze", "workers", "seed"})
+@opens_models
 def recalibrate(
     model: ModelFile,
     given: dict[str, Any],
+    opened: dict[str, Any],
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="File to write.  \\[default: MODEL-recalibrated.keras]", rich_help_panel=OUTPUT
-        ),
+        Path | None, option("File to write.  \\[default: MODEL-recalibrated.keras]", OUTPUT)
     ] = None,
     overwrite: OverwriteFile = False,
-    model_json: ModelJson = None,
-    allow_unsafe: AllowUnsafe = False,
-    custom_objects: CustomObjects = None,
     quiet: Quiet = False,
     json_output: JsonResult = False,
 ) -> None:
@@ -59,11 +42,11 @@ def recalibrate(
     Exit codes: 0 a better model was written; 2 bad input; 3 nothing was
     better, so no file was written; 4 the run failed; 130 interrupted.
     """
-    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
+    source = ModelSource(model, **opened)
 
     def compared() -> Recalibration:
         settings = resolve(OptimizeSettings, given)
-        read_model_file(model, model_json)
+        read_model_file(model, opened["model_json"])
         with observed(quiet=quiet, json_output=json_output) as observer:
             from prune_mi.commands.recalibrate import recalibrate_model
 
@@ -71,10 +54,5 @@ def recalibrate(
                 source, settings, out=out, overwrite=overwrite, observer=observer
             )
 
-    found = found_and_told(
-        compared,
-        print_recalibration,
-        json_output=json_output,
-        interrupted="interrupted; nothing was written",
-    )
+    found = found_and_told(compared, print_recalibration, json_output=json_output, writes=True)
     raise typer.Exit(ExitCode.DONE if found.file else ExitCode.NOTHING_SMALLER)

@@ -8,6 +8,9 @@ from prune_mi.data.class_list import read_class_list
 from prune_mi.data.sources import require_named
 from prune_mi.errors import ConfigError
 
+READING = {"data", "scaling", "output", "classes", "allow_weak_model"}
+"""Settings of every command that asks models about data."""
+
 _S = TypeVar("_S", bound=RunSettings)
 
 

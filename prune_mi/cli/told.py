@@ -34,7 +34,7 @@ def found_and_told(
     *,
     json_output: bool = False,
     plain: Callable[[_T], object] = to_plain,
-    interrupted: str = "interrupted",
+    writes: bool = False,
 ) -> _T:
     """Carries out what a command does with a model, shows what it found, and returns it.
 
@@ -43,8 +43,9 @@ def found_and_told(
         show: Prints what was found, where it is not wanted as JSON.
         json_output: Whether standard output is for JSON alone.
         plain: What was found as plain JSON values.
-        interrupted: The message where the user interrupts it.
+        writes: Whether it writes a file in the end, of which an interruption leaves nothing.
     """
+    interrupted = "interrupted; nothing was written" if writes else "interrupted"
     found = guarded(action, interrupted, MODEL_TOO_LARGE)
     tell(found, show, json_output=json_output, plain=plain)
     return found

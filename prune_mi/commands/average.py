@@ -9,11 +9,7 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import fit_scaling, other_orders
-from prune_mi.data.class_file import (
-    CLASS_FILE,
-    known_scaling,
-    require_colours,
-)
+from prune_mi.data.class_file import CLASS_FILE, known_scaling, require_colours
 from prune_mi.errors import ConfigError, GraphError, ModelError
 from prune_mi.graph.construction.ensemble import check_members, ensemble_graph
 from prune_mi.graph.cost import graph_cost

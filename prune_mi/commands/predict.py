@@ -114,7 +114,7 @@ def predict_images(
         outputs = two_columns(outputs, interface.unit)
     if logits:
         outputs = softmax(outputs, axis=1)
-    notes.extend(read.notes(shape))
+    notes.extend(read.notes())
     return Predictions(
         model=str(source.path),
         scaling=scaled(8).describe(),
@@ -242,24 +242,17 @@ def _class_names(
 
 @dataclass(slots=True)
 class _Read:
-    """What became of the files on the way."""
+    """What became of the files on the way; `changed` counts by what was done to them."""
 
     readable: list[Path] = field(default_factory=list)
     broken: list[Path] = field(default_factory=list)
     changed: Counter[str] = field(default_factory=Counter)
 
-    def notes(self, shape: tuple[int, ...]) -> list[str]:
+    def notes(self) -> list[str]:
         """How many images were changed to fit the model."""
-        size = f"{shape[0]} x {shape[1]} pixels (height x width)"
-        told = {
-            "size": f"resized to {size}",
-            "grey": "made grey",
-            "colour": "read as colour images",
-        }
+        num = len(self.readable)
         return [
-            f"{self.changed[what]} of {len(self.readable)} images were {how}."
-            for what, how in told.items()
-            if self.changed[what]
+            f"{count} of {num} images were {how}." for how, count in self.changed.items() if count
         ]
 
 
@@ -271,11 +264,12 @@ def _answers(
 ) -> tuple[np.ndarray, _Read]:
     """A row of outputs for each image that can be read, in order."""
     channels = shape[2] if len(shape) == 3 else 1
+    size = f"{shape[0]} x {shape[1]} pixels (height x width)"
     read, rows = _Read(), []
     for start in range(0, len(files), _BATCH):
         headers = [(file, read_header(file)) for file in files[start : start + _BATCH]]
         for depth, run in groupby(headers, key=_depth_of):
-            batch: list[tuple[Path, ImageHeader | None]] = list(run)
+            batch = list(run)
             pixels, readable = decode_images(
                 [file for file, _ in batch],
                 size=(shape[0], shape[1]),
@@ -288,9 +282,9 @@ def _answers(
                     continue
                 read.readable.append(file)
                 if header is not None:
-                    read.changed["size"] += header.size != shape[:2]
-                    read.changed["grey"] += channels == 1 and not header.grey
-                    read.changed["colour"] += channels > 1 and header.grey
+                    read.changed[f"resized to {size}"] += header.size != shape[:2]
+                    read.changed["made grey"] += channels == 1 and not header.grey
+                    read.changed["read as colour images"] += channels > 1 and header.grey
             if len(pixels):
                 images = pixels.reshape(len(pixels), *shape)
                 rows.append(predict(model, images, scaling(depth)))

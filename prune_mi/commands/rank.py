@@ -8,7 +8,6 @@ import numpy as np
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset, stratified_sample
 from prune_mi.errors import ModelError
-from prune_mi.execution.pool import temporary_pool
 from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
@@ -19,9 +18,9 @@ from prune_mi.graph.units.unit import Unit
 from prune_mi.information.catalog import criterion
 from prune_mi.information.criterion import RankingRequest
 from prune_mi.information.ranking import Information, RankedSite, rank_sites
-from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.profile import Profile
-from prune_mi.preparation.study import study
+from prune_mi.preparation.start import open_model
+from prune_mi.preparation.study import studied
 from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
 from prune_mi.runs.notes import NoteTaker
 
@@ -54,20 +53,8 @@ def rank_model(
     started = time.monotonic()
     notes = NoteTaker(observer)
     notes.phase("Loading the model and the data")
-    loaded = open_source(source)
-    for note in loaded.notes:
-        notes.note(note)
-    data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
-    with temporary_pool(workers=1, observer=notes, trust=loaded.trust) as pool:
-        notes.phase("Studying the model")
-        profile = study(
-            loaded.model,
-            data,
-            settings,
-            pool=pool,
-            observer=notes,
-            compiled=loaded.compile_config,
-        )
+    loaded, data = open_model(source, settings, notes, compiles=False)
+    with studied(loaded, data, settings, notes, workers=1) as (pool, profile):
         request = ranking_request(profile, profile.arranged(data), settings, samples=samples)
         graph = request.graph
         if not request.sites:

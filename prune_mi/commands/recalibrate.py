@@ -6,14 +6,13 @@ from pathlib import Path
 from prune_mi.config import OptimizeSettings
 from prune_mi.delivery.writing import unpacked_model, write_model
 from prune_mi.errors import ConfigError
-from prune_mi.execution.pool import temporary_pool
 from prune_mi.keras_io.saving.compiling import compile_like
 from prune_mi.keras_io.saving.save import h5_can_hold
 from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.baseline import measured, shared_data
 from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
-from prune_mi.preparation.study import study
+from prune_mi.preparation.study import studied
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
 from prune_mi.repair.recalibrate import recalibrated_layers
 from prune_mi.report.files import require_new, require_writable
@@ -61,16 +60,7 @@ def recalibrate_model(
         if note is not None:
             notes.note(note)
     data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
-    with temporary_pool(workers=settings.workers, observer=notes, trust=loaded.trust) as pool:
-        notes.phase("Studying the model")
-        profile = study(
-            loaded.model,
-            data,
-            settings,
-            pool=pool,
-            observer=notes,
-            compiled=loaded.compile_config,
-        )
+    with studied(loaded, data, settings, notes, settings.workers) as (pool, profile):
         pool.use(shared_data(pool.store, profile, settings))
         baseline = measured(
             profile, profile.arranged(data), pool=pool, settings=settings, observer=notes

@@ -1,7 +1,7 @@
 """A model asked about the test images, beside others that were asked about the same."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,74 +88,69 @@ def ask(
         PruneMIError: As `prune_mi.optimize` does for its model, data and settings.
         ModelError: If it does not tell the same classes apart as `first`.
     """
-    try:
-        return _asked(source, settings, observer, pool, first=first, as_first=as_first)
-    except (DataError, ModelError) as error:  # of several models: which one
-        told = str(error)
-        if str(source.path) in told:
-            raise
-        raise type(error)(f"{source.path}: {told}") from error
-
-
-def _asked(
-    source: ModelSource,
-    settings: OptimizeSettings,
-    observer: Observer,
-    pool: WorkerPool,
-    *,
-    first: Asked | None,
-    as_first: bool,
-) -> Asked:
-    loaded = open_source(source)
-    for note in loaded.notes:
-        observer.note(note)
-    if first is not None:
-        num_classes = read_interface(loaded.model, settings.output).num_classes
-        if num_classes != len(first.names):
-            raise ModelError(
-                f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
-                f"{len(first.names)} apart; expected models with the same classes"
+    with _named(source.path):
+        loaded = open_source(source)
+        for note in loaded.notes:
+            observer.note(note)
+        if first is not None:
+            num_classes = read_interface(loaded.model, settings.output).num_classes
+            if num_classes != len(first.names):
+                raise ModelError(
+                    f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
+                    f"{len(first.names)} apart; expected models with the same classes"
+                )
+        data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
+        if first is not None and as_first:
+            profile = study_as(first.profile, loaded.model, data, settings, pool=pool)
+            if not data.order_known:
+                data = in_given_order(data, first.names, num_classes=len(first.names))
+        else:
+            profile = study(
+                loaded.model,
+                data,
+                settings,
+                pool=pool,
+                observer=observer,
+                compiled=loaded.compile_config,
+                trains=False,
             )
-    data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
-    if first is not None and as_first:
-        profile = study_as(first.profile, loaded.model, data, settings, pool=pool)
-        if not data.order_known:
-            data = in_given_order(data, first.names, num_classes=len(first.names))
-    else:
-        profile = study(
-            loaded.model,
-            data,
-            settings,
-            pool=pool,
-            observer=observer,
-            compiled=loaded.compile_config,
-            trains=False,
+            data = profile.arranged(data)
+        pool.use(shared_data(pool.store, profile, settings))
+        pool.store.put("test_images", data.x_test)
+        outputs = pool.predict(profile.graph, "test_images")
+        own = class_names(data)
+        names = own if first is None else first.names
+        places = _places(own, names, source.path)
+        labels = places[data.y_test]
+        if first is not None and not np.array_equal(labels, first.labels):
+            raise DataError(
+                f"the test labels differ: {source.path} has {len(labels)} test images and "
+                f"{first.path} has {len(first.labels)}; expected a data set that both models read "
+                "alike"
+            )
+        answers = answers_of(outputs, len(names))
+        return Asked(
+            path=source.path,
+            cost=graph_cost(profile.packing.original),
+            size_bytes=_file_size(source.path),
+            saved_bytes=saved_size(loaded.model, pool.folder),
+            names=names,
+            answers=np.where(answers == NO_ANSWER, NO_ANSWER, places[answers]),
+            labels=labels,
+            selected_on=selected_on(source.path, data.x_test),
+            profile=profile,
         )
-        data = profile.arranged(data)
-    pool.use(shared_data(pool.store, profile, settings))
-    pool.store.put("test_images", data.x_test)
-    outputs = pool.predict(profile.graph, "test_images")
-    own = class_names(data)
-    names = own if first is None else first.names
-    places = _places(own, names, source.path)
-    labels = places[data.y_test]
-    if first is not None and not np.array_equal(labels, first.labels):
-        raise DataError(
-            f"the test labels differ: {source.path} has {len(labels)} test images and "
-            f"{first.path} has {len(first.labels)}; expected a data set that both models read alike"
-        )
-    answers = answers_of(outputs, len(names))
-    return Asked(
-        path=source.path,
-        cost=graph_cost(profile.packing.original),
-        size_bytes=_file_size(source.path),
-        saved_bytes=saved_size(loaded.model, pool.folder),
-        names=names,
-        answers=np.where(answers == NO_ANSWER, NO_ANSWER, places[answers]),
-        labels=labels,
-        selected_on=selected_on(source.path, data.x_test),
-        profile=profile,
-    )
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What is wrong with one of several models, told with its path."""
+    try:
+        yield
+    except (DataError, ModelError) as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:

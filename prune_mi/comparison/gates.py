@@ -152,13 +152,7 @@ def _needed(limit: float, bounds: Bounds, bounds_on: Callable[[int], Bounds]) ->
 
 
 def _measured(
-    name: str,
-    limit: float,
-    bounds: Bounds,
-    told: str,
-    needed: int | None,
-    mend: str,
-    of: str = "",
+    name: str, limit: float, bounds: Bounds, told: str, needed: int | None, mend: str, of: str = ""
 ) -> GateResult:
     decision = bounds.decide(limit)
     if decision == "undecided":

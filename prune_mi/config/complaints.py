@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from prune_mi.config.declare import group_of
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import OptimizeSettings
 
@@ -74,14 +75,11 @@ def complaint(error: ValidationError, kind: type[BaseModel], origin: Origin) -> 
 
 def _location(item: ErrorDetails, kind: type[BaseModel]) -> tuple[str, ...]:
     """The path of a setting, without the tags of the types that it may be of."""
-    parts = item["loc"]
-    known = parts and parts[0] in kind.model_fields
-    tags = [each for each in parts[1:] if known and _is_tag(each)]
-    return tuple(str(part) for part in parts if part not in tags)
-
-
-def _is_tag(part: int | str) -> bool:
-    return part == "str" or str(part).startswith("dict[")
+    parts = list(map(str, item["loc"]))
+    if not parts or parts[0] not in kind.model_fields:
+        return tuple(parts)
+    tags = [each for each in parts[1:] if each == "str" or each.startswith("dict[")]
+    return tuple(part for part in parts if part not in tags)
 
 
 def _line(
@@ -119,15 +117,9 @@ def _fields(kind: type[BaseModel]) -> dict[tuple[str, ...], FieldInfo]:
     found: dict[tuple[str, ...], FieldInfo] = {}
     for name, info in kind.model_fields.items():
         found[name,] = info
-        if (group := _group(info)) is not None:
+        if (group := group_of(info)) is not None:
             found |= {(name, *path): each for path, each in _fields(group).items()}
     return found
-
-
-def _group(info: FieldInfo) -> type[BaseModel] | None:
-    """The settings that one setting holds, or None where it is a single one."""
-    kind = info.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _expected(item: ErrorDetails, info: FieldInfo | None) -> str:
@@ -136,7 +128,7 @@ def _expected(item: ErrorDetails, info: FieldInfo | None) -> str:
         return item["msg"].removeprefix("Value error, ").removeprefix("expected ")
     if kind == "literal":
         return str(item["ctx"]["expected"])
-    if kind == "model" and info is not None and (group := _group(info)) is not None:
+    if kind == "model" and info is not None and (group := group_of(info)) is not None:
         return f"settings of its own: {', '.join(group.model_fields)}"
     if kind in ("int", "float", "finite", "greater", "less"):
         whole = info is not None and int in (info.annotation, *get_args(info.annotation))

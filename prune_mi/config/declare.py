@@ -65,16 +65,20 @@ def setting(
     return Field(default, description=text, json_schema_extra=extra, **limits)
 
 
+def group_of(info: FieldInfo) -> type[BaseModel] | None:
+    """The settings that one setting holds, or None where it is a single one."""
+    kind = info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
 def declared(kind: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], FieldInfo, Told]]:
     """Every setting of a kind, those of groups last: its path, its field, what is told of it."""
-    groups: list[tuple[str, type[BaseModel]]] = []
     for name, info in kind.model_fields.items():
-        group, extra = info.annotation, info.json_schema_extra
+        extra = info.json_schema_extra
         told: Any = extra.get("told") if isinstance(extra, dict) else None
         if isinstance(told, Told):
             yield (name,), info, told
-        elif isinstance(group, type) and issubclass(group, BaseModel):
-            groups.append((name, group))
-    for name, group in groups:
-        for path, info, told in declared(group):
-            yield (name, *path), info, told
+    for name, info in kind.model_fields.items():
+        if (group := group_of(info)) is not None:
+            for path, inner, told in declared(group):
+                yield (name, *path), inner, told

@@ -31,9 +31,7 @@ def parse_bytes(value: object) -> object:
     if not isinstance(value, str):
         return value
     match = _SIZE.fullmatch(value.strip().lower())
-    if match is None:
-        raise ValueError("expected a size such as 300KB, 1.5MB or 64KiB")
-    size = float(match[1]) * _UNITS[match[2]]
+    size = float(match[1]) * _UNITS[match[2]] if match is not None else math.inf
     if not math.isfinite(size):
         raise ValueError("expected a size such as 300KB, 1.5MB or 64KiB")
     return round(size)
@@ -42,57 +40,38 @@ def parse_bytes(value: object) -> object:
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
 
+def _fraction(text: str, default: float | None = None, **bounds: Any) -> Any:
+    """A field of `Gates` that is a fraction, from 0 to below 1 unless its bounds say otherwise."""
+    return setting(default, text, panel=GATES, **(bounds or {"ge": 0}), lt=1)
+
+
 class Gates(Settings):
     """What a candidate is held to against its baseline; None is no gate."""
 
-    max_accuracy_drop: float | None = setting(
-        None, "Largest allowed loss of accuracy, as a fraction: 0.01.", panel=GATES, ge=0, lt=1
+    max_accuracy_drop: float | None = _fraction(
+        "Largest allowed loss of accuracy, as a fraction: 0.01."
     )
-    max_class_drop: float | None = setting(
-        None,
-        "Largest allowed loss of accuracy in any single class, as a fraction.",
-        panel=GATES,
-        ge=0,
-        lt=1,
+    max_class_drop: float | None = _fraction(
+        "Largest allowed loss of accuracy in any single class, as a fraction."
     )
-    max_flips: float | None = setting(
-        None,
-        "Largest allowed share of test images whose answer changes, as a fraction.",
-        panel=GATES,
-        gt=0,
-        lt=1,
+    max_flips: float | None = _fraction(
+        "Largest allowed share of test images whose answer changes, as a fraction.", gt=0
     )
-    min_size_reduction: float | None = setting(
-        None,
+    min_size_reduction: float | None = _fraction(
         "Smallest required reduction of the file size, as a fraction. Both models are measured as "
-        ".keras files without optimizer state.",
-        panel=GATES,
-        ge=0,
-        lt=1,
+        ".keras files without optimizer state."
     )
-    min_macs_reduction: float | None = setting(
-        None,
-        "Smallest required reduction of the multiply-accumulates (MACs), as a fraction.",
-        panel=GATES,
-        ge=0,
-        lt=1,
+    min_macs_reduction: float | None = _fraction(
+        "Smallest required reduction of the multiply-accumulates (MACs), as a fraction."
     )
-    min_params_reduction: float | None = setting(
-        None,
-        "Smallest required reduction of the parameters, as a fraction.",
-        panel=GATES,
-        ge=0,
-        lt=1,
+    min_params_reduction: float | None = _fraction(
+        "Smallest required reduction of the parameters, as a fraction."
     )
     max_size: Bytes | None = setting(
         None, "Largest allowed size of the candidate's file, such as 300KB.", panel=GATES
     )
-    confidence: float = setting(
-        0.9,
-        "Confidence with which the first three gates must hold.",
-        panel=GATES,
-        gt=0.5,
-        lt=1,
+    confidence: float = _fraction(
+        "Confidence with which the first three gates must hold.", 0.9, gt=0.5
     )
 
 
@@ -137,10 +116,13 @@ def read_gates(given: Mapping[str, Any], *, folder: Path) -> tuple[Gates, Path |
         ConfigError: If the file cannot be read, says something that is not known, a value is wrong,
             or there is no gate at all.
     """
-    file, values = _carried(folder)
+    file, values = None, {}
+    for path in (folder / name for name in _FILES):
+        if path.is_file() and (section := _section(path)) is not None:
+            file, values = path, section
+            break
     said = {name: value for name, value in given.items() if value is not None}
-    gates = make_gates({**values, **said}, Origin(file, given, options=True))
-    return gates, file
+    return make_gates({**values, **said}, Origin(file, given, options=True)), file
 
 
 def gates_of_pairs(pairs: list[str]) -> Gates | None:
@@ -175,19 +157,8 @@ def _key(name: object) -> str:
     return str(name).strip().removeprefix("--").replace("-", "_")
 
 
-def _carried(folder: Path) -> tuple[Path | None, dict[str, Any]]:
-    for name in _FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        section = _section(path)
-        if section is not None:
-            return path, _values(section, path)
-    return None, {}
-
-
-def _section(path: Path) -> object:
-    """What a file has under `check`; None where it says nothing of gates.
+def _section(path: Path) -> dict[str, Any] | None:
+    """The gates that a file has under `check`, by field; None where it says nothing of them.
 
     Raises:
         ConfigError: If it cannot be read, or says something that is not known.
@@ -211,10 +182,9 @@ def _section(path: Path) -> object:
         told = f"{where} has {', '.join(map(repr, unknown))}; expected `check` alone"
         gates = [each for each in unknown if _key(each) in Gates.model_fields]
         raise ConfigError(f"{told}: move {', '.join(gates)} under it" if gates else told)
-    return whole.get("check")
-
-
-def _values(section: object, path: Path) -> dict[str, Any]:
+    section = whole.get("check")
+    if section is None:
+        return None
     if not isinstance(section, dict):
         raise ConfigError(f"`check` in {path} is {section!r}; expected `name: value` pairs")
     values: dict[str, Any] = {}

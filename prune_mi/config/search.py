@@ -38,6 +38,13 @@ _BY_METHOD = "depends on the method"
 _RATES = {"adam": 3e-3, "sgd": 0.05}
 
 
+def _said(values: Any) -> Any:
+    """A mapping without what is None, which says nothing; anything else as it is."""
+    if not isinstance(values, dict):
+        return values
+    return {key: value for key, value in values.items() if value is not None}
+
+
 class SearchSettings(RunSettings):
     """Everything `prune-mi search` can be told; the command line and YAML set the same fields."""
 
@@ -184,25 +191,22 @@ class SearchSettings(RunSettings):
         if not isinstance(values, dict):
             return values
         method = values.get("method", "default")
-        known = _METHODS.get(method) if isinstance(method, str) else None
-        given = {key: value for key, value in values.items() if value is not None}
-        for group in ("ranking", "training"):
-            if isinstance(given.get(group, {}), dict):
-                said = given.get(group, {})
-                given[group] = {key: value for key, value in said.items() if value is not None}
-        if isinstance(given["ranking"], dict) and isinstance(method, str) and method in _CRITERIA:
-            given["ranking"] = {"criterion": _CRITERIA[method], "num_seeds": 1, **given["ranking"]}
-        if isinstance(given["training"], dict):
-            optimizer = str(given["training"].get("optimizer", "adam"))
+        method = method if isinstance(method, str) else "default"
+        given = _said(values)
+        ranking, training = (_said(given.get(group, {})) for group in ("ranking", "training"))
+        if isinstance(ranking, dict) and method in _CRITERIA:
+            ranking = {"criterion": _CRITERIA[method], "num_seeds": 1, **ranking}
+        if isinstance(training, dict):
+            optimizer = str(training.get("optimizer", "adam"))
             own = dict(_OWN_TRAINING if method == "default" else _PAPERS_TRAINING)
             if optimizer != "adam":
                 own.pop("learning_rate", None)
             rate = {"learning_rate": _RATES.get(optimizer), "distillation": 0.0}
-            given["training"] = {**rate, **own, **given["training"]}
-        own = dict(known or _METHODS["default"])
+            training = {**rate, **own, **training}
+        own = dict(_METHODS.get(method, _METHODS["default"]))
         if isinstance(given.get("morphs"), int) and "morphs_final" in own:
             own["morphs_final"] = min(own["morphs_final"], given["morphs"])
-        return {**own, **given}
+        return {**own, **given, "ranking": ranking, "training": training}
 
     def for_data(self, num_images: int) -> Self:
         """The same with more epochs for few images, or under a budget, where the user named none.

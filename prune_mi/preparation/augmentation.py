@@ -11,13 +11,14 @@ from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.measure.quality import Predictor, accuracy
+from prune_mi.preparation.recalibrated import with_statistics_of
 from prune_mi.records import Observer
-from prune_mi.repair.recalibrate import recalibrate, statistics_distance
+from prune_mi.repair.recalibrate import statistics_distance
 
 _TOLERATED_LOSS = 0.02
 _CLEARLY_NEARER = 0.5
-_BATCH = 64
 _STATISTICS_IMAGES = 256
+_FILLS = {"edge": "repeated edge pixels", "zero": "zeros at the edge"}
 
 
 def find_augmentation(
@@ -53,7 +54,8 @@ def find_augmentation(
         ConfigError: If the settings ask for flips or shifts of what is no image.
     """
     side = min(images.shape[1:3])
-    asked = settings.training.augmentation
+    asked: str = settings.training.augmentation
+    how = "the original keeps its accuracy on such images" if asked == "auto" else "as set"
     if input_kind(graph) != "image":
         if asked not in ("auto", "none"):
             raise ConfigError(
@@ -63,15 +65,10 @@ def find_augmentation(
         observer.note("Augmentation: none, because the model's input is not a single image.")
         return NOT_VARIED, NOT_VARIED
     if asked == "auto":
-        answers = Predictor(build_model(graph))
-        policy = AugmentationPolicy.parse(
-            _tolerated(answers, images, labels, scaling, num_classes), side
-        )
-    else:
-        policy = AugmentationPolicy.parse(asked, side)
+        asked = _tolerated(Predictor(build_model(graph)), images, labels, scaling, num_classes)
+    policy = AugmentationPolicy.parse(asked, side)
     plain = AugmentationPolicy(flip=policy.flip, max_shift=0)
     calibration = _trained_with(graph, images, scaling, policy) if policy.max_shift else plain
-    how = "the original keeps its accuracy on such images" if asked == "auto" else "as set"
     told = f"Augmentation: {policy.name}" + (f" ({how})." if policy.name != "none" else ".")
     if calibration.max_shift:
         policy = calibration
@@ -81,9 +78,6 @@ def find_augmentation(
         )
     observer.note(told)
     return policy, calibration
-
-
-_FILLS = {"edge": "repeated edge pixels", "zero": "zeros at the edge"}
 
 
 def _tolerated(
@@ -119,13 +113,10 @@ def _trained_with(
     plain = replace(policy, max_shift=0)
     candidates = (plain, replace(policy, fill="edge"), replace(policy, fill="zero"))
     scaled = scaling.apply(images[:_STATISTICS_IMAGES])
-    size = min(_BATCH, len(scaled))
     distances = []
     for each in candidates:
         varied = each.apply(scaled, rng=np.random.default_rng(0))
-        starts = range(0, len(varied) - size + 1, size)
-        with_its = recalibrate(graph, [varied[start : start + size] for start in starts])
-        distances.append(statistics_distance(graph, with_its))
+        distances.append(statistics_distance(graph, with_statistics_of(graph, varied)))
     nearest = int(np.argmin(distances))
     clear = distances[nearest] < _CLEARLY_NEARER * distances[0]
     return candidates[nearest] if clear else plain

@@ -11,7 +11,7 @@ import keras
 from prune_mi.data import ModelInput, shape_text
 from prune_mi.errors import ConfigError, ModelError
 from prune_mi.graph.interface.binary_output import UnitReading, last_activations, unit_reading
-from prune_mi.graph.ir import TensorSpec, num_values
+from prune_mi.graph.ir import num_values
 from prune_mi.keras_io.model_graph.trace import named_ends, trace_model
 
 
@@ -58,7 +58,7 @@ def read_interface(model: keras.Model, output: str | None) -> Interface:
     """
     inputs, outputs = named_ends(model)
     names = _unique([name for name, _ in outputs])
-    judged = _judged(names, [spec for _, spec in outputs], output)
+    judged = judged_output(model, output)
     shape = outputs[judged][1].shape
     unit = _unit(model, judged, names[judged]) if num_values(shape) == 1 else None
     if unit is None and (len(shape) != 2 or shape[1] is None):
@@ -85,7 +85,23 @@ def judged_output(model: keras.Model, output: str | None) -> int:
         ConfigError: If there is no output of that name, or several and none was named.
     """
     _, outputs = named_ends(model)
-    return _judged(_unique([name for name, _ in outputs]), [spec for _, spec in outputs], output)
+    names = _unique([name for name, _ in outputs])
+    told = ", ".join(
+        f"{name!r} {shape_text(spec.shape[1:])}"
+        for name, (_, spec) in zip(names, outputs, strict=True)
+    )
+    if output is not None:
+        if output in names:
+            return names.index(output)
+        raise ConfigError(
+            f"`output` is {output!r}, but the model has no such output; expected one of {told}"
+        )
+    if len(names) > 1:
+        raise ConfigError(
+            f"the model has {len(names)} outputs: {told}; name the one to keep accurate with "
+            "--output"
+        )
+    return 0
 
 
 def _unit(model: keras.Model, judged: int, name: str) -> UnitReading:
@@ -130,24 +146,6 @@ def _no_classes(name: str, shape: tuple[int | None, ...]) -> str:
             "sequence"
         )
     return f"{received}, whose size is unknown; {wanted}"
-
-
-def _judged(names: Sequence[str], specs: Sequence[TensorSpec], output: str | None) -> int:
-    told = ", ".join(
-        f"{name!r} {shape_text(spec.shape[1:])}" for name, spec in zip(names, specs, strict=True)
-    )
-    if output is not None:
-        if output in names:
-            return names.index(output)
-        raise ConfigError(
-            f"`output` is {output!r}, but the model has no such output; expected one of {told}"
-        )
-    if len(names) > 1:
-        raise ConfigError(
-            f"the model has {len(names)} outputs: {told}; name the one to keep accurate with "
-            "--output"
-        )
-    return 0
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

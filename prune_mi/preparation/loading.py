@@ -67,8 +67,13 @@ def load_fitting_data(
     elif beside is not None:
         data = _in_order_beside(data, beside.parent / CLASS_FILE, interface.num_classes, observer)
     if interface.unit is not None:
-        _require_two_classes(interface, data)
-        observer.note(_unit_note_of_data(interface, data))
+        is_linear = interface.unit == "logit"
+        what = f"the model's output {interface.judged_name!r} is {DESCRIPTIONS[interface.unit]}"
+        require_two_classes(data, what=what, linear=is_linear)
+        told = unit_note(interface, data.class_names)
+        if is_linear:
+            told = told.replace(": it", ", and all labels are 0 or 1: it", 1)
+        observer.note(told)
     return check_against_model(
         data,
         input_shape=data.image_shape if len(interface.inputs) > 1 else shape,
@@ -83,14 +88,7 @@ def unit_note(interface: Interface, names: Sequence[str] = ()) -> str:
         interface: Its `unit` is not None.
         names: Of the two classes, where they are known.
     """
-    zero, one = (
-        (f"class {label} ({name})" for label, name in enumerate(names))
-        if names
-        else (
-            "class 0",
-            "class 1",
-        )
-    )
+    zero, one = (f"class {label}" + (f" ({names[label]})" if names else "") for label in (0, 1))
     how = {
         "sigmoid": f"the probability of {one} against {zero}",
         "tanh": f"{one} above 0, {zero} below",
@@ -99,22 +97,6 @@ def unit_note(interface: Interface, names: Sequence[str] = ()) -> str:
     unit = interface.unit or "sigmoid"
     name = interface.judged_name
     return f"The output {name} is {DESCRIPTIONS[unit]}: it is read as {how[unit]}."
-
-
-def _require_two_classes(interface: Interface, data: Dataset) -> None:
-    unit = interface.unit or "sigmoid"
-    require_two_classes(
-        data,
-        what=f"the model's output {interface.judged_name!r} is {DESCRIPTIONS[unit]}",
-        linear=unit == "logit",
-    )
-
-
-def _unit_note_of_data(interface: Interface, data: Dataset) -> str:
-    note = unit_note(interface, data.class_names)
-    if interface.unit != "logit":
-        return note
-    return note.replace(": it", ", and all labels are 0 or 1: it", 1)
 
 
 def _in_order_beside(data: Dataset, path: Path, num_classes: int, observer: Observer) -> Dataset:

@@ -1,7 +1,7 @@
 """How a model reads some data: the scaling of its inputs, and the order of its classes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,12 +44,15 @@ class Reading:
 class Evidence:
     """A model's answers about some training samples, under each scaling tried.
 
+    `known` goes along where only the scalings are replaced.
+
     Attributes:
         ask: Asks the model.
         data: As loaded.
         rows: Of the training samples that it was asked about.
         scalings: Those tried, by name.
         orders: Those tried; the first is that of the data.
+        known: What the model yields under the scalings that it has been asked with.
     """
 
     ask: Ask
@@ -57,7 +60,7 @@ class Evidence:
     rows: np.ndarray
     scalings: Mapping[str, InputScaling]
     orders: Sequence[ClassOrder]
-    _answers: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+    known: dict[InputScaling, np.ndarray] = field(default_factory=dict)
 
     @property
     def labels(self) -> np.ndarray:
@@ -71,9 +74,10 @@ class Evidence:
 
     def answers(self, name: str) -> np.ndarray:
         """What the model yields under a scaling."""
-        if name not in self._answers:
-            self._answers[name] = self.ask(self.data.x_train[self.rows], self.scalings[name])
-        return self._answers[name]
+        scaling = self.scalings[name]
+        if scaling not in self.known:
+            self.known[scaling] = self.ask(self.data.x_train[self.rows], scaling)
+        return self.known[scaling]
 
     def right(self, name: str, order: ClassOrder) -> np.ndarray:
         """Whether each answer is right, under a scaling and in an order."""
@@ -81,17 +85,17 @@ class Evidence:
 
     def best(self, order: ClassOrder) -> tuple[str, float]:
         """The scaling under which most answers are right in an order, and how many are."""
-        scores = {name: float(self.right(name, order).mean()) for name in self.scalings}
+        scores = self.scores(order)
         winner = max(scores, key=lambda name: scores[name])
         return winner, scores[winner]
 
-    def with_scalings(self, scalings: Mapping[str, InputScaling]) -> "Evidence":
-        """The same samples under other scalings; what is known of some of them stays known."""
-        other = Evidence(self.ask, self.data, self.rows, scalings, self.orders)
-        for name, answers in self._answers.items():
-            if scalings.get(name) is self.scalings[name]:
-                other._answers[name] = answers
-        return other
+    def scores(self, order: ClassOrder) -> dict[str, float]:
+        """How often the model is right in an order, a fraction, under each scaling."""
+        return {name: float(self.right(name, order).mean()) for name in self.scalings}
+
+    def about(self, rows: np.ndarray) -> "Evidence":
+        """The same model, asked about other training samples."""
+        return replace(self, rows=rows, known={})
 
     def held_back(self, rng: np.random.Generator) -> np.ndarray:
         """Rows of other training samples; empty where there are too few of them to tell."""
@@ -120,11 +124,6 @@ def gather(
     )
 
 
-def asked_about(evidence: Evidence, rows: np.ndarray) -> Evidence:
-    """The same model, asked about other training samples."""
-    return Evidence(evidence.ask, evidence.data, rows, evidence.scalings, evidence.orders)
-
-
 def find_order(evidence: Evidence, notes: list[str]) -> ClassOrder:
     """The order of the data, unless the model is clearly more often right in another.
 
@@ -136,7 +135,7 @@ def find_order(evidence: Evidence, notes: list[str]) -> ClassOrder:
     if winner is loaded:
         return loaded
     others = evidence.held_back(np.random.default_rng(0))
-    asked = evidence if not len(others) else asked_about(evidence, others)
+    asked = evidence if not len(others) else evidence.about(others)
     new, old = (asked.right(scores[order][0], order) for order in (winner, loaded))
     if not is_clearly_better(new, old, least=0.0):  # two of very many classes are a hair, too
         return loaded
@@ -167,7 +166,7 @@ def find_scaling(
     if len(close) > 1:
         data = evidence.data
         more = stratified_sample(data.y_train, size=_CLOSE_IMAGES, rng=np.random.default_rng(0))
-        asked = asked_about(evidence, more)
+        asked = evidence.about(more)
         right = {name: asked.right(name, order) for name in evidence.scalings if name in close}
         labels = asked.labels
     found |= {name: float(each.mean()) for name, each in right.items()}

@@ -17,9 +17,14 @@ def with_statistics(graph: LayerGraph, images: np.ndarray, scaling: InputScaling
     They are mixed first: a batch of one class would give statistics of its own.
     """
     mixed = images[np.random.default_rng(0).permutation(len(images))]
-    size = min(_BATCH, len(mixed))
-    starts = range(0, len(mixed) - size + 1, size)
-    return recalibrate(graph, [scaling.apply(mixed[start : start + size]) for start in starts])
+    return with_statistics_of(graph, scaling.apply(mixed))
+
+
+def with_statistics_of(graph: LayerGraph, scaled: np.ndarray) -> LayerGraph:
+    """The graph with batch-norm statistics of scaled images, taken batch by batch in order."""
+    size = min(_BATCH, len(scaled))
+    starts = range(0, len(scaled) - size + 1, size)
+    return recalibrate(graph, [scaled[start : start + size] for start in starts])
 
 
 class Recalibrated:

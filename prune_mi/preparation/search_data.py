@@ -8,7 +8,7 @@ import numpy as np
 from prune_mi.data import Dataset, load_dataset, shape_text
 from prune_mi.data.image_files import ImageHeader
 from prune_mi.data.image_folder import shape_for_search
-from prune_mi.errors import ConfigError, DataError
+from prune_mi.errors import ConfigError, DataError, listed
 from prune_mi.records import Observer
 
 FEWEST_IMAGES = 5
@@ -124,7 +124,7 @@ def _require_known_kind(data: Dataset) -> None:
 
 def _require_classes(data: Dataset, observer: Observer) -> None:
     labels, source = data.y_train, data.source
-    found, counts = np.unique(labels, return_counts=True)
+    found = np.unique(labels)
     if len(found) < 2:
         raise DataError(
             f"all {len(labels)} training samples of {source} are of one class, "
@@ -135,24 +135,20 @@ def _require_classes(data: Dataset, observer: Observer) -> None:
             f"labels of {source} reach {data.num_classes - 1}, but it has only {len(labels)} "
             "training samples; expected classes counted from 0: renumber them"
         )
-    of_class = np.zeros(data.num_classes, dtype=np.int64)
-    of_class[found] = counts
+    of_class = np.bincount(labels, minlength=data.num_classes)
     few = np.flatnonzero(of_class < FEWEST_IMAGES)
     if few.size:
-        told = ", ".join(f"{_class_text(data, each)} {of_class[each]}" for each in few[:_NAMED])
-        more = f" and {few.size - _NAMED} more" if few.size > _NAMED else ""
+        told = listed([f"{_class_text(data, int(each))} {of_class[each]}" for each in few], _NAMED)
         rest = "" if data.class_names else " and number the others from 0 on"
         raise DataError(
-            f"classes of {source} have too few training samples: {told}{more}; expected at least "
+            f"classes of {source} have too few training samples: {told}; expected at least "
             f"{FEWEST_IMAGES} of each: add some, or leave the class out{rest}"
         )
     untested = np.setdiff1d(np.arange(data.num_classes), data.y_test)
     if untested.size:
-        told = ", ".join(_class_text(data, each) for each in untested[:_NAMED])
-        more = f" and {untested.size - _NAMED} more" if untested.size > _NAMED else ""
+        told = listed([_class_text(data, int(each)) for each in untested], _NAMED)
         observer.note(
-            f"There are no test samples of {told}{more}, so the measured accuracy does not cover "
-            "them."
+            f"There are no test samples of {told}, so the measured accuracy does not cover them."
         )
 
 

@@ -1,23 +1,41 @@
 """The original studied in a worker: what is done with the user's data may end a process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset
 from prune_mi.errors import ModelError, first_line
-from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.execution.store import Store
+from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.saving.compiling import CompileConfig
 from prune_mi.preparation.profile import Profile, profile_like, profile_of
 from prune_mi.records import Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker
 
 _IMAGES = "images_to_study"
+_T = TypeVar("_T")
+
+
+@contextmanager
+def studied(
+    loaded: LoadedModel, data: Dataset, settings: RunSettings, notes: Observer, workers: int | None
+) -> Iterator[tuple[WorkerPool, Profile]]:
+    """A model that a command asks outside of any run: where it is asked, and how; see `study`."""
+    with temporary_pool(workers=workers, observer=notes, trust=loaded.trust) as pool:
+        notes.phase("Studying the model")
+        compiled = loaded.compile_config
+        yield (
+            pool,
+            study(loaded.model, data, settings, pool=pool, observer=notes, compiled=compiled),
+        )
 
 
 def study(
@@ -45,8 +63,8 @@ def study(
         PruneMIError: As `profile_of` does.
         RunError: If the worker died twice.
     """
-    with _laid_out(model, data, pool) as (path, rest):
-        profile, said = pool.call(_studied, path, pool.store, rest, settings, compiled, trains)
+    find = partial(_noted, settings=settings, compiled=compiled, trains=trains)
+    profile, said = _in_worker(find, model, data, pool)
     for note in said:
         observer.note(note)
     return profile
@@ -66,15 +84,13 @@ def study_as(
         PruneMIError: As `profile_like` does.
         RunError: If the worker died twice.
     """
-    with _laid_out(model, data, pool) as (path, rest):
-        return pool.call(_studied_as, like, path, pool.store, rest, settings)
+    return _in_worker(partial(profile_like, like, settings=settings), model, data, pool)
 
 
-@contextmanager
-def _laid_out(
-    model: keras.Model, data: Dataset, pool: WorkerPool
-) -> Iterator[tuple[Path, Dataset]]:
-    """The model as a file, and the data without what workers read from the store."""
+def _in_worker(
+    find: Callable[[keras.Model, Dataset], _T], model: keras.Model, data: Dataset, pool: WorkerPool
+) -> _T:
+    """What is found of a model, which goes as a file; workers read the images from the store."""
     path = pool.folder / "studied.keras"
     try:
         model.save(path)
@@ -84,30 +100,28 @@ def _laid_out(
             "Keras can save"
         ) from error
     pool.store.put(_IMAGES, data.x_train)
-    yield path, replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
+    rest = replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
+    found = pool.call(_found, find, path, pool.store, rest)
     pool.store.drop(_IMAGES)
     path.unlink(missing_ok=True)
+    return found
 
 
-def _studied(
-    path: Path,
-    store: Store,
+def _found(
+    find: Callable[[keras.Model, Dataset], _T], path: Path, store: Store, data: Dataset
+) -> _T:
+    """Runs in the worker; only training images are asked about."""
+    model = keras.models.load_model(path, compile=False)
+    return find(model, replace(data, x_train=store.get(_IMAGES)))
+
+
+def _noted(
+    model: keras.Model,
     data: Dataset,
     settings: RunSettings,
     compiled: CompileConfig | None,
     trains: bool,
 ) -> tuple[Profile, list[str]]:
-    """Runs in the worker; only training images are asked about."""
     notes = NoteTaker(SilentObserver())
-    model = keras.models.load_model(path, compile=False)
-    whole = replace(data, x_train=store.get(_IMAGES))
-    found = profile_of(model, whole, settings, notes, compiled=compiled, trains=trains)
+    found = profile_of(model, data, settings, notes, compiled=compiled, trains=trains)
     return found, notes.said
-
-
-def _studied_as(
-    like: Profile, path: Path, store: Store, data: Dataset, settings: RunSettings
-) -> Profile:
-    """Runs in the worker."""
-    model = keras.models.load_model(path, compile=False)
-    return profile_like(like, model, replace(data, x_train=store.get(_IMAGES)), settings)

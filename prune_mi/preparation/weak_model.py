@@ -11,28 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import RunSettings
-from prune_mi.data import (
-    ClassOrder,
-    InputScaling,
-    reversed_colours,
-    stratified_split,
-)
+from prune_mi.data import ClassOrder, InputScaling, reversed_colours, stratified_split
 from prune_mi.data.class_order import class_names
 from prune_mi.errors import DataError
-from prune_mi.measure.confidence import (
-    best_assignment,
-    confidence,
-    is_clearly_better,
-    is_useful,
-)
-from prune_mi.preparation.reading import (
-    Evidence,
-    Reading,
-    asked_about,
-    find_order,
-    find_scaling,
-    named_scalings,
-)
+from prune_mi.measure.confidence import best_assignment, confidence, is_clearly_better, is_useful
+from prune_mi.preparation.reading import Evidence, Reading, find_order, find_scaling, named_scalings
 from prune_mi.preparation.recalibrated import Recalibrated
 from prune_mi.records import Observer
 
@@ -50,13 +33,40 @@ class _Cause:
     remedy: str
     accuracy: float | None = None
 
-    @property
-    def is_clear(self) -> bool:
-        return self.accuracy is not None
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Doubt:
+    """A reading that is in doubt.
+
+    Attributes:
+        fitted: Samples to find causes on.
+        checked: Others that were held back to check them.
+        scaling: The name of the scaling.
+        order: The order of the classes.
+    """
+
+    fitted: Evidence
+    checked: Evidence
+    scaling: str
+    order: ClassOrder
 
     @property
-    def text(self) -> str:
-        return f"{self.name}: {self.found}. {self.remedy}"
+    def right(self) -> np.ndarray:
+        """Bool `(n,)`: whether each answer that is checked is right."""
+        return self.checked.right(self.scaling, self.order)
+
+    @property
+    def held_back(self) -> str:
+        """Which images those are, in words."""
+        return f"of {len(self.checked.rows)} training images held back for this check"
+
+    def best_of(self, tried: Mapping[str, InputScaling]) -> tuple[str, str, float | None]:
+        """The best of some scalings, all accuracies in words, and its own where clearly better."""
+        fitted, checked = (replace(each, scalings=tried) for each in (self.fitted, self.checked))
+        best, _ = fitted.best(self.order)
+        told = ", ".join(f"{name} {score:.3f}" for name, score in fitted.scores(self.order).items())
+        new = checked.right(best, self.order)
+        return best, told, float(new.mean()) if is_clearly_better(new, self.right) else None
 
 
 def find_reading(
@@ -90,12 +100,15 @@ def find_reading(
     reading = Reading(evidence.scalings[name], order)
     found = confidence(evidence.answers(name), order.relabelled(evidence.labels))
     if refused is None and not found.is_doubtful:
-        _tell(notes, observer)
+        for note in notes:
+            observer.note(note)
         return reading
-    parts = _parts(evidence)
-    causes = _causes(*parts, name, order, others)
-    most = max((cause.accuracy for cause in causes if cause.accuracy is not None), default=0.0)
-    settled = _settled(*parts, recalibrated, most, parts[1].right(name, order), observer)
+    doubt = _Doubt(*_parts(evidence), name, order)
+    causes = [_class_order(doubt), _scaling(doubt, named_scalings(others()))]
+    if evidence.data.image_shape[2:] == (3,):
+        causes.append(_colour_order(doubt))
+    most = max(cause.accuracy or 0.0 for cause in causes)
+    settled = _settled(doubt, recalibrated, most, observer)
     if settled is not None:
         return settled
     if refused is not None:
@@ -104,28 +117,21 @@ def find_reading(
         f"the model is right on {found.accuracy:.3f} of {found.num_samples} training images, but "
         f"the mean probability of its answers is {found.probability:.3f}"
     )
-    is_wrong = found.is_refuted or any(cause.is_clear for cause in causes)
+    is_wrong = found.is_refuted or most > 0
     if is_wrong and not settings.allow_weak_model:
         raise DataError(
             f"{told}: its inputs or classes are probably not as in its training.\n"
             f"{_listed(causes)}\nTo continue with the model as it is, pass --allow-weak-model"
         )
-    _tell(notes, observer)
-    if is_wrong:
-        observer.note(
-            f"T{told[1:]}. The run continues because of --allow-weak-model. {_listed(causes)}"
-        )
-    else:
-        observer.note(
-            f"T{told[1:]}. If the model should be better, check the order of its classes "
-            "(--classes), --scaling and the order of the colour channels."
-        )
-    return reading
-
-
-def _tell(notes: Sequence[str], observer: Observer) -> None:
-    for note in notes:
+    advice = (
+        f"The run continues because of --allow-weak-model. {_listed(causes)}"
+        if is_wrong
+        else "If the model should be better, check the order of its classes (--classes), --scaling "
+        "and the order of the colour channels."
+    )
+    for note in (*notes, f"T{told[1:]}. {advice}"):
         observer.note(note)
+    return reading
 
 
 def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
@@ -133,18 +139,13 @@ def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
     rng = np.random.default_rng(0)
     others = evidence.held_back(rng)
     if len(others):
-        return evidence, asked_about(evidence, others)
+        return evidence, evidence.about(others)
     first, second = stratified_split(evidence.labels, fraction=0.5, rng=rng)
-    return asked_about(evidence, evidence.rows[first]), asked_about(evidence, evidence.rows[second])
+    return evidence.about(evidence.rows[first]), evidence.about(evidence.rows[second])
 
 
 def _settled(
-    fitted: Evidence,
-    checked: Evidence,
-    recalibrated: Recalibrated,
-    most: float,
-    as_saved: np.ndarray,
-    observer: Observer,
+    doubt: _Doubt, recalibrated: Recalibrated, most: float, observer: Observer
 ) -> Reading | None:
     """The reading with recalibrated statistics, where these were all that was wrong.
 
@@ -153,7 +154,10 @@ def _settled(
     """
     if not recalibrated.is_possible:
         return None
-    fitted, checked = (replace(each, ask=recalibrated.ask) for each in (fitted, checked))
+    as_saved = doubt.right
+    fitted, checked = (
+        replace(each, ask=recalibrated.ask, known={}) for each in (doubt.fitted, doubt.checked)
+    )
     order = max(fitted.orders, key=lambda each: fitted.best(each)[1])
     _, most_right = fitted.best(order)
     # With statistics of their own many scalings come to the same: the nearest is the likeliest.
@@ -175,30 +179,18 @@ def _settled(
 
 
 def _listed(causes: Sequence[_Cause]) -> str:
-    first = sorted(causes, key=lambda cause: not cause.is_clear)
-    lines = [f"  {place}. {cause.text}" for place, cause in enumerate(first, 1)]
+    """Causes, the clear ones first and then by how common they are."""
+    first = sorted(causes, key=lambda cause: cause.accuracy is None)
+    lines = [
+        f"  {place}. {cause.name}: {cause.found}. {cause.remedy}"
+        for place, cause in enumerate(first, 1)
+    ]
     return "\n".join(["Likely causes, in this order:", *lines])
 
 
-def _causes(
-    fitted: Evidence,
-    checked: Evidence,
-    name: str,
-    order: ClassOrder,
-    others: Callable[[], Sequence[InputScaling]],
-) -> list[_Cause]:
-    """What may be wrong with a scaling and an order, in the order of how common that is."""
-    causes = [
-        _class_order(fitted, checked, name, order),
-        _scaling(fitted, checked, name, order, others),
-    ]
-    if _is_coloured(fitted):
-        causes.append(_colour_order(fitted, checked, name, order))
-    return causes
-
-
-def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrder) -> _Cause:
+def _class_order(doubt: _Doubt) -> _Cause:
     """Whether every output answers to another class, under whichever scaling."""
+    fitted, checked, order = doubt.fitted, doubt.checked, doubt.order
     names, num = class_names(fitted.data), fitted.num_classes
     remedy = (
         "Pass the right order with --classes (names or numbers in the order of the model's "
@@ -211,9 +203,8 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
         for scaling in fitted.scalings
     }
     scores = {each: float(fitted.right(each, assigned[each]).mean()) for each in assigned}
-    scaling = max(scores, key=lambda each: (scores[each], each == name))
-    found, old = assigned[scaling], checked.right(name, order)
-    new = checked.right(scaling, found)
+    scaling = max(scores, key=lambda each: (scores[each], each == doubt.scaling))
+    found, new, old = assigned[scaling], checked.right(scaling, assigned[scaling]), doubt.right
     is_clear = (
         found.places != order.places
         and is_clearly_better(new, old)
@@ -223,57 +214,44 @@ def _class_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrd
         tried = ", ".join(f"{each.name} {fitted.best(each)[1]:.3f}" for each in fitted.orders)
         return _Cause("class order", f"right on {tried}", remedy)
     moved = [
-        (output, place)
+        f"output {output} is most often class {names[place]!r}"
         for output, (place, before) in enumerate(zip(found.places, order.places, strict=True))
         if place != before
     ]
-    told = ", ".join(
-        f"output {output} is most often class {names[place]!r}"
-        for output, place in moved[:_OUTPUTS_TOLD]
-    )
+    told = ", ".join(moved[:_OUTPUTS_TOLD])
     more = f" (and {len(moved) - _OUTPUTS_TOLD} more)" if len(moved) > _OUTPUTS_TOLD else ""
     what = "the two classes look swapped" if num == 2 else "the labels look to be in another order"
     ordered = [names[place] for place in found.places]
     if len(ordered) <= _MOST_TOLD and not any("," in each for each in ordered):
         found_order = _quoted(",".join(ordered))
         remedy = f"If that is right, pass --classes {found_order}; else pass the right order"
-    under = "" if scaling == name else f" with the scaling {scaling}"
+    under = "" if scaling == doubt.scaling else f" with the scaling {scaling}"
     return _Cause(
         "class order",
-        f"{what}: {told}{more}. In that order the model is right on {new.mean():.3f} of {len(new)} "
-        f"training images held back for this check{under}, instead of {old.mean():.3f}",
+        f"{what}: {told}{more}. In that order the model is right on {new.mean():.3f} "
+        f"{doubt.held_back}{under}, instead of {old.mean():.3f}",
         remedy,
         float(new.mean()),
     )
 
 
-def _scaling(
-    fitted: Evidence,
-    checked: Evidence,
-    name: str,
-    order: ClassOrder,
-    others: Callable[[], Sequence[InputScaling]],
-) -> _Cause:
+def _scaling(doubt: _Doubt, wider: Mapping[str, InputScaling]) -> _Cause:
     """Whether another scaling than the one that was asked for does better."""
+    known = doubt.fitted.scalings
+    tried = {**known, **{name: wider[name] for name in wider if name not in known}}
+    best, told, accuracy = doubt.best_of(tried)
+    found = f"right on {told}"
     remedy = "Pass the scaling with --scaling, or pass pixels that are scaled as in training"
-    tried = fitted.scalings
-    wider = named_scalings(others())
-    tried = {**tried, **{each: wider[each] for each in wider if each not in tried}}
-    best, scores, new = _best_of(fitted, checked, tried, order)
-    old = checked.right(name, order)
-    told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())
-    if best == name or not is_clearly_better(new, old):
-        return _Cause("input scaling", f"right on {told}", remedy)
-    return _Cause(
-        "input scaling",
-        f"with {best} the model is right on {new.mean():.3f} of {len(new)} training images held "
-        f"back for this check, and with {name} on {old.mean():.3f} (tried: {told})",
-        f"Pass --scaling {tried[best].kind}, or auto",
-        float(new.mean()),
-    )
+    if accuracy is not None:
+        found = (
+            f"with {best} the model is right on {accuracy:.3f} {doubt.held_back}, and with "
+            f"{doubt.scaling} on {doubt.right.mean():.3f} (tried: {told})"
+        )
+        remedy = f"Pass --scaling {tried[best].kind}, or auto"
+    return _Cause("input scaling", found, remedy, accuracy)
 
 
-def _colour_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOrder) -> _Cause:
+def _colour_order(doubt: _Doubt) -> _Cause:
     """Whether the model was trained on colours in the order blue, green, red."""
     remedy = (
         "If the model was trained on images read by OpenCV, pass an .npz with images in the order "
@@ -281,40 +259,19 @@ def _colour_order(fitted: Evidence, checked: Evidence, name: str, order: ClassOr
     )
     tried = {
         each: reversed_colours(scaling)
-        for each, scaling in fitted.scalings.items()
+        for each, scaling in doubt.fitted.scalings.items()
         if scaling.kind in _REVERSIBLE
     }
     if not tried:
         return _Cause("colour order", "not tried", remedy)
-    best, scores, new = _best_of(fitted, checked, tried, order)
-    old = checked.right(name, order)
-    told = ", ".join(f"{each} {score:.3f}" for each, score in scores.items())
-    is_clear = is_clearly_better(new, old)
-    confirmed = (
-        f"; with {best} on {new.mean():.3f} of {len(new)} training images held back for this "
-        f"check, instead of {old.mean():.3f}"
-    )
-    return _Cause(
-        "colour order",
-        f"in blue, green, red right on {told}{confirmed if is_clear else ''}",
-        remedy,
-        float(new.mean()) if is_clear else None,
-    )
-
-
-def _best_of(
-    fitted: Evidence, checked: Evidence, tried: Mapping[str, InputScaling], order: ClassOrder
-) -> tuple[str, dict[str, float], np.ndarray]:
-    """The scaling that is best where it is chosen, all accuracies there, and it checked."""
-    known = fitted.with_scalings(tried)
-    scores = {each: float(known.right(each, order).mean()) for each in tried}
-    best = max(scores, key=lambda each: scores[each])
-    return best, scores, checked.with_scalings(tried).right(best, order)
-
-
-def _is_coloured(evidence: Evidence) -> bool:
-    shape = evidence.data.image_shape
-    return len(shape) == 3 and shape[-1] == 3
+    best, told, accuracy = doubt.best_of(tried)
+    found = f"in blue, green, red right on {told}"
+    if accuracy is not None:
+        found += (
+            f"; with {best} on {accuracy:.3f} {doubt.held_back}, instead of "
+            f"{doubt.right.mean():.3f}"
+        )
+    return _Cause("colour order", found, remedy, accuracy)
 
 
 def _quoted(text: str) -> str:
