@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from prune_mi.graph.edit import read_only
+from prune_mi.graph.edit import read_only, validate_graph
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, TensorSpec
-from prune_mi.graph.validate import validate_graph
 
 
 class GraphBuilder:

@@ -15,7 +15,7 @@ from prune_mi.data.class_file import known_scaling
 from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Average
-from prune_mi.report.average import print_average
+from prune_mi.report.short_reports import print_average
 
 
 @takes(

@@ -16,7 +16,7 @@ from prune_mi.config.declare import INPUT, REPORTS
 from prune_mi.errors import ExitCode, RunError
 from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.records import Check
-from prune_mi.report.check import check_to_junit, check_to_markdown, print_check
+from prune_mi.report.evaluation import check_to_junit, check_to_markdown, print_check
 from prune_mi.report.files import require_writable, write_text
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"

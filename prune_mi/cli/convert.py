@@ -10,7 +10,7 @@ from prune_mi.cli.options import ModelFile, OverwriteFile
 from prune_mi.cli.told import found_and_told
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Conversion, ModelSource
-from prune_mi.report.conversion import print_conversion
+from prune_mi.report.short_reports import print_conversion
 
 
 @opens_models

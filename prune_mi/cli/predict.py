@@ -11,13 +11,13 @@ from prune_mi.cli.options import JsonResult, option
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
 from prune_mi.config.declare import INPUT
-from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_order import read_class_list
 from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.files.model_file import model_sources
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Predictions
-from prune_mi.report.prediction import print_predictions
+from prune_mi.report.short_reports import print_predictions
 
 
 @takes(OptimizeSettings, only={"classes"}, words={"classes": "as in classes.json, else numbers"})

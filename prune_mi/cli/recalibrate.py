@@ -14,7 +14,7 @@ from prune_mi.config.declare import OUTPUT
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Recalibration
-from prune_mi.report.recalibration import print_recalibration
+from prune_mi.report.short_reports import print_recalibration
 
 
 @takes(OptimizeSettings, only=READING | {"validation", "metric", "freeze", "workers", "seed"})

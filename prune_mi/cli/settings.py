@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prune_mi.config import Origin, RunSettings, read_yaml, validated
-from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_order import read_class_list
 from prune_mi.data.sources import require_named
 from prune_mi.errors import ConfigError
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prune_mi.graph.analysis.inspection import Inspection, inspect_graph
 from prune_mi.graph.interface.packing import with_outputs_protected
 from prune_mi.graph.layer_selection import with_frozen_and_protected
-from prune_mi.keras_io.model_graph.input_sizes import unknown_axes, with_input_size
+from prune_mi.keras_io.model_graph.build import unknown_axes, with_input_size
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.interface import judged_output
 from prune_mi.preparation.loading import open_source

@@ -20,7 +20,7 @@ from prune_mi.data.class_file import (
     read_class_file,
     require_colours,
 )
-from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_order import read_class_list
 from prune_mi.data.fit_to_model import shape_matches
 from prune_mi.data.image_files import (
     FORMATS_TEXT,

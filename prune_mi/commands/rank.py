@@ -15,9 +15,8 @@ from prune_mi.graph.site import unit_site
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
 from prune_mi.graph.units.unit import Unit
-from prune_mi.information.catalog import criterion
 from prune_mi.information.criterion import RankingRequest
-from prune_mi.information.ranking import Information, RankedSite, rank_sites
+from prune_mi.information.ranking import Information, RankedSite, criterion, rank_sites
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.start import open_model
 from prune_mi.preparation.study import studied

@@ -98,7 +98,7 @@ ImageSize = Annotated[tuple[int, int], BeforeValidator(_image_size)]
 
 
 def _class_list(value: object) -> object:
-    """Names of classes, or a text that `data.class_list` reads; numbers are names, too."""
+    """Names of classes, or a text that `data.class_order` reads; numbers are names, too."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple) and all(

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from prune_mi.data.dataset import Dataset, check_values
+from prune_mi.data.dataset import Dataset, check_values, integer_labels, label_notes
 from prune_mi.data.fit_to_model import ModelInput, fitting_shape, shape_text
-from prune_mi.data.labels import integer_labels, label_notes
 from prune_mi.errors import DataError
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")

@@ -18,7 +18,7 @@ from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.saving.save import saved_size
-from prune_mi.measure.other_outputs import unexplained_shares
+from prune_mi.measure.metric import unexplained_shares
 from prune_mi.measure.quality import answers_of
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.can_go import CanGo

@@ -7,8 +7,7 @@ import numpy as np
 
 from prune_mi.data.class_file import write_classes
 from prune_mi.errors import RunError
-from prune_mi.graph.interface.packed_arrays import unpack_inputs
-from prune_mi.graph.interface.packing import unpack
+from prune_mi.graph.interface.packing import unpack, unpack_inputs
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.model_graph.build import build_written

@@ -17,7 +17,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.units.single_layers import single_layers
-from prune_mi.information.catalog import criterion
+from prune_mi.information.ranking import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
 from prune_mi.morphisms.morphism import SiteScore, counted
 from prune_mi.morphisms.removals import RemoveLayer

@@ -16,8 +16,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, Ranked, RankTask, ScreenTask
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Site, unit_sites
-from prune_mi.information.catalog import criterion
-from prune_mi.information.ranking import least_first
+from prune_mi.information.ranking import criterion, least_first
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import ChildRecord, Observer, Verdict

@@ -20,13 +20,11 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from prune_mi.errors import PruneMIError, RunError, first_line
-from prune_mi.execution.cores import usable_cores
 from prune_mi.execution.executor import Call, Executor, Raised
 from prune_mi.execution.jobs import Died, Job, Jobs
 from prune_mi.execution.preparation import Preparation, registered_classes, worker_environment
-from prune_mi.execution.processes import ProcessExecutor
-from prune_mi.execution.shared_data import SharedData
-from prune_mi.execution.store import FolderStore, Store
+from prune_mi.execution.processes import ProcessExecutor, usable_cores
+from prune_mi.execution.store import FolderStore, SharedData, Store
 from prune_mi.execution.tasks import (
     FailedEvaluation,
     Outcome,

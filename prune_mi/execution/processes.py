@@ -10,6 +10,7 @@ script is not imported in them, so it needs no guard.
 
 import itertools
 import json
+import math
 import os
 import pickle
 import queue
@@ -28,6 +29,11 @@ from prune_mi.execution.worker import receive, send
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from prune_mi.execution.worker import main; main()"
+)
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_OLDER_QUOTA = (
+    Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+    Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
 
 
@@ -175,3 +181,26 @@ def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("a worker without pipes")
     return process.stdin, process.stdout
+
+
+def usable_cores() -> int:
+    """Those that it may run on, but no more than a container's share of time comes to."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    share = _container_share()
+    return max(1, cores if share is None else min(cores, math.ceil(share)))
+
+
+def _container_share() -> float | None:
+    """Cores that a container's quota of time comes to; None without one."""
+    try:
+        if _QUOTA.exists():
+            quota, period = _QUOTA.read_text(encoding="ascii").split()
+        else:
+            quota, period = (each.read_text(encoding="ascii").strip() for each in _OLDER_QUOTA)
+        share = int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # "max" is no number: no quota
+        return None
+    return share if share > 0 else None

@@ -13,7 +13,7 @@ import numpy as np
 from prune_mi.config import RankingSettings
 from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.executor import tell
-from prune_mi.execution.shared_data import SharedData
+from prune_mi.execution.store import SharedData
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Site
 from prune_mi.training.plan import TrainingPlan
@@ -230,8 +230,8 @@ def _untrained(
 
 
 def _rank(task: RankTask, data: SharedData) -> Ranked:
-    from prune_mi.information.catalog import criterion
     from prune_mi.information.criterion import RankingRequest
+    from prune_mi.information.ranking import criterion
 
     request = RankingRequest(
         graph=task.graph,

@@ -1,18 +1,21 @@
 """Ranking: the sites whose change loses the least information about the class.
 
-A criterion (`information/criteria`) says what would be lost at each, and how that would vary with
+A criterion says what would be lost at each, and how that would vary with
 other samples. Of equal gains the site that saves most multiply-accumulates goes first.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 
 import numpy as np
 
 from prune_mi.graph.site import Site
 from prune_mi.information.bootstrap import interval, probability_among_least
-from prune_mi.information.catalog import criterion
-from prune_mi.information.criterion import RankingRequest, Scores
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.estimator import EstimatorCriterion
+from prune_mi.information.information_gain import information_gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +91,15 @@ def _information(scores: Scores) -> list[Information | None]:
         Information(float(bits), float(least), float(most))
         for bits, least, most in zip(scores.information, low, high, strict=True)
     ]
+
+
+def criterion(name: str) -> Criterion:
+    """The criterion of a name that `config.Criterion` lists, found in `information/criteria`.
+
+    `leave-one-out` is the `CRITERION` of `leave_one_out.py`.
+    """
+    module = import_module(f"prune_mi.information.criteria.{name.replace('-', '_')}")
+    found: Criterion | EstimatorCriterion = module.CRITERION
+    if isinstance(found, Criterion):
+        return found
+    return Criterion(partial(information_gains, found), measure="bit")

@@ -32,11 +32,11 @@ def _answer(request: dict[str, object], folder: Path) -> None:
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    from prune_mi.keras2 import description, opening, reference
+    from prune_mi.keras2 import description, opening
 
     model = opening.open_model(request, folder)
     described, arrays = description.describe(model)
-    described["reference"] = reference.write_outputs(
+    described["reference"] = opening.write_outputs(
         model, folder / "reference.npz", seed=int(str(request["seed"]))
     )
     description.write(described, arrays, folder)

@@ -21,6 +21,7 @@ _GAP_ERRORS = 2.0
 _LEAST_SKILL, _MOST_OF, _UNSURE_GAP = 0.25, 0.6, 0.2
 _CLEAR_ERRORS, _CLEAR_GAIN = 3.0, 0.05
 _CERTAIN = 1 - 1e-7  # 1 in float32
+SIGNIFICANT_Z = 2.33  # one-sided, 1 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +155,18 @@ def _top_probabilities(outputs: np.ndarray) -> np.ndarray:
     # Of a softmax, the largest: 1 / sum of exp(z - max z).
     shifted = outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True)
     return np.asarray(1 / np.exp(shifted).sum(axis=1))
+
+
+def has_memorized_training(
+    train_accuracy: float, num_train: int, test_accuracy: float, num_test: int
+) -> bool:
+    """Whether accuracy on training images is significantly above that on test images.
+
+    So it is where a model was trained on them all: a validation split of them would flatter it and
+    shame its children. Two proportions are compared, p being the pooled accuracy:
+    z = (a_train - a_test) / sqrt(p (1 - p) (1/n + 1/m)).
+    """
+    pooled = (train_accuracy * num_train + test_accuracy * num_test) / (num_train + num_test)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / num_train + 1 / num_test))
+    gap = train_accuracy - test_accuracy
+    return gap > 0 if spread == 0 else gap / spread > SIGNIFICANT_Z

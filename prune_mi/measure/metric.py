@@ -5,7 +5,8 @@ Both are weighted means of right answers, sum of w_i [answer i is right] with we
     accuracy   w_i = 1 / n
     balanced   w_i = 1 / (C n_c),  n_c the images of the class c of image i, C the classes present
 
-so whatever is said of the one by weights holds for the other.
+so whatever is said of the one by weights holds for the other. Of outputs that nobody judges it is
+told how far they have moved.
 """
 
 import math
@@ -14,6 +15,8 @@ import numpy as np
 
 from prune_mi.config import Metric
 from prune_mi.measure.bounds import DEVIATIONS, accuracy_interval
+
+_TINY = 1e-12  # variance of an output that does not vary
 
 
 def image_weights(labels: np.ndarray, metric: Metric) -> np.ndarray:
@@ -79,3 +82,30 @@ def chance_level(labels: np.ndarray, metric: Metric) -> float:
     """
     _, counts = np.unique(labels, return_counts=True)
     return 1 / len(counts) if metric == "balanced" else float(counts.max() / len(labels))
+
+
+def unexplained_shares(
+    original: np.ndarray, received: np.ndarray, sizes: tuple[int, ...]
+) -> list[float]:
+    """The share of each output's variance that the received output does not explain, 1 - R^2.
+
+    Args:
+        original: The original's outputs side by side, `(n, columns)`.
+        received: Another model's, on the same samples.
+        sizes: Columns of each output.
+
+    Returns:
+        The mean squared difference over the original's variance about the mean of each column: 0
+        where nothing moved, 1 where the mean would have done as well, and more where it is worse.
+        An output that does not vary is measured against its mean square.
+    """
+    shares = []
+    bounds = np.cumsum(sizes)[:-1]
+    for expected, got in zip(
+        np.split(original.astype(np.float64), bounds, axis=1),
+        np.split(received.astype(np.float64), bounds, axis=1),
+        strict=True,
+    ):
+        scale = float(expected.var(axis=0).mean()) or float(np.square(expected).mean())
+        shares.append(float(np.square(got - expected).mean() / max(scale, _TINY)))
+    return shares

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from prune_mi.graph.analysis.location import location_of
+from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
-from prune_mi.morphisms.insert_dropout import InsertDropout
 from prune_mi.morphisms.insert_identity import (
     InsertBatchNorm,
     InsertConv,
     InsertConvRelu,
     InsertDense,
+    InsertDropout,
 )
 from prune_mi.morphisms.insert_stage import InsertBlock, InsertPool, InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted

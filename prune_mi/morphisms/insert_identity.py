@@ -16,19 +16,21 @@ values, squared, so that wide vectors, such as a flattened image, are left alone
 
 Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH). A batch norm
 by itself, sizes of the kernel from 3 to 5 and a convolution without batch norm: Namekawa & Tezuka,
-DEIM Forum 2019, A3-4, whose convolutions are drawn at random.
+DEIM Forum 2019, A3-4, whose convolutions are drawn at random; from there also dropout behind any
+tensor, in inference the identity, of a rate from 0 to 0.5, drawn evenly.
 """
 
 import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
-from prune_mi.graph.new_layers import identity_norm, new_conv, new_dense, new_relu
+from prune_mi.graph.new_layers import identity_norm, new_conv, new_dense, new_relu, stock_layer
 from prune_mi.graph.site import Edit
 from prune_mi.morphisms.insertion import InsertionBehind, InsertionBehindImage, num_channels
 
 SIZES = (3, 4, 5)
 MAX_WIDTH = 1024  # of a dense layer: a kernel of 4 MiB
+_MAX_RATE = 0.5
 
 
 class InsertConv(InsertionBehindImage):
@@ -123,3 +125,17 @@ def dirac_kernel(size: int, channels: int) -> np.ndarray:
     kernel = np.zeros((size, size, channels, channels), np.float32)
     kernel[(size - 1) // 2, (size - 1) // 2] = np.eye(channels, dtype=np.float32)
     return kernel
+
+
+class InsertDropout(InsertionBehind):
+    """Puts a dropout of random rate, 0 to 0.5, behind any tensor."""
+
+    name = "insert-dropout"
+    channels_last = False
+    none = "no tensor inside the graph"
+
+    def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
+        """See `InsertionBehind`."""
+        rate = round(float(rng.uniform(0, _MAX_RATE)), 3)
+        layer = stock_layer("Dropout", fresh_name(graph, "inserted_dropout"), rate=rate)
+        return Edit(insert_after(graph, ref, (layer,)), f"rate {rate}")

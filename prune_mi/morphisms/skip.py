@@ -18,7 +18,7 @@ becomes more than four times as large.
 
 One that goes makes f(a) of s(a) + f(a), or of [s(a), f(a)]. This is not exact, unless it came as
 above and has not been trained since: then it adds nothing, or nothing reads it. What is a shortcut
-is said in `graph.units.shortcuts`; what only it went through goes with it, and readers of a
+is said in `graph.units.joins`; what only it went through goes with it, and readers of a
 concatenation lose the weights for it. All weights that stay are kept as they are.
 
 Source: Elsken, Metzen, Hutter (2017), Simple and Efficient Architecture Search (NASH), whose
@@ -41,7 +41,7 @@ from prune_mi.graph.new_layers import Chain, new_batch_norm, new_conv, new_dense
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import CONCATENATIONS, JOINS
-from prune_mi.graph.units.shortcuts import (
+from prune_mi.graph.units.joins import (
     Shortcut,
     ancestors_through_kernels,
     find_shortcuts,

@@ -9,8 +9,7 @@ import numpy as np
 from prune_mi.config import Metric, OptimizeSettings, RunSettings
 from prune_mi.data import Dataset, stratified_sample
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.shared_data import SharedData
-from prune_mi.execution.store import Store
+from prune_mi.execution.store import SharedData, Store
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.measure.metric import quality
 from prune_mi.preparation.profile import Profile

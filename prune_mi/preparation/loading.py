@@ -8,8 +8,7 @@ import keras
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, check_against_model, load_dataset
 from prune_mi.data.class_file import CLASS_FILE
-from prune_mi.data.class_list import read_class_list
-from prune_mi.data.class_order import class_names, in_given_order
+from prune_mi.data.class_order import class_names, in_given_order, read_class_list
 from prune_mi.data.fit_to_model import require_two_classes
 from prune_mi.errors import ConfigError
 from prune_mi.graph.interface.binary_output import DESCRIPTIONS

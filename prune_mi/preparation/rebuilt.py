@@ -6,11 +6,10 @@ import numpy as np
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, InputScaling
 from prune_mi.errors import ModelError
-from prune_mi.graph.interface.packed_arrays import pack_outputs, unpack_inputs
-from prune_mi.graph.interface.packing import Packing, pack
+from prune_mi.graph.interface.packing import Packing, pack, pack_outputs, unpack_inputs
 from prune_mi.graph.layer_selection import with_frozen_and_protected
 from prune_mi.keras_io.forward.forward_pass import forward_function
-from prune_mi.keras_io.model_graph.input_sizes import with_input_shapes
+from prune_mi.keras_io.model_graph.build import with_input_shapes
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.measure.quality import predict
 from prune_mi.preparation.interface import Interface, read_interface

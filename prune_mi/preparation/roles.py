@@ -8,7 +8,7 @@ import numpy as np
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, stratified_sample, stratified_split
 from prune_mi.errors import DataError
-from prune_mi.measure.memorization import has_memorized_training
+from prune_mi.measure.confidence import has_memorized_training
 from prune_mi.measure.quality import accuracy
 
 _MEMORY_IMAGES = 2000

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.data import Dataset
-from prune_mi.data.digest import image_digests
+from prune_mi.data.dataset import image_digests
 from prune_mi.errors import DataError
 from prune_mi.keras_io.files.archive import DAMAGE, read_provenance
 from prune_mi.preparation.roles import Roles

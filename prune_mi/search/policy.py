@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from prune_mi.graph.analysis.location import BEHIND_KINDS, THIRDS
+from prune_mi.graph.analysis.layer_counts import BEHIND_KINDS, THIRDS
 from prune_mi.records import MorphRecord, Place
 
 _WINDOW = 50

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prune_mi.data.class_list import read_class_list
+from prune_mi.data.class_order import read_class_list
 from prune_mi.errors import ConfigError
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from prune_mi.data.digest import image_digests
+from prune_mi.data.dataset import image_digests
 
 
 def test_equal_images_have_equal_digests_wherever_they_stand() -> None:

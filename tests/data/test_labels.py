@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.data.labels import integer_labels, label_notes
+from prune_mi.data.dataset import integer_labels, label_notes
 from prune_mi.errors import DataError
 
 

@@ -8,7 +8,7 @@ import pytest
 from prune_mi.config import SearchSettings, make_search_settings
 from prune_mi.errors import ConfigError
 from prune_mi.evolution.policies import make_policy, stopping_rules
-from prune_mi.graph.analysis.location import BEHIND_KINDS
+from prune_mi.graph.analysis.layer_counts import BEHIND_KINDS
 from prune_mi.morphisms.mixes import MIXES, resolve_mix
 from prune_mi.records import Place
 from prune_mi.search.policy import Exp3, FixedPolicy, Reinforce

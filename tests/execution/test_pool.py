@@ -12,7 +12,7 @@ import pytest
 from prune_mi.data import AugmentationPolicy, fit_scaling
 from prune_mi.errors import GraphError, RunError
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.shared_data import SharedData
+from prune_mi.execution.store import SharedData
 from prune_mi.execution.tasks import Evaluated, TrainTask
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.runtime.trust import Trust

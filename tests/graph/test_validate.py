@@ -4,8 +4,8 @@ import pytest
 from graph_builder import GRAPHS, chain, multi_output
 
 from prune_mi.errors import GraphError
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef
-from prune_mi.graph.validate import validate_graph
 
 
 def _refuse(graph: LayerGraph, match: str) -> None:

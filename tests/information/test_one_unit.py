@@ -11,7 +11,7 @@ from prune_mi.config import RankingSettings
 from prune_mi.graph.interface.packing import pack
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.information.ablation import last_features
-from prune_mi.information.catalog import criterion
+from prune_mi.information.ranking import criterion
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.interface import read_interface
 

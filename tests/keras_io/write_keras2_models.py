@@ -263,7 +263,7 @@ def half() -> Any:
 
 
 def agreeing() -> Any:
-    """Every layer and activation of `keras_io.loading.compatibility`, one or more an output."""
+    """Every layer and activation of `keras_io.upgrade.rewriting`, one or more an output."""
     image, line, cube = layers.Input((8, 8, 4)), layers.Input((9, 4)), layers.Input((6, 6, 6, 2))
     x = layers.Conv2D(4, 3, padding="same", name="conv")(image)
     names = (

@@ -1,6 +1,6 @@
 import pytest
 
-from prune_mi.measure.memorization import has_memorized_training
+from prune_mi.measure.confidence import has_memorized_training
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.measure.other_outputs import unexplained_shares
+from prune_mi.measure.metric import unexplained_shares
 
 
 def _share(original: np.ndarray, received: np.ndarray) -> float:

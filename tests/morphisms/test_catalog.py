@@ -6,12 +6,12 @@ import pytest
 from graph_builder import GRAPHS, GraphBuilder, chain, identity_residual, residual_tower, snapshot
 
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.units.discovery import find_units, removable_units
 from prune_mi.graph.units.removal import remove_unit
 from prune_mi.graph.units.unit import saves
-from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import CATALOG, apply, morph
 from prune_mi.morphisms.morphism import MorphContext, Morphed, SiteScore
 

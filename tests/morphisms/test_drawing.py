@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from graph_builder import GRAPHS
 
-from prune_mi.graph.analysis.location import location_of
+from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Site

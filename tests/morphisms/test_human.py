@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from graph_builder import chain
 
-from prune_mi.graph.analysis.layer_counts import KINDS, LayerCounts
-from prune_mi.graph.analysis.location import BEHIND_KINDS, THIRDS
+from prune_mi.graph.analysis.layer_counts import BEHIND_KINDS, KINDS, THIRDS, LayerCounts
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.mixes import MIXES, human_counts, human_mix, human_place_weight
 from prune_mi.morphisms.morphism import MorphContext, Morphed

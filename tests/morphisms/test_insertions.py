@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 from zoo import ZOO
 
-from prune_mi.graph.analysis.location import location_of
+from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.keras_io.model_graph.build import build_model

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from keras import layers
 from zoo import ZOO
 
-from prune_mi.graph.analysis.location import location_of
+from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.construction.seed import seed_graph
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply

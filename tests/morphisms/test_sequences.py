@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zoo import ZOO
 
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.discovery import find_units
-from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.forward.forward_pass import forward_function
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model

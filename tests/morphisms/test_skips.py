@@ -10,7 +10,7 @@ from keras import layers
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.units.shortcuts import find_shortcuts
+from prune_mi.graph.units.joins import find_shortcuts
 from prune_mi.keras_io.model_graph.build import build_model, set_weights
 from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply

@@ -17,7 +17,7 @@ from prune_mi.records import (
     Evaluation,
     GateResult,
 )
-from prune_mi.report.check import check_to_junit, check_to_markdown
+from prune_mi.report.evaluation import check_to_junit, check_to_markdown
 from prune_mi.report.files import require_writable, write_text
 
 HOSTILE = "<!-- | `x` @org/team ![](http://a/b) *bold*\x1b[2J\n# head"

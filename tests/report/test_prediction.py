@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from prune_mi.records import ImagePrediction, Predictions
-from prune_mi.report.prediction import print_predictions
+from prune_mi.report.short_reports import print_predictions
 
 LONG = f"holidays/{'2024-07-' * 9}the bird at the lake.jpeg"
 LONG_CLASS = "great crested grebe in winter plumage"

@@ -1,7 +1,7 @@
 """What can go, in words."""
 
 from prune_mi.graph.analysis.what_can_go import WhatCanGo, WhyNot
-from prune_mi.report.what_can_go import (
+from prune_mi.report.inspection import (
     can_go_line,
     what_can_go_text,
     what_can_go_to_dict,

@@ -2,31 +2,42 @@
 
 Networks that people made are counted so, to learn from them what to add and where: layer
 frequencies and successions are what the DEIM paper (Namekawa & Tezuka 2019) wishes for as morph
-probabilities. A kind is what stands behind; what stands in front is told in the words of
-`graph.analysis.location`, so that it can be looked up for any tensor of any network.
+probabilities. A kind is what stands behind; what stands in front is told as a `Place`, in words
+that hold for every network: what is learned about places in one is then of use in its children,
+whose layers have other names and other depths.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prune_mi.graph.analysis.location import location_of
-from prune_mi.graph.ir import LayerGraph, Node
+from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.traits import (
     ACTIVATIONS,
     CONCATENATIONS,
     DROPOUTS,
+    JOINS,
     NOISES,
     NORMALIZATIONS,
     POOLINGS,
     has_kernel,
 )
+from prune_mi.records import Place
 
 KINDS = (
     *("conv", "batch-norm", "activation", "pooling", "global-pooling", "dropout", "dense"),
     *("add", "concatenate", "other"),
 )
 _COUNTED_BY_PAPER = ACTIVATIONS | NOISES | NORMALIZATIONS | POOLINGS
+THIRDS = (0, 1, 2)
+_CLASSES = {
+    "norm": NORMALIZATIONS,
+    "activation": ACTIVATIONS,
+    "pooling": POOLINGS,
+    "noise": NOISES,
+    "join": JOINS | CONCATENATIONS,
+}
+BEHIND_KINDS = ("input", "kernel", *_CLASSES, "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +110,19 @@ def _kind(graph: LayerGraph, node: Node) -> str:
         return "concatenate"
     # A constant that is added is no join.
     return "add" if name == "Add" and len(node.inputs) > 1 else "other"
+
+
+def location_of(graph: LayerGraph, ref: TensorRef) -> Place:
+    """The place of a tensor of the graph."""
+    third = len(THIRDS) * graph.position[ref.node] // len(graph.nodes)
+    return Place(third, _behind(graph, ref))
+
+
+def _behind(graph: LayerGraph, ref: TensorRef) -> str:
+    if ref in graph.inputs:
+        return "input"
+    layer = graph.layer_of(graph.node_by_name[ref.node])
+    if has_kernel(layer):
+        return "kernel"
+    found = (name for name, classes in _CLASSES.items() if layer.class_name in classes)
+    return next(found, "other")

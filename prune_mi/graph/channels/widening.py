@@ -26,7 +26,7 @@ import numpy as np
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import NEW, ChannelMap
 from prune_mi.graph.channels.resizing import propagate
-from prune_mi.graph.edit import read_only, with_resized
+from prune_mi.graph.edit import read_only, validate_graph, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.traits import (
@@ -35,7 +35,6 @@ from prune_mi.graph.traits import (
     channel_axis,
     fused_activation_is_elementwise,
 )
-from prune_mi.graph.validate import validate_graph
 
 WIDENABLE = NARROWABLE - DEPTHWISE
 _LEAST, _MOST = 0.5, 1.5  # of a share, before those of one channel are brought to 1

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.edit import fresh_name, validate_graph
 from prune_mi.graph.interface.binary_output import is_one_unit, unit_reading
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.new_layers import float_spec, stock_layer
-from prune_mi.graph.validate import validate_graph
 
 
 def ensemble_graph(

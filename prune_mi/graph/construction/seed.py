@@ -25,6 +25,7 @@ from typing import Literal
 import numpy as np
 
 from prune_mi.errors import ConfigError
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.new_layers import (
     Chain,
@@ -34,7 +35,6 @@ from prune_mi.graph.new_layers import (
     new_relu,
     stock_layer,
 )
-from prune_mi.graph.validate import validate_graph
 
 Head = Literal["flatten", "gap"]
 Affine = float | tuple[float, ...]

@@ -15,23 +15,26 @@ own ends back in their places, whatever was edited between them. (Where one unit
 packed, what its kernel reads may still be narrowed: such a layer is kept, but not protected.)
 """
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from prune_mi.errors import ModelError
-from prune_mi.graph.edit import fresh_name
+from prune_mi.graph.edit import fresh_name, validate_graph
 from prune_mi.graph.interface.binary_output import (
     COLUMNS,
     UnitReading,
     is_one_unit,
+    two_columns,
     unit_reading,
     yielding_layers,
 )
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, num_values
 from prune_mi.graph.new_layers import FLOAT, Chain, cast_layer, float_spec, stock_layer
 from prune_mi.graph.traits import has_kernel
-from prune_mi.graph.validate import validate_graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,3 +297,69 @@ def _kept(
         kept={**graph.kept, **reasons},
         protected=graph.protected | (reasons.keys() - set(narrowed)),
     )
+
+
+def unpack_inputs(rows: np.ndarray, packing: Packing) -> Any:
+    """What the original model is called with.
+
+    Args:
+        rows: Samples as the packed graph takes them, `(n, total)` where the original has several
+            inputs.
+        packing: How the graph was packed.
+
+    Returns:
+        An array for each input, of its own shape and type, in the structure of the original's
+        inputs.
+    """
+    original = packing.original
+    if len(original.inputs) == 1:
+        return _nested(original.input_structure, [rows])
+    arrays, start = [], 0
+    for ref in original.inputs:
+        spec = original.spec(ref)
+        shape = tuple(axis or 1 for axis in spec.shape[1:])
+        part = rows[:, start : start + math.prod(shape)].reshape(len(rows), *shape)
+        # NumPy has no bfloat16; what receives the array casts it.
+        arrays.append(part if spec.dtype == "bfloat16" else part.astype(spec.dtype))
+        start += math.prod(shape)
+    return _nested(original.input_structure, arrays)
+
+
+def pack_outputs(outputs: Any, packing: Packing) -> np.ndarray:
+    """The original model's outputs as the packed graph yields them.
+
+    Args:
+        outputs: Arrays, their first axis the batch, in the structure of the original's outputs.
+        packing: How the graph was packed.
+
+    Returns:
+        float32 `(n, classes + rest)`, the judged output first.
+    """
+    found: dict[int, np.ndarray] = {}
+    _collect(packing.original.output_structure, outputs, found)
+    arrays = [found[place].astype(np.float32) for place in packing.order]
+    if packing.unit is not None:
+        arrays[0] = two_columns(arrays[0], packing.unit)
+    return np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1)
+
+
+def _nested(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
+    if isinstance(structure, Mapping):
+        return {key: _nested(item, arrays) for key, item in structure.items()}
+    if isinstance(structure, int):
+        return arrays[structure]
+    if structure is None:
+        return arrays[0] if len(arrays) == 1 else list(arrays)
+    return [_nested(item, arrays) for item in structure]
+
+
+def _collect(structure: Any, value: Any, found: dict[int, np.ndarray]) -> None:
+    if isinstance(structure, Mapping):
+        for key, item in structure.items():
+            _collect(item, value[key], found)
+    elif isinstance(structure, int):
+        found[structure] = np.asarray(value)
+    else:
+        places = range(len(value)) if structure is None else structure
+        for item, part in zip(places, value, strict=True):
+            _collect(item, part, found)

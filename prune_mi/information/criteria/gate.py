@@ -28,12 +28,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from prune_mi.graph.edit import fresh_name, insert_calls, without_noise
+from prune_mi.graph.edit import fresh_name, insert_calls, validate_graph, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.site import Site
 from prune_mi.graph.traits import PRODUCTS
 from prune_mi.graph.units.discovery import outermost
-from prune_mi.graph.validate import validate_graph
 from prune_mi.information.ablation import bytes_an_image, rows_among
 from prune_mi.information.bootstrap import NUM_DRAWS
 from prune_mi.information.criterion import Criterion, RankingRequest, Scores

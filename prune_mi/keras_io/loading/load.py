@@ -10,7 +10,6 @@ from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.files.graph_validation import require_valid_graph
 from prune_mi.keras_io.files.model_file import ModelFile, read_model_file
 from prune_mi.keras_io.forward.forward_pass import input_structure, outputs_of
-from prune_mi.keras_io.loading.compatibility import computes_the_same
 from prune_mi.keras_io.loading.keras3 import ImplausibleSizeError, keras3_may_open, open_with_keras3
 from prune_mi.keras_io.loading.refusals import refuse_code_and_unknown
 from prune_mi.keras_io.model_graph.build import as_sequential
@@ -19,6 +18,7 @@ from prune_mi.keras_io.saving.compiling import CompileConfig, read_compile_confi
 from prune_mi.keras_io.upgrade.description import OldModel
 from prune_mi.keras_io.upgrade.keras2_process import describe_with_keras2
 from prune_mi.keras_io.upgrade.rebuild import rebuild
+from prune_mi.keras_io.upgrade.rewriting import computes_the_same
 
 # What outputs of the two Kerases may differ by on the same weights, as a fraction: rounding alone.
 _TOLERANCE = 1e-5

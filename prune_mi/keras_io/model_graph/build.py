@@ -1,6 +1,9 @@
-"""Graph to model: a new Keras model with the graph's structure, and its weights or fresh ones."""
+"""Graph to model: a new Keras model with the graph's structure, and its weights or fresh ones.
 
-from collections.abc import Mapping, Sequence
+Models that take inputs of any size are made for one size, so that what they cost can be counted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -8,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from prune_mi.errors import GraphError
-from prune_mi.graph.edit import with_weights
+from prune_mi.errors import GraphError, ModelError
+from prune_mi.graph.edit import with_config, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
 
@@ -219,3 +222,46 @@ def _chain(graph: LayerGraph) -> list[str] | None:
         alone = len(node.args) == 1 and node.data_inputs == node.args
         ref = node.args[0] if alone else None
     return None
+
+
+def unknown_axes(graph: LayerGraph) -> int:
+    """The most axes of unknown size that an input has, the batch left out."""
+    return max((graph.spec(ref).shape[1:].count(None) for ref in graph.inputs), default=0)
+
+
+def with_input_size(graph: LayerGraph, sizes: Sequence[int]) -> LayerGraph:
+    """The graph for inputs of one size, with the shapes of all its tensors known.
+
+    Args:
+        graph: A graph with inputs of unknown size.
+        sizes: For the unknown axes of each input, in order, such as (224, 224).
+
+    Raises:
+        ModelError: If there are fewer or more unknown axes, or the model cannot be built for
+            inputs of this size.
+    """
+    if unknown_axes(graph) != len(sizes):
+        taken = ", ".join(_text(graph.spec(ref).shape[1:]) for ref in graph.inputs)
+        raise ModelError(
+            f"received the input size {_text(sizes)}, but the model takes {taken}; expected a "
+            f"size for each unknown axis (?), of which there are {unknown_axes(graph)}"
+        )
+    shapes = []
+    for ref in graph.inputs:
+        left = iter(sizes)
+        shapes.append([next(left) if axis is None else axis for axis in graph.spec(ref).shape[1:]])
+    return with_input_shapes(graph, shapes)
+
+
+def with_input_shapes(graph: LayerGraph, shapes: Sequence[Sequence[int]]) -> LayerGraph:
+    """The graph for inputs of these shapes, the batch left out, in order."""
+    changes = {
+        graph.node_by_name[ref.node].layer: {"batch_shape": [None, *shape]}
+        for ref, shape in zip(graph.inputs, shapes, strict=True)
+    }
+    traced = trace_model(build_model(with_config(graph, changes)))
+    return replace(traced, sequential=graph.sequential)
+
+
+def _text(shape: Iterable[int | None]) -> str:
+    return "x".join("?" if axis is None else str(axis) for axis in shape)

@@ -3,8 +3,7 @@
 import pytest
 from graph_builder import GRAPHS, GraphBuilder, chain
 
-from prune_mi.graph.analysis.layer_counts import KINDS, count_layers, num_paper_layers
-from prune_mi.graph.analysis.location import BEHIND_KINDS
+from prune_mi.graph.analysis.layer_counts import BEHIND_KINDS, KINDS, count_layers, num_paper_layers
 
 
 def test_a_chain() -> None:

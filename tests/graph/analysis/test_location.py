@@ -3,7 +3,7 @@
 import pytest
 from graph_builder import GRAPHS, GraphBuilder
 
-from prune_mi.graph.analysis.location import BEHIND_KINDS, THIRDS, location_of
+from prune_mi.graph.analysis.layer_counts import BEHIND_KINDS, THIRDS, location_of
 from prune_mi.graph.ir import TensorRef
 from prune_mi.records import Place
 

@@ -22,9 +22,9 @@ from prune_mi.graph.channels.channel_map import ChannelMap
 from prune_mi.graph.channels.propagation import INPUT_AXIS
 from prune_mi.graph.channels.widening import WIDENABLE, Growth, widen
 from prune_mi.graph.channels.width_groups import width_groups
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.validate import validate_graph
 
 
 def _widened(graph: LayerGraph, *layers: str, times: int = 2) -> LayerGraph:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from prune_mi.errors import GraphError
 from prune_mi.graph.construction.ensemble import check_members, ensemble_graph
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef, TensorSpec
-from prune_mi.graph.validate import validate_graph
 
 ONE_ENDED = [name for name in GRAPHS if name != "multi_output"]
 

@@ -7,12 +7,12 @@ from graph_builder import GRAPHS, GraphBuilder, chain, multi_output, snapshot
 
 from prune_mi.errors import ModelError
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.interface.packing import pack, unpack
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
 from prune_mi.graph.units.discovery import find_units, removable_units
 from prune_mi.graph.units.removal import remove_unit
 from prune_mi.graph.units.unit import Unit
-from prune_mi.graph.validate import validate_graph
 
 
 def _second_input(graph: LayerGraph, name: str, *shape: int, dtype: str = "float32") -> LayerGraph:

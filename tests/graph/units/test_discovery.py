@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.units.discovery import find_units, removable_units
 from prune_mi.graph.units.removal import remove_unit
-from prune_mi.graph.validate import validate_graph
 
 OUTPUT = "yields the model's output"
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.graph.construction.seed import seed_graph
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Site
 from prune_mi.graph.units.single_layers import single_layers
-from prune_mi.graph.validate import validate_graph
 from prune_mi.morphisms.catalog import apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.morphisms.removals import RemoveLayer

@@ -14,10 +14,10 @@ from prune_mi.equivalence import relative_difference
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.forward.forward_pass import input_structure, outputs_of
 from prune_mi.keras_io.loading import load
-from prune_mi.keras_io.loading.compatibility import ACTIVATIONS, LAYERS
 from prune_mi.keras_io.loading.load import LoadedModel, load_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.keras_io.saving.compiling import compile_like
+from prune_mi.keras_io.upgrade.rewriting import ACTIVATIONS, LAYERS
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., LoadedModel]

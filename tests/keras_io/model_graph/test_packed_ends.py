@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from zoo_ends import JUDGED, MANY_ENDED, ONE_UNIT
 
 from prune_mi.data import InputScaling
-from prune_mi.graph.interface.packed_arrays import pack_outputs, unpack_inputs
-from prune_mi.graph.interface.packing import Packing, pack, unpack
+from prune_mi.graph.interface.packing import Packing, pack, pack_outputs, unpack, unpack_inputs
 from prune_mi.graph.units.discovery import find_units, removable_units
 from prune_mi.keras_io.forward.forward_pass import input_structure
 from prune_mi.keras_io.forward.graph_runner import GraphRunner

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from keras import layers
 
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
-from prune_mi.graph.validate import validate_graph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 

@@ -14,14 +14,14 @@ from graph_builder import (
     snapshot,
 )
 
+from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.units.shortcuts import (
+from prune_mi.graph.units.joins import (
     ancestors_through_kernels,
     find_shortcuts,
     without_shortcut,
 )
-from prune_mi.graph.validate import validate_graph
 
 
 def _found(graph: LayerGraph) -> list[tuple[str, int, str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from prune_mi.keras_io.loading.compatibility import computes_the_same
+from prune_mi.keras_io.upgrade.rewriting import computes_the_same
 
 
 def _model(*layers: Any, class_name: str = "Sequential") -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import pytest
 from graph_builder import GraphBuilder
 
-from prune_mi.graph.analysis.nonnegative import is_nonnegative
 from prune_mi.graph.ir import TensorRef
+from prune_mi.morphisms.insertion import is_nonnegative
 
 
 def test_from_a_relu_on_through_what_yields_no_negative_value() -> None:
