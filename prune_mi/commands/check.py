@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prune_mi.comparison.asking import Asked, ask, opened_pool
 from prune_mi.comparison.gates import judge
-from prune_mi.comparison.side_by_side import kept_rows, rivals, side_by_side
+from prune_mi.comparison.side_by_side import (
+    Asked,
+    ask,
+    kept_rows,
+    opened_pool,
+    rivals,
+    side_by_side,
+)
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
 from prune_mi.errors import ModelError
 from prune_mi.keras_io.files.model_file import model_sources

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prune_mi.comparison.asking import Asked, ask, opened_pool
-from prune_mi.comparison.side_by_side import kept_rows, side_by_side
+from prune_mi.comparison.side_by_side import Asked, ask, kept_rows, opened_pool, side_by_side
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.errors import ConfigError
 from prune_mi.keras_io.files.model_file import model_sources

@@ -54,13 +54,7 @@ class Origin:
 
 
 def complaint(error: ValidationError, kind: type[BaseModel], origin: Origin) -> str:
-    """Names every offending setting, what it was and what it may be.
-
-    Args:
-        error: What pydantic found.
-        kind: The settings that were wanted.
-        origin: Where they were given.
-    """
+    """Names every offending setting, what it was and what it may be."""
     found: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for item in error.errors():
         found.setdefault(_location(item, kind), []).append(item)

@@ -213,9 +213,6 @@ class SearchSettings(RunSettings):
 
         A network learns by steps: an epoch of a thousand images has too few of them. A budget is
         to be used: trainings end when their share of it does, and epochs hardly bound them.
-
-        Args:
-            num_images: Training images.
         """
         least = {"child_epochs": _CHILD_IMAGES, "final_epochs": _FINAL_IMAGES}
         often = 1 if self.budget is None else _TIMES_IN_A_BUDGET

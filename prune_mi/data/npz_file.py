@@ -13,7 +13,7 @@ import numpy as np
 
 from prune_mi.data.dataset import Dataset, check_values, integer_labels, label_notes
 from prune_mi.data.fit_to_model import ModelInput, fitting_shape, shape_text
-from prune_mi.errors import DataError
+from prune_mi.errors import DataError, first_line
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 _OPTIONAL = ("x_val", "y_val")
@@ -242,13 +242,9 @@ def _opened(path: Path) -> Iterator[Any]:
     except MemoryError as error:
         raise DataError(f"{path} does not fit in memory: pass fewer or smaller images") from error
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError) as error:
-        raise DataError(f"cannot read {path}: {_first_line(error)}; {hint}") from error
+        raise DataError(f"cannot read {path}: {first_line(error)}; {hint}") from error
     except (zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is a broken zip: {_first_line(error)}; {hint}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} is a broken zip: {first_line(error)}; {hint}") from error
 
 
 def _likely_names(missing: Sequence[str], there: Sequence[str]) -> str:

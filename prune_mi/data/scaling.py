@@ -94,12 +94,7 @@ def pixel_range(images: np.ndarray) -> float:
 
 
 def scaling_of_range(kind: ScalingKind, full: float) -> InputScaling:
-    """`unit` or `signed`, or `caffe` or `torch` for three colours, by the pixel range alone.
-
-    Args:
-        kind: One of these.
-        full: The value of a full-bright pixel.
-    """
+    """`unit` or `signed`, or `caffe` or `torch` for three colours, by the pixel range alone."""
     if kind == "unit":
         return InputScaling(kind, None, np.asarray(full, dtype=np.float32), full)
     if kind == "signed":

@@ -51,19 +51,16 @@ class ProcessExecutor:
         self._workers: list[_Worker] = []
 
     def submit(self, call: Call) -> int:
-        """See `Executor`."""
         message, ticket = packed(call), next(self._tickets)
         self._free_worker(dict(call.environment)).give(ticket, message)
         return ticket
 
     def next(self, timeout: float | None = None) -> News | Outcome | None:
-        """See `Executor`."""
         with suppress(queue.Empty):
             return self._news.get(timeout=timeout)
         return None
 
     def cancel(self, ticket: int) -> None:
-        """See `Executor`."""
         for worker in self._at(ticket):
             worker.kill()
 
@@ -74,7 +71,6 @@ class ProcessExecutor:
                 worker.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
 
     def close(self) -> None:
-        """See `Executor`."""
         for worker in self._workers:
             worker.kill()
         for worker in self._workers:

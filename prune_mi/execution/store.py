@@ -48,7 +48,6 @@ class FolderStore:
         self._versions: dict[str, int] = {}
 
     def put(self, name: str, array: np.ndarray) -> None:
-        """See `Store`."""
         version = self._versions.get(name, 0) + 1
         path = self._path(name, version)
         fresh = path.with_suffix(".new.npy")
@@ -59,11 +58,9 @@ class FolderStore:
             self._path(name, version - 2).unlink(missing_ok=True)
 
     def get(self, name: str) -> np.ndarray:
-        """See `Store`."""
         return _opened(self._path(name, self._versions[name]))
 
     def drop(self, name: str) -> None:
-        """See `Store`."""
         with suppress(OSError):
             self._path(name, self._versions[name]).unlink(missing_ok=True)
 

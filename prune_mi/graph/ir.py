@@ -8,7 +8,7 @@ pickle, hash and are priced without it.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -233,6 +233,17 @@ def num_values(shape: Shape) -> int | None:
     """Values of one sample of a shape, the batch included; None where an axis is unknown."""
     axes = [axis for axis in shape[1:] if axis is not None]
     return math.prod(axes) if len(axes) == len(shape) - 1 else None
+
+
+def nested(structure: Any, leaves: Sequence[Any]) -> Any:
+    """Leaves in the nesting of a graph's inputs or outputs; a flat list where there is none."""
+    if structure is None:
+        return list(leaves)
+    if isinstance(structure, int):
+        return leaves[structure]
+    if isinstance(structure, Mapping):
+        return {key: nested(item, leaves) for key, item in structure.items()}
+    return [nested(item, leaves) for item in structure]
 
 
 def _tensor_refs(structure: Any) -> Iterator[TensorRef]:

@@ -146,11 +146,6 @@ def is_identity_norm(layer: LayerDef) -> bool:
     )
 
 
-def new_relu(name: str) -> LayerDef:
-    """A plain ReLU."""
-    return stock_layer("ReLU", name)
-
-
 def new_pooling(name: str, strides: tuple[int, ...]) -> LayerDef:
     """Max pooling over windows that do not overlap, with 'same' padding.
 

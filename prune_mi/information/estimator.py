@@ -65,7 +65,6 @@ class PointwiseInformation:
     samples: np.ndarray
 
     def bits(self, weights: np.ndarray) -> np.ndarray:
-        """See `InformationEstimate`."""
         return np.asarray(weights @ self.samples)
 
     def corrected_bits(self, seed: int) -> float:

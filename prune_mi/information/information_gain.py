@@ -18,8 +18,7 @@ from threadpoolctl import threadpool_limits
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.site import Site
 from prune_mi.graph.traits import ACTIVATIONS
-from prune_mi.information.bootstrap import NUM_DRAWS, even_and_drawn
-from prune_mi.information.criterion import RankingRequest, Scores
+from prune_mi.information.criterion import NUM_DRAWS, RankingRequest, Scores, even_and_drawn
 from prune_mi.information.estimator import EstimatorCriterion
 from prune_mi.information.features import layer_features
 

@@ -46,7 +46,6 @@ class ClusterInformation:
     labels: np.ndarray
 
     def bits(self, weights: np.ndarray) -> np.ndarray:
-        """See `InformationEstimate`."""
         num_classes = int(self.labels.max()) + 1
         joint = np.zeros((len(weights), self.assigned.shape[1], num_classes))
         for label in range(num_classes):

@@ -12,8 +12,13 @@ from importlib import import_module
 import numpy as np
 
 from prune_mi.graph.site import Site
-from prune_mi.information.bootstrap import interval, probability_among_least
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import (
+    Criterion,
+    RankingRequest,
+    Scores,
+    interval,
+    probability_among_least,
+)
 from prune_mi.information.estimator import EstimatorCriterion
 from prune_mi.information.information_gain import information_gains
 

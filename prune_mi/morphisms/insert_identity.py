@@ -24,7 +24,7 @@ import numpy as np
 
 from prune_mi.graph.edit import fresh_name, insert_after
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
-from prune_mi.graph.new_layers import identity_norm, new_conv, new_dense, new_relu, stock_layer
+from prune_mi.graph.new_layers import identity_norm, new_conv, new_dense, stock_layer
 from prune_mi.graph.site import Edit
 from prune_mi.morphisms.insertion import InsertionBehind, InsertionBehindImage, num_channels
 
@@ -40,7 +40,6 @@ class InsertConv(InsertionBehindImage):
     has_norm = True  # behind the convolution
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
-        """See `InsertionBehind`."""
         size, channels = int(rng.choice(SIZES)), num_channels(graph, ref)
         layers = identity_conv(graph, "inserted", size=size, channels=channels, norm=self.has_norm)
         grown = insert_after(graph, ref, layers)
@@ -69,12 +68,11 @@ class InsertDense(InsertionBehind):
         return num_channels(graph, ref) <= MAX_WIDTH
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
-        """See `InsertionBehind`."""
         width = num_channels(graph, ref)
         kernel, bias = np.eye(width, dtype=np.float32), np.zeros(width, np.float32)
         layers = (
             new_dense(fresh_name(graph, "inserted_dense"), kernel, bias),
-            new_relu(fresh_name(graph, "inserted_relu")),
+            stock_layer("ReLU", fresh_name(graph, "inserted_relu")),
         )
         return Edit(insert_after(graph, ref, layers), f"{width} units, starts as the identity")
 
@@ -86,7 +84,6 @@ class InsertBatchNorm(InsertionBehind):
     none = "no channels-last tensor inside the graph"
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
-        """See `InsertionBehind`."""
         norm = identity_norm(fresh_name(graph, "inserted_bn"), num_channels(graph, ref))
         return Edit(insert_after(graph, ref, (norm,)), "starts as the identity")
 
@@ -105,7 +102,7 @@ def identity_conv(
     """
     bias = None if norm else np.zeros(channels, np.float32)
     conv = new_conv(fresh_name(graph, f"{stem}_conv"), dirac_kernel(size, channels), bias)
-    relu = new_relu(fresh_name(graph, f"{stem}_relu"))
+    relu = stock_layer("ReLU", fresh_name(graph, f"{stem}_relu"))
     norms = (identity_norm(fresh_name(graph, f"{stem}_bn"), channels),) if norm else ()
     return (conv, *norms, relu)
 
@@ -135,7 +132,6 @@ class InsertDropout(InsertionBehind):
     none = "no tensor inside the graph"
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
-        """See `InsertionBehind`."""
         rate = round(float(rng.uniform(0, _MAX_RATE)), 3)
         layer = stock_layer("Dropout", fresh_name(graph, "inserted_dropout"), rate=rate)
         return Edit(insert_after(graph, ref, (layer,)), f"rate {rate}")

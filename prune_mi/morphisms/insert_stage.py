@@ -40,7 +40,6 @@ from prune_mi.graph.new_layers import (
     new_batch_norm,
     new_conv,
     new_pooling,
-    new_relu,
     stock_layer,
 )
 from prune_mi.graph.not_applicable import NotApplicable
@@ -70,7 +69,6 @@ class InsertPool(InsertionBehind):
     def edit(
         self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
     ) -> Edit | NotApplicable:
-        """See `InsertionBehind`."""
         smaller = pooled(graph, ref)
         if isinstance(smaller, NotApplicable):
             return smaller
@@ -89,19 +87,18 @@ class InsertBlock(InsertionBehindImage):
         return num_channels(graph, ref) <= MAX_WIDTH
 
     def edit(self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef) -> Edit:
-        """See `InsertionBehind`."""
         channels, shape = num_channels(graph, ref), graph.spec(ref).shape
         chain = Chain((), (), ref, shape)
         for layer in (
             new_conv(fresh_name(graph, "block_conv1"), _he_kernel(channels, rng)),
             new_batch_norm(fresh_name(graph, "block_bn1"), channels),
-            new_relu(fresh_name(graph, "block_relu")),
+            stock_layer("ReLU", fresh_name(graph, "block_relu")),
             new_conv(fresh_name(graph, "block_conv2"), _he_kernel(channels, rng)),
             new_batch_norm(fresh_name(graph, "block_bn2"), channels, gamma=0.0),
         ):
             chain = chain.then(layer, shape)
         chain = chain.then(stock_layer("Add", fresh_name(graph, "block_add")), shape, before=(ref,))
-        chain = chain.then(new_relu(fresh_name(graph, "block_out")), shape)
+        chain = chain.then(stock_layer("ReLU", fresh_name(graph, "block_out")), shape)
         grown = insert_calls(graph, ref, chain.layers, chain.calls)
         return Edit(grown, "residual branch that starts at zero (gamma 0)")
 
@@ -123,7 +120,6 @@ class InsertStage(InsertionBehindImage):
     def edit(
         self, graph: LayerGraph, rng: np.random.Generator, *, ref: TensorRef
     ) -> Edit | NotApplicable:
-        """See `InsertionBehind`."""
         channels = num_channels(graph, ref)
         smaller = pooled(graph, ref)
         if isinstance(smaller, NotApplicable):

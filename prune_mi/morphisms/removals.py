@@ -42,7 +42,6 @@ class RemoveByRank(Morphism):
     by_rank = True
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         candidates = {site.name: site for site in _saving_sites(graph, context.objective)}
         ranked = [each for each in context.ranking if each.site in candidates]
         if not ranked:
@@ -65,7 +64,6 @@ class RemoveAtRandom(Morphism):
     effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         none = "no unit is left whose removal saves any of the objective"
         return chosen_evenly(_saving_sites(graph, context.objective), "unit", none)
 
@@ -78,7 +76,6 @@ class RemoveDropout(Morphism):
     keeps_function = True
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         sites = [
             replace(site, edit=partial(_bypass, site=site))
             for site in unit_sites(graph)
@@ -94,7 +91,6 @@ class RemoveLayer(Morphism):
     effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         none = "no convolution, pooling, activation, dropout or batch norm can go"
         return chosen_evenly(single_layers(graph), "layer", none)
 
@@ -106,7 +102,6 @@ class RemovePool(Morphism):
     effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         nodes = graph.nodes if has_channels_last(graph) else ()
         sites = [_site(node) for node in nodes if _shrinks(graph, node)]
         none = "no channels-last pooling of known sizes makes images smaller"

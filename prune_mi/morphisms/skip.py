@@ -89,7 +89,6 @@ class SkipAdd(_Skip):
     def edit(
         self, graph: LayerGraph, rng: np.random.Generator, *, start: TensorRef, end: TensorRef
     ) -> Edit:
-        """See above."""
         shape = graph.spec(end).shape
         chain = _resized(graph, start, end)
         zero = _zero(graph, num_channels(graph, start), num_channels(graph, end), len(shape))
@@ -105,7 +104,6 @@ class SkipConcat(_Skip):
     name = "skip-concat"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         found = super().sites(graph, context)
         if isinstance(found, NotApplicable):
             return found
@@ -121,7 +119,6 @@ class SkipConcat(_Skip):
     def edit(
         self, graph: LayerGraph, rng: np.random.Generator, *, start: TensorRef, end: TensorRef
     ) -> Edit | NotApplicable:
-        """See above."""
         shape, name = graph.spec(end).shape, fresh_name(graph, "skip_concat")
         join = stock_layer("Concatenate", name, axis=-1)
         chain = _resized(graph, start, end).then(join, shape, before=(end,))
@@ -143,7 +140,6 @@ class RemoveSkip(Morphism):
     effect = "removes"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         return [_site(each) for each in find_shortcuts(graph)] or NotApplicable(
             "the graph has no shortcut"
         )

@@ -37,7 +37,6 @@ class WidenConv(Morphism):
     noun, dense = "convolution", False
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
-        """See `Morphism`."""
         found = []
         for group in width_groups(graph):
             kinds = {graph.layers[name].class_name for name in group.producers}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.graph.analysis.what_can_go import what_can_go
+from prune_mi.graph.analysis.inspection import what_can_go
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import Observer
 from prune_mi.report.inspection import what_can_go_text

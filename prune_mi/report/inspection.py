@@ -8,8 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prune_mi.graph.analysis.inspection import Inspection
-from prune_mi.graph.analysis.what_can_go import WhatCanGo, WhyNot, share_of
+from prune_mi.graph.analysis.inspection import Inspection, WhatCanGo, WhyNot, share_of
 from prune_mi.graph.ir import Shape
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.units.unit import Unit

@@ -22,12 +22,7 @@ _GAP = "  "
 
 
 def print_average(done: Average, console: Console) -> None:
-    """Prints how accurate the members are and their average, and what each costs.
-
-    Args:
-        done: What was averaged.
-        console: Where to print; its width decides where lines wrap.
-    """
+    """Prints how accurate the members are and their average, and what each costs."""
     table = figures_table("model", "test accuracy", "params", "MACs")
     for each in done.members:
         table.add_row(*_cells(each))
@@ -48,12 +43,7 @@ def _cells(each: Averaged) -> tuple[Text, str, str, str]:
 
 
 def print_conversion(done: Conversion, console: Console) -> None:
-    """Prints what was written, how large it is, and how far its outputs are from the old ones.
-
-    Args:
-        done: The conversion.
-        console: Where to print; its width decides where lines wrap.
-    """
+    """Prints what was written, how large it is, and how far its outputs are from the old ones."""
     pairs = [
         ("from", f"{done.old} (Keras {done.written_by})"),
         ("to", f"{done.new} ({size_text(done.size_bytes)})"),

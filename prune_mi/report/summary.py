@@ -56,12 +56,7 @@ _ROWS: tuple[_Row, ...] = (
 
 
 def print_summary(report: RunReport, console: Console) -> None:
-    """Prints what a run found: the figures, every change and its reason, notes and files.
-
-    Args:
-        report: The run's report.
-        console: Where to print; its width decides where lines wrap.
-    """
+    """Prints what a run found: the figures, every change and its reason, notes and files."""
     print_apart(console, _verdict(report), _figures(report))
     if report.control is not None:
         print_apart(console, _against_control(report, report.control))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.information.bootstrap import (
+from prune_mi.information.criterion import (
     NUM_DRAWS,
     even_and_drawn,
     interval,

@@ -17,8 +17,14 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import unit_site, unit_sites
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.information import criteria
-from prune_mi.information.bootstrap import NUM_DRAWS, interval, probability_among_least
-from prune_mi.information.criterion import Measure, RankingRequest, Scores
+from prune_mi.information.criterion import (
+    NUM_DRAWS,
+    Measure,
+    RankingRequest,
+    Scores,
+    interval,
+    probability_among_least,
+)
 from prune_mi.information.ranking import criterion
 from prune_mi.keras_io.model_graph.trace import trace_model
 

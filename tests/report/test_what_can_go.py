@@ -1,6 +1,6 @@
 """What can go, in words."""
 
-from prune_mi.graph.analysis.what_can_go import WhatCanGo, WhyNot
+from prune_mi.graph.analysis.inspection import WhatCanGo, WhyNot
 from prune_mi.report.inspection import (
     can_go_line,
     what_can_go_text,

@@ -1,18 +1,175 @@
-"""Every layer and unit of a graph with its costs, and whether it can go."""
+"""Every layer and unit of a graph with its costs, whether it can go, and how much can at most."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from prune_mi.graph.analysis.what_can_go import WhatCanGo, what_can_go
+from prune_mi.errors import GraphError
 from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
 from prune_mi.graph.cost import graph_cost, node_macs
 from prune_mi.graph.ir import LayerGraph, Shape
-from prune_mi.graph.units.discovery import find_units
-from prune_mi.graph.units.unit import Unit
+from prune_mi.graph.not_applicable import Cause
+from prune_mi.graph.units.discovery import find_units, outermost
+from prune_mi.graph.units.removal import remove_unit
+from prune_mi.graph.units.unit import Unit, saves
 from prune_mi.records import Cost
 
 Status = Literal["removable", "coupled", "fixed", "protected"]
+Counted = Literal["macs", "params"]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Layers that cannot go, all for the same reasons.
+
+    Attributes:
+        causes: What keeps them; each alone would.
+        layers: Their names, in graph order.
+        macs_share, params_share: What they cost of the whole model, in [0, 1].
+    """
+
+    causes: tuple[Cause, ...]
+    layers: tuple[str, ...]
+    macs_share: float
+    params_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class WhatCanGo:
+    """What can be taken off a model by removing units, and what cannot.
+
+    Attributes:
+        objective: What is counted.
+        units: Names of units that can all go together, in graph order; each takes off some of the
+            objective, and none lies in another.
+        macs_share, params_share: What goes with all of them, of the whole model, in [0, 1].
+        reasons: Why layers that cost any of the objective cannot go, the costliest first; a layer
+            is counted once.
+        of_images: Whether the model reads images or volumes, for words about their size.
+    """
+
+    objective: Counted
+    units: tuple[str, ...]
+    macs_share: float
+    params_share: float
+    reasons: tuple[WhyNot, ...]
+    of_images: bool
+
+    @property
+    def share(self) -> float:
+        """What can go of the objective, in [0, 1]."""
+        return share_of(self, self.objective)
+
+
+def share_of(each: WhatCanGo | WhyNot, objective: Counted) -> float:
+    """The share of the objective, in [0, 1]."""
+    return each.params_share if objective == "params" else each.macs_share
+
+
+def what_can_go(graph: LayerGraph, objective: Counted) -> WhatCanGo:
+    """Counts what can go of a graph, and why the rest cannot.
+
+    It is an upper bound: all units that can go together are counted, whatever accuracy that leaves.
+
+    Args:
+        graph: The model, its protected layers marked.
+        objective: `macs` or `params`.
+    """
+    units = find_units(graph)
+    chosen = _together(graph, [u for u in units if u.reason is None and saves(u, objective) > 0])
+    slimmed, gone = _without(graph, chosen)
+    total, left = graph_cost(graph), graph_cost(slimmed)
+    return WhatCanGo(
+        objective=objective,
+        units=tuple(unit.name for unit in chosen if unit in gone),
+        macs_share=(total.macs - left.macs) / max(total.macs, 1),
+        params_share=(total.num_params - left.num_params) / max(total.num_params, 1),
+        reasons=_why_not(graph, units, objective),
+        of_images=any(len(graph.spec(ref).shape) > 3 for ref in graph.inputs),
+    )
+
+
+def _together(graph: LayerGraph, units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """Outermost units of which none has a call in common, and one input of each join stays.
+
+    Where two do, the one with more calls is taken, as a branch before its shortcut.
+    """
+    taken: set[str] = set()
+    inputs_gone: Counter[str] = Counter()
+    chosen = []
+    for unit in sorted(outermost(units), key=lambda unit: len(unit.nodes), reverse=True):
+        join = graph.node_by_name[unit.after.node]
+        last = unit.position is not None and inputs_gone[join.name] + 1 >= len(join.inputs)
+        if last or taken & set(unit.nodes):
+            continue
+        taken |= set(unit.nodes)
+        inputs_gone[join.name] += unit.position is not None
+        chosen.append(unit)
+    return tuple(sorted(chosen, key=lambda unit: graph.position[unit.nodes[0]]))
+
+
+def _without(graph: LayerGraph, units: Sequence[Unit]) -> tuple[LayerGraph, set[Unit]]:
+    """The graph without units of it that have no call in common, and those that did go."""
+    slimmed, thinned, gone = graph, set[str](), set[Unit]()
+    # From the end, and from the last input of a join: what is left keeps its place.
+    for unit in sorted(
+        units, key=lambda unit: (graph.position[unit.after.node], unit.position or 0), reverse=True
+    ):
+        join = slimmed.node_by_name.get(unit.after.node)
+        if join is None:  # it went with another
+            continue
+        changed = unit
+        if unit.position is not None and join.name in thinned and unit.kind != "part":
+            left = [ref for place, ref in enumerate(join.inputs) if place != unit.position]
+            changed = replace(unit, before=left[0])
+        try:
+            slimmed = remove_unit(slimmed, changed)
+        except GraphError:  # another has changed what it needs
+            continue
+        thinned.add(join.name)
+        gone.add(unit)
+    return slimmed, gone
+
+
+def _why_not(graph: LayerGraph, units: Sequence[Unit], objective: Counted) -> tuple[WhyNot, ...]:
+    around: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units:
+        for name in unit.nodes:
+            around[name].append(unit)
+    total = graph_cost(graph)
+    grouped: dict[tuple[Cause, ...], list[tuple[str, int, int]]] = defaultdict(list)
+    for name, layer in graph.layers.items():
+        calls = graph.calls[name]
+        macs = sum(node_macs(graph, call) for call in calls)
+        if name in graph.packing or not (layer.num_params if objective == "params" else macs):
+            continue
+        found = [unit for call in calls for unit in around[call.name]]
+        if all(unit.reason is not None for unit in found):
+            causes = _causes(graph, name, found)
+            grouped[causes].append((name, macs, layer.num_params))
+    reasons = [
+        WhyNot(
+            causes,
+            tuple(name for name, _, _ in rows),
+            sum(macs for _, macs, _ in rows) / max(total.macs, 1),
+            sum(params for _, _, params in rows) / max(total.num_params, 1),
+        )
+        for causes, rows in grouped.items()
+    ]
+    return tuple(sorted(reasons, key=lambda each: share_of(each, objective), reverse=True))
+
+
+def _causes(graph: LayerGraph, layer: str, around: Sequence[Unit]) -> tuple[Cause, ...]:
+    """Why a layer cannot go with any unit: its own protection, then others', then its shape."""
+    if layer in graph.protected:
+        return ("kept",) if layer in graph.kept else ("protected",)
+    if any("with_protected" in unit.causes for unit in around):
+        return ("with_protected",)
+    calls = {call.name for call in graph.calls[layer]}
+    starting = [unit for unit in around if unit.nodes[0] in calls]
+    found = starting or around
+    return found[0].causes if found else ("joins",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ from prune_mi.graph.new_layers import (
     new_batch_norm,
     new_conv,
     new_dense,
-    new_relu,
     stock_layer,
 )
 
@@ -96,7 +95,7 @@ def seed_graph(
     if batch_norm:
         norm = new_batch_norm("norm", width, momentum=_NORM_MOMENTUM)
         chain = chain.then(norm, chain.shape)
-    chain = chain.then(new_relu("relu"), chain.shape)
+    chain = chain.then(stock_layer("ReLU", "relu"), chain.shape)
     if size and head == "flatten":
         features = math.prod(size) * width
         chain = chain.then(stock_layer("Flatten", "flatten"), (None, features))

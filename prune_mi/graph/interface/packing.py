@@ -16,7 +16,7 @@ packed, what its kernel reads may still be narrowed: such a layer is kept, but n
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +32,7 @@ from prune_mi.graph.interface.binary_output import (
     unit_reading,
     yielding_layers,
 )
-from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, num_values
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec, nested, num_values
 from prune_mi.graph.new_layers import FLOAT, Chain, cast_layer, float_spec, stock_layer
 from prune_mi.graph.traits import has_kernel
 
@@ -110,12 +110,7 @@ def with_outputs_protected(graph: LayerGraph, *, judged: int) -> LayerGraph:
 
 
 def unpack(edited: LayerGraph, packing: Packing) -> LayerGraph:
-    """The graph with the original's own ends: its inputs, its outputs in order, their nesting.
-
-    Args:
-        edited: The packed graph, or what edits have made of it.
-        packing: How it was packed.
-    """
+    """An edited packed graph with the original's own inputs, outputs in order, and nesting."""
     original = packing.original
     if packing.graph is original:
         return edited
@@ -313,7 +308,7 @@ def unpack_inputs(rows: np.ndarray, packing: Packing) -> Any:
     """
     original = packing.original
     if len(original.inputs) == 1:
-        return _nested(original.input_structure, [rows])
+        return nested(original.input_structure or 0, [rows])
     arrays, start = [], 0
     for ref in original.inputs:
         spec = original.spec(ref)
@@ -322,7 +317,7 @@ def unpack_inputs(rows: np.ndarray, packing: Packing) -> Any:
         # NumPy has no bfloat16; what receives the array casts it.
         arrays.append(part if spec.dtype == "bfloat16" else part.astype(spec.dtype))
         start += math.prod(shape)
-    return _nested(original.input_structure, arrays)
+    return nested(original.input_structure, arrays)
 
 
 def pack_outputs(outputs: Any, packing: Packing) -> np.ndarray:
@@ -341,16 +336,6 @@ def pack_outputs(outputs: Any, packing: Packing) -> np.ndarray:
     if packing.unit is not None:
         arrays[0] = two_columns(arrays[0], packing.unit)
     return np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1)
-
-
-def _nested(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
-    if isinstance(structure, Mapping):
-        return {key: _nested(item, arrays) for key, item in structure.items()}
-    if isinstance(structure, int):
-        return arrays[structure]
-    if structure is None:
-        return arrays[0] if len(arrays) == 1 else list(arrays)
-    return [_nested(item, arrays) for item in structure]
 
 
 def _collect(structure: Any, value: Any, found: dict[int, np.ndarray]) -> None:

@@ -32,9 +32,8 @@ Usable Information, for a gain as a difference of decoders' cross-entropies.
 import numpy as np
 
 from prune_mi.information.ablation import Ablation, last_features
-from prune_mi.information.bootstrap import even_and_drawn
 from prune_mi.information.criteria.cka import weighted_cka
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores, even_and_drawn
 from prune_mi.information.features import reducer
 
 _TEMPERATURE = 5.0

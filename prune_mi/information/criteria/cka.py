@@ -18,8 +18,7 @@ perspective.
 import numpy as np
 
 from prune_mi.information.ablation import Ablation, last_features
-from prune_mi.information.bootstrap import even_and_drawn
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores, even_and_drawn
 from prune_mi.information.features import reducer
 
 

@@ -34,8 +34,7 @@ from prune_mi.graph.site import Site
 from prune_mi.graph.traits import PRODUCTS
 from prune_mi.graph.units.discovery import outermost
 from prune_mi.information.ablation import bytes_an_image, rows_among
-from prune_mi.information.bootstrap import NUM_DRAWS
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import NUM_DRAWS, Criterion, RankingRequest, Scores
 from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
 

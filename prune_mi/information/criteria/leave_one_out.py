@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.information.ablation import Ablation
-from prune_mi.information.bootstrap import even_and_drawn
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import Criterion, RankingRequest, Scores, even_and_drawn
 
 
 def leave_one_out(request: RankingRequest) -> Scores:

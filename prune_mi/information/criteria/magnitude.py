@@ -15,8 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.information.bootstrap import NUM_DRAWS
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import NUM_DRAWS, Criterion, RankingRequest, Scores
 
 
 def magnitude(request: RankingRequest) -> Scores:

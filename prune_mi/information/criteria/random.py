@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from prune_mi.information.bootstrap import NUM_DRAWS
-from prune_mi.information.criterion import Criterion, RankingRequest, Scores
+from prune_mi.information.criterion import NUM_DRAWS, Criterion, RankingRequest, Scores
 
 
 def at_random(request: RankingRequest) -> Scores:

@@ -14,9 +14,8 @@ from typing import Any, Literal
 import h5py
 
 from prune_mi.errors import ModelError, first_line
-from prune_mi.keras_io.files.archive import archive_texts, h5_bytes
+from prune_mi.keras_io.files.archive import archive_texts, h5_bytes, read_saved_model
 from prune_mi.keras_io.files.other_formats import describe_file
-from prune_mi.keras_io.files.saved_model import read_saved_model
 from prune_mi.records import ModelSource
 
 Kind = Literal["keras", "h5", "weights", "saved_model"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from prune_mi.errors import GraphError, ModelError
 from prune_mi.graph.edit import with_config, with_weights
-from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.ir import LayerGraph, TensorRef, nested
 from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
 
 
@@ -125,12 +125,16 @@ def _to_config(graph: LayerGraph) -> dict[str, Any]:
         }
         for name in order
     ]
+    inputs, outputs = (
+        [[*call_index[ref.node], ref.index] for ref in refs]
+        for refs in (graph.inputs, graph.outputs)
+    )
     return {
         "name": graph.name,
         "trainable": True,
         "layers": entries,
-        "input_layers": _nest(graph.input_structure, graph.inputs, call_index),
-        "output_layers": _nest(graph.output_structure, graph.outputs, call_index),
+        "input_layers": nested(graph.input_structure, inputs),
+        "output_layers": nested(graph.output_structure, outputs),
     }
 
 
@@ -151,17 +155,6 @@ def _to_keras(value: Any, graph: LayerGraph, calls: Mapping[str, tuple[str, int]
     if isinstance(value, list | tuple):
         return [_to_keras(item, graph, calls) for item in value]
     return value
-
-
-def _nest(structure: Any, refs: tuple[TensorRef, ...], calls: Mapping[str, tuple[str, int]]) -> Any:
-    if isinstance(structure, Mapping):
-        return {key: _nest(item, refs, calls) for key, item in structure.items()}
-    if isinstance(structure, int):
-        ref = refs[structure]
-        return [*calls[ref.node], ref.index]
-    if structure is None:
-        return [[*calls[ref.node], ref.index] for ref in refs]
-    return [_nest(item, refs, calls) for item in structure]
 
 
 def _build_sequential(graph: LayerGraph) -> keras.Sequential | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from graph_builder import GRAPHS, GraphBuilder, add_of_three, chain, residual_tower
 
-from prune_mi.graph.analysis.what_can_go import Counted, WhatCanGo, what_can_go
+from prune_mi.graph.analysis.inspection import Counted, WhatCanGo, what_can_go
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import Cause
