@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prune_mi.commands.check import check
     from prune_mi.commands.evaluate import evaluate
     from prune_mi.commands.optimize import optimize
+    from prune_mi.commands.resume import resume
     from prune_mi.commands.search import search_architecture
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "evaluate",
     "optimize",
+    "resume",
     "search_architecture",
 ]
 # Imported when they are first asked for, and Keras with them.
@@ -36,6 +38,7 @@ _ROOMS = {
     "check": "commands.check",
     "evaluate": "commands.evaluate",
     "optimize": "commands.optimize",
+    "resume": "commands.resume",
     "search_architecture": "commands.search",
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 from prune_mi.config import RankingSettings
 from prune_mi.data import fit_scaling
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import unit_sites
+from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.criterion import RankingRequest
 
 

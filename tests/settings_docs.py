@@ -24,6 +24,7 @@ from prune_mi.config import Gates, OptimizeSettings, SearchSettings
 from prune_mi.config.complaints import bounds_text
 from prune_mi.config.declare import PANELS, Told, declared
 from prune_mi.config.values import ClassList, Duration, ImageSize, Method
+from prune_mi.report.schema import SCHEMA_FILE, report_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "configs" / "optimize_default.yaml"
@@ -174,6 +175,7 @@ def _cell(text: str) -> str:
 def main() -> None:
     """Writes everything again."""
     DEFAULTS.write_text(default_file(), encoding="utf-8")
+    SCHEMA_FILE.write_text(report_schema(), encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         text = page.read_text(encoding="utf-8")
         page.write_text(written(text), encoding="utf-8")

@@ -21,7 +21,7 @@ from prune_mi.errors import ExitCode
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     *("optimize", "search", "evaluate", "check", "demo", "convert", "inspect", "rank"),
-    *("recalibrate", "predict", "average"),
+    *("recalibrate", "predict", "average", "report"),
 )
 
 

@@ -16,7 +16,9 @@ from prune_mi.data import load_dataset
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.preparation.selected_on import selected_on
+from prune_mi.records import events
 from prune_mi.report import read_report
+from prune_mi.runs.log import effective, read_events
 
 pytestmark = pytest.mark.slow
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -105,11 +107,12 @@ def test_the_result_stays_within_the_allowed_drop(whole_run: Path) -> None:
     assert report.result.val_accuracy >= floor
 
 
-def test_every_child_is_reported_and_journalled(whole_run: Path) -> None:
+def test_every_child_is_reported_and_among_the_events(whole_run: Path) -> None:
     report = read_report(whole_run / "report.json")
     reported = [child.name for generation in report.generations for child in generation.children]
-    lines = (whole_run / "journal.jsonl").read_text().splitlines()
-    assert [json.loads(line)["name"] for line in lines] == reported
+    told = effective(read_events(whole_run / "events.jsonl")[0])
+    proposed = [each.name for each in told if isinstance(each, events.Proposed)]
+    assert sorted(proposed) == sorted(reported)
     assert any(child.verdict == "accepted" for g in report.generations for child in g.children)
 
 
@@ -136,10 +139,11 @@ def test_only_the_documented_files_are_left(whole_run: Path) -> None:
     assert names == [
         *models,
         "config.yaml",
-        "journal.jsonl",
+        "events.jsonl",
         "report.json",
         "selection.npz",
         "trained.npz",
+        "weights",
     ]
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from prune_mi.cli import app
+from prune_mi.runs.log import effective, read_events
 
 pytestmark = pytest.mark.slow
 
@@ -57,12 +58,12 @@ def _interrupted(arguments: list[str], *, when: str, how: signal.Signals) -> str
     return text
 
 
-def test_a_terminated_run_says_so_and_keeps_its_journal(digits_model: Path, tmp_path: Path) -> None:
+def test_a_terminated_run_says_so_and_keeps_its_events(digits_model: Path, tmp_path: Path) -> None:
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
     arguments += ["--children", "2", "--child-epochs", "0.5", "--workers", "1"]
     _interrupted(arguments, when="Final training", how=signal.SIGTERM)
-    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") >= 1
+    assert effective(read_events(tmp_path / "run" / "events.jsonl")[0])
     assert not list((tmp_path / "run").glob(".scratch*"))
 
 

@@ -19,8 +19,9 @@ from prune_mi.data.class_file import read_class_file
 from prune_mi.errors import BudgetError, ConfigError, RunFolderError
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.model_graph.trace import trace_model
-from prune_mi.records import SearchReport
+from prune_mi.records import SearchReport, events
 from prune_mi.report import read_search_report
+from prune_mi.runs.log import effective, read_events
 from prune_mi.search.selection import standard_error
 
 pytestmark = pytest.mark.slow
@@ -79,8 +80,8 @@ def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
 
 
 def test_the_best_never_worsens_on_validation(found: Path) -> None:
-    rows = [json.loads(line) for line in (found / "journal.jsonl").read_text().splitlines()]
-    accepted = [row["trained_accuracy"] for row in rows if row["verdict"] == "accepted"]
+    told = effective(read_events(found / "events.jsonl")[0])
+    accepted = [each.accuracy for each in told if isinstance(each, events.Accepted)]
     assert accepted == sorted(accepted) and accepted
     report = read_search_report(found / "report.json")
     # The final training may lose what is within the error of the 60 or so that validate.

@@ -37,7 +37,7 @@ def demo(
 
         return run_demo(out, seed=seed, overwrite=overwrite, observer=observer, started=context.obj)
 
-    run_and_report(run, "params", quiet, json_output, context.obj, then=_check_line)
+    run_and_report(run, quiet, json_output, context.obj, then=_check_line)
 
 
 def _check_line(report: RunReport) -> str:

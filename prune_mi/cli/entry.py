@@ -20,6 +20,7 @@ from prune_mi.cli.optimize import optimize
 from prune_mi.cli.predict import predict
 from prune_mi.cli.rank import rank
 from prune_mi.cli.recalibrate import recalibrate
+from prune_mi.cli.report import report
 from prune_mi.cli.search import search
 from prune_mi.errors import ExitCode
 
@@ -37,6 +38,7 @@ for command, summary in (
     (search, "Find a network for your images, from scratch or from a model."),
     (evaluate, "Compare models: accuracy, size and cost."),
     (check, "Check a smaller model against the one it replaces."),
+    (report, "Show what a run has found, or how far it has come."),
     (demo, "Train a small network on digits, then make it smaller."),
     (convert, "Convert a Keras 2 model to Keras 3."),
     (inspect, "Show the layers of a model, and which of them can be removed."),

@@ -1,5 +1,6 @@
 """`prune-mi optimize`: a trained model made smaller."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,14 @@ from prune_mi.cli.options import (
     ModelJson,
     Overwrite,
     Quiet,
+    Resume,
 )
+from prune_mi.cli.resumed import resumed
 from prune_mi.cli.run import run_and_report
 from prune_mi.cli.settings import resolve
 from prune_mi.config import OptimizeSettings, gates_of_pairs
 from prune_mi.config.declare import CONTROL, OUTPUT
+from prune_mi.errors import ConfigError
 from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Observer, RunReport
 
@@ -27,8 +31,11 @@ from prune_mi.records import ModelSource, Observer, RunReport
 @takes(OptimizeSettings)
 def optimize(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="A trained classifier.")],
     given: dict[str, Any],
+    model: Annotated[
+        Path | None, typer.Argument(help="A trained classifier.  \\[not with --resume]")
+    ] = None,
+    resume: Resume = None,
     model_json: ModelJson = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
@@ -53,7 +60,7 @@ def optimize(
     """Make a trained model smaller, within an allowed accuracy drop.
 
     MODEL is a .keras or .h5 file of Keras 2 or 3, or a SavedModel folder
-    of Keras 2.
+    of Keras 2. An interrupted run is continued with --resume RUN.
 
     Example: prune-mi optimize model.h5 --data cifar10 --budget 25m
 
@@ -62,27 +69,39 @@ def optimize(
     model is smaller, but a --gate failed; 130 interrupted.
     """
 
-    def run(observer: Observer, settings: OptimizeSettings) -> RunReport:
-        from prune_mi.commands.optimize import run_optimize
+    def action() -> Callable[[Observer], RunReport]:
+        gates = gates_of_pairs(gate or [])
+        if resume is not None:
+            refused = {"--out": out, "--overwrite": overwrite}
+            return resumed(
+                "optimize",
+                resume,
+                given,
+                config,
+                refused=refused,
+                model=model,
+                gates=gates,
+                began=context.obj,
+            )
+        settings = resolve(OptimizeSettings, given, config)
+        if model is None:
+            raise ConfigError("received no model; expected a model file, or --resume RUN")
+        source = ModelSource(model, model_json, allow_unsafe, custom_objects)
+        read_model_file(model, model_json)  # seconds before Keras is imported
 
-        return run_optimize(
-            source,
-            settings,
-            out=out,
-            overwrite=overwrite,
-            observer=observer,
-            gates=gates,
-            started=context.obj,
-        )
+        def run(observer: Observer) -> RunReport:
+            from prune_mi.commands.optimize import run_optimize
 
-    settings = guarded(lambda: resolve(OptimizeSettings, given, config))
-    gates = guarded(lambda: gates_of_pairs(gate or []))
-    source = ModelSource(model, model_json, allow_unsafe, custom_objects)
-    guarded(lambda: read_model_file(model, model_json))  # seconds before Keras is imported
-    run_and_report(
-        lambda observer: run(observer, settings),
-        settings.objective,
-        quiet,
-        json_output,
-        context.obj,
-    )
+            return run_optimize(
+                source,
+                settings,
+                out=out,
+                overwrite=overwrite,
+                observer=observer,
+                gates=gates,
+                started=context.obj,
+            )
+
+        return run
+
+    run_and_report(guarded(action), quiet, json_output, context.obj)

@@ -40,7 +40,7 @@ OverwriteFile = Annotated[
 ModelJson = Annotated[
     Path | None,
     option(
-        "ModelJson as JSON, written by model.to_json(). For model files that hold only weights.",
+        "The architecture as JSON, by model.to_json(). For model files that hold only weights.",
         INPUT,
     ),
 ]
@@ -56,6 +56,15 @@ AllowUnsafe = Annotated[
 CustomObjects = Annotated[
     str | None,
     option("Module, or path of a .py file, that defines the model's custom layers.", INPUT),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Go on with the run in this folder. Its model, data and settings are known; a larger "
+        "--budget or more --generations may be given, and other limits.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Config = Annotated[
     Path | None,

@@ -9,7 +9,6 @@ from rich.console import Console
 
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.told import console_of, tell
-from prune_mi.config import Objective
 from prune_mi.errors import ExitCode
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Observer, RunReport, SearchReport
@@ -24,7 +23,6 @@ _R = TypeVar("_R", RunReport, SearchReport)
 
 def run_and_report(
     action: Callable[[Observer], RunReport],
-    objective: Objective,
     quiet: bool,
     json_output: bool,
     began: float | None,
@@ -35,13 +33,12 @@ def run_and_report(
 
     Args:
         action: The run, which is handed the observer to tell its progress to.
-        objective: What it makes small, for the progress display.
         quiet: Whether to show no progress.
         json_output: Whether standard output is for the report as JSON alone.
         began: When the command began, on `time.monotonic`; None: now.
         then: What the user may do next, for below the report; None says nothing.
     """
-    report = _reported(action, objective, quiet, json_output, print_summary, began, finds=False)
+    report = _reported(action, quiet, json_output, print_summary, began, finds=False)
     if then is not None and not json_output:
         typer.echo(f"\n{then(report)}")
     changed = report.smaller or bool(report.removals)
@@ -60,9 +57,7 @@ def search_and_report(
 ) -> None:
     """The same of a search; see `run_and_report`. `details` adds what it changed and cost."""
     show = partial(print_search_summary, details=details)
-    report = _reported(
-        action, "accuracy", quiet, json_output, show, began, finds=True, details=details
-    )
+    report = _reported(action, quiet, json_output, show, began, finds=True, details=details)
     # A seed that nothing has beaten is a network that was found, too.
     found = report.better or report.start == "seed"
     raise typer.Exit(ExitCode.DONE if found else ExitCode.NOTHING_SMALLER)
@@ -70,7 +65,6 @@ def search_and_report(
 
 def _reported(
     action: Callable[[Observer], _R],
-    objective: Objective,
     quiet: bool,
     json_output: bool,
     show: Callable[[_R, Console], None],
@@ -86,7 +80,6 @@ def _reported(
         with open_observer(
             console,
             quiet=quiet,
-            objective=objective,
             finds=finds,
             details=details,
             began=began,

@@ -1,5 +1,7 @@
 """`prune-mi search`: a network found for some data."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +9,8 @@ import typer
 
 from prune_mi.cli.guarded import guarded
 from prune_mi.cli.made_options import takes
-from prune_mi.cli.options import AllowUnsafe, Config, CustomObjects, Json, Overwrite, Quiet
+from prune_mi.cli.options import AllowUnsafe, Config, CustomObjects, Json, Overwrite, Quiet, Resume
+from prune_mi.cli.resumed import resumed
 from prune_mi.cli.run import search_and_report
 from prune_mi.cli.settings import resolve
 from prune_mi.config import SearchSettings
@@ -33,6 +36,7 @@ def search(
         Path | None,
         typer.Option("--from", help="Start from this trained model.", rich_help_panel=INPUT),
     ] = None,
+    resume: Resume = None,
     allow_unsafe: AllowUnsafe = False,
     custom_objects: CustomObjects = None,
     out: Annotated[
@@ -58,7 +62,8 @@ def search(
     """Find a network for your images, or improve a trained one.
 
     Pass --from-scratch, or --from MODEL. The search writes a trained model,
-    best.keras, and prints the command that classifies an image with it.
+    best.keras, and prints the command that classifies an image with it. An
+    interrupted search is continued with --resume RUN.
 
     Example: prune-mi search --from-scratch --data photos --budget 30m
 
@@ -66,25 +71,41 @@ def search(
     model of --from; 4 the run failed; 130 interrupted.
     """
 
-    def checked() -> tuple[SearchSettings, ModelSource | None]:
-        if from_scratch == (from_model is not None):
-            raise ConfigError(
-                "received " + ("both" if from_scratch else "neither of") + " --from-scratch and "
-                "--from; expected exactly one of them, to say what the search starts from"
+    def action() -> Callable[[Observer], SearchReport]:
+        if resume is not None:
+            refused = {"--out": out, "--overwrite": overwrite, "--from-scratch": from_scratch}
+            return resumed(
+                "search",
+                resume,
+                given,
+                config,
+                refused=refused,
+                model=from_model,
+                began=context.obj,
             )
-        settings = resolve(SearchSettings, given, config)
-        if from_model is None:
-            return settings, None
-        read_model_file(from_model, None)  # seconds before Keras is imported
-        return settings, ModelSource(from_model, None, allow_unsafe, custom_objects)
+        _say_where_to_start(from_scratch, from_model)
+        settings, source = resolve(SearchSettings, given, config), None
+        if from_model is not None:
+            read_model_file(from_model, None)  # seconds before Keras is imported
+            source = ModelSource(from_model, None, allow_unsafe, custom_objects)
+        written: dict[str, Any] = {"out": out, "overwrite": overwrite}
+        return partial(_search, source, settings, started=context.obj, **written)
 
-    settings, source = guarded(checked)
+    search_and_report(guarded(action), quiet, json_output, context.obj, details=details)
 
-    def run(observer: Observer) -> SearchReport:
-        from prune_mi.commands.search import run_search
 
-        return run_search(
-            source, settings, out=out, overwrite=overwrite, observer=observer, started=context.obj
+def _say_where_to_start(from_scratch: bool, from_model: Path | None) -> None:
+    if from_scratch == (from_model is not None):
+        raise ConfigError(
+            "received " + ("both" if from_scratch else "neither of") + " --from-scratch and "
+            "--from; expected exactly one of them, to say what the search starts from, or "
+            "--resume RUN"
         )
 
-    search_and_report(run, quiet, json_output, context.obj, details=details)
+
+def _search(
+    source: ModelSource | None, settings: SearchSettings, observer: Observer, **options: Any
+) -> SearchReport:
+    from prune_mi.commands.search import run_search
+
+    return run_search(source, settings, observer=observer, **options)

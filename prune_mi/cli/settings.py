@@ -1,5 +1,6 @@
 """Settings from the options given, over those of a settings file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,20 +15,26 @@ READING = {"data", "scaling", "output", "classes", "allow_weak_model"}
 _S = TypeVar("_S", bound=RunSettings)
 
 
-def resolve(kind: type[_S], given: dict[str, Any], config: Path | None = None) -> _S:
+def resolve(
+    kind: type[_S],
+    given: dict[str, Any],
+    config: Path | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> _S:
     """The settings that a command goes by.
 
     Args:
         kind: Of which command.
         given: Options by the names of settings; those that are None were not given.
         config: A settings file, or None; options win over it, within a group setting by setting.
+        before: Settings of a run that goes on; what is said now wins over them.
 
     Raises:
         ConfigError: If the file cannot be read, a setting is wrong, classes cannot be
             read, or no data was named.
         DataError: If there is no such data.
     """
-    values = read_yaml(config) if config is not None else {}
+    values = {**(before or {}), **(read_yaml(config) if config is not None else {})}
     for key, value in given.items():
         group = values.get(key)
         if isinstance(group, dict) and isinstance(value, dict):

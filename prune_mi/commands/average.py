@@ -18,7 +18,8 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.keras_io.saving.save import save_verified
-from prune_mi.measure.quality import accuracy, predict
+from prune_mi.measure.predictor import predict
+from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.logits import yields_logits
 from prune_mi.records import Average, Averaged, ModelSource, SilentObserver

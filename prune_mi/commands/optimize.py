@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from prune_mi.commands.beginning import started
 from prune_mi.commands.story import carry_out
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
 from prune_mi.delivery.control import Control
@@ -15,7 +16,7 @@ from prune_mi.delivery.writing import keep_safe
 from prune_mi.errors import BudgetError
 from prune_mi.evolution.early_refusal import require_worthwhile
 from prune_mi.evolution.evaluator import Evaluator
-from prune_mi.evolution.limits import AllowedDrop, allowed_drop
+from prune_mi.evolution.limits import allowed_drop
 from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.prune import Pruning
 from prune_mi.evolution.strategy import Evolved
@@ -26,7 +27,6 @@ from prune_mi.evolution.timing import (
     statistics_seconds,
     teacher_images,
 )
-from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
@@ -35,7 +35,7 @@ from prune_mi.preparation.start import open_model
 from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver, Statistics
-from prune_mi.runs.journal import Journal
+from prune_mi.records.events import Referenced, SearchEnded
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -102,15 +102,21 @@ def run_optimize(
     started: float | None = None,
 ) -> RunReport:
     """`optimize` with validated settings; `started` is when the budget's clock began."""
-    # What is wrong here must not cost the user the minutes before it is used.
-    resolve_mix(settings.mix)
     return carry_out(
-        _Chapters(source, settings, gates),
+        optimize_chapters(source, settings, gates),
         out=out,
         overwrite=overwrite,
         observer=observer,
         started=started,
     )
+
+
+def optimize_chapters(
+    source: ModelSource, settings: OptimizeSettings, gates: Gates | None
+) -> "_Chapters":
+    """The parts of a run; what is wrong in the settings must not cost the minutes before them."""
+    resolve_mix(settings.mix)
+    return _Chapters(source, settings, gates)
 
 
 class _Chapters:
@@ -130,8 +136,8 @@ class _Chapters:
         self._original, self._data = open_model(self._source, self.settings, observer)
         self.trust = self._original.trust
 
-    def begin(self, run: Run) -> Baseline:
-        settings, pool, notes = self.settings, run.pool, run.notes
+    def begin(self, run: Run[OptimizeSettings]) -> Baseline:
+        settings, pool, notes = run.settings, run.pool, run.notes
         notes.phase("Studying the original")
         require_worthwhile(
             run.budget,
@@ -155,92 +161,88 @@ class _Chapters:
             pool=pool,
             settings=settings,
             observer=notes,
-            most_images=lambda rate: teacher_images(run.budget.total, rate),
+            most_images=lambda rate: run.most_images(teacher_images(run.budget.total, rate)),
         )
-        notes.reference(graph_cost(profile.graph), baseline.given.accuracy)
-        if not self._can_go.too_little:
+        if not self._can_go.too_little and not run.resumes:
             _require_time(run.budget, closing_seconds(baseline, settings))
-        run.folder.begin(settings)
+        run.begin(started("optimize", self._source, self._data, settings, self._gates))
+        given = baseline.given
+        run.log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
         return baseline
 
-    def evolve(self, run: Run, baseline: Baseline) -> None:
-        settings, notes = self.settings, run.notes
-        allowed = allowed_drop(baseline, settings, notes)
+    def evolve(self, run: Run[OptimizeSettings], baseline: Baseline) -> None:
+        settings, notes = run.settings, run.notes
+        self._baseline, self._allowed = baseline, allowed_drop(baseline, settings, notes)
         if self._can_go.too_little:
-            reason = "almost nothing of the model can go"
-            evolved = Evolved(baseline.given, (), reason, baseline.profile)
-            made = Made(evolved, Finalists(baseline.given), Statistics(AS_SAVED, ()))
-            self._made, self._baseline, self._allowed = made, baseline, allowed
+            run.log.append(SearchEnded("almost nothing of the model can go"))
+            evolved = Evolved(baseline.given, baseline.profile)
+            self._made = Made(evolved, Finalists(baseline.given), Statistics(AS_SAVED, ()))
             return
-        choice = StatisticsChoice(baseline, pool=run.pool, seed=settings.seed, observer=notes)
+        choice = StatisticsChoice(
+            baseline,
+            evaluations=run.evaluations,
+            decided=run.log.decided,
+            seed=settings.seed,
+            observer=notes,
+        )
         baseline, statistics = choice.start(seconds=statistics_seconds(run.budget.total))
         if baseline.profile.needs_statistics:
-            allowed = replace(allowed, before=baseline.start.correct)
-        evolved, finalists = self._made_of(run, baseline, allowed, choice)
-        self._made = Made(evolved, finalists, statistics)
-        self._baseline, self._allowed = baseline, allowed
+            self._allowed = replace(self._allowed, before=baseline.start.correct)
+        notes.phase("Predicting all training images with the original, for distillation")
+        profile, start = baseline.profile, baseline.start
+        rate = share_targets(start.graph, profile, baseline.images, settings, pool=run.pool)
+        # Of two measurements of a machine that others use too, the faster one is the likelier.
+        rate = max(baseline.images_per_second, rate)
+        self._baseline = replace(baseline, images_per_second=rate)
+        self._made = Made(*self._made_of(run, self._baseline, choice), statistics)
 
-    def conclude(self, run: Run) -> RunReport:
+    def conclude(self, run: Run[OptimizeSettings]) -> RunReport:
         return conclude(
             self._original,
             self._made,
             run,
             baseline=self._baseline,
-            allowed=self._allowed,
+            allowed=self._made.evolved.allowed or self._allowed,
             can_go=self._can_go,
-            settings=self.settings,
             gates=self._gates,
         )
 
     def _made_of(
-        self, run: Run, baseline: Baseline, allowed: AllowedDrop, choice: StatisticsChoice
+        self, run: Run[OptimizeSettings], baseline: Baseline, choice: StatisticsChoice
     ) -> tuple[Evolved, Finalists]:
         """The search, and the final training beside the control."""
-        settings, pool, notes, budget = self.settings, run.pool, run.notes, run.budget
-        notes.phase("Predicting all training images with the original, for distillation")
-        profile, start = baseline.profile, baseline.start
-        rate = share_targets(start.graph, profile, baseline.images, settings, pool=pool)
-        # Of two measurements of a machine that others use too, the faster one is the likelier.
-        baseline = replace(baseline, images_per_second=max(baseline.images_per_second, rate))
-        changed = start.graph is not baseline.given.graph
+        settings, notes, budget = run.settings, run.notes, run.budget
+        changed = baseline.start.graph is not baseline.given.graph
         closing = closing_seconds(baseline, settings, recalibrated=changed)
 
         notes.phase("Searching")
-        left = _require_time(budget, closing)
-        time_plan = plan_time(left, closing, baseline, settings, workers=pool.workers)
-        control = None
-        if settings.control:
-            control = Control(baseline, pool=pool, settings=settings, time_plan=time_plan)
-        evaluator = Evaluator(baseline, pool=pool, settings=settings, observer=notes)
+        if not run.resumes:
+            _require_time(budget, closing)
+        began, closing = run.log.decided("the search's time", lambda: [budget.elapsed(), closing])
+        time_plan = plan_time(
+            budget, began, closing, baseline, settings, workers=run.evaluations.workers
+        )
+        control = Control(run, baseline, time_plan) if settings.control else None
+        evaluator = Evaluator(run, baseline)
         pruning = Pruning(
+            run,
             baseline,
-            allowed,
+            self._allowed,
             evaluator,
-            settings,
-            workers=lambda: pool.at_once,
             time_plan=time_plan,
-            observer=notes,
             on_last=control.begin if control else lambda elite, speed: None,
         )
         evolved = Evolution(
+            run,
             pruning,
             evaluator,
-            journal=Journal(run.folder.journal),
-            observer=notes,
             on_elite=lambda elite: keep_safe(elite, run.folder, baseline, self._original),
         ).run()
 
         notes.phase("Final training" + (" beside the control" if control else ""))
         notes.time_left(budget.remaining())
-        training = FinalTraining(
-            evolved,
-            baseline,
-            allowed=allowed,
-            control=control,
-            pool=pool,
-            settings=settings,
-            observer=notes,
-        )
+        allowed = evolved.allowed or self._allowed
+        training = FinalTraining(run, evolved, baseline, allowed=allowed, control=control)
         finalists = training.run(_time_before(budget, closing))
         seconds = last_statistics_seconds(budget.total)
         return evolved, training.with_best_statistics(finalists, choice, seconds=seconds)
@@ -252,7 +254,7 @@ def _time_before(budget: Budget, closing: float) -> float | None:
     return None if remaining is None else max(0.0, remaining - closing)
 
 
-def _require_time(budget: Budget, closing: float) -> float | None:
+def _require_time(budget: Budget, closing: float) -> None:
     left = _time_before(budget, closing)
     if left is not None and left < 0.3 * (budget.total or 0.0):
         needed = (budget.elapsed() + closing) / 0.6
@@ -261,4 +263,3 @@ def _require_time(budget: Budget, closing: float) -> float | None:
             f"{budget.elapsed():.0f} s, and measuring the result will take about {closing:.0f} s; "
             f"expected --budget {math.ceil(needed)}s or more"
         )
-    return left

@@ -35,7 +35,7 @@ from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.keras_io.model_graph.trace import model_ends, trace_model
 from prune_mi.keras_io.saving.compiling import CompileConfig, regression_loss_of
-from prune_mi.measure.quality import predict
+from prune_mi.measure.predictor import predict
 from prune_mi.preparation.interface import Interface, read_interface
 from prune_mi.preparation.loading import open_source, unit_note
 from prune_mi.preparation.logits import yields_logits

@@ -11,9 +11,9 @@ from prune_mi.errors import ModelError
 from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import unit_site
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
+from prune_mi.graph.units.sites import unit_site
 from prune_mi.graph.units.unit import Unit
 from prune_mi.information.criterion import RankingRequest
 from prune_mi.information.ranking import Information, RankedSite, criterion, rank_sites

@@ -6,12 +6,13 @@ from pathlib import Path
 from prune_mi.config import OptimizeSettings
 from prune_mi.delivery.writing import unpacked_model, write_model
 from prune_mi.errors import ConfigError
+from prune_mi.execution.pool import WorkerPool
 from prune_mi.keras_io.saving.compiling import compile_like
 from prune_mi.keras_io.saving.save import h5_can_hold
 from prune_mi.measure.quality import accuracy
-from prune_mi.preparation.baseline import measured, shared_data
+from prune_mi.preparation.baseline import Baseline, measured, shared_data
 from prune_mi.preparation.loading import load_fitting_data, open_source
-from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
+from prune_mi.preparation.statistics import AS_SAVED, Option, StatisticsChoice
 from prune_mi.preparation.study import studied
 from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
 from prune_mi.repair.recalibrate import recalibrated_layers
@@ -66,22 +67,9 @@ def recalibrate_model(
             profile, profile.arranged(data), pool=pool, settings=settings, observer=notes
         )
         notes.phase("Comparing batch-norm statistics")
-        choice = StatisticsChoice(baseline, pool=pool, seed=settings.seed, observer=notes)
+        choice = StatisticsChoice(baseline, evaluations=pool, seed=settings.seed, observer=notes)
         chosen, tried = choice.of_original(seconds=None)
-        candidates = []
-        unseen, labels = baseline.roles.unseen, baseline.data.y_test
-        for each in tried:
-            outputs = baseline.test_outputs
-            if each.name != AS_SAVED or outputs is None:
-                outputs = pool.predict(each.candidate.graph, "test_images")
-            outputs = outputs[:, : baseline.num_classes]
-            candidates.append(
-                RecalibratedModel(
-                    statistics=each.told,
-                    test_accuracy=accuracy(outputs[unseen], labels[unseen]),
-                    full_test_accuracy=accuracy(outputs, labels),
-                )
-            )
+        candidates = [_on_test_images(each, baseline, pool) for each in tried]
     if not recalibrated_layers(profile.graph, keep_frozen=True):
         notes.note("The model has no batch norm, or all are frozen. There is nothing to compare.")
     written = None
@@ -100,4 +88,17 @@ def recalibrate_model(
         seconds=round(time.monotonic() - started, 1),
         seed=settings.seed,
         notes=tuple(notes.said),
+    )
+
+
+def _on_test_images(tried: Option, baseline: Baseline, pool: WorkerPool) -> RecalibratedModel:
+    """How right the model is with some statistics."""
+    outputs, unseen, labels = baseline.test_outputs, baseline.roles.unseen, baseline.data.y_test
+    if tried.name != AS_SAVED or outputs is None:
+        outputs = pool.predict(tried.candidate.graph, "test_images")
+    outputs = outputs[:, : baseline.num_classes]
+    return RecalibratedModel(
+        statistics=tried.told,
+        test_accuracy=accuracy(outputs[unseen], labels[unseen]),
+        full_test_accuracy=accuracy(outputs, labels),
     )

@@ -1,12 +1,12 @@
 """`prune-mi search`: images go in, a trained network comes out."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prune_mi.commands.beginning import started
 from prune_mi.commands.story import carry_out
 from prune_mi.config import SearchSettings, make_search_settings
 from prune_mi.data.class_order import class_names
@@ -33,7 +33,7 @@ from prune_mi.preparation.start import (
 )
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
-from prune_mi.runs.journal import Journal
+from prune_mi.records.events import Referenced
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -95,16 +95,20 @@ def run_search(
     started: float | None = None,
 ) -> SearchReport:
     """`search_architecture` with validated settings; None as source starts from the seed."""
-    # What is wrong in the settings must not cost the user the minutes before it is used.
-    make_policy(settings)
-    make_schedule(settings)
     return carry_out(
-        _Chapters(source, settings),
+        search_chapters(source, settings),
         out=out,
         overwrite=overwrite,
         observer=observer,
         started=started,
     )
+
+
+def search_chapters(source: ModelSource | None, settings: SearchSettings) -> "_Chapters":
+    """The parts of a run; what is wrong in the settings must not cost the minutes before them."""
+    make_policy(settings)
+    make_schedule(settings)
+    return _Chapters(source, settings)
 
 
 class _Chapters:
@@ -136,20 +140,23 @@ class _Chapters:
         if self._source is None:
             self._seed = seed_profile(self._data, self.settings)
 
-    def begin(self, run: Run) -> Baseline:
-        _require_time(run.budget)
+    def begin(self, run: Run[SearchSettings]) -> Baseline:
+        if not run.resumes:
+            _require_time(run.budget)
         if self._source is None:
             run.notes.phase("Training the first network")
             baseline = self._of_seed(run)
         else:
             run.notes.phase("Studying the model")
             baseline = self._of_model(run)
-        run.notes.reference(baseline.given.cost, baseline.given.accuracy)
+        given = baseline.given
+        run.log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
         return baseline
 
-    def evolve(self, run: Run, baseline: Baseline) -> None:
-        settings, notes, budget, first = self.settings, run.notes, run.budget, self._first
-        keep_safe(baseline.given, run.folder, baseline, None)
+    def evolve(self, run: Run[SearchSettings], baseline: Baseline) -> None:
+        settings, notes, budget, first = run.settings, run.notes, run.budget, self._first
+        if not run.log.is_replaying:
+            keep_safe(baseline.given, run.folder, baseline, None)
         closing = partial(
             search_closing_seconds,
             reference=baseline.given,
@@ -159,8 +166,22 @@ class _Chapters:
         )
         speed = None if first is None else first.speed
         notes.phase("Searching")
-        left = _time_before(budget, closing([baseline.given] * settings.ensemble, speed=speed))
-        evaluator = Evaluator(baseline, pool=run.pool, settings=settings, observer=notes)
+        began, ahead = run.log.decided(
+            "the search's time",
+            lambda: [
+                budget.elapsed(),
+                closing([baseline.given] * settings.ensemble, speed=speed),
+            ],
+        )
+
+        def left() -> float | None:
+            """Before the final training is to begin."""
+            if budget.total is None:
+                return None
+            whole = max(0.0, budget.total - began - ahead - _SLACK_SHARE * budget.total)
+            return float(began + (1 - _FINAL_SHARE) * whole) - budget.elapsed()
+
+        evaluator = Evaluator(run, baseline)
         plan = RacePlan(
             settings,
             evaluator,
@@ -168,22 +189,14 @@ class _Chapters:
             num_train_images=baseline.images.num_train,
             trials=tries(settings),
             speed=speed,
-            search_end=None if left is None else time.monotonic() + (1 - _FINAL_SHARE) * left,
+            left=left,
         )
-        growing = Growing(
-            baseline,
-            evaluator,
-            settings,
-            plan=plan,
-            usual_work=usual_work(baseline.data),
-            pool=run.pool,
-            observer=notes,
-        )
+        work = usual_work(baseline.data)
+        growing = Growing(run, baseline, evaluator, plan=plan, usual_work=work)
         evolved = Evolution(
+            run,
             growing,
             evaluator,
-            journal=Journal(run.folder.journal),
-            observer=notes,
             on_elite=lambda elite: keep_safe(elite, run.folder, baseline, None),
         ).run()
 
@@ -191,17 +204,11 @@ class _Chapters:
         notes.time_left(budget.remaining())
         evolved = replace(evolved, speed=evolved.speed or speed)
         members = members_of(evolved, settings.ensemble)
+        seconds = _time_before(budget, closing(members, speed=evolved.speed))
         self._evolved, self._baseline = evolved, baseline
-        self._finalists = train_members(
-            evolved,
-            baseline,
-            pool=run.pool,
-            settings=settings,
-            seconds=_time_before(budget, closing(members, speed=evolved.speed)),
-            observer=notes,
-        )
+        self._finalists = train_members(run, evolved, baseline, seconds=seconds)
 
-    def conclude(self, run: Run) -> SearchReport:
+    def conclude(self, run: Run[SearchSettings]) -> SearchReport:
         return conclude_search(
             "seed" if self._source is None else str(self._source.path),
             self._finalists,
@@ -209,25 +216,18 @@ class _Chapters:
             run,
             baseline=self._baseline,
             first=self._first,
-            settings=self.settings,
         )
 
-    def _of_seed(self, run: Run) -> Baseline:
-        run.pool.use(shared_data(run.pool.store, self._seed, self.settings))
-        run.folder.begin(self.settings)
+    def _of_seed(self, run: Run[SearchSettings]) -> Baseline:
+        run.pool.use(shared_data(run.pool.store, self._seed, run.settings))
+        run.begin(started("search", None, self._data, run.settings))
         total = run.budget.total
-        baseline, self._first = trained_seed(
-            self._seed,
-            self._data,
-            pool=run.pool,
-            settings=self.settings,
-            seconds=None if total is None else _SEED_SHARE * total,
-            observer=run.notes,
-        )
+        seconds = None if total is None else _SEED_SHARE * total
+        baseline, self._first = trained_seed(self._seed, self._data, run, seconds=seconds)
         return baseline
 
-    def _of_model(self, run: Run) -> Baseline:
-        settings, pool, notes = self.settings, run.pool, run.notes
+    def _of_model(self, run: Run[SearchSettings]) -> Baseline:
+        settings, pool, notes = run.settings, run.pool, run.notes
         profile = study(
             self._original.model,
             self._data,
@@ -240,7 +240,7 @@ class _Chapters:
         arranged = profile.arranged(self._data)
         data = replace(arranged, class_names=class_names(arranged))
         pool.use(shared_data(pool.store, profile, settings))
-        run.folder.begin(settings)
+        run.begin(started("search", self._source, self._data, settings))
         baseline = measured(profile, data, pool=pool, settings=settings, observer=notes)
         share_targets(profile.graph, profile, baseline.images, settings, pool=pool)
         return baseline

@@ -5,9 +5,9 @@ open the model and the data -> study and measure -> (propose -> repair -> screen
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from prune_mi.config import RunSettings
 from prune_mi.evolution.early_refusal import require_possible
@@ -16,27 +16,34 @@ from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.selected_on import write_selection
 from prune_mi.records import Observer, RunReport, SearchReport
+from prune_mi.records.events import Finished
 from prune_mi.report import write_report
+from prune_mi.report.from_events import finished_report_of
 from prune_mi.runs.folder import RunFolder, require_free
+from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
+from prune_mi.runs.recorded import Evaluations
+from prune_mi.runs.resumption import Before, read_before
 from prune_mi.runs.run import Run
+from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
 
 R = TypeVar("R", bound=RunReport | SearchReport, covariant=True)
+S = TypeVar("S", bound=RunSettings)
 
 
-class Chapters(Protocol, Generic[R]):
+class Chapters(Protocol, Generic[S, R]):
     """The parts of one command's run, told in this order.
 
     Attributes:
-        settings: The run's settings.
+        settings: The run's settings to begin with; final once the data is open.
         default_folder: The run folder, where the user names none.
         inputs: Files that the run reads and must not write.
         trust: How the model's file is opened; there is one from `open` on.
     """
 
-    @property
-    def settings(self) -> RunSettings: ...
+    settings: S
+
     @property
     def default_folder(self) -> Path: ...
     @property
@@ -47,25 +54,27 @@ class Chapters(Protocol, Generic[R]):
     def open(self, observer: Observer) -> None:
         """Opens the model and the data."""
 
-    def begin(self, run: Run) -> Baseline:
-        """Studies and measures what the search begins with."""
+    def begin(self, run: Run[S]) -> Baseline:
+        """Studies and measures what the search begins with; calls `Run.begin` on its way."""
 
-    def evolve(self, run: Run, baseline: Baseline) -> None:
+    def evolve(self, run: Run[S], baseline: Baseline) -> None:
         """Searches, and trains what was found to the end."""
 
-    def conclude(self, run: Run) -> R:
+    def conclude(self, run: Run[S]) -> R:
         """Measures on untouched images, writes, sums up."""
 
 
 def carry_out(
-    chapters: Chapters[R],
+    chapters: Chapters[S, R],
     *,
     out: Path | None,
     overwrite: bool,
     observer: Observer,
     started: float | None,
+    before: Before | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> R:
-    """Carries a run out.
+    """Carries a run out, or goes on with one.
 
     Args:
         chapters: The command's.
@@ -73,30 +82,45 @@ def carry_out(
         overwrite: Whether an earlier run's files in it may be replaced.
         observer: Hears of progress.
         started: When the budget's clock began, on `time.monotonic`; None: now.
+        before: What the run has come to that goes on; None begins one.
+        changes: Settings that are others from here on.
     """
     settings = chapters.settings
-    budget = Budget(settings.budget, started=time.monotonic() if started is None else started)
+    began = time.monotonic() if started is None else started
+    elapsed = 0.0 if before is None else before.elapsed
+    budget = Budget(settings.budget, started=began - elapsed)
     notes = NoteTaker(observer)
-    require_possible(budget)
+    if before is None:
+        require_possible(budget)
+        require_free(out or chapters.default_folder, overwrite=overwrite)
     notes.time_left(budget.remaining())
-    path = out or chapters.default_folder
-    require_free(path, overwrite=overwrite)
 
     chapters.open(notes)
-    folder = RunFolder(path, overwrite=overwrite, inputs=chapters.inputs)
+    folder = RunFolder(
+        out or chapters.default_folder,
+        overwrite=overwrite,
+        resumes=before is not None,
+        inputs=chapters.inputs,
+    )
+    log = EventLog(folder.events, clock=budget.elapsed, hears=notes.happened)
     pool = WorkerPool(
         folder.scratch,
-        workers=worker_count(settings.workers),
+        workers=worker_count(chapters.settings.workers),
         observer=notes,
         trust=chapters.trust,
     )
-    run = Run(folder, pool, budget, notes)
+    evaluations = Evaluations(pool, log, Weights(folder.weights), folder.checkpoints)
+    run = Run(chapters.settings, folder, pool, evaluations, budget, notes, log)
     try:
+        if before is not None:
+            run.go_on(read_before(folder.path), changes or {})
+            notes.time_left(budget.remaining())
         baseline = chapters.begin(run)
         write_selection(folder.selection, baseline.roles, baseline.data)
         chapters.evolve(run, baseline)
         notes.phase("Measuring on test images that were not used so far")
-        report = chapters.conclude(run)
+        log.append(Finished(chapters.conclude(run)))
+        report: R = finished_report_of(log.events)
         write_report(report, folder.report)
         return report
     except KeyboardInterrupt:

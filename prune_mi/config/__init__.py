@@ -10,7 +10,12 @@ from prune_mi.config.files import (
 )
 from prune_mi.config.gates import Gates, gates_of_pairs, make_gates, read_gates
 from prune_mi.config.search import SearchSettings
-from prune_mi.config.settings import OptimizeSettings, RankingSettings, RunSettings
+from prune_mi.config.settings import (
+    OptimizeSettings,
+    RankingSettings,
+    RunSettings,
+    TrainingSettings,
+)
 from prune_mi.config.values import Metric, Objective, parse_size
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "RankingSettings",
     "RunSettings",
     "SearchSettings",
+    "TrainingSettings",
     "dump_settings",
     "gates_of_pairs",
     "make_gates",

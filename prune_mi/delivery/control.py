@@ -10,9 +10,10 @@ from dataclasses import replace
 from prune_mi.config import OptimizeSettings
 from prune_mi.evolution.recipe import TrainingSpeed, training_task
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, TimePlan, training_speed
-from prune_mi.execution.pool import Handle, WorkerPool
+from prune_mi.execution.pool import Handle
 from prune_mi.execution.tasks import Outcome, TrainTask
 from prune_mi.preparation.baseline import Baseline
+from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Trained
 
 CONTROL = "control"
@@ -22,45 +23,47 @@ class Control:
     """The training of a run's control.
 
     Args:
+        run: The run under way.
         baseline: What the search started from, which the control is before its training.
-        pool: Where it is trained.
-        settings: The run's settings.
         time_plan: When it must end.
     """
 
     def __init__(
         self,
+        run: Run[OptimizeSettings],
         baseline: Baseline,
-        *,
-        pool: WorkerPool,
-        settings: OptimizeSettings,
         time_plan: TimePlan,
     ) -> None:
+        self._run = run
         self._baseline = baseline
-        self._pool = pool
-        self._settings = settings
         self._time = time_plan
         self._num_train = baseline.images.num_train
+        self._task: TrainTask | None = None
         self._handle: Handle | None = None
         self.start = replace(baseline.start, name=CONTROL)
 
     def begin(self, elite: Trained, speed: TrainingSpeed | None) -> None:
         """Begins it on cores that wait, until trainings must end.
 
-        Nothing is begun where there is no budget, whose end would end it, or but one worker.
+        Nothing is begun where there is no budget, whose end would end it, or but one worker; nor
+        while a run that goes on has not come to where it was.
         """
-        left, final = self._time.training_left(), self._time.final_seconds
-        if left is None or final is None or self._handle is not None or self._pool.at_once == 1:
+        if self._run.log.is_replaying:
             return
-        rate = training_speed(self._baseline, speed, elite.cost.macs, workers=self._pool.workers)
-        most = self._settings.most_final_epochs * self._num_train
+        left, final = self._time.training_left(), self._time.final_seconds
+        evaluations = self._run.evaluations
+        if left is None or final is None or self.begun or evaluations.at_once == 1:
+            return
+        workers = evaluations.workers
+        rate = training_speed(self._baseline, speed, elite.cost.macs, workers=workers)
+        most = self._run.settings.most_final_epochs * self._num_train
         expected = round(min(rate * final, most))
         task = self.task(
             elite.images_trained + round(min(MORE_THAN_EXPECTED * rate * left, most)),
             seconds=left,
             expected_images=expected,
         )
-        self._handle = self._pool.begin(task)
+        self._task, self._handle = task, self._run.evaluations.begin(task)
 
     def task(
         self, num_images: int, *, seconds: float | None, expected_images: int | None
@@ -75,7 +78,7 @@ class Control:
         return training_task(
             self.start,
             self._baseline.profile,
-            self._settings,
+            self._run.settings,
             num_images=max(1, num_images),
             num_train_images=self._num_train,
             seconds=seconds,
@@ -90,7 +93,7 @@ class Control:
 
     def outcome(self) -> Outcome:
         """Waits for the training that `begin` began."""
-        if self._handle is None:
+        if self._task is None or self._handle is None:
             raise ValueError("the control was not begun")
         handle, self._handle = self._handle, None
-        return handle.result()
+        return self._run.evaluations.outcome_of(self._task, handle)

@@ -10,11 +10,11 @@ from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.recipe import after_training, damage_of, training_task
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
-from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.statistics import StatisticsChoice
 from prune_mi.records import Observer
+from prune_mi.runs.run import Run
 from prune_mi.search.budget import final_images, final_rounds
 from prune_mi.search.candidate import Trained
 from prune_mi.search.selection import acceptable, standard_error
@@ -68,33 +68,27 @@ class FinalTraining:
     treated alike. Both have the recipe of all trainings.
 
     Args:
+        run: The run under way.
         evolved: Where the search ended.
         baseline: What it started from.
         allowed: What may be lost.
         control: The control, which may be under way; None without one.
-        pool: Where models are trained.
-        settings: The run's settings.
-        observer: Hears of it.
     """
 
     def __init__(
         self,
+        run: Run[OptimizeSettings],
         evolved: Evolved,
         baseline: Baseline,
         *,
         allowed: AllowedDrop,
         control: Control | None,
-        pool: WorkerPool,
-        settings: OptimizeSettings,
-        observer: Observer,
     ) -> None:
+        self._run = run
         self._evolved = evolved
         self._baseline = baseline
         self._allowed = allowed
         self._control = control
-        self._pool = pool
-        self._settings = settings
-        self._observer = observer
 
     def run(self, seconds: float | None) -> Finalists:
         """Trains; `seconds` is the wall clock for it, or None.
@@ -107,16 +101,16 @@ class FinalTraining:
         start = self._baseline.start
         if promising is None:
             return Finalists(start) if elite.name == start.name else self._train(elite, seconds)
-        self._observer.note(
+        self._run.notes.note(
             f"{promising.name} is cheaper than the best accepted model and may still come within "
             "the allowed drop, so it gets the final training."
         )
         finalists = self._train(promising, seconds)
         result = finalists.result
-        floor = self._baseline.judged_by.accuracy - self._settings.max_accuracy_drop
-        if acceptable(result, elite=elite, floor=floor, objective=self._settings.objective):
+        floor = self._baseline.judged_by.accuracy - self._run.settings.max_accuracy_drop
+        if acceptable(result, elite=elite, floor=floor, objective=self._run.settings.objective):
             return finalists
-        self._observer.note(
+        self._run.notes.note(
             f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "
             f"required {floor + result.margin:.4f}. {elite.name} is kept."
         )
@@ -134,30 +128,39 @@ class FinalTraining:
         asked = [result] if control is None else [result, control]
         chosen, notes = choice.of_trained(asked, seconds=seconds)
         for note in notes:
-            self._observer.note(note)
+            self._run.notes.note(note)
         return replace(
             finalists,
             result=self._allowed.with_margin(chosen[0], bias=self._evolved.bias),
             control=None if control is None else chosen[1],
         )
 
+    def _images(self, finalist: Trained, seconds: float | None) -> list[int]:
+        """Images that a training in so much time is given at most, and those expected."""
+        wanted = self._run.settings.most_final_epochs * self._baseline.images.num_train
+        if seconds is None:
+            return [round(wanted), round(wanted)]
+        rate = training_speed(
+            self._baseline,
+            self._evolved.speed,
+            finalist.cost.macs,
+            workers=self._run.evaluations.workers,
+        )
+        expected = final_images(seconds, rate=rate, overhead=0.0, wanted=wanted)
+        return [round(min(wanted, math.ceil(MORE_THAN_EXPECTED * expected))), expected]
+
     def _train(self, finalist: Trained, seconds: float | None) -> Finalists:
-        settings, pool, control = self._settings, self._pool, self._control
+        settings, pool, control = self._run.settings, self._run.evaluations, self._control
         num_train = self._baseline.images.num_train
         rounds = final_rounds(control=settings.control, workers=pool.at_once)
-        wanted = expected = settings.most_final_epochs * num_train
         if seconds is not None:
             scoring = scoring_seconds(self._baseline, workers=pool.workers)
             seconds = max(0.0, seconds / rounds - scoring)
-            rate = training_speed(
-                self._baseline,
-                self._evolved.speed,
-                finalist.cost.macs,
-                workers=pool.workers,
-            )
-            expected = final_images(seconds, rate=rate, overhead=0.0, wanted=wanted)
-            wanted = min(wanted, math.ceil(MORE_THAN_EXPECTED * expected))
-        num_images, tasks, augmentation = round(wanted), [], None
+        num_images, expected = self._run.log.decided(
+            f"images of the final training of {finalist.name}",
+            lambda: self._images(finalist, seconds),
+        )
+        tasks, augmentation = [], None
         if num_images > 0:
             task = training_task(
                 finalist,
@@ -167,21 +170,21 @@ class FinalTraining:
                 num_train_images=num_train,
                 seconds=seconds,
                 damage=damage_of(finalist, self._baseline),
-                expected_images=round(expected),
+                expected_images=expected,
             )
             tasks.append(task)
             augmentation = task.augmentation.name
         begun = control is not None and control.begun
         if control is not None and not begun:
             lineage = finalist.images_trained + num_images
-            tasks.append(control.task(lineage, seconds=seconds, expected_images=round(expected)))
+            tasks.append(control.task(lineage, seconds=seconds, expected_images=expected))
         before = {finalist.name: finalist}
         if control is not None:
             before[CONTROL] = control.start
         outcomes = list(pool.run(tasks))
         if control is not None and begun:
             outcomes.append(control.outcome())
-        done = finally_trained(before, outcomes, self._observer)
+        done = finally_trained(before, outcomes, self._run.notes)
         result = done.after[finalist.name]
         if finalist.name in done.seen:
             result = self._allowed.with_margin(result, bias=self._evolved.bias)
@@ -194,13 +197,7 @@ class FinalTraining:
 
 
 def train_members(
-    evolved: Evolved,
-    baseline: Baseline,
-    *,
-    pool: WorkerPool,
-    settings: SearchSettings,
-    seconds: float | None,
-    observer: Observer,
+    run: Run[SearchSettings], evolved: Evolved, baseline: Baseline, *, seconds: float | None
 ) -> Finalists:
     """Trains the best model that was grown, and the other members of an average, to the end.
 
@@ -211,13 +208,12 @@ def train_members(
     validation twice.)
 
     Args:
+        run: The run under way.
         evolved: Where the search ended.
         baseline: What it started from.
-        pool: Where models are trained.
-        settings: The run's settings.
         seconds: Wall clock for all of it, or None.
-        observer: Hears of it.
     """
+    settings, pool, observer = run.settings, run.evaluations, run.notes
     members = members_of(evolved, settings.ensemble)
     if len(members) < settings.ensemble:
         observer.note(
@@ -226,7 +222,11 @@ def train_members(
         )
     waves = math.ceil(len(members) / pool.workers)
     beside_steps = 0.0 if evolved.speed is None else evolved.speed.overhead_seconds
-    if seconds is not None and seconds / waves <= beside_steps:
+    no_time = run.log.decided(
+        "no time for a final training",
+        lambda: seconds is not None and seconds / waves <= beside_steps,
+    )
+    if no_time:
         observer.note("The time budget leaves no time for a final training of the best network.")
         return Finalists(members[0], members=members)
     num_train = baseline.images.num_train

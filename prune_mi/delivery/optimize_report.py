@@ -23,6 +23,7 @@ from prune_mi.measure.quality import answers_of
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.can_go import CanGo
 from prune_mi.records import GateResult, ModelFacts, RunReport, Statistics, TrainedChild
+from prune_mi.runs.folder import BEST
 from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Trained
 
@@ -45,65 +46,49 @@ class Made:
 def conclude(
     original: LoadedModel,
     made: Made,
-    run: Run,
+    run: Run[OptimizeSettings],
     *,
     baseline: Baseline,
     allowed: AllowedDrop,
     can_go: CanGo,
-    settings: OptimizeSettings,
     gates: Gates | None,
 ) -> RunReport:
     """Measures the result and the control, writes the models, and sums the run up.
 
     Where nothing smaller was accepted the original itself is written out.
+
+    Returns:
+        The report, but for what its events tell: generations, why they ended, and notes.
     """
     evolved, finalists, folder = made.evolved, made.finalists, run.folder
+    settings = run.settings
     final, given, start = finalists.result, baseline.given, baseline.start
     changed = bool(final.lineage)
-    best = unpacked_model(final.graph, baseline) if changed else original.model
-    files, unwritten = write_models(best, original, folder.path, baseline)
+    files, unwritten = _write_result(original, final, run, baseline)
     size = (folder.path / files[0]).stat().st_size
     original_size = saved_size(original.model, folder.scratch) if changed else size
-    if not changed and original.as_it_is:
-        own = "best.h5" if original.is_h5 else "best.keras"
-        if own in files:
-            shutil.copyfile(original.path, folder.path / own)
-    known = {id(given.graph): _of_given(baseline)}
-
-    def asked(candidate: Trained) -> np.ndarray:
-        if id(candidate.graph) not in known:  # the control may be what it began as
-            known[id(candidate.graph)] = run.pool.predict(candidate.graph, "test_images")
-        return known[id(candidate.graph)]
-
-    def facts(candidate: Trained, size_bytes: int = original_size) -> ModelFacts:
-        return measured_facts(
-            candidate.graph,
-            asked(candidate),
-            baseline,
-            val_accuracy=float(candidate.correct.mean()),
-            size_bytes=size_bytes,
-        )
-
-    reference = facts(given)
-    result = facts(final, size) if changed else reference
-    outputs = asked(final) if changed else _of_given(baseline)
-    recalibrated = facts(start) if start.graph is not given.graph else None
-    control = None if finalists.control is None else facts(finalists.control)
+    models = _Models(run, baseline)
+    reference = models.facts(given, original_size)
+    result = models.facts(final, size) if changed else reference
+    outputs = models.outputs(final if changed else given)
+    other = start.graph is not given.graph
+    recalibrated = models.facts(start, original_size) if other else None
+    control = finalists.control
     smaller = _smaller(result, reference, settings.objective)
     limit = limit_facts(final, evolved, allowed, baseline, settings, chosen=changed)
     classes = class_facts(
-        _of_given(baseline)[:, : baseline.num_classes],
+        models.outputs(given)[:, : baseline.num_classes],
         outputs[:, : baseline.num_classes],
         baseline,
         limit=settings.max_accuracy_drop,
     )
-    trained = list(evolved.trained)
-    if changed:
-        trained.append(TrainedChild("result", final.cost, final.correct))
+    trained = [*evolved.trained, *([TrainedChild("result", final.cost, final.correct)] * changed)]
     _write_answers(folder.answers, trained, allowed, baseline)
     # Of a model that is right only with other statistics, gates ask what it was given them for.
-    before = asked(start) if baseline.profile.needs_statistics else _of_given(baseline)
-    moved = _moved_outputs(outputs, baseline) if changed else []
+    before = models.outputs(start if baseline.profile.needs_statistics else given)
+    moved = _moved_outputs(models.outputs(given), outputs, baseline) if changed else []
+    for note in (*moved, *unwritten, *class_warnings(classes)):
+        run.notes.note(note)
     return RunReport(
         model=str(original.path),
         data=settings.data,
@@ -111,7 +96,7 @@ def conclude(
         max_accuracy_drop=settings.max_accuracy_drop,
         smaller=smaller,
         reference=reference,
-        control=control,
+        control=None if control is None else models.facts(control, original_size),
         result=result,
         removals=final.lineage,
         input_scaling=baseline.profile.scaling.kind,
@@ -128,22 +113,56 @@ def conclude(
         unused=unused_facts(limit, run.budget, settings, smaller=smaller),
         elapsed_s=round(run.budget.elapsed(), 1),
         budget_s=settings.budget,
-        generations=evolved.generations,
-        stop_reason=evolved.stop_reason,
+        generations=(),
+        stop_reason="",
         seed=settings.seed,
         versions=installed_versions(),
-        notes=(*run.notes.said, *moved, *unwritten, *class_warnings(classes)),
+        notes=(),
         folder=str(folder.path),
         files=files,
         gates=() if gates is None else _judged(gates, reference, result, before, outputs, baseline),
     )
 
 
-def _of_given(baseline: Baseline) -> np.ndarray:
-    """What the model as given yields on the test set."""
-    if baseline.test_outputs is None:
-        raise ValueError("the model as given was not asked about the test images")
-    return baseline.test_outputs
+def _write_result(
+    original: LoadedModel, final: Trained, run: Run[OptimizeSettings], baseline: Baseline
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The files that were written, and what could not be."""
+    changed, folder = bool(final.lineage), run.folder.path
+    best = unpacked_model(final.graph, baseline) if changed else original.model
+    files, unwritten = write_models(best, original, folder, baseline)
+    own = "best.h5" if original.is_h5 else BEST
+    if not changed and original.as_it_is and own in files:
+        shutil.copyfile(original.path, folder / own)
+    return files, unwritten
+
+
+class _Models:
+    """Models measured on the whole test set, each asked about it once."""
+
+    def __init__(self, run: Run[OptimizeSettings], baseline: Baseline) -> None:
+        self._pool = run.pool
+        self._baseline = baseline
+        self._known: dict[int, np.ndarray] = {}
+        if baseline.test_outputs is not None:
+            self._known[id(baseline.given.graph)] = baseline.test_outputs
+
+    def outputs(self, candidate: Trained) -> np.ndarray:
+        """What it yields; the control may be what it began as."""
+        key = id(candidate.graph)
+        if key not in self._known:
+            self._known[key] = self._pool.predict(candidate.graph, "test_images")
+        return self._known[key]
+
+    def facts(self, candidate: Trained, size_bytes: int) -> ModelFacts:
+        """What the report says of it."""
+        return measured_facts(
+            candidate.graph,
+            self.outputs(candidate),
+            self._baseline,
+            val_accuracy=float(candidate.correct.mean()),
+            size_bytes=size_bytes,
+        )
 
 
 def _judged(
@@ -188,14 +207,14 @@ def _write_answers(
         )
 
 
-def _moved_outputs(outputs: np.ndarray, baseline: Baseline) -> list[str]:
+def _moved_outputs(before: np.ndarray, after: np.ndarray, baseline: Baseline) -> list[str]:
     """What is to be said of the outputs that were not judged."""
     profile, unseen = baseline.profile, baseline.roles.unseen
     sizes = profile.packing.other_sizes
     if not sizes:
         return []
-    before, after = (each[unseen, profile.num_classes :] for each in (_of_given(baseline), outputs))
-    shares = unexplained_shares(before, after, sizes)
+    given, now = (each[unseen, profile.num_classes :] for each in (before, after))
+    shares = unexplained_shares(given, now, sizes)
     told = ", ".join(
         f"{name} {share:.4f}" for name, share in zip(profile.others, shares, strict=True)
     )

@@ -26,11 +26,10 @@ def conclude_search(
     start: str,
     finalists: Finalists,
     evolved: Evolved,
-    run: Run,
+    run: Run[SearchSettings],
     *,
     baseline: Baseline,
     first: FirstTraining | None,
-    settings: SearchSettings,
 ) -> SearchReport:
     """Measures start, result and average on the test images, writes the models, sums up.
 
@@ -41,8 +40,11 @@ def conclude_search(
         run: The run under way.
         baseline: What it began with; its test images are read here for the first time.
         first: What the first training took; None where a model was given.
-        settings: The run's settings.
+
+    Returns:
+        The report, but for what its events tell: generations, why they ended, and notes.
     """
+    settings = run.settings
     folder, pool, data = run.folder, run.pool, baseline.data
     pool.store.put("test_images", data.x_test)
     best, given, members = finalists.result, baseline.given, finalists.members
@@ -60,11 +62,7 @@ def conclude_search(
         )
 
     unseen = data.y_test[baseline.roles.unseen]
-    images = evolved.images + finalists.images
-    training_s = evolved.training_s + finalists.training_s
-    if first is not None:
-        images += first.images
-        training_s += first.seconds
+    images, training_s = (0, 0.0) if first is None else (first.images, first.seconds)
     has_classes = (folder.path / CLASS_FILE).is_file()
     return SearchReport(
         start=start,
@@ -82,17 +80,17 @@ def conclude_search(
         augmentation=evolved.profile.augmentation.name,
         validation=baseline.roles.validation_source,
         images_trained=best.images_trained,
-        total_images=images,
-        training_s=round(training_s, 1),
+        total_images=images + evolved.images + finalists.images,
+        training_s=round(training_s + evolved.training_s + finalists.training_s, 1),
         workers=pool.workers,
         elapsed_s=round(run.budget.elapsed(), 1),
         budget_s=settings.budget,
-        generations=evolved.generations,
-        stop_reason=evolved.stop_reason,
+        generations=(),
+        stop_reason="",
         seed=settings.seed,
         classes=data.class_names,
         versions=installed_versions(),
-        notes=tuple(run.notes.said),
+        notes=(),
         folder=str(folder.path),
         files=(
             *files,
@@ -104,7 +102,9 @@ def conclude_search(
     )
 
 
-def _average(members: tuple[Trained, ...], run: Run, baseline: Baseline) -> ModelFacts:
+def _average(
+    members: tuple[Trained, ...], run: Run[SearchSettings], baseline: Baseline
+) -> ModelFacts:
     """Writes the average of some networks, and measures it."""
     profile, pool = baseline.profile, run.pool
     averaged = ensemble_graph(

@@ -10,7 +10,7 @@ no child becomes smaller than the seed. How often the slimmer child was the bett
 from collections.abc import Sequence
 
 from prune_mi.config import SearchSettings
-from prune_mi.evolution.evaluator import Evaluator, Failure
+from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
@@ -21,7 +21,7 @@ from prune_mi.information.ranking import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
 from prune_mi.morphisms.morphism import SiteScore, counted
 from prune_mi.morphisms.removals import RemoveLayer
-from prune_mi.records import Observer
+from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Trained
 from prune_mi.search.racing import Rung
 
@@ -30,15 +30,13 @@ class DeletionTrials:
     """Tries trained children without their least layer, and counts.
 
     Args:
+        run: The run under way.
         evaluator: Ranks layers, and trains the slimmer children.
-        settings: The run's settings: the criterion, and whether weights are kept.
-        observer: Hears of children that could not be ranked.
     """
 
-    def __init__(self, evaluator: Evaluator, settings: SearchSettings, observer: Observer) -> None:
+    def __init__(self, run: Run[SearchSettings], evaluator: Evaluator) -> None:
+        self._run = run
         self._evaluator = evaluator
-        self._settings = settings
-        self._observer = observer
         self.tried = 0
         self.adopted = 0
 
@@ -47,35 +45,32 @@ class DeletionTrials:
         trained: Sequence[Trained],
         *,
         allows: Allows,
-        generation: int,
         seconds: float | None,
-    ) -> tuple[list[Trained], list[Trained], list[Failure]]:
+    ) -> tuple[list[Trained], list[Trained], list[FailedEvaluation]]:
         """For each trained child, the better of itself and its slimmer version.
 
         Args:
             trained: Children, and the base, which is left as it is.
             allows: Which graphs a child may have.
-            generation: The generation under way.
             seconds: Wall clock of each training, or None.
 
         Returns:
             The better ones; the others; slimmer children that could not be evaluated.
         """
         children = [each for each in trained if each.morphs]
-        slimmer, failures = self._slimmer(children, allows), list[Failure]()
+        slimmer, failures = self._slimmer(children, allows), list[FailedEvaluation]()
+        self._evaluator.announce(slimmer)
         self.tried += len(slimmer)
         parents = {each.name: each for each in children}
-        if self._settings.weights == "scratch":
+        if self._run.settings.weights == "scratch":
             ready = [
                 each.screened(parents[each.parent].accuracy, measured=False, fresh=True)
                 for each in slimmer
             ]
         else:
             graphs = {name: each.graph for name, each in parents.items()}
-            ready, failures = self._evaluator.screen(slimmer, graphs, generation=generation)
-        retrained, lost = self._evaluator.train(
-            ready, Rung(len(ready), 1.0, seconds), generation=generation
-        )
+            ready, failures = self._evaluator.screen(slimmer, graphs)
+        retrained, lost = self._evaluator.train(ready, Rung(len(ready), 1.0, seconds))
         by_parent = {each.parent: each for each in retrained}
         better, others = [], []
         for each in trained:
@@ -91,7 +86,7 @@ class DeletionTrials:
 
     def _slimmer(self, children: Sequence[Trained], allows: Allows) -> list[Proposed]:
         """The slimmer version of each child that has one."""
-        chosen = criterion(self._settings.ranking.criterion)
+        chosen = criterion(self._run.settings.ranking.criterion)
         choices = {
             each: _removable(each.graph, allows, same_shape=chosen.needs_same_shape)
             for each in children
@@ -100,13 +95,13 @@ class DeletionTrials:
         found = []
         for (child, _), answer in zip(asked, self._evaluator.rank(asked), strict=True):
             if isinstance(answer, FailedEvaluation):
-                self._observer.note(f"{child.name} could not be ranked: {answer.message}")
+                self._run.notes.note(f"{child.name} could not be ranked: {answer.message}")
                 continue
             layers = choices[child]
             least = min(range(len(layers)), key=answer.gains.__getitem__)
             site, without = list(layers.items())[least]
             score = SiteScore(
-                site.name, answer.gains[least], answer.spreads[least], measure=chosen.measure
+                site.name, answer.gains[least], answer.spreads[least], measure=answer.measure
             )
             reason = f"{score}, lowest of {counted(len(layers), 'layer')}"
             found.append(self._without(child, site, Edit(without, reason)))

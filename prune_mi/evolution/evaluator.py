@@ -1,9 +1,9 @@
 """Candidates ranked, screened and trained in the pool."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from prune_mi.config import RunSettings
 from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import (
     TrainingSpeed,
@@ -12,24 +12,17 @@ from prune_mi.evolution.recipe import (
     measured_speed,
     training_task,
 )
-from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation, Ranked, RankTask, ScreenTask
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import Site, unit_sites
-from prune_mi.information.ranking import criterion, least_first
+from prune_mi.graph.site import Site
+from prune_mi.graph.units.sites import unit_sites
+from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
-from prune_mi.records import ChildRecord, Observer, Verdict
+from prune_mi.records import events
+from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.racing import Rung
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Failure:
-    """A candidate that could not be evaluated, and why."""
-
-    candidate: Proposed
-    outcome: FailedEvaluation
 
 
 class Evaluator:
@@ -40,38 +33,37 @@ class Evaluator:
     beside its steps. `profile` says how images are varied; a search learns that as it goes on.
 
     Args:
-        baseline: What the run begins with.
-        pool: Where candidates are evaluated.
-        settings: The run's settings.
-        observer: Hears of each candidate.
+        run: The run under way.
+        baseline: What it begins with.
     """
 
-    def __init__(
-        self, baseline: Baseline, *, pool: WorkerPool, settings: RunSettings, observer: Observer
-    ) -> None:
+    def __init__(self, run: Run[Any], baseline: Baseline) -> None:
         self.profile = baseline.profile
+        self._run = run
         self._baseline = baseline
-        self._pool = pool
-        self._settings = settings
-        self._observer = observer
         self.speed: TrainingSpeed | None = None
         self.images = 0
         self.training_seconds = 0.0
         self.overheads: list[float] = []
 
+    def announce(self, children: Sequence[Proposed]) -> None:
+        """Tells of new children."""
+        for each in children:
+            self._run.log.append(events.Proposed(each.name, each.parent, each.morphs, each.cost))
+
     def rank(
         self, asked: Sequence[tuple[Proposed, Sequence[Site]]]
     ) -> list[Ranked | FailedEvaluation]:
         """Ranks sites of candidates by the run's criterion, in their order."""
-        return self._pool.rank(
+        return self._run.evaluations.rank(
             [
                 RankTask(
                     name=each.name,
                     graph=each.graph,
                     sites=tuple(sites),
-                    settings=self._settings.ranking,
+                    settings=self._run.settings.ranking,
                     from_logits=self.profile.from_logits,
-                    seed=self._settings.seed,
+                    seed=self._run.settings.seed,
                 )
                 for each, sites in asked
             ]
@@ -92,52 +84,52 @@ class Evaluator:
                 f"the units of {candidate.name} could not be ranked: {answer.message}; try another "
                 "`ranking.criterion`"
             )
-        measure = criterion(self._settings.ranking.criterion).measure
         return tuple(
             SiteScore(
-                sites[place].name, answer.gains[place], answer.spreads[place], measure=measure
+                sites[place].name,
+                answer.gains[place],
+                answer.spreads[place],
+                measure=answer.measure,
             )
             for place in least_first(sites, answer.gains)
         )
 
     def screen(
-        self, children: Sequence[Proposed], parents: Mapping[str, LayerGraph], *, generation: int
-    ) -> tuple[list[Screened], list[Failure]]:
+        self, children: Sequence[Proposed], parents: Mapping[str, LayerGraph]
+    ) -> tuple[list[Screened], list[FailedEvaluation]]:
         """Repairs children of their parents and scores them untrained, in their order.
 
         The screening images are a sample of the validation images: a child's accuracy is shifted by
         as much as the original's is off on that sample.
         """
+        offset = self._baseline.screening_offset
         tasks = [
-            ScreenTask(each.name, each.graph, parents[each.parent], self._settings.seed)
+            ScreenTask(each.name, each.graph, parents[each.parent], self._run.settings.seed, offset)
             for each in children
         ]
         by_name = {child.name: child for child in children}
         screened, failures = dict[str, Screened](), []
-        for outcome in self._pool.run(tasks):
+        for outcome in self._run.evaluations.run(tasks):
             child = by_name[outcome.name]
             if isinstance(outcome, FailedEvaluation):
-                failures.append(Failure(child, outcome))
+                failures.append(outcome)
                 continue
             screened[child.name] = child.screened(
-                outcome.accuracy + self._baseline.screening_offset,
-                graph=outcome.graph,
-                seconds=outcome.seconds,
+                outcome.accuracy, graph=outcome.graph, seconds=outcome.seconds
             )
-            self._observer.child(child_record(screened[child.name], generation, "pending"))
         return [screened[name] for name in by_name if name in screened], failures
 
     def train(
-        self, chosen: Sequence[Screened], rung: Rung, *, generation: int
-    ) -> tuple[list[Trained], list[Failure]]:
+        self, chosen: Sequence[Screened], rung: Rung
+    ) -> tuple[list[Trained], list[FailedEvaluation]]:
         """Trains candidates for one rung; one that training made worse keeps its weights."""
         num_train = self._baseline.images.num_train
         tasks = [
             training_task(
                 child,
                 self.profile,
-                self._settings,
-                num_images=max(1, round(rung.share * self._settings.child_epochs * num_train)),
+                self._run.settings,
+                num_images=max(1, round(rung.share * self._run.settings.child_epochs * num_train)),
                 num_train_images=num_train,
                 seconds=rung.seconds,
                 damage=damage_of(child, self._baseline),
@@ -146,12 +138,12 @@ class Evaluator:
         ]
         by_name = {child.name: child for child in chosen}
         trained, failures = dict[str, Trained](), []
-        for outcome in self._pool.run(tasks):
+        for outcome in self._run.evaluations.run(tasks):
             child = by_name[outcome.name]
             self.images += outcome.images_trained
             self.training_seconds += outcome.step_seconds
             if isinstance(outcome, FailedEvaluation):
-                failures.append(Failure(child, outcome))
+                failures.append(outcome)
                 continue
             self.speed = measured_speed(child, outcome, self.speed)
             self.overheads.append(outcome.overhead_seconds)
@@ -159,27 +151,4 @@ class Evaluator:
             if isinstance(child, Trained) and done.accuracy < child.accuracy:
                 done = replace(child, seconds=done.seconds)
             trained[child.name] = done
-            self._observer.child(child_record(done, generation, "pending"))
         return [trained[name] for name in by_name if name in trained], failures
-
-
-def child_record(
-    child: Proposed, generation: int, verdict: Verdict, detail: str = ""
-) -> ChildRecord:
-    """A candidate as the journal and the report keep it."""
-    screened = child if isinstance(child, Screened) else None
-    return ChildRecord(
-        name=child.name,
-        generation=generation,
-        parent=child.parent,
-        morphs=child.morphs,
-        num_params=child.cost.num_params,
-        macs=child.cost.macs,
-        num_layers=child.cost.num_layers,
-        screened_accuracy=None if screened is None else screened.screened_accuracy,
-        trained_accuracy=child.accuracy if isinstance(child, Trained) else None,
-        images_trained=0 if screened is None else screened.own_images,
-        seconds=0.0 if screened is None else round(screened.seconds, 3),
-        verdict=verdict,
-        detail=detail,
-    )

@@ -6,13 +6,12 @@ from prune_mi.config import SearchSettings
 from prune_mi.data import Dataset
 from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import TrainingSpeed, after_training, measured_speed, training_task
-from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.interface.packing import pack
 from prune_mi.preparation.baseline import Baseline, metric_of, share_images, share_targets
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import search_roles
-from prune_mi.records import Observer
+from prune_mi.runs.run import Run
 from prune_mi.search.candidate import untrained
 
 
@@ -26,30 +25,23 @@ class FirstTraining:
 
 
 def trained_seed(
-    profile: Profile,
-    data: Dataset,
-    *,
-    pool: WorkerPool,
-    settings: SearchSettings,
-    seconds: float | None,
-    observer: Observer,
+    profile: Profile, data: Dataset, run: Run[SearchSettings], *, seconds: float | None
 ) -> tuple[Baseline, FirstTraining]:
     """The seed after its first training, and what the search works on.
 
     Args:
         profile: The seed's.
         data: All images.
-        pool: Where it is trained.
-        settings: The run's settings.
+        run: The run under way.
         seconds: Wall clock of the training, or None.
-        observer: Hears who sees which images.
 
     Raises:
         DataError: If a split is too small for its role.
         RunError: If the training failed.
     """
+    settings, pool = run.settings, run.pool
     roles = search_roles(data, settings)
-    observer.note(roles.description)
+    run.notes.note(roles.description)
     images = share_images(data, roles, settings, pool=pool)
     share_targets(profile.graph, profile, images, settings, pool=pool)
     seed = untrained(profile.graph)
@@ -62,7 +54,7 @@ def trained_seed(
         seconds=seconds,
         damage=0.0,
     )
-    outcome = next(iter(pool.run([task])))
+    outcome = next(iter(run.evaluations.run([task])))
     if isinstance(outcome, FailedEvaluation):
         raise RunError(
             f"the first network could not be trained: {outcome.message}; check the values in "

@@ -10,26 +10,27 @@ validation accuracy takes the smallest.
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 
 from prune_mi.config import SearchSettings
+from prune_mi.data import AugmentationPolicy
 from prune_mi.evolution.deletion_trials import DeletionTrials
-from prune_mi.evolution.evaluator import Evaluator, Failure
+from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.inheritance import Inheritance
 from prune_mi.evolution.policies import make_policy, make_schedule, stopping_rules
 from prune_mi.evolution.race_plan import RacePlan
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
-from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.analysis.layer_counts import num_paper_layers
 from prune_mi.graph.cost import graph_cost, training_step_cost
 from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.preparation.baseline import Baseline
-from prune_mi.preparation.recognised_augmentation import recognised_augmentation
-from prune_mi.records import GenerationRecord, Observer, Verdict
+from prune_mi.records import GenerationRecord, Reason, events
+from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import Draw, HillClimber
 from prune_mi.search.racing import Rung
@@ -51,40 +52,33 @@ class Growing:
     """See `Strategy`.
 
     Args:
+        run: The run under way.
         baseline: The start, measured.
         evaluator: Ranks, repairs and trains.
-        settings: The run's settings.
         plan: How generations are trained, in what time.
         usual_work: What a training step of a child of the default method may always cost, see
             `training_step_cost`.
-        pool: Where the best network is asked how images may be varied.
-        observer: Hears of everything.
     """
 
     def __init__(
         self,
+        run: Run[SearchSettings],
         baseline: Baseline,
         evaluator: Evaluator,
-        settings: SearchSettings,
         *,
         plan: RacePlan,
         usual_work: float,
-        pool: WorkerPool,
-        observer: Observer,
     ) -> None:
-        start = baseline.start
+        settings, start = run.settings, baseline.start
+        self._run = run
         self._evaluator = evaluator
-        self._settings = settings
         self._plan = plan
         self._usual_work = usual_work
-        self._pool = pool
         self._num_screening = baseline.images.num_screening
-        self._observer = observer
         self._policy = make_policy(settings)
-        self._schedule = make_schedule(settings)
         self._bank = WeightBank() if settings.share_weights else None
         self._inheritance = Inheritance(evaluator, self._bank, anew=settings.weights == "scratch")
-        self._trials = DeletionTrials(evaluator, settings, observer) if tries(settings) else None
+        self._trials = DeletionTrials(run, evaluator) if tries(settings) else None
         self._runners_up = RunnersUp(settings.ensemble + 1)  # the best one may be among them
         self._runners_up.add(start)
         has_floor = settings.method in ("random", "mi")
@@ -110,12 +104,12 @@ class Growing:
         """See `Strategy`."""
         climber = self.climber
         new = 1 if last is None else sum(bool(each.morphs) for each in last.children)
-        return stopping_rules(self._settings).reason(
+        return stopping_rules(self._run.settings).reason(
             SearchState(
                 climber.generation,
                 climber.flat_generations,
                 new,
-                self._plan.has_time(climber.elite),
+                self._has_time(),
                 climber.elite.accuracy,
                 climber.structure_age,
             )
@@ -123,13 +117,19 @@ class Growing:
 
     def begin(self, parent: Trained) -> None:
         """See `Strategy`."""
-        generation, settings = self.climber.generation + 1, self._settings
+        generation, settings = self.climber.generation, self._run.settings
         self._began = time.monotonic()
-        self._seconds = self._plan.generation_seconds(
-            parent, generations_left=settings.generations - self.climber.generation
-        )
-        self._observer.generation(generation, settings.generations, parent.name)
-        self._rungs, self._order = self._plan.rungs(parent, self._seconds), {}
+        left = settings.generations - generation
+        self._seconds = self._run.log.once(
+            events.GenerationBegan,
+            lambda: events.GenerationBegan(
+                generation + 1,
+                settings.generations,
+                parent.name,
+                self._plan.generation_seconds(parent, generations_left=left),
+            ),
+        ).seconds
+        self._rungs, self._order = self._planned(parent, "rungs", self._seconds), {}
         self._tell_of_few(self._rungs[0].count - 1)
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
@@ -138,7 +138,7 @@ class Growing:
             return ()
         children = self.climber.ask_alike(
             self._rungs[0].count - 1,
-            self._schedule.morphs(self.climber.generation + 1),
+            make_schedule(self._run.settings).morphs(self.climber.generation + 1),
             self._draw(parent),
             allows=self._limits(parent),
         )
@@ -157,15 +157,15 @@ class Growing:
 
     def repair(
         self, children: Sequence[Proposed], parent: Trained
-    ) -> tuple[list[Screened], list[Failure]]:
+    ) -> tuple[list[Screened], list[FailedEvaluation]]:
         """See `Strategy`."""
-        return self._inheritance.prepared(children, parent, generation=self.climber.generation)
+        return self._inheritance.prepared(children, parent)
 
     def line_up(self, ready: Sequence[Screened], parent: Trained) -> LineUp:
         """See `Strategy`; preparing may have taken the time of some."""
         if self._seconds is not None:
             left = self._seconds - (time.monotonic() - self._began)
-            self._rungs = self._plan.rungs(parent, left)
+            self._rungs = self._planned(parent, "rungs once more", left)
             ready = ready[: self._rungs[0].count]
         return LineUp(sorted(ready, key=self._by_accuracy), self._rungs)
 
@@ -188,20 +188,20 @@ class Growing:
         better, others, failures = self._trials.offered(
             through,
             allows=self._limits(self.climber.elite),
-            generation=self.climber.generation,
             seconds=self._rungs[0].seconds,
         )
         return Raced(better, [*behind, *others], failures)
 
-    def verdict(self, child: Trained) -> tuple[Verdict, str]:
+    def verdict(self, child: Trained) -> events.Accepted | events.Refused:
         """See `Strategy`."""
         elite = self.climber.elite
         if child.name == elite.name:
-            return "accepted", f"validation accuracy {child.accuracy:.4f}"
-        detail = f"{child.accuracy:.4f}, {elite.name} has {elite.accuracy:.4f}"
+            return events.Accepted(child.name, child.accuracy)
+        reason: Reason = "less accurate"
         if child.accuracy > elite.accuracy:
-            detail += " and fewer weights, equal within the error"
-        return "not better", detail
+            reason = "equal, but larger"
+        numbers = {"accuracy": child.accuracy, "best": elite.accuracy}
+        return events.Refused(child.name, reason, numbers, elite.name)
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
         """See `Strategy`.
@@ -217,12 +217,15 @@ class Growing:
                 self._bank.remember(each)
             self._runners_up.add(each)
 
-    def evolved(self, generations: tuple[GenerationRecord, ...], stop_reason: str) -> Evolved:
+    def wanted(self) -> Sequence[str]:
+        """See `Strategy`."""
+        kept = [self.climber.elite, *self._runners_up.best()]
+        return [*(each.name for each in kept), *(self._bank.donors() if self._bank else ())]
+
+    def evolved(self) -> Evolved:
         """See `Strategy`."""
         return Evolved(
             elite=self.climber.elite,
-            generations=generations,
-            stop_reason=stop_reason,
             profile=self._evaluator.profile,
             speed=self._evaluator.speed,
             images=self._evaluator.images,
@@ -235,14 +238,29 @@ class Growing:
     def _by_accuracy(self, child: Screened) -> tuple[float, int]:
         return -child.accuracy, self._order[child.name]
 
+    def _has_time(self) -> bool:
+        if self._plan.remaining() is None:
+            return True
+        has_time: bool = self._run.log.decided(
+            f"time for generation {self.climber.generation + 1}",
+            lambda: self._plan.has_time(self.climber.elite),
+        )
+        return has_time
+
+    def _planned(self, parent: Trained, what: str, seconds: float | None) -> tuple[Rung, ...]:
+        found = self._run.log.decided(
+            what, lambda: [astuple(each) for each in self._plan.rungs(parent, seconds)]
+        )
+        return tuple(Rung(*each) for each in found)
+
     def _tell_of_few(self, num_children: int) -> None:
         """Says once that the budget allows for fewer children than were asked for."""
-        if num_children < self._settings.children and not self._told_of_few:
+        if num_children < self._run.settings.children and not self._told_of_few:
             self._told_of_few = True
-            self._observer.note(
+            self._run.notes.note(
                 f"The time budget is enough for {num_children} new "
                 f"{'network' if num_children == 1 else 'networks'} in each round, instead of "
-                f"{self._settings.children} (--children)."
+                f"{self._run.settings.children} (--children)."
             )
 
     def _draw(self, parent: Trained) -> Draw:
@@ -264,26 +282,35 @@ class Growing:
 
     def _vary(self, elite: Trained) -> None:
         """Trains from now on with the flips and shifts that do not mislead the best network."""
-        if self._settings.training.augmentation != "auto":
+        if self._run.settings.training.augmentation != "auto":
             return
-        profile = self._evaluator.profile
-        found = self._pool.call(
-            recognised_augmentation, elite.graph, self._pool.store, self._num_screening, profile
-        )
+        profile, pool = self._evaluator.profile, self._run.pool
+
+        def recognised() -> events.Varied:
+            # Which opens Keras; the loop does without it.
+            from prune_mi.preparation.recognised_augmentation import recognised_augmentation
+
+            found = pool.call(
+                recognised_augmentation, elite.graph, pool.store, self._num_screening, profile
+            )
+            return events.Varied(found.flip, found.max_shift, found.fill)
+
+        varied = self._run.log.once(events.Varied, recognised)
+        found = AugmentationPolicy(varied.flip, varied.max_shift, varied.fill)
         if found != profile.augmentation:
-            last = self.climber.generation == self._settings.generations
+            last = self.climber.generation == self._run.settings.generations
             since = f"From round {self.climber.generation + 1} on"
             told = f"{'In the final training' if last else since}, the training images are "
             told += _VARIED[found.name]
             if found.name != "none":
                 told += f" The best network so far, {elite.name}, recognises such images as well."
-            self._observer.note(told)
+            self._run.notes.note(told)
             self._evaluator.profile = replace(profile, augmentation=found)
 
     def _limits(self, parent: Trained) -> Allows:
         """How its children may be: no smaller than the seed, as the paper has it, nor too big."""
-        most = self._settings.max_params or math.inf
-        if self._settings.method != "default":
+        most = self._run.settings.max_params or math.inf
+        if self._run.settings.method != "default":
             return lambda graph: (
                 graph_cost(graph).num_params <= most
                 and num_paper_layers(graph) >= self._least_layers

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prune_mi.evolution.evaluator import Evaluator, Failure
+from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.morphisms.catalog import CATALOG
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.weight_bank import WeightBank
@@ -24,8 +25,8 @@ class Inheritance:
         self._anew = anew
 
     def prepared(
-        self, children: Sequence[Proposed], parent: Trained, *, generation: int
-    ) -> tuple[list[Screened], list[Failure]]:
+        self, children: Sequence[Proposed], parent: Trained
+    ) -> tuple[list[Screened], list[FailedEvaluation]]:
         """Children ready for training, in their order, and those that could not be repaired.
 
         What no morphism has hurt is ready as it is. What one has, or what has inherited weights
@@ -40,11 +41,9 @@ class Inheritance:
         children, mixed = self._inherited(children, parent, fresh)
         hurt = [each for each in children if each.name in mixed or not _keeps_function(each)]
         to_repair = [each for each in hurt if each.name not in fresh]
-        repaired, failures = self._evaluator.screen(
-            to_repair, {parent.name: parent.graph}, generation=generation
-        )
+        repaired, failures = self._evaluator.screen(to_repair, {parent.name: parent.graph})
         known = {each.name: each for each in repaired}
-        failed = {each.candidate.name for each in failures}
+        failed = {each.name for each in failures}
         ready = [
             known.get(each.name)
             or each.screened(parent.accuracy, measured=False, fresh=each.name in fresh)

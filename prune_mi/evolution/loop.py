@@ -5,79 +5,88 @@ makes a given model smaller, `grow.py` makes a small one better.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Any
 
-from prune_mi.evolution.evaluator import Evaluator, Failure, child_record
+from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced, Strategy
-from prune_mi.records import ChildRecord, GenerationRecord, Observer, Verdict
-from prune_mi.runs.journal import Journal
-from prune_mi.search.candidate import Proposed, Screened, Trained
+from prune_mi.execution.tasks import FailedEvaluation
+from prune_mi.records import GenerationRecord, events
+from prune_mi.records.generations import Generations
+from prune_mi.runs.run import Run
+from prune_mi.search.candidate import Screened, Trained
 
 
 class Evolution:
     """Generation after generation, until the strategy says stop.
 
     Args:
+        run: The run under way.
         strategy: Pruning or growing.
         evaluator: Trains.
-        journal: Gets a line a child, as soon as its generation has no more use for it.
-        observer: Hears of everything.
         on_elite: Called with each newly accepted model, to be kept safe.
     """
 
     def __init__(
         self,
+        run: Run[Any],
         strategy: Strategy,
         evaluator: Evaluator,
         *,
-        journal: Journal,
-        observer: Observer,
         on_elite: Callable[[Trained], object],
     ) -> None:
+        self._run = run
+        self._log = run.log
         self._strategy = strategy
         self._climber = strategy.climber
         self._evaluator = evaluator
-        self._journal = journal
-        self._observer = observer
         self._on_elite = on_elite
-        self._records: list[ChildRecord] = []
+        self._told = Generations()
+        self._heard = 0
 
     def run(self) -> Evolved:
         """Makes generations until a stopping rule holds."""
-        generations: list[GenerationRecord] = []
         last: GenerationRecord | None = None
         while (reason := self._strategy.reason_to_stop(last)) is None:
             last = self._generation()
-            if last.children:
-                generations.append(last)
-        return self._strategy.evolved(tuple(generations), reason)
+        self._log.append(events.SearchEnded(reason))
+        evolved = self._strategy.evolved()
+        self._run.evaluations.require(evolved.elite.graph, evolved.elite.name)
+        return evolved
 
     def _generation(self) -> GenerationRecord:
-        strategy, climber = self._strategy, self._climber
-        parent, self._records = climber.elite, []
+        strategy, climber, log = self._strategy, self._climber, self._log
+        parent = climber.elite
         strategy.begin(parent)
         ready = self._proposed(parent)
         line_up = strategy.line_up(ready, parent)
-        for child, why in line_up.left_out:
-            self._record(child, "not trained", why)
+        for child, reason in line_up.left_out:
+            log.append(events.Refused(child.name, reason))
         raced = self._raced(line_up)
         accepted = climber.tell(raced.eligible)
-        if accepted is not None:
+        if accepted is not None and not log.is_replaying:
             self._on_elite(accepted)
         trained = (*raced.eligible, *raced.others)
         strategy.learn(parent, accepted, trained)
         for each in trained:
-            self._observer.child(self._record(each, *strategy.verdict(each)))
-        return GenerationRecord(
-            climber.generation, parent.name, tuple(self._records), climber.elite.name
-        )
+            log.append(strategy.verdict(each))
+        log.append(events.GenerationEnded(climber.generation, climber.elite.name))
+        self._run.evaluations.keep(strategy.wanted())
+        return self._record()
+
+    def _record(self) -> GenerationRecord:
+        """What the generation that has ended has tried."""
+        for event in self._log.events[self._heard :]:
+            self._told.hear(event)
+        self._heard = len(self._log.events)
+        return self._told.last
 
     def _proposed(self, parent: Trained) -> list[Screened]:
         """Children, repaired and screened: a wave, and others that have learned from it."""
         ready: list[Screened] = []
         while children := self._strategy.propose(parent, ready):
+            self._evaluator.announce(children)
             screened, failures = self._strategy.repair(children, parent)
-            self._failed(failures)
+            self._tell_of(failures)
             ready += screened
         return ready
 
@@ -91,29 +100,18 @@ class Evolution:
                 field = strategy.advance(list(trained.values()), rung)
             if not field:
                 break
-            done, failures = self._evaluator.train(field, rung, generation=climber.generation)
+            done, failures = self._evaluator.train(field, rung)
             judged = strategy.judge(done)
             climber.observe(judged)
             trained |= {each.name: each for each in judged}
             for failure in failures:
-                climber.drop(failure.candidate.name)
-                trained.pop(failure.candidate.name, None)
-            self._failed(failures)
+                climber.drop(failure.name)
+                trained.pop(failure.name, None)
+            self._tell_of(failures)
         raced = strategy.finish(strategy.judge(list(trained.values())), [e.name for e in field])
-        self._failed(raced.failures)
+        self._tell_of(raced.failures)
         return raced
 
-    def _failed(self, failures: Sequence[Failure]) -> None:
+    def _tell_of(self, failures: Sequence[FailedEvaluation]) -> None:
         for each in failures:
-            child, outcome = each.candidate, each.outcome
-            self._observer.note(f"{child.name} failed and is left out: {outcome.message}")
-            if isinstance(child, Screened):
-                child = replace(child, seconds=child.seconds + outcome.seconds)
-            self._record(child, "failed", outcome.message)
-
-    def _record(self, child: Proposed, verdict: Verdict, detail: str) -> ChildRecord:
-        """A child's record, in the journal from now on."""
-        record = child_record(child, self._climber.generation, verdict, detail)
-        self._journal.append(record)
-        self._records.append(record)
-        return record
+            self._run.notes.note(f"{each.name} failed and is left out: {each.message}")

@@ -8,21 +8,25 @@ next elite.
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
+from typing import Any
 
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.evolution.evaluator import Evaluator, Failure
-from prune_mi.evolution.limits import AllowedDrop
+from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.evolution.limits import AllowedDrop, allowed_drop
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.evolution.timing import TimePlan
+from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.units.discovery import outermost, removable_units
 from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
-from prune_mi.records import GenerationRecord, Observer, TrainedChild, Verdict
+from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
+from prune_mi.runs.run import Run
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
@@ -40,40 +44,36 @@ class Pruning:
     """See `Strategy`.
 
     Args:
+        run: The run under way.
         baseline: The original, measured.
         allowed: What may be lost.
         evaluator: Ranks, screens and trains.
-        settings: The run's settings.
-        workers: Trainings at once: to begin with, and as memory allows.
         time_plan: When to end, and what the rest of the run is expected to take.
-        observer: Hears of generations and of the time left.
         on_last: Called with the elite and the speed of trainings when a generation begins behind
             which there is time for none.
     """
 
     def __init__(
         self,
+        run: Run[OptimizeSettings],
         baseline: Baseline,
         allowed: AllowedDrop,
         evaluator: Evaluator,
-        settings: OptimizeSettings,
         *,
-        workers: Callable[[], int],
         time_plan: TimePlan,
-        observer: Observer,
         on_last: OnLast,
     ) -> None:
+        settings = run.settings
+        self._run = run
         self._baseline = baseline
         self._allowed = allowed
         self._evaluator = evaluator
-        self._settings = settings
-        self._workers = workers
-        self._finalists = settings.trained_children or workers()
+        self._finalists = settings.trained_children or run.evaluations.workers
         self._time = time_plan
         self._overhead = time_plan.generation_overhead
-        self._observer = observer
         self._on_last = on_last
         self._trained: dict[str, TrainedChild] = {}
+        self._accepted: list[Trained] = []
         self._bias = 0.0
         self._ranking: Sequence[SiteScore] = ()
         self._waves: list[int] = []
@@ -81,8 +81,7 @@ class Pruning:
         self._seconds: float | None = None
         self.climber = HillClimber(
             baseline.start,
-            allowed_drop=baseline.start.accuracy
-            - (baseline.judged_by.accuracy - settings.max_accuracy_drop),
+            allowed_drop=self._allowed_drop,
             margin=allowed.expected_margin,
             objective=settings.objective,
             mix=resolve_mix(settings.mix),
@@ -93,17 +92,17 @@ class Pruning:
 
     def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
         """See `Strategy`; the first generation is always made."""
-        climber, settings = self.climber, self._settings
+        climber, settings = self.climber, self._run.settings
+        self._heed_limit()
         if last is None:
             return None
         rules = StoppingRules(settings.most_generations, settings.most_flat_generations)
-        has_time = room_for_generation(self._remaining(), overhead=self._overhead)
         return rules.reason(
             SearchState(
                 climber.generation,
                 climber.flat_generations,
                 len(last.children),
-                has_time,
+                self._has_time(),
                 climber.elite.accuracy,
                 climber.structure_age,
             )
@@ -111,17 +110,23 @@ class Pruning:
 
     def begin(self, parent: Trained) -> None:
         """See `Strategy`."""
-        self._began, remaining = time.monotonic(), self._remaining()
-        self._seconds = generation_seconds(remaining, overhead=self._overhead)
-        self._observer.time_left(self._time.run_left())
-        self._observer.generation(
-            self.climber.generation + 1, self._settings.most_generations, parent.name
-        )
+        settings, log = self._run.settings, self._run.log
+        self._began, remaining = time.monotonic(), self._time.search_left()
+        self._run.notes.time_left(self._run.budget.remaining())
+        self._seconds = log.once(
+            events.GenerationBegan,
+            lambda: events.GenerationBegan(
+                self.climber.generation + 1,
+                settings.most_generations,
+                parent.name,
+                generation_seconds(remaining, overhead=self._overhead),
+            ),
+        ).seconds
         if self._seconds is not None and self._seconds == remaining:
             self._on_last(parent, self._evaluator.speed)
-        self._ranking = self._evaluator.ranking(parent, objective=self._settings.objective)
-        later = round(_SECOND_WAVE * self._settings.children)
-        self._waves = [self._settings.children - later, later]
+        self._ranking = self._evaluator.ranking(parent, objective=settings.objective)
+        later = round(_SECOND_WAVE * settings.children)
+        self._waves = [settings.children - later, later]
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
         """See `Strategy`: a first wave, and a second one that has learned from it."""
@@ -133,11 +138,9 @@ class Pruning:
 
     def repair(
         self, children: Sequence[Proposed], parent: Trained
-    ) -> tuple[list[Screened], list[Failure]]:
+    ) -> tuple[list[Screened], list[FailedEvaluation]]:
         """See `Strategy`."""
-        return self._evaluator.screen(
-            children, {parent.name: parent.graph}, generation=self.climber.generation
-        )
+        return self._evaluator.screen(children, {parent.name: parent.graph})
 
     def line_up(self, ready: Sequence[Screened], parent: Trained) -> LineUp:
         """See `Strategy`.
@@ -145,30 +148,16 @@ class Pruning:
         The promising child of earlier generations has its heat behind it: where there are heats, it
         joins the last rung.
         """
-        preparing = time.monotonic() - self._began
-        self._overhead = preparing + self._time.compile_seconds
         labels = self._baseline.images.validation_labels
         hopeful, hopeless = with_hope(ready, chance=chance_level(labels, self._baseline.metric))
         everyone = self.climber.choose(hopeful, len(hopeful) + 1)
-        rungs = plan_rungs(
-            num_children=len(everyone),
-            finalists=self._finalists,
-            workers=self._workers(),
-            seconds=None if self._seconds is None else max(0.0, self._seconds - preparing),
-            compile_seconds=self._time.compile_seconds,
-        )
+        rungs = self._rungs(len(everyone))
         if len(rungs) > 1:
             everyone = tuple(each for each in everyone if not each.own_images)
         field = everyone[: rungs[0].count]
         chosen = {each.name for each in field}
-        left_out = [
-            *((each, "lost too much accuracy to recover it by training") for each in hopeless),
-            *(
-                (each, "others save more cost for the accuracy they lose")
-                for each in hopeful
-                if each.name not in chosen
-            ),
-        ]
+        left_out: list[tuple[Screened, Reason]] = [(each, "lost too much") for each in hopeless]
+        left_out += [(each, "others save more") for each in hopeful if each.name not in chosen]
         return LineUp(field, rungs, left_out)
 
     def advance(self, trained: Sequence[Trained], rung: Rung) -> Sequence[Trained]:
@@ -186,8 +175,8 @@ class Pruning:
         if self._allowed.confidence is not None:
             self._bias = self._allowed.chosen(
                 list(self._trained.values()),
-                objective=self._settings.objective,
-                seed=self._settings.seed,
+                objective=self._run.settings.objective,
+                seed=self._run.settings.seed,
             ).bias
         return [self._allowed.with_margin(each, bias=self._bias) for each in trained]
 
@@ -195,41 +184,92 @@ class Pruning:
         """See `Strategy`: whatever has been trained may be within the allowed drop."""
         return Raced(trained)
 
-    def verdict(self, child: Trained) -> tuple[Verdict, str]:
+    def verdict(self, child: Trained) -> events.Accepted | events.Refused:
         """See `Strategy`."""
         elite, floor = self.climber.elite, self.climber.floor
         if child.name == elite.name:
-            return "accepted", f"{child.accuracy:.4f}, required {floor:.4f}"
-        counts = self._settings.objective != "accuracy"
+            return events.Accepted(child.name, child.accuracy, floor)
+        counts = self._run.settings.objective != "accuracy"
         if counts and child.accuracy - child.margin < floor:
-            needed = f"{floor:.4f} plus {child.margin:.4f} for the error of the estimate"
-            return "over the allowed drop", f"{child.accuracy:.4f} is below the required {needed}"
-        return "not smaller", f"{elite.name} is better by the objective"
+            numbers = {"accuracy": child.accuracy, "required": floor, "margin": child.margin}
+            return events.Refused(child.name, "over the limit", numbers)
+        return events.Refused(child.name, "elite is better", {}, elite.name)
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
-        """See `Strategy`: the climber has learned all that there is."""
+        """See `Strategy`: the climber has learned all but what was accepted in its time."""
+        if accepted is not None:
+            self._accepted.append(accepted)
 
-    def evolved(self, generations: tuple[GenerationRecord, ...], stop_reason: str) -> Evolved:
+    def wanted(self) -> Sequence[str]:
+        """See `Strategy`: another limit may make another accepted child the best."""
+        promising = self.climber.promising
+        return [each.name for each in self._accepted] + ([promising.name] if promising else [])
+
+    def evolved(self) -> Evolved:
         """See `Strategy`."""
         return Evolved(
             elite=self.climber.elite,
-            generations=generations,
-            stop_reason=stop_reason,
             profile=self._evaluator.profile,
             speed=self._evaluator.speed,
             images=self._evaluator.images,
             training_s=self._evaluator.training_seconds,
             promising=self._hopeful(),
+            allowed=self._allowed,
             trained=tuple(self._trained.values()),
             bias=self._bias,
         )
 
-    def _remaining(self) -> float | None:
-        return None if self._time.search_end is None else self._time.search_end - time.monotonic()
+    @property
+    def _allowed_drop(self) -> float:
+        """What may be lost against the start."""
+        floor = self._baseline.judged_by.accuracy - self._allowed.limit
+        return self._baseline.start.accuracy - floor
+
+    def _heed_limit(self) -> None:
+        """Judges anew what was accepted, where a run goes on with another limit."""
+        if self._run.settings.max_accuracy_drop != self._allowed.limit:
+            anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
+            self._allowed = replace(anew, before=self._allowed.before)
+            self._accepted = self.judge(self._accepted)
+            self.climber.allow(
+                self._allowed_drop,
+                margin=self._allowed.expected_margin,
+                reference=self._baseline.start,
+                accepted=self._accepted,
+            )
+
+    def _has_time(self) -> bool:
+        left, generation = self._time.search_left(), self.climber.generation + 1
+        if left is None:
+            return True
+        has_time: bool = self._run.log.decided(
+            f"time for generation {generation}",
+            lambda: room_for_generation(left, overhead=self._overhead),
+        )
+        return has_time
+
+    def _rungs(self, num_children: int) -> tuple[Rung, ...]:
+        """How children are trained, in the time that making them ready has left."""
+
+        def planned() -> dict[str, Any]:
+            preparing = time.monotonic() - self._began
+            rungs = plan_rungs(
+                num_children=num_children,
+                finalists=self._finalists,
+                workers=self._run.evaluations.at_once,
+                seconds=None if self._seconds is None else max(0.0, self._seconds - preparing),
+                compile_seconds=self._time.compile_seconds,
+            )
+            return {"preparing": preparing, "rungs": [astuple(each) for each in rungs]}
+
+        what = f"rungs of generation {self.climber.generation}"
+        found = self._run.log.decided(what, planned)
+        self._overhead = found["preparing"] + self._time.compile_seconds
+        return tuple(Rung(*each) for each in found["rungs"])
 
     def _horizon(self, candidate: Trained) -> int:
         """Images that a candidate will have been trained on after the final training."""
-        wanted = self._settings.most_final_epochs * self._baseline.images.num_train
+        wanted = self._run.settings.most_final_epochs * self._baseline.images.num_train
         seconds, speed = self._time.final_seconds, self._evaluator.speed
         if seconds is None or speed is None:
             return candidate.own_images + (0 if math.isinf(wanted) else round(wanted))

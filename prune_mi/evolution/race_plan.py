@@ -1,7 +1,7 @@
 """How a generation of a search is trained, and whether there is time for another one."""
 
 import math
-import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -26,8 +26,7 @@ class RacePlan:
         num_train_images: Images that there are.
         trials: Whether every child is trained a second time, without a layer.
         speed: Of trainings before the search, or None where there were none.
-        search_end: When the final training is to begin, on the monotonic clock; None without a
-            budget.
+        left: Seconds before the final training is to begin, or None without a budget.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class RacePlan:
         num_train_images: int,
         trials: bool,
         speed: TrainingSpeed | None,
-        search_end: float | None,
+        left: Callable[[], float | None],
     ) -> None:
         self._settings = settings
         self._evaluator = evaluator
@@ -47,11 +46,12 @@ class RacePlan:
         self._child_steps = settings.child_epochs * num_train_images / settings.training.batch_size
         self._times = 2 if trials else 1
         self._speed = speed
-        self._search_end = search_end
+        self._left = left
 
     def remaining(self) -> float | None:
         """Seconds that the search has left; None without a budget."""
-        return None if self._search_end is None else max(0.0, self._search_end - time.monotonic())
+        left = self._left()
+        return None if left is None else max(0.0, left)
 
     def has_time(self, elite: Trained) -> bool:
         """Whether another generation could train two networks for longer than it compiles them."""

@@ -88,15 +88,11 @@ def training_task(
     plan = TrainingPlan(
         num_images=num_images,
         seconds=seconds,
-        batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate or automatic_rate(child.graph, damage),
-        distillation=recipe.distillation,
-        temperature=recipe.temperature,
         from_logits=profile.from_logits,
         seed=settings.seed + child.own_images,
         other_outputs=profile.packing.other_sizes,
-        optimizer=recipe.optimizer,
-        cycles=recipe.cycles,
+        recipe=recipe,
     )
     return TrainTask(child.name, child.graph, plan, augmentation, child.fresh)
 

@@ -1,13 +1,14 @@
 """What the loop leaves to a strategy: what is proposed, who is trained how long, what is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from prune_mi.evolution.evaluator import Failure
+from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.recipe import TrainingSpeed
+from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.preparation.profile import Profile
-from prune_mi.records import GenerationRecord, TrainedChild, Verdict
+from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.racing import Rung
@@ -19,7 +20,7 @@ class LineUp:
 
     field: Sequence[Screened]
     rungs: Sequence[Rung]
-    left_out: Sequence[tuple[Screened, str]] = ()
+    left_out: Sequence[tuple[Screened, Reason]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Raced:
 
     eligible: Sequence[Trained]
     others: Sequence[Trained] = ()
-    failures: Sequence[Failure] = ()
+    failures: Sequence[FailedEvaluation] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,13 @@ class Evolved:
 
     Attributes:
         elite: The best accepted model; the reference where none was.
-        generations: What was tried.
-        stop_reason: Why it ended.
         profile: The baseline's, with the augmentation that has been found meanwhile.
         speed: Of the trainings, or None where none was made.
         images: That all trainings saw.
         training_s: Seconds that their steps took.
         promising: Of pruning: a trained, cheaper model that is not accepted yet but may be after
             the final training, or None.
+        allowed: Of pruning: what may be lost, as it was judged by in the end.
         trained: Of pruning: what each trained child is right on.
         bias: Of pruning with a confidence: how much smaller drops look for having been chosen.
         runners_up: Of growing: the most accurate models of different structure, the best first.
@@ -59,16 +59,15 @@ class Evolved:
     """
 
     elite: Trained
-    generations: tuple[GenerationRecord, ...]
-    stop_reason: str
     profile: Profile
     speed: TrainingSpeed | None = None
     images: int = 0
     training_s: float = 0.0
     promising: Trained | None = None
+    allowed: AllowedDrop | None = None
     trained: tuple[TrainedChild, ...] = ()
     bias: float = 0.0
-    runners_up: tuple[Trained, ...] = field(default=())
+    runners_up: tuple[Trained, ...] = ()
     trials: int = 0
     adoptions: int = 0
 
@@ -92,7 +91,7 @@ class Strategy(Protocol):
 
     def repair(
         self, children: Sequence[Proposed], parent: Trained
-    ) -> tuple[list[Screened], list[Failure]]:
+    ) -> tuple[list[Screened], list[FailedEvaluation]]:
         """Children with the weights that their training begins with, and what these are worth."""
 
     def line_up(self, ready: Sequence[Screened], parent: Trained) -> LineUp:
@@ -107,11 +106,14 @@ class Strategy(Protocol):
     def finish(self, trained: Sequence[Trained], last: Sequence[str]) -> Raced:
         """Who may become the best; `last` names those that the last rung has trained."""
 
-    def verdict(self, child: Trained) -> tuple[Verdict, str]:
+    def verdict(self, child: Trained) -> events.Accepted | events.Refused:
         """What became of a trained child, the best being known."""
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
         """Learns from a generation."""
 
-    def evolved(self, generations: tuple[GenerationRecord, ...], stop_reason: str) -> Evolved:
+    def wanted(self) -> Sequence[str]:
+        """Names of candidates whose weights may still be needed."""
+
+    def evolved(self) -> Evolved:
         """Where the search ended."""

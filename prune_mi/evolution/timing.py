@@ -1,6 +1,5 @@
 """What the parts of a run will take, estimated from how fast the original is evaluated."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.baseline import Baseline
-from prune_mi.search.budget import final_rounds, search_seconds
+from prune_mi.search.budget import Budget, final_rounds, search_seconds
 from prune_mi.search.candidate import Proposed
 
 WRITING_SECONDS = 5.0
@@ -22,57 +21,68 @@ _ASKING_SPEED = 2.0  # times that of training, which goes through a network thre
 
 @dataclass(frozen=True, slots=True)
 class TimePlan:
-    """What the search must know of the run's time, in seconds.
+    """How a run's time is shared between search and final training; times are in seconds.
 
     Attributes:
-        run_end: When the budget is spent, on the monotonic clock; None without a budget.
-        training_end: When trainings must end, likewise.
-        search_end: When the final training is to begin, likewise.
-        final_seconds: For the final training of the winner; None without a budget.
+        budget: The run's clock; a run that goes on may have another budget than before.
+        began: When the search began, on that clock.
+        closing: What measuring and writing at the end is expected to take.
+        rounds: How often the final training's time is needed, see `final_rounds`.
+        scoring: What scoring a model takes.
         generation_overhead: First guess of what a generation spends beside training.
         compile_seconds: The same of one training, beside its steps.
     """
 
-    run_end: float | None
-    training_end: float | None
-    search_end: float | None
-    final_seconds: float | None
+    budget: Budget
+    began: float
+    closing: float
+    rounds: int
+    scoring: float
     generation_overhead: float
     compile_seconds: float
 
-    def run_left(self) -> float | None:
-        """What is left of the budget."""
-        return None if self.run_end is None else max(0.0, self.run_end - time.monotonic())
+    @property
+    def final_seconds(self) -> float | None:
+        """For the final training of the winner; None without a budget."""
+        available, search = self._available, search_seconds(self._available, rounds=self.rounds)
+        return None if available is None or search is None else (available - search) / self.rounds
+
+    def search_left(self) -> float | None:
+        """What is left before the final training is to begin; may be negative."""
+        search = search_seconds(self._available, rounds=self.rounds)
+        return None if search is None else self.began + search - self.budget.elapsed()
 
     def training_left(self) -> float | None:
-        """What is left of it for trainings that begin now."""
-        if self.training_end is None:
-            return None
-        return max(0.0, self.training_end - time.monotonic())
+        """What is left for trainings that begin now."""
+        left = self.budget.remaining()
+        return None if left is None else max(0.0, left - self.closing - self.scoring)
+
+    @property
+    def _available(self) -> float | None:
+        total = self.budget.total
+        return None if total is None else max(0.0, total - self.began - self.closing)
 
 
 def plan_time(
-    available: float | None,
+    budget: Budget,
+    began: float,
     closing: float,
     baseline: Baseline,
     settings: OptimizeSettings,
     *,
     workers: int,
 ) -> TimePlan:
-    """Shares what is left between search and final training."""
-    rounds = final_rounds(control=settings.control, workers=workers)
-    search = search_seconds(available, rounds=rounds)
+    """Shares what is left between search and final training; see `TimePlan`."""
     scoring = scoring_seconds(baseline, workers=workers)
-    now = time.monotonic()
+    nodes = len(baseline.profile.graph.nodes)
     return TimePlan(
-        run_end=None if available is None else now + available + closing,
-        training_end=None if available is None else now + available - scoring,
-        search_end=None if search is None else now + search,
-        final_seconds=None
-        if available is None or search is None
-        else (available - search) / rounds,
+        budget=budget,
+        began=began,
+        closing=closing,
+        rounds=final_rounds(control=settings.control, workers=workers),
+        scoring=scoring,
         generation_overhead=generation_overhead(baseline, settings, workers=workers),
-        compile_seconds=len(baseline.profile.graph.nodes) * _COMPILE_SECONDS_A_NODE + scoring,
+        compile_seconds=nodes * _COMPILE_SECONDS_A_NODE + scoring,
     )
 
 

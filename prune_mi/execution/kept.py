@@ -14,7 +14,7 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model, set_weights
-from prune_mi.measure.quality import Predictor
+from prune_mi.measure.predictor import Predictor
 
 _MOST, _MOST_BYTES = 2, 2**28
 _KEPT: OrderedDict[str, Predictor] = OrderedDict()

@@ -3,10 +3,12 @@
 Importing this module does not import Keras: a worker sets its threads first.
 """
 
+import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,9 +16,13 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.executor import tell
 from prune_mi.execution.store import SharedData
+from prune_mi.graph.digest import weights_digest
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Site
 from prune_mi.training.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from prune_mi.training.checkpoint import Checkpoint
 
 _T = TypeVar("_T")
 
@@ -31,6 +37,7 @@ class ScreenTask:
     Attributes:
         graph: The child, with the weights that it inherits.
         parent: What it was made from; its layers' outputs are what a refit aims at.
+        offset: What the screening images tell too little, added to the accuracy.
         seed: Draws the positions that a refit samples.
     """
 
@@ -38,6 +45,7 @@ class ScreenTask:
     graph: LayerGraph
     parent: LayerGraph
     seed: int
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class TrainTask:
         plan: How long and how fast.
         augmentation: Of its images.
         fresh: Whether it forgets its weights first.
+        checkpoint: A file that a long training goes on from; None: it leaves none.
     """
 
     name: str
@@ -55,6 +64,7 @@ class TrainTask:
     plan: TrainingPlan
     augmentation: AugmentationPolicy
     fresh: bool = False
+    checkpoint: str | None = None
 
     @property
     def seed(self) -> int:
@@ -152,11 +162,13 @@ class Ranked:
     Attributes:
         gains: Of each site that was asked about, in the order of the task.
         spreads: Their standard errors.
+        measure: What the gains are in, see `information.criterion.Measure`.
     """
 
     name: str
     gains: tuple[float, ...]
     spreads: tuple[float, ...]
+    measure: str
 
 
 Outcome = Evaluated | FailedEvaluation
@@ -209,7 +221,8 @@ def predict_slice(
 
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
     graph = _repaired(task, data)
-    return _untrained(task.name, graph, data, data.screening_images, started)
+    found = _untrained(task.name, graph, data, data.screening_images, started)
+    return replace(found, accuracy=found.accuracy + task.offset)
 
 
 def _recalibrate(task: RecalibrateTask, data: SharedData, started: float) -> Evaluated:
@@ -244,11 +257,13 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
         settings=task.settings,
         seed=task.seed,
     )
-    scores = criterion(task.settings.criterion).score(request)
+    chosen = criterion(task.settings.criterion)
+    scores = chosen.score(request)
     return Ranked(
         task.name,
         tuple(float(gain) for gain in scores.gains),
         tuple(float(np.std(draws)) for draws in scores.draws),
+        chosen.measure,
     )
 
 
@@ -268,7 +283,13 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
     else:
         graph = _settled(graph, data)
-    trained = train(graph, source, task.plan, on_progress=lambda *images: tell(images))
+    trained = train(
+        graph,
+        source,
+        task.plan,
+        on_progress=lambda *images: tell(images),
+        checkpoint=None if task.checkpoint is None else _checkpoint(task, task.checkpoint),
+    )
     if trained.diverged:
         return FailedEvaluation(
             task.name,
@@ -289,6 +310,17 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         images_per_second=trained.images_per_second,
         overhead_seconds=seconds - trained.step_seconds,
     )
+
+
+def _checkpoint(task: TrainTask, path: str) -> "Checkpoint":
+    """Where a training is written; one of other weights or another recipe is another one."""
+    from prune_mi.training.checkpoint import Checkpoint
+
+    plan = replace(task.plan, seconds=None)
+    if task.plan.seconds is not None:  # by a clock: how many images there will be is a guess
+        plan = replace(plan, num_images=0)
+    text = f"{weights_digest(task.graph)} {plan} {task.augmentation} {task.fresh}"
+    return Checkpoint(Path(path), hashlib.sha256(text.encode()).hexdigest())
 
 
 def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:

@@ -7,15 +7,11 @@ again when its edit is made. So it costs little, and a worker that has the graph
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.units.discovery import removable_units
-from prune_mi.graph.units.removal import remove_unit
-from prune_mi.graph.units.unit import Unit, saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +62,3 @@ class Site:
         """The graph with the change made; draws, if any, are always the same."""
         made = self.edit(graph, np.random.default_rng(0))
         return made if isinstance(made, NotApplicable) else made.graph
-
-
-def unit_site(unit: Unit) -> Site:
-    """The site of a unit that can go."""
-    return Site(
-        name=unit.name,
-        before=unit.before,
-        after=unit.after,
-        edit=partial(_without, unit=unit),
-        kind=unit.kind,
-        nodes=unit.nodes,
-        position=unit.position,
-        saves={objective: saves(unit, objective) for objective in ("macs", "params", "accuracy")},
-    )
-
-
-def unit_sites(graph: LayerGraph) -> list[Site]:
-    """The sites of all units of a graph that can go, in order."""
-    return [unit_site(unit) for unit in removable_units(graph)]
-
-
-def _without(graph: LayerGraph, rng: np.random.Generator, *, unit: Unit) -> Edit:
-    return Edit(remove_unit(graph, unit))

@@ -20,7 +20,6 @@ from prune_mi.information.criterion import (
     probability_among_least,
 )
 from prune_mi.information.estimator import EstimatorCriterion
-from prune_mi.information.information_gain import information_gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +106,6 @@ def criterion(name: str) -> Criterion:
     found: Criterion | EstimatorCriterion = module.CRITERION
     if isinstance(found, Criterion):
         return found
+    from prune_mi.information.information_gain import information_gains  # which opens Keras
+
     return Criterion(partial(information_gains, found), measure="bit")

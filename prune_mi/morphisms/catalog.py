@@ -5,6 +5,7 @@ those that are left the k-th with probability (1 - p)^k p, p being the greed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 
 import numpy as np
 
@@ -12,52 +13,25 @@ from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
-from prune_mi.morphisms.insert_identity import (
-    InsertBatchNorm,
-    InsertConv,
-    InsertConvRelu,
-    InsertDense,
-    InsertDropout,
-)
-from prune_mi.morphisms.insert_stage import InsertBlock, InsertPool, InsertStage
 from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
-from prune_mi.morphisms.removals import (
-    RemoveAtRandom,
-    RemoveByRank,
-    RemoveDropout,
-    RemoveLayer,
-    RemovePool,
-)
-from prune_mi.morphisms.skip import RemoveSkip, SkipAdd, SkipConcat
-from prune_mi.morphisms.widen import WidenConv, WidenDense
 from prune_mi.records import MorphRecord
 
 Allows = Callable[[LayerGraph], bool]
 """Says of a graph whether a child may have it."""
 
+_FILES = (
+    "removals",
+    "insert_stage",
+    "insert_identity",
+    "widen",
+    "skip",
+)
 CATALOG: Mapping[str, Morphism] = {
     morphism.name: morphism
-    for morphism in (
-        RemoveByRank(),
-        RemoveAtRandom(),
-        RemoveDropout(),
-        RemoveLayer(),
-        RemovePool(),
-        InsertBlock(),
-        InsertStage(),
-        InsertConv(),
-        InsertConvRelu(),
-        InsertBatchNorm(),
-        InsertDropout(),
-        InsertDense(),
-        InsertPool(),
-        WidenConv(),
-        WidenDense(),
-        SkipAdd(),
-        SkipConcat(),
-        RemoveSkip(),
-    )
+    for file in _FILES
+    for morphism in import_module(f"prune_mi.morphisms.{file}").MORPHISMS
 }
+"""What each file calls `MORPHISMS`."""
 
 
 def apply(

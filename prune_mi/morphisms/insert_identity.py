@@ -135,3 +135,6 @@ class InsertDropout(InsertionBehind):
         rate = round(float(rng.uniform(0, _MAX_RATE)), 3)
         layer = stock_layer("Dropout", fresh_name(graph, "inserted_dropout"), rate=rate)
         return Edit(insert_after(graph, ref, (layer,)), f"rate {rate}")
+
+
+MORPHISMS = (InsertConv(), InsertConvRelu(), InsertBatchNorm(), InsertDropout(), InsertDense())

@@ -136,6 +136,9 @@ class InsertStage(InsertionBehindImage):
         return Edit(staged, f"{channels} to {_TIMES * channels} channels at half the size")
 
 
+MORPHISMS = (InsertBlock(), InsertStage(), InsertPool())
+
+
 def pooled(graph: LayerGraph, ref: TensorRef) -> tuple[LayerGraph, TensorRef] | NotApplicable:
     """The graph with a pooling behind a tensor, and what that yields; or why it cannot be."""
     spec = graph.spec(ref)

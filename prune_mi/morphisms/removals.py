@@ -25,9 +25,10 @@ import numpy as np
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.site import Edit, Site, unit_sites
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import DROPOUTS, LOCAL_POOLINGS
 from prune_mi.graph.units.single_layers import remove_pooling, single_layers
+from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.insertion import has_channels_last
 from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly, counted
 
@@ -106,6 +107,9 @@ class RemovePool(Morphism):
         sites = [_site(node) for node in nodes if _shrinks(graph, node)]
         none = "no channels-last pooling of known sizes makes images smaller"
         return chosen_evenly(sites, "pooling layer", none)
+
+
+MORPHISMS = (RemoveByRank(), RemoveAtRandom(), RemoveDropout(), RemoveLayer(), RemovePool())
 
 
 def _loss(ranked: SiteScore) -> float:

@@ -145,6 +145,9 @@ class RemoveSkip(Morphism):
         )
 
 
+MORPHISMS = (SkipAdd(), SkipConcat(), RemoveSkip())
+
+
 def _site(shortcut: Shortcut) -> Site:
     edit = partial(_without, shortcut=shortcut)
     return Site(shortcut.join, shortcut.start, TensorRef(shortcut.join), edit)

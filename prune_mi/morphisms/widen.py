@@ -52,6 +52,9 @@ class WidenDense(WidenConv):
     noun, dense = "dense layer", True
 
 
+MORPHISMS = (WidenConv(), WidenDense())
+
+
 def widened(
     graph: LayerGraph, group: WidthGroup, *, times: int, rng: np.random.Generator
 ) -> LayerGraph | NotApplicable:

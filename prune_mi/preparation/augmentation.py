@@ -10,7 +10,8 @@ from prune_mi.errors import ConfigError
 from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
-from prune_mi.measure.quality import Predictor, accuracy
+from prune_mi.measure.predictor import Predictor
+from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.recalibrated import with_statistics_of
 from prune_mi.records import Observer
 from prune_mi.repair.recalibrate import statistics_distance

@@ -16,7 +16,7 @@ from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import Roles, roles_of_model, validation_images
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Trained, reference
-from prune_mi.training.distillation import distillation_targets, log_probabilities
+from prune_mi.training.targets import distillation_targets, log_probabilities
 
 _WARM_UP_IMAGES = 64
 MostImages = Callable[[float], int | None]

@@ -11,7 +11,7 @@ from prune_mi.graph.layer_selection import with_frozen_and_protected
 from prune_mi.keras_io.forward.forward_pass import forward_function
 from prune_mi.keras_io.model_graph.build import with_input_shapes
 from prune_mi.keras_io.model_graph.trace import trace_model
-from prune_mi.measure.quality import predict
+from prune_mi.measure.predictor import predict
 from prune_mi.preparation.interface import Interface, read_interface
 from prune_mi.preparation.logits import refuse_many_labels
 from prune_mi.records import Observer

@@ -5,7 +5,7 @@ import numpy as np
 from prune_mi.data import InputScaling
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
-from prune_mi.measure.quality import Predictor
+from prune_mi.measure.predictor import Predictor
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance
 
 _BATCH = 64

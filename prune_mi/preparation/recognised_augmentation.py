@@ -7,7 +7,8 @@ from prune_mi.execution.store import Store
 from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
-from prune_mi.measure.quality import Predictor, accuracy
+from prune_mi.measure.predictor import Predictor
+from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.profile import Profile
 
 _RECOGNISED, _KEPT = 0.9, 0.75

@@ -8,8 +8,9 @@ of the difference, image by image.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from prune_mi.data import NOT_VARIED, AugmentationPolicy
 from prune_mi.execution.pool import WorkerPool
@@ -19,11 +20,13 @@ from prune_mi.measure.metric import image_weights
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import Observer, Statistics, StatisticsCandidate
 from prune_mi.repair.recalibrate import recalibrated_layers
+from prune_mi.runs.recorded import Evaluations
 from prune_mi.search.candidate import Trained
 
 AS_SAVED = "as saved"
 _IMAGES, _MORE_IMAGES = 2000, 10_000
 _FEW_IMAGES, _FEW_SCORED = 512, 1000
+Decides = Callable[[str, Callable[[], Any]], Any]
 _PASSES = 2  # in inference, that one in training mode counts as
 
 
@@ -62,7 +65,8 @@ class StatisticsChoice:
 
     Args:
         baseline: The original, measured.
-        pool: Where networks are recalibrated and scored.
+        evaluations: Where networks are recalibrated and scored.
+        decided: Remembers what a clock has decided; see `EventLog.decided`.
         seed: Varies the images.
         observer: Hears of what was chosen, and of what could not be compared.
     """
@@ -71,14 +75,16 @@ class StatisticsChoice:
         self,
         baseline: Baseline,
         *,
-        pool: WorkerPool,
+        evaluations: Evaluations | WorkerPool,
+        decided: Decides = lambda what, decide: decide(),
         seed: int,
         observer: Observer,
     ) -> None:
         self._observer = observer
         self._baseline = baseline
         self._num_train = baseline.images.num_train
-        self._pool = pool
+        self._pool = evaluations
+        self._decided = decided
         self._seed = seed
         varied = baseline.profile.augmentation
         self._policies = [NOT_VARIED, *([] if varied.name == "none" else [varied])]
@@ -117,7 +123,10 @@ class StatisticsChoice:
         """
         began, original = time.monotonic(), self._baseline.given
         as_saved = self._option(AS_SAVED, 0, None, original, original)
-        affordable = self._affordable(seconds, networks=len(self._policies), scored=None)
+        affordable = self._decided(
+            "images for batch-norm statistics",
+            lambda: self._affordable(seconds, networks=len(self._policies), scored=None),
+        )
         enough = affordable >= min(_FEW_IMAGES, self._num_train)
         if not recalibrated_layers(original.graph, keep_frozen=True):
             return as_saved, [as_saved]
@@ -128,8 +137,12 @@ class StatisticsChoice:
         best = _clearly_best(options)
         if best is None or best.policy is None:
             return as_saved, [as_saved, *options]
-        left = None if seconds is None else seconds - (time.monotonic() - began)
-        more = min(_MORE_IMAGES, self._affordable(left, networks=1, scored=None))
+
+        def affordable_now() -> int:
+            left = None if seconds is None else seconds - (time.monotonic() - began)
+            return self._affordable(left, networks=1, scored=None)
+
+        more = min(_MORE_IMAGES, self._decided("more images for statistics", affordable_now))
         for again in self._options(original, [best.policy] if more > _IMAGES else [], more, None):
             options.append(again)
             further = self._option(again.name, 0, None, best.candidate, again.candidate)
@@ -149,16 +162,22 @@ class StatisticsChoice:
         if not asked:
             return list(trained), []
         networks = len(asked) * len(self._policies)
-        for count, scored in ((_IMAGES, None), (_FEW_IMAGES, None), (_FEW_IMAGES, _FEW_SCORED)):
-            if self._affordable(seconds, networks=networks, scored=scored) >= min(
-                count, self._num_train
-            ):
-                break
-        else:
+        ways = ((_IMAGES, None), (_FEW_IMAGES, None), (_FEW_IMAGES, _FEW_SCORED))
+
+        def affordable() -> int | None:
+            for place, (count, scored) in enumerate(ways):
+                enough = self._affordable(seconds, networks=networks, scored=scored)
+                if enough >= min(count, self._num_train):
+                    return place
+            return None
+
+        way = self._decided("batch-norm statistics after training", affordable)
+        if way is None:
             return list(trained), [
                 "Batch-norm statistics were not compared again after the final training: the "
                 "budget leaves no time for it."
             ]
+        count, scored = ways[way]
         found, notes = [], []
         for each in trained:
             best = _clearly_best(self._options(each, self._policies, count, scored))

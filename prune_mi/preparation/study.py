@@ -16,7 +16,8 @@ from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.execution.store import Store
 from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.saving.compiling import CompileConfig
-from prune_mi.preparation.profile import Profile, profile_like, profile_of
+from prune_mi.preparation.find_profile import profile_like, profile_of
+from prune_mi.preparation.profile import Profile
 from prune_mi.records import Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker
 

@@ -6,6 +6,7 @@ from prune_mi.records.children import (
     GenerationRecord,
     MorphRecord,
     Place,
+    Reason,
     Verdict,
 )
 from prune_mi.records.evaluation import (
@@ -21,7 +22,7 @@ from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFa
 from prune_mi.records.observer import Observer, SilentObserver
 from prune_mi.records.predictions import ImagePrediction, Predictions
 from prune_mi.records.ranking import Ranking, RankingRow
-from prune_mi.records.reports import RunReport, SearchReport
+from prune_mi.records.reports import RunReport, SearchReport, UnfinishedReport
 from prune_mi.records.trained import (
     ClassFacts,
     LimitFacts,
@@ -58,6 +59,7 @@ __all__ = [
     "Predictions",
     "Ranking",
     "RankingRow",
+    "Reason",
     "RecalibratedModel",
     "Recalibration",
     "RunReport",
@@ -66,5 +68,6 @@ __all__ = [
     "Statistics",
     "StatisticsCandidate",
     "TrainedChild",
+    "UnfinishedReport",
     "Verdict",
 ]

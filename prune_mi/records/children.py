@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Effect = Literal["removes", "adds", "changes"]
+Reason = Literal[
+    "lost too much",
+    "others save more",
+    "over the limit",
+    "elite is better",
+    "less accurate",
+    "equal, but larger",
+]
 Verdict = Literal[
     "pending",
     "accepted",
@@ -75,6 +83,7 @@ class ChildRecord:
         seconds: Time its evaluation took.
         verdict: Accepted, or why not; `pending` while its generation is under way.
         detail: The verdict's figures in a sentence, or the failure's message.
+        reason: Why it was not accepted, in a word; None of others.
     """
 
     name: str
@@ -90,6 +99,7 @@ class ChildRecord:
     seconds: float
     verdict: Verdict
     detail: str
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

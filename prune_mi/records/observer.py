@@ -1,9 +1,9 @@
 """Who hears of a run's progress."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from prune_mi.records.children import ChildRecord
-from prune_mi.records.models import Cost
+from prune_mi.records.events import Event
 
 
 class Observer(Protocol):
@@ -13,16 +13,13 @@ class Observer(Protocol):
         """A decision the user should know of, in a sentence."""
 
     def phase(self, title: str) -> None:
-        """A new part of the pipeline begins."""
+        """A new part of the run begins."""
 
-    def reference(self, cost: Cost, val_accuracy: float) -> None:
-        """The original was measured."""
+    def happened(self, event: Event) -> None:
+        """Something has happened."""
 
-    def generation(self, index: int, total: int | None, parent: str) -> None:
-        """Generation `index` (from 1) begins, of at most `total`; None: of what time allows."""
-
-    def child(self, record: ChildRecord) -> None:
-        """A child was screened or trained."""
+    def recalled(self, told: Sequence[Event]) -> None:
+        """A run goes on; these events happened before."""
 
     def training(self, name: str, images_done: int, images_total: int) -> None:
         """A training under way has seen `images_done` of `images_total` images."""
@@ -38,11 +35,9 @@ class SilentObserver:
 
     def phase(self, title: str) -> None: ...
 
-    def reference(self, cost: Cost, val_accuracy: float) -> None: ...
+    def happened(self, event: Event) -> None: ...
 
-    def generation(self, index: int, total: int | None, parent: str) -> None: ...
-
-    def child(self, record: ChildRecord) -> None: ...
+    def recalled(self, told: Sequence[Event]) -> None: ...
 
     def training(self, name: str, images_done: int, images_total: int) -> None: ...
 

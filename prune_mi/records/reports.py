@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from prune_mi.records.children import GenerationRecord, MorphRecord
+from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord
 from prune_mi.records.evaluation import GateResult
-from prune_mi.records.models import ModelFacts
+from prune_mi.records.models import Cost, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
+
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class RunReport:
         folder: The run folder.
         files: Written model files, relative to the run folder.
         gates: What the result was held to, judged on test images that no selection saw.
+        schema_version: Of `report.schema.json`.
     """
 
     model: str
@@ -62,6 +65,7 @@ class RunReport:
     folder: str
     files: tuple[str, ...]
     gates: tuple[GateResult, ...] = ()
+    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class SearchReport:
         files: Written files, relative to the run folder; `best.keras` is the first.
         num_unseen: Test images that no selection saw, which test accuracies are over.
         commonest_share: The fraction of them that are of the commonest class: what guessing gets.
+        schema_version: As of `RunReport`.
     """
 
     start: str
@@ -123,3 +128,37 @@ class SearchReport:
     files: tuple[str, ...]
     num_unseen: int
     commonest_share: float
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedReport:
+    """What a run has come to that has not ended: no test image was looked at yet.
+
+    Attributes:
+        command: `optimize` or `search`.
+        model: What it started from; None of a search from nothing.
+        reference, reference_accuracy: What it started from on validation images, or None where
+            that was not measured yet.
+        best: The best accepted child, or None.
+        generations: Those that have ended.
+        under_way: The children of the one that has not, as far as they have come.
+        stop_reason: Why there are no further generations; None where there are.
+        notes: What the run decided on its own and the user should know.
+        folder: The run folder.
+        schema_version: As of `RunReport`.
+    """
+
+    command: str
+    model: str | None
+    data: str
+    reference: Cost | None
+    reference_accuracy: float | None
+    best: ChildRecord | None
+    generations: tuple[GenerationRecord, ...]
+    under_way: tuple[ChildRecord, ...]
+    stop_reason: str | None
+    elapsed_s: float
+    notes: tuple[str, ...]
+    folder: str
+    schema_version: int = SCHEMA_VERSION

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Self
@@ -11,8 +11,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from prune_mi.config import Objective
-from prune_mi.records import ChildRecord, Cost, Observer, SilentObserver
+from prune_mi.records import ChildRecord, Observer, SilentObserver
+from prune_mi.records.events import Event, GenerationBegan, Proposed
 from prune_mi.report.progress import RunState, child_parts, generation_title, live_area
 from prune_mi.report.wording import clock_text, count_text, printable
 
@@ -24,7 +24,6 @@ def open_observer(
     console: Console,
     *,
     quiet: bool = False,
-    objective: Objective = "macs",
     finds: bool = False,
     details: bool = False,
     began: float | None = None,
@@ -34,14 +33,13 @@ def open_observer(
     Args:
         console: Where to show progress; one on stderr keeps stdout free for `--json`.
         quiet: Whether to say nothing at all.
-        objective: What the run makes small.
         finds: Whether it finds a network: what is shown is for those who know little.
         details: Whether such a run is shown in the words of the field all the same.
         began: When the elapsed time that it shows began, on `time.monotonic`; None: now.
     """
     if quiet:
         return nullcontext(SilentObserver())
-    return LiveConsole(console, objective=objective, finds=finds, details=details, began=began)
+    return LiveConsole(console, finds=finds, details=details, began=began)
 
 
 class LiveConsole:
@@ -59,7 +57,6 @@ class LiveConsole:
         self,
         console: Console,
         *,
-        objective: Objective = "macs",
         finds: bool = False,
         details: bool = False,
         live: bool | None = None,
@@ -70,7 +67,6 @@ class LiveConsole:
 
         Args:
             console: Where to show it.
-            objective: Decides which accepted child counts as best, and which cost is shown.
             finds: Whether the run finds a network: what is shown is for those who know little.
             details: Whether such a run is shown in the words of the field all the same.
             live: Whether to redraw in place; None asks the console.
@@ -80,7 +76,7 @@ class LiveConsole:
         self._console = console
         self._clock = clock
         started = clock() if began is None else began
-        self._state = RunState(objective, started, finds=finds, details=details)
+        self._state = RunState(started, finds=finds, details=details)
         self._logged_s: dict[str, float] = {}
         # Guards the state alone and is never held while printing: the display's own thread takes
         # rich's lock first and this one second.
@@ -111,16 +107,6 @@ class LiveConsole:
         if self._live is not None:
             self._live.stop()
 
-    def reference(self, cost: Cost, val_accuracy: float) -> None:
-        """Tells the original's cost and validation accuracy; not part of `Observer`.
-
-        From then on costs are shown as a fraction of the original's; without it, or of networks
-        that are found, in full.
-        """
-        with self._lock:
-            self._state.reference_cost = cost
-            self._state.reference_accuracy = val_accuracy
-
     def note(self, message: str) -> None:
         """Prints a decision that the user should know of."""
         self._print(Text.assemble(("note: ", "bold yellow"), printable(message)))
@@ -132,18 +118,34 @@ class LiveConsole:
             self._state.trainings.clear()
         self._print(Text(printable(title), style="bold cyan"))
 
-    def generation(self, index: int, total: int | None, parent: str) -> None:
+    def happened(self, event: Event) -> None:
+        """Prints a generation that begins, and what becomes of a child."""
+        with self._lock:
+            child = self._state.hear(event)
+        if isinstance(event, GenerationBegan):
+            self._generation(event)
+        elif child is not None and not isinstance(event, Proposed):
+            self._child(child)
+
+    def recalled(self, told: Sequence[Event]) -> None:
+        """Takes note of what happened before, and tells of it in a line."""
+        with self._lock:
+            for event in told:
+                self._state.hear(event)
+            found = self._state.generations
+            ended, begun = len(found.ended), len(found.children)
+        self._print(Text(f"Going on behind {ended} generations and {begun} children", style="bold"))
+
+    def _generation(self, event: GenerationBegan) -> None:
         """Prints the generation that begins, its parent, and the time left."""
         with self._lock:
-            self._state.begin_generation(index, total, parent)
             left = self._state.time_left_text(self._clock())
-            title = generation_title(index, total, parent, self._state)
+            title = generation_title(event.index, event.total, event.parent, self._state)
         self._print(Text(f"{title}, {left}" if left else title, style="bold"))
 
-    def child(self, record: ChildRecord) -> None:
+    def _child(self, record: ChildRecord) -> None:
         """Prints a child's morphisms, accuracies, cost and verdict."""
         with self._lock:
-            self._state.hear_child(record)
             parts, finds = child_parts(record, self._state), self._state.finds
         if finds and record.verdict == "pending":
             return

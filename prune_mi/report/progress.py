@@ -15,8 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from prune_mi.config import Objective
-from prune_mi.records import ChildRecord, Cost
+from prune_mi.records import ChildRecord, Cost, events
+from prune_mi.records.events import Event
+from prune_mi.records.generations import Generations
 from prune_mi.report.wording import (
     clock_text,
     count_text,
@@ -54,12 +55,13 @@ class Training:
 class RunState:
     """What the observer has heard so far. Times are seconds on the observer's clock.
 
-    `finds` is whether a network is being found, not made smaller; `details` whether that is told in
-    the words of the field.
+    `objective`, which a run begins with, decides which accepted child counts as best, and which
+    cost is shown. `finds` is whether a network is being found, not made smaller; `details` whether
+    that is told in the words of the field.
     """
 
-    objective: Objective
     started_s: float
+    objective: str = "macs"
     finds: bool = False
     details: bool = False
     phase: str = ""
@@ -70,7 +72,7 @@ class RunState:
     best: ChildRecord | None = None
     last: ChildRecord | None = None
     accepted: dict[str, ChildRecord] = field(default_factory=dict)
-    heard: dict[str, ChildRecord] = field(default_factory=dict)
+    generations: Generations = field(default_factory=Generations)
     trainings: dict[str, Training] = field(default_factory=dict)
 
     @property
@@ -78,22 +80,27 @@ class RunState:
         """Whether all is told in everyday words."""
         return self.finds and not self.details
 
-    def begin_generation(self, index: int, total: int | None, parent: str) -> None:
-        """A generation's parent is the search's own word on which child is best so far."""
-        self.generation = (index, total, parent)
-        self.best = self.accepted.get(parent, self.best)
-        self.heard.clear()
-        self.trainings.clear()
-
-    def hear_child(self, record: ChildRecord) -> None:
-        """Counts a child, ends its training, and keeps it where it is the best so far."""
-        self.last = record
-        self.heard[record.name] = record
-        self.trainings.pop(record.name, None)
-        if record.verdict == "accepted":
-            self.accepted[record.name] = record
-            if self.best is None or self._rank(record) < self._rank(self.best):
-                self.best = record
+    def hear(self, event: Event) -> ChildRecord | None:
+        """Takes note of what has happened; returns the child that more is known of, or None."""
+        child = self.generations.hear(event)
+        match event:
+            case events.Started():
+                self.objective = str(event.settings.get("objective", "accuracy"))
+            case events.Referenced():
+                self.reference_cost, self.reference_accuracy = event.cost, event.accuracy
+            case events.GenerationBegan():
+                # Its parent is the search's own word on which child is best so far.
+                self.generation = (event.index, event.total, event.parent)
+                self.best = self.accepted.get(event.parent, self.best)
+                self.trainings.clear()
+        if child is not None:
+            self.last = child
+            self.trainings.pop(child.name, None)
+            if child.verdict == "accepted":
+                self.accepted[child.name] = child
+                if self.best is None or self._rank(child) < self._rank(self.best):
+                    self.best = child
+        return child
 
     def hear_training(self, name: str, images_done: int, images_total: int, now_s: float) -> None:
         """Moves a training's bar, and takes it away at its end."""
@@ -185,7 +192,7 @@ def _generation_text(state: RunState) -> str:
     if state.generation is None:
         return ""
     index, total, parent = state.generation
-    heard = state.heard.values()
+    heard = state.generations.children.values()
     counts = (
         ("screened", sum(record.screened_accuracy is not None for record in heard)),
         ("trained", sum(record.trained_accuracy is not None for record in heard)),

@@ -1,5 +1,6 @@
 """The run folder: made, guarded, and cleaned of what only the run itself needed."""
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -10,14 +11,17 @@ from prune_mi.config import RunSettings, dump_settings
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
 from prune_mi.report.wording import accuracy_text, predict_line, printable
+from prune_mi.runs.lock import LOCK_FILE, FolderLock
 
 BEST, ENSEMBLE = "best.keras", "ensemble.keras"
 REPORT_FILE = "report.json"
 SELECTION_FILE = "selection.npz"
+EVENTS_FILE = "events.jsonl"
 _OWN_FILES = (
     *(BEST, "best.h5", ENSEMBLE, CLASS_FILE),
-    *("config.yaml", "journal.jsonl", REPORT_FILE, SELECTION_FILE, "trained.npz"),
+    *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
+_WEIGHTS, _CHECKPOINTS = "weights", "checkpoints"
 _SCRATCH = ".scratch-"
 
 
@@ -31,33 +35,52 @@ def require_free(path: Path, *, overwrite: bool) -> None:
     try:
         if path.exists() and not path.is_dir():
             raise RunFolderError(f"{path} is a file; --out expects a folder to write into")
-        if path.is_dir() and any(path.iterdir()) and not overwrite:
+        there = [each.name for each in path.iterdir()] if path.is_dir() else []
+        taken = [name for name in there if name != LOCK_FILE and not name.startswith(_SCRATCH)]
+        if taken and not overwrite:
+            again = f", or --resume {path} to go on with that run" if EVENTS_FILE in taken else ""
             raise RunFolderError(
                 f"the run folder {path} is not empty; choose another with --out, or pass "
-                "--overwrite to replace an earlier run's files"
+                f"--overwrite to replace an earlier run's files{again}"
             )
     except OSError as error:
         raise _refusal(path, error) from error
 
 
 class RunFolder:
-    """Where a run's files lie.
+    """Where a run's files lie; one process at a time has it.
 
     `scratch` is a folder in it with a name of its own, for arrays shared between processes; it is
     gone when the run ends. `best_accuracy` is the validation accuracy of the model that was written
     last as the best, a fraction, or None.
 
+    Args:
+        path: The folder.
+        overwrite: Whether an earlier run's files in it may be replaced.
+        resumes: Whether the run that has begun there goes on.
+        inputs: Files that the run reads.
+
     Raises:
-        RunFolderError: If the folder cannot be made or written, or holds files and `overwrite`
-            was not asked for, or one of `inputs` is a file that the run would write. With
-            `overwrite` only files that a run writes are removed, and only by `begin`.
+        RunFolderError: If the folder cannot be made or written, or another process has it, or it
+            holds files and `overwrite` was not asked for, or one of `inputs` is a file that the run
+            would write. With `overwrite` only files that a run writes are removed, and only by
+            `begin`.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        overwrite: bool = False,
+        resumes: bool = False,
+        inputs: Sequence[Path] = (),
+    ) -> None:
         self.path = path
         self.best_accuracy: float | None = None
-        self._begun = False
-        require_free(path, overwrite=overwrite)
+        self._begun = resumes
+        self._command = ""
+        if not resumes:
+            require_free(path, overwrite=overwrite)
         try:
             path.mkdir(parents=True, exist_ok=True)
             own = {(path / name).resolve() for name in _OWN_FILES}
@@ -67,6 +90,7 @@ class RunFolder:
                     f"{taken[0]} is an input of this run and would be overwritten; choose another "
                     "folder with --out"
                 )
+            self._lock = FolderLock(path)
             for left_over in path.glob(f"{_SCRATCH}*"):
                 shutil.rmtree(left_over, ignore_errors=True)
             self.scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path))
@@ -74,9 +98,19 @@ class RunFolder:
             raise _refusal(path, error) from error
 
     @property
-    def journal(self) -> Path:
-        """One line a child."""
-        return self.path / "journal.jsonl"
+    def events(self) -> Path:
+        """What has happened, line by line."""
+        return self.path / EVENTS_FILE
+
+    @property
+    def weights(self) -> Path:
+        """Weights of candidates."""
+        return self.path / _WEIGHTS
+
+    @property
+    def checkpoints(self) -> Path:
+        """Trainings under way."""
+        return self.path / _CHECKPOINTS
 
     @property
     def report(self) -> Path:
@@ -93,15 +127,24 @@ class RunFolder:
         """Which test images selection saw."""
         return self.path / SELECTION_FILE
 
-    def begin(self, settings: RunSettings) -> None:
+    def begin(self, settings: RunSettings, command: str) -> None:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
-        self._begun = True
+        self._begun, self._command = True, command
         try:
             for name in _OWN_FILES:
                 (self.path / name).unlink(missing_ok=True)
+            for each in (self.weights, self.checkpoints):
+                shutil.rmtree(each, ignore_errors=True)
             (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise _refusal(self.path, error) from error
+
+    def goes_on(self, command: str, *, torn_at: int | None) -> None:
+        """The run that has begun here goes on; a torn last line of its events is cut off."""
+        self._command = command
+        if torn_at is not None:
+            with self.events.open("r+b") as file:
+                file.truncate(torn_at)
 
     def left_behind(self) -> str:
         """What an interruption leaves, and the line that uses it where that is as simple."""
@@ -114,19 +157,21 @@ class RunFolder:
             if self.best_accuracy is not None:
                 best += f" (validation accuracy {accuracy_text(self.best_accuracy)})"
         told = (
-            f"interrupted; {self.path} holds {', '.join(there)}. {best}. A run cannot be resumed; "
-            "to start it again, pass --overwrite"
+            f"interrupted; {self.path} holds {', '.join(there)}. {best}. To go on with the run:\n"
+            f"  prune-mi {self._command} --resume {shlex.quote(printable(str(self.path)))}"
         )
         if {"best.keras", CLASS_FILE} <= set(there):
             line = predict_line(printable(str(self.path / "best.keras")))
-            return f"{told}.\nAsk best.keras what is on an image:\n  {line}"
+            return f"{told}\nAsk best.keras what is on an image:\n  {line}"
         return told
 
     def clean(self) -> None:
-        """Removes the scratch arrays, and the folder itself where nothing came of the run."""
+        """Lets others in, and removes what only the run needed; and what is empty then."""
         shutil.rmtree(self.scratch, ignore_errors=True)
-        with suppress(OSError):
-            self.path.rmdir()  # refused unless it is empty
+        self._lock.release()
+        for empty in (self.checkpoints, self.path):
+            with suppress(OSError):
+                empty.rmdir()  # refused unless it is empty
 
 
 def _refusal(path: Path, error: OSError) -> RunFolderError:

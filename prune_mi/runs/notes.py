@@ -1,35 +1,46 @@
-"""An observer that passes everything on and keeps the notes for the report."""
+"""An observer that passes everything on and keeps the notes."""
 
-from prune_mi.records import ChildRecord, Cost, Observer
+from collections.abc import Sequence
+
+from prune_mi.records import Observer
+from prune_mi.records.events import Event
+from prune_mi.runs.log import EventLog
 
 
 class NoteTaker:
-    """Wraps the caller's observer; `said` holds the notes in order."""
+    """Wraps the caller's observer; `said` holds the notes in order.
+
+    From `write_to` on, notes are events too, and one that was written before is not told again.
+    """
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
+        self._log: EventLog | None = None
         self.said: list[str] = []
+
+    def write_to(self, log: EventLog) -> None:
+        """Writes the notes so far, and all to come."""
+        self._log = log
+        for message in self.said:
+            log.note(message)
 
     def note(self, message: str) -> None:
         """See `Observer`."""
-        self.said.append(message)
-        self._observer.note(message)
+        if self._log is None or self._log.note(message):
+            self.said.append(message)
+            self._observer.note(message)
 
     def phase(self, title: str) -> None:
         """See `Observer`."""
         self._observer.phase(title)
 
-    def reference(self, cost: Cost, val_accuracy: float) -> None:
+    def happened(self, event: Event) -> None:
         """See `Observer`."""
-        self._observer.reference(cost, val_accuracy)
+        self._observer.happened(event)
 
-    def generation(self, index: int, total: int | None, parent: str) -> None:
+    def recalled(self, told: Sequence[Event]) -> None:
         """See `Observer`."""
-        self._observer.generation(index, total, parent)
-
-    def child(self, record: ChildRecord) -> None:
-        """See `Observer`."""
-        self._observer.child(record)
+        self._observer.recalled(told)
 
     def training(self, name: str, images_done: int, images_total: int) -> None:
         """See `Observer`."""

@@ -1,25 +1,95 @@
 """What a run has in hand from its opening to its end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+from prune_mi.config import RunSettings
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.records.events import Decided, Resumed, Started
 from prune_mi.runs.folder import RunFolder
+from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
+from prune_mi.runs.recorded import Evaluations
+from prune_mi.runs.resumption import Before, require_same
 from prune_mi.search.budget import Budget
 
+S = TypeVar("S", bound=RunSettings)
+_MOST_IMAGES = "training images at most"
 
-@dataclass(frozen=True, slots=True)
-class Run:
+
+@dataclass(slots=True)
+class Run(Generic[S]):
     """A run under way.
 
     Attributes:
+        settings: As they hold now: a resumed run may go on with others.
         folder: Where its files lie.
-        pool: Where models are asked and trained.
+        pool: Where models are asked.
+        evaluations: Where candidates are evaluated, each task once.
         budget: Its clock.
-        notes: Hears of everything, and keeps what was said.
+        notes: Hears of everything.
+        log: Its events.
     """
 
+    settings: S
     folder: RunFolder
     pool: WorkerPool
+    evaluations: Evaluations
     budget: Budget
     notes: NoteTaker
+    log: EventLog
+    _before: Before | None = None
+    _most_images: int | None = None
+
+    def go_on(self, before: Before, changes: Mapping[str, Any]) -> None:
+        """Goes through what the run has done, and then on from there.
+
+        Args:
+            before: What it has come to.
+            changes: Settings that are others from here on.
+        """
+        self._before = before
+        self.folder.goes_on(before.started.command, torn_at=before.torn_at)
+        self.notes.write_to(self.log)
+        self.log.go_on(before.lines, before.resumed(changes), self._change)
+        self.notes.recalled(before.told)
+        if before.torn_at is not None:
+            self.notes.note("The last line of the run's events was torn and is left out.")
+        for name, value in changes.items():
+            self.notes.note(f"The run goes on with `{name}` {value}, not {before.settings[name]}.")
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it goes on from events that are written."""
+        return self._before is not None
+
+    def most_images(self, wanted: int | None) -> int | None:
+        """Training images at most: as many as the run began with; None: all."""
+        self._most_images = wanted
+        for event in () if self._before is None else self._before.told:
+            if isinstance(event, Decided) and event.what == _MOST_IMAGES:
+                self._most_images = event.value
+        return self._most_images
+
+    def begin(self, started: Started) -> None:
+        """Everything that may be refused has been looked at: from here on files are written.
+
+        Raises:
+            RunFolderError: If a run that goes on was begun with another model or other data.
+        """
+        if self._before is None:
+            self.folder.begin(self.settings, started.command)
+            self.log.append(started)
+            self.notes.write_to(self.log)
+        else:
+            require_same(started, self._before)
+            self.log.once(Started, lambda: started)
+        self.log.decided(_MOST_IMAGES, lambda: self._most_images)
+
+    def _change(self, resumed: Resumed) -> None:
+        """Goes on with other settings."""
+        if resumed.changes:
+            values = {**self.settings.model_dump(), **resumed.changes}
+            self.settings = type(self.settings).model_validate(values)
+            self.budget.total = self.settings.budget

@@ -15,7 +15,8 @@ class Budget:
 
     Args:
         total: Seconds, or None for no bound.
-        started: When the run began, on `clock`.
+        started: When the run began, on `clock`; of one that goes on, so much before now as it took
+            so far.
         clock: Monotonic seconds.
     """
 

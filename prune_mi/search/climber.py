@@ -233,6 +233,31 @@ class HillClimber:
         self.promising = self._most_promising(trained)
         return self.elite if fit else None
 
+    def allow(
+        self,
+        allowed_drop: float,
+        *,
+        margin: float,
+        reference: Trained,
+        accepted: Sequence[Trained],
+    ) -> None:
+        """Goes on with another allowed drop: the best of what is accepted by that is the elite.
+
+        Args:
+            allowed_drop: Accuracy that may be lost, a fraction.
+            margin: What acceptance is expected to leave unused of it.
+            reference: The original.
+            accepted: What was accepted so far.
+        """
+        self._allowed, self._margin = allowed_drop, margin
+        self.floor = reference.accuracy - allowed_drop
+        self.elite, self.flat_generations = reference, 0
+        waiting = [] if self.promising is None else [self.promising]
+        fit = [each for each in (*accepted, *waiting) if self.accepts(each)]
+        if fit:
+            self.elite = best_of(fit, self._objective, num_validation=self._num_validation)
+        self.promising = self._most_promising([*accepted, *waiting])
+
     def accepts(self, candidate: Trained) -> bool:
         """Whether a trained candidate may replace the elite."""
         return acceptable(candidate, elite=self.elite, floor=self.floor, objective=self._objective)

@@ -75,6 +75,10 @@ class WeightBank:
         """Size of all weights held."""
         return sum(each.size_bytes for each in self._deposits.values())
 
+    def donors(self) -> set[str]:
+        """Names of the candidates whose weights are held."""
+        return {each.donor for each in self._deposits.values()}
+
     def inherit(self, child: Proposed, parent: Proposed) -> tuple[LayerGraph, tuple[str, ...]]:
         """Gives a new child the weights that its relatives have trained.
 

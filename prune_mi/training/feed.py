@@ -68,15 +68,15 @@ class Feed:
         return np.stack(images), np.stack(targets)
 
 
-def made_ahead(make: Callable[[int], _T], count: int) -> Generator[_T, None, None]:
-    """`make(0)` to `make(count - 1)` in order, a few of them ahead, in a thread of its own.
+def made_ahead(make: Callable[[int], _T], places: range) -> Generator[_T, None, None]:
+    """`make(place)` of each place in order, a few of them ahead, in a thread of its own.
 
     Close the iterator where it is left early: that ends the thread.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
         waiting: deque[Future[_T]] = deque()
         try:
-            for index in range(count):
+            for index in places:
                 waiting.append(thread.submit(make, index))
                 if len(waiting) > _AHEAD:
                     yield waiting.popleft().result()

@@ -2,18 +2,21 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import read_weights
+from prune_mi.training.checkpoint import Checkpoint, State
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
 from prune_mi.training.plan import TrainingPlan
@@ -51,6 +54,7 @@ def train(
     plan: TrainingPlan,
     *,
     on_progress: Callable[[int, int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """Trains all trainable weights of a graph.
 
@@ -59,6 +63,8 @@ def train(
         source: Images with `DistillationLoss` targets.
         plan: Length and rates.
         on_progress: Called with images seen and images expected in all, about every two seconds.
+        checkpoint: Where a long training is written now and then, and is gone on from; None:
+            nowhere.
 
     Returns:
         The trained graph; if the loss ever ceased to be finite, the graph as given, `diverged`.
@@ -73,8 +79,8 @@ def train(
     model.compile(
         optimizer=_optimizer(plan),
         loss=DistillationLoss(
-            weight=plan.distillation,
-            temperature=plan.temperature,
+            weight=plan.recipe.distillation,
+            temperature=plan.recipe.temperature,
             from_logits=plan.from_logits,
             other_outputs=plan.other_outputs,
         ),
@@ -82,18 +88,32 @@ def train(
     )
     # Built only now, since Keras may have wrapped it; unbuilt, TensorFlow traces the step twice.
     model.optimizer.build(model.trainable_variables)
-    batch_size = min(plan.batch_size, len(source.images))
+    batch_size = min(plan.recipe.batch_size, len(source.images))
     total = num_batches_for(plan.num_images, batch_size)
     feed = Feed(source, batch_size=batch_size, num_batches=total, seed=plan.seed)
     deadline = None if plan.seconds is None else started + plan.seconds
-    schedule = Schedule(total, deadline=deadline, peak=plan.learning_rate, cycles=plan.cycles)
+    before = None if checkpoint is None else checkpoint.load()
+    if before is not None:
+        _set_variables(model, before.variables)
+    schedule = Schedule(
+        total,
+        deadline=deadline,
+        peak=plan.learning_rate,
+        cycles=plan.recipe.cycles,
+        done=None if before is None else before.progress,
+    )
     steps = steps_of(model)
 
     def tell(done: int) -> None:
         if on_progress is not None:
             on_progress(done * batch_size, max(done, round(schedule.expected)) * batch_size)
 
-    diverged = _take(feed, steps, schedule, tell)
+    def save() -> None:
+        if checkpoint is not None and checkpoint.is_due:
+            steps.finish()
+            checkpoint.save(State(schedule.progress, _variables(model)))
+
+    diverged = _take(feed, steps, schedule, tell, save)
     steps.finish()
     enough = schedule.timed_steps >= _STEPS_TO_TIME and schedule.step_seconds > 0
     rate = schedule.timed_steps * feed.batch_size / schedule.step_seconds if enough else 0.0
@@ -106,20 +126,28 @@ def train(
     )
 
 
-def _take(feed: Feed, steps: Steps, schedule: Schedule, tell: Callable[[int], object]) -> bool:
+def _take(
+    feed: Feed,
+    steps: Steps,
+    schedule: Schedule,
+    tell: Callable[[int], object],
+    save: Callable[[], object],
+) -> bool:
     """Takes the steps of a feed until they or the time end; whether a loss was not finite."""
     making = time.monotonic()
     num_bytes = sum(array.nbytes for array in feed[0])
     at_once = batches_at_once(num_bytes, time.monotonic() - making)
-    total, told = len(feed), -math.inf
+    total, told, compiled = len(feed), -math.inf, False
 
     def placed(index: int) -> tuple[Any, Any]:
         return steps.place(*feed.stacked(index * at_once, min((index + 1) * at_once, total)))
 
-    with closing(made_ahead(placed, math.ceil(total / at_once))) as stacks:
+    left = range(schedule.steps // at_once, math.ceil(total / at_once))
+    with closing(made_ahead(placed, left)) as stacks:
         for images, targets in stacks:
-            if not schedule.steps and steps.compile(images, targets):
+            if not compiled and steps.compile(images, targets):
                 schedule.begin()
+            compiled = True
             end = min(schedule.steps + at_once, total)
             while schedule.steps < end:
                 count = min(schedule.steps_within(_CALL_SECONDS), end - schedule.steps)
@@ -133,10 +161,26 @@ def _take(feed: Feed, steps: Steps, schedule: Schedule, tell: Callable[[int], ob
                     return True
                 if schedule.over:
                     return False
+                save()
     return False
 
 
+def _variables(model: keras.Model) -> list[np.ndarray]:
+    """All that steps change: weights, the state of random layers, the optimizer's."""
+    everything = [*model.variables, *model.optimizer.variables]
+    return [keras.ops.convert_to_numpy(each) for each in everything]
+
+
+def _set_variables(model: keras.Model, values: Sequence[np.ndarray]) -> None:
+    everything = [*model.variables, *model.optimizer.variables]
+    for variable, value in zip(everything, values, strict=True):
+        variable.assign(value)
+
+
 def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
-    if plan.optimizer == "sgd":
-        return keras.optimizers.SGD(plan.learning_rate, momentum=_MOMENTUM, nesterov=True)
-    return keras.optimizers.Adam(plan.learning_rate)
+    kind: Callable[..., keras.optimizers.Optimizer] = keras.optimizers.Adam
+    if plan.recipe.optimizer == "sgd":
+        kind = partial(keras.optimizers.SGD, momentum=_MOMENTUM, nesterov=True)
+    return kind(
+        plan.learning_rate,
+    )

@@ -3,11 +3,22 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _WARMUP = 0.05
 _FLOOR = 0.01
 _NEWEST = 0.1  # of the average, what the last steps are
 _HELD = 10.0  # times the pace
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training has come; see `Schedule`."""
+
+    steps: int
+    timed_steps: int
+    step_seconds: float
+    pace: float | None
 
 
 class Schedule:
@@ -23,6 +34,7 @@ class Schedule:
         deadline: On the monotonic clock, or None.
         peak: Of the learning rate.
         cycles: Cosines, all of one length, each from the peak down to the floor.
+        done: What was done of it before it was interrupted; None: nothing.
         clock: Monotonic seconds.
 
     It begins when it is told to, or with the end of the first step, which compiles.
@@ -40,6 +52,7 @@ class Schedule:
         deadline: float | None,
         peak: float,
         cycles: int = 1,
+        done: Progress | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total
@@ -48,11 +61,17 @@ class Schedule:
         self._cycles = cycles
         self._clock = clock
         self._last: float | None = None
-        self._pace: float | None = None  # seconds a step, of late
+        done = done or Progress(0, 0, 0.0, None)
+        self._pace = done.pace  # seconds a step, of late
         self._was_held = False
-        self.steps = 0
-        self.timed_steps = 0
-        self.step_seconds = 0.0
+        self.steps = done.steps
+        self.timed_steps = done.timed_steps
+        self.step_seconds = done.step_seconds
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return Progress(self.steps, self.timed_steps, self.step_seconds, self._pace)
 
     @property
     def expected(self) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prune_mi.config import make_settings
 from prune_mi.data import AugmentationPolicy
-from prune_mi.evolution.recipe import training_task
+from prune_mi.evolution.recipe import damage_of, training_task
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
@@ -23,6 +23,7 @@ from prune_mi.graph.units.removal import remove_unit
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.records import ModelSource, SilentObserver
+from prune_mi.search.candidate import Proposed
 
 POLICIES = ("none", "flip", "shift", "flip+shift")
 
@@ -38,15 +39,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     start_backend()
-    from prune_mi.preparation.baseline import (
-        reference_candidate,
-        share_images,
-        share_targets,
-        shared_data,
-    )
+    from prune_mi.preparation.baseline import measured, share_targets, shared_data
+    from prune_mi.preparation.find_profile import profile_of
     from prune_mi.preparation.loading import load_fitting_data, open_source
-    from prune_mi.preparation.profile import profile_of
-    from prune_mi.preparation.roles import measure_original
     from prune_mi.preparation.statistics import StatisticsChoice
 
     observer = SilentObserver()
@@ -58,12 +53,11 @@ def main() -> None:
         profile = profile_of(loaded.model, data, settings, observer)
         data = profile.arranged(data)
         pool.use(shared_data(pool.store, profile, settings))
-        subject = measure_original(profile, data, pool=pool, settings=settings, observer=observer)
-        found = share_images(data, subject, settings, pool=pool, most_images=None)
-        original = reference_candidate(subject, found.reference_correct)
-        choice = StatisticsChoice(subject, found, pool=pool, seed=0, observer=observer)
-        start, subject, _ = choice.start(original, subject, seconds=None)
-        share_targets(start.graph, subject, found, settings, pool=pool)
+        baseline = measured(profile, data, pool=pool, settings=settings, observer=observer)
+        choice = StatisticsChoice(baseline, evaluations=pool, seed=0, observer=observer)
+        baseline, _ = choice.start(seconds=None)
+        start = baseline.start
+        share_targets(start.graph, profile, baseline.images, settings, pool=pool)
         units = removable_units(start.graph)
         unit = next(
             each
@@ -76,19 +70,24 @@ def main() -> None:
             raise SystemExit(repaired.message)
         print(
             f"without {unit.name}: {repaired.accuracy:.4f} repaired; the original "
-            f"{subject.val_accuracy:.4f}, as start {subject.start_accuracy:.4f}"
+            f"{baseline.given.accuracy:.4f}, as start {start.accuracy:.4f}"
         )
-        child = replace(
-            start, name="child", graph=repaired.graph, cost=graph_cost(repaired.graph),
-            accuracy=repaired.accuracy, screened_accuracy=repaired.accuracy,
-        )  # fmt: skip
+        child = Proposed(
+            name="child",
+            graph=repaired.graph,
+            cost=graph_cost(repaired.graph),
+            parent="reference",
+            morphs=(),
+            lineage=(),
+        ).screened(repaired.accuracy)
         tasks = []
         side = min(data.image_shape[:2])
         for images in options.images:
             for name in options.policies:
                 task = training_task(
-                    child, subject, settings, num_images=images,
-                    num_train_images=found.num_train_images, seconds=None,
+                    child, profile, settings, num_images=images,
+                    num_train_images=baseline.images.num_train, seconds=None,
+                    damage=damage_of(child, baseline),
                 )  # fmt: skip
                 policy = AugmentationPolicy.parse(name, side)
                 tasks.append(replace(task, name=f"{images:>8,} {name}", augmentation=policy))

@@ -77,14 +77,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _understood_request(  # type: ignore[no-untyped-def]
+def _request_and_profile(  # type: ignore[no-untyped-def]
     options: argparse.Namespace, criterion: str, *, seed: int
 ):
-    """What `prune-mi rank` would ask of a model, the data, the model understood."""
+    """What `prune-mi rank` would ask of a model, the data, the profile of the model."""
     from prune_mi.commands.rank import ranking_request
     from prune_mi.config import make_settings
+    from prune_mi.preparation.find_profile import profile_of
     from prune_mi.preparation.loading import load_fitting_data, open_source
-    from prune_mi.preparation.profile import understand
     from prune_mi.records import ModelSource, SilentObserver
 
     settings = make_settings(
@@ -92,9 +92,9 @@ def _understood_request(  # type: ignore[no-untyped-def]
     )
     loaded = open_source(ModelSource(options.model))
     data = load_fitting_data(loaded.model, settings, SilentObserver())
-    understood = understand(loaded.model, data, settings, SilentObserver())
-    request = ranking_request(understood, data, settings, samples=options.samples)
-    return request, data, understood
+    profile = profile_of(loaded.model, data, settings, SilentObserver())
+    request = ranking_request(profile, data, settings, samples=options.samples)
+    return request, data, profile
 
 
 def _held_out_and_calibration(data, options: argparse.Namespace):  # type: ignore[no-untyped-def]
@@ -129,7 +129,7 @@ def _measure_truth(options: argparse.Namespace) -> None:
     path = options.cache / "truth.npz"
     known = dict(np.load(path)) if path.exists() else {}
     start_backend()
-    request, data, understood = _understood_request(options, "bypass", seed=0)
+    request, data, profile = _request_and_profile(options, "bypass", seed=0)
     held_out, calibration = _held_out_and_calibration(data, options)
     sites = {site.name: site for site in request.sites}
     left = [name for name in ("reference", *sites) if name not in known]
@@ -144,7 +144,7 @@ def _measure_truth(options: argparse.Namespace) -> None:
                 data.y_test[held_out],
                 calibration,
                 request.scaling,
-                understood.calibration,
+                profile.calibration,
             ),
         )
         for name in left
@@ -169,7 +169,7 @@ def _measure_truth(options: argparse.Namespace) -> None:
 def _right_without(graph, whole, images, labels, calibration, scaling, policy):  # type: ignore[no-untyped-def]
     start_backend()
     from prune_mi.keras_io.model_graph.build import build_model
-    from prune_mi.measure.quality import predict
+    from prune_mi.measure.predictor import predict
 
     if not whole:
         graph = _recalibrated(graph, calibration, scaling, policy)
@@ -199,9 +199,9 @@ def _ranked_once(options: argparse.Namespace) -> dict[str, Any]:
     """The gain of each unit, and what it took to rank them."""
     from prune_mi.information.ranking import rank_sites
     from prune_mi.keras_io.model_graph.build import build_model
-    from prune_mi.measure.quality import predict
+    from prune_mi.measure.predictor import predict
 
-    request, _, _ = _understood_request(options, options.one, seed=options.seed)
+    request, _, _ = _request_and_profile(options, options.one, seed=options.seed)
     model = build_model(request.graph)
     predict(model, request.images[:128], request.scaling)
     started = time.monotonic()
@@ -219,13 +219,14 @@ def _ranked_once(options: argparse.Namespace) -> dict[str, Any]:
 
 def _removed_one_by_one(options: argparse.Namespace) -> dict[str, Any]:
     """Accuracies after 0, 1, ... removals."""
-    from prune_mi.graph.site import unit_sites
     from prune_mi.graph.units.discovery import outermost
+    from prune_mi.graph.units.sites import unit_sites
     from prune_mi.information.ranking import rank_sites
     from prune_mi.keras_io.model_graph.build import build_model
-    from prune_mi.measure.quality import accuracy, predict
+    from prune_mi.measure.predictor import predict
+    from prune_mi.measure.quality import accuracy
 
-    request, data, understood = _understood_request(options, options.one, seed=options.seed)
+    request, data, profile = _request_and_profile(options, options.one, seed=options.seed)
     held_out, calibration = _held_out_and_calibration(data, options)
     graph, curve = request.graph, []
     for removed in range(options.removals + 1):
@@ -235,7 +236,7 @@ def _removed_one_by_one(options: argparse.Namespace) -> dict[str, Any]:
             seed = options.seed * 1000 + removed
             ranked = rank_sites(replace(request, graph=graph, sites=sites, seed=seed))
             graph = ranked[0].site.edited(graph)
-            graph = _recalibrated(graph, calibration, request.scaling, understood.calibration)
+            graph = _recalibrated(graph, calibration, request.scaling, profile.calibration)
         outputs = predict(build_model(graph), data.x_test[held_out], request.scaling)
         curve.append(accuracy(outputs, data.y_test[held_out]))
         told = f"{options.one}, seed {options.seed}: {removed} removed, {curve[-1]:.4f}"

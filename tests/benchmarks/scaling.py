@@ -42,13 +42,13 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
 
     from prune_mi.config import RankingSettings
     from prune_mi.data import fit_scaling
-    from prune_mi.graph.site import unit_site
     from prune_mi.graph.units.discovery import removable_units
+    from prune_mi.graph.units.sites import unit_site
     from prune_mi.information.criterion import RankingRequest
     from prune_mi.information.ranking import rank_sites
     from prune_mi.keras_io.model_graph.build import build_model
     from prune_mi.keras_io.model_graph.trace import trace_model
-    from prune_mi.measure.quality import predict
+    from prune_mi.measure.predictor import predict
 
     rng = np.random.default_rng(0)
     images = rng.normal(size=(samples, 32, 32, 3)).astype(np.float32)

@@ -17,14 +17,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from prune_mi.config import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling
 from prune_mi.keras_io.loading.load import load_model
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
-from prune_mi.training.distillation import DistillationLoss, distillation_targets
+from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import TrainingImages
 from prune_mi.training.fit import train
 from prune_mi.training.plan import TrainingPlan
+from prune_mi.training.targets import distillation_targets
 
 _BATCH = 64
 
@@ -53,12 +55,10 @@ def _child_rate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> f
     plan = TrainingPlan(
         num_images=len(images),
         seconds=None,
-        batch_size=_BATCH,
         learning_rate=1e-4,
-        distillation=0.7,
-        temperature=2.0,
         from_logits=False,
         seed=0,
+        recipe=TrainingSettings(batch_size=_BATCH),
     )
     trained = train(trace_model(model), source, plan)
     return (trained.images_trained - _BATCH) / trained.step_seconds

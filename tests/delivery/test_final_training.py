@@ -14,6 +14,7 @@ from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.execution.tasks import Evaluated, TrainTask
 from prune_mi.records import Cost, SilentObserver
+from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.search.candidate import Trained
 from prune_mi.search.selection import standard_error
@@ -84,15 +85,14 @@ def _finally(
         given=given,
         start=given,
     )
-    evolved = Evolved(elite, (), "", profile, TrainingSpeed(((1, 0.01),), 3.0))  # type: ignore[arg-type]
-    return train_members(
-        evolved,
-        baseline,  # type: ignore[arg-type]
-        pool=pool,  # type: ignore[arg-type]
+    evolved = Evolved(elite, profile, TrainingSpeed(((1, 0.01),), 3.0))  # type: ignore[arg-type]
+    run = SimpleNamespace(
         settings=make_search_settings({"data": "digits"}),
-        seconds=seconds,
-        observer=SilentObserver(),
-    ).result
+        evaluations=pool,
+        notes=SilentObserver(),
+        log=EventLog(None, clock=lambda: 0.0),
+    )
+    return train_members(run, evolved, baseline, seconds=seconds).result  # type: ignore[arg-type]
 
 
 def test_the_final_training_may_lose_what_is_within_the_error_but_not_the_lead() -> None:

@@ -17,7 +17,7 @@ def _plan(workers: int, **settings: Any) -> RacePlan:
         num_train_images=50_000,
         trials=False,
         speed=None,
-        search_end=None,
+        left=lambda: None,
     )
 
 

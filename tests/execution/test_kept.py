@@ -13,7 +13,7 @@ from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
-from prune_mi.measure.quality import predict
+from prune_mi.measure.predictor import predict
 
 pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).normal(size=(300, 4, 4, 1)).astype(np.float32)

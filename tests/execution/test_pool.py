@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prune_mi.config import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling
 from prune_mi.errors import GraphError, RunError
 from prune_mi.execution.pool import WorkerPool
@@ -44,7 +45,7 @@ def heard() -> Heard:
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory, heard: Heard) -> Iterator[WorkerPool]:
     """One of one worker, with some images of 64x64 and their classes."""
-    from prune_mi.training.distillation import distillation_targets
+    from prune_mi.training.targets import distillation_targets
 
     rng = np.random.default_rng(0)
     images, labels = rng.random((96, 64, 64, 1), np.float32), rng.integers(0, 7, 96)
@@ -78,12 +79,10 @@ def _training(graph: LayerGraph, name: str = "child") -> TrainTask:
     plan = TrainingPlan(
         num_images=96,
         seconds=None,
-        batch_size=32,
         learning_rate=1e-3,
-        distillation=0.0,
-        temperature=1.0,
         from_logits=False,
         seed=0,
+        recipe=TrainingSettings(batch_size=32, distillation=0.0),
     )
     return TrainTask(name, graph, plan, _PLAIN)
 

@@ -6,9 +6,9 @@ import pytest
 from graph_builder import GRAPHS
 
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import unit_sites
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.single_layers import single_layers
+from prune_mi.graph.units.sites import unit_sites
 from prune_mi.graph.units.unit import saves
 
 

@@ -10,8 +10,8 @@ from zoo import ZOO
 
 from prune_mi.graph.edit import with_weights, without_noise
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import unit_sites
 from prune_mi.graph.units.discovery import outermost
+from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.criteria.cka import weighted_cka
 from prune_mi.information.criteria.gate import Gate, with_gates
 from prune_mi.information.criteria.magnitude import magnitude

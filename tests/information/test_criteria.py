@@ -14,8 +14,8 @@ from prune_mi.config import RankingSettings
 from prune_mi.config.values import Criterion
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.site import unit_site, unit_sites
 from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.sites import unit_site, unit_sites
 from prune_mi.information import criteria
 from prune_mi.information.criterion import (
     NUM_DRAWS,

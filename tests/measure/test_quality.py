@@ -7,7 +7,7 @@ from keras import layers
 
 from prune_mi.data import fit_scaling
 from prune_mi.keras_io.forward.forward_pass import eager_forward
-from prune_mi.measure.quality import Predictor, predict
+from prune_mi.measure.predictor import Predictor, predict
 
 pytestmark = pytest.mark.slow
 NUM = 300  # enough to be compiled for

@@ -11,7 +11,8 @@ from prune_mi.config import make_settings
 from prune_mi.data import Dataset
 from prune_mi.errors import ConfigError, ModelError
 from prune_mi.graph.ir import TensorRef
-from prune_mi.preparation.profile import Profile, profile_of
+from prune_mi.preparation.find_profile import profile_of
+from prune_mi.preparation.profile import Profile
 from prune_mi.records import SilentObserver
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,8 @@ from keras import layers
 from prune_mi.config import make_settings
 from prune_mi.data import Dataset
 from prune_mi.errors import ConfigError, DataError
-from prune_mi.preparation.profile import Profile, profile_of
+from prune_mi.preparation.find_profile import profile_of
+from prune_mi.preparation.profile import Profile
 from prune_mi.records import SilentObserver
 from prune_mi.runs.notes import NoteTaker
 

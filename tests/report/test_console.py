@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from prune_mi.records import ChildRecord, Cost, MorphRecord, Observer, SilentObserver
+from prune_mi.records.events import GenerationBegan, Referenced
 from prune_mi.report.console import LiveConsole, open_observer
+from tests.told import of_child, started
 
 MakeChild = Callable[..., ChildRecord]
 REFERENCE_COST = Cost(num_params=78_666, macs=12_501_632, num_layers=34)
@@ -31,6 +33,18 @@ def make_display(*, live: bool) -> tuple[LiveConsole, Clock, io.StringIO]:
     return LiveConsole(console, live=live, clock=clock), clock, stream
 
 
+def tell(display: LiveConsole, child: ChildRecord) -> None:
+    for event in of_child(child):
+        display.happened(event)
+
+
+def began(index: int, total: int | None, parent: str) -> GenerationBegan:
+    return GenerationBegan(index, total, parent, None)
+
+
+REFERENCED = Referenced(REFERENCE_COST, 0.8752)
+
+
 def test_plain_lines(make_child: MakeChild) -> None:
     display, clock, stream = make_display(live=False)
     with display:
@@ -38,21 +52,28 @@ def test_plain_lines(make_child: MakeChild) -> None:
         display.phase("Ranking")
         clock.now_s += 65
         display.note("No validation images were given: half of the test images\nselect.")
-        display.reference(REFERENCE_COST, 0.8752)
-        display.generation(1, 5, "reference")
-        display.child(make_child())
-        display.child(make_child("g1c4", trained_accuracy=None, verdict="not trained"))
+        display.happened(REFERENCED)
+        display.happened(began(1, 5, "reference"))
+        tell(display, make_child())
+        tell(display, make_child("g1c4", trained_accuracy=None, verdict="not trained"))
         clock.now_s += 3600
-        display.child(make_child("g1c5", verdict="failed", detail="out of memory"))
+        tell(
+            display,
+            make_child("g1c5", trained_accuracy=None, verdict="failed", detail="out of memory"),
+        )
     assert stream.getvalue().splitlines() == [
         "00:00  Ranking",
         "01:05  note: No validation images were given: half of the test images select.",
         "01:05  generation 1/5 from reference, 23:55 left",
+        "01:05  g1c3  -branch add_4 +dropout relu_3  screened 0.871  macs 0.81x  ",
+        "01:05  g1c3  -branch add_4 +dropout relu_3  screened 0.871  trained 0.902  macs 0.81x  ",
         "01:05  g1c3  -branch add_4 +dropout relu_3  screened 0.871  trained 0.902  "
         "macs 0.81x  accepted",
+        "01:05  g1c4  -branch add_4 +dropout relu_3  screened 0.871  macs 0.81x  ",
         "01:05  g1c4  -branch add_4 +dropout relu_3  screened 0.871  macs 0.81x  not trained",
-        "61:05  g1c5  -branch add_4 +dropout relu_3  screened 0.871  trained 0.902  "
-        "macs 0.81x  failed: out of memory",
+        "61:05  g1c5  -branch add_4 +dropout relu_3  screened 0.871  macs 0.81x  ",
+        "61:05  g1c5  -branch add_4 +dropout relu_3  screened 0.871  macs 0.81x  "
+        "failed: out of memory",
     ]
 
 
@@ -69,7 +90,7 @@ def test_the_elapsed_time_counts_from_when_the_command_began() -> None:
 
 def test_without_a_reference_costs_are_shown_in_full(make_child: MakeChild) -> None:
     display, _, stream = make_display(live=False)
-    display.child(make_child())
+    tell(display, make_child())
     assert "macs 10.1 M  accepted" in stream.getvalue()
 
 
@@ -106,12 +127,12 @@ def test_the_live_area(make_child: MakeChild, told: bool) -> None:
     display.phase("Searching")
     display.time_left(1500)
     if told:
-        display.reference(REFERENCE_COST, 0.8752)
+        display.happened(REFERENCED)
         assert "best so far: the reference, accuracy 0.875, macs 12.5 M" in area(display)
-    display.generation(2, 5, "g1c1")
-    display.child(make_child("g2c1"))
-    display.child(make_child("g2c2", macs=11_000_000))
-    display.child(make_child("g2c3", macs=1_000, verdict="over the allowed drop"))
+    display.happened(began(2, 5, "g1c1"))
+    tell(display, make_child("g2c1"))
+    tell(display, make_child("g2c2", macs=11_000_000))
+    tell(display, make_child("g2c3", macs=1_000, verdict="over the allowed drop"))
     display.training("g2c4", 0, 20_000)
     display.training("g2c5", 500, 20_000)
     clock.now_s += 10
@@ -124,7 +145,7 @@ def test_the_live_area(make_child: MakeChild, told: bool) -> None:
     assert re.search(r"g2c4 .* 5.00 k/20.0 k images 00:30", text)
     assert re.search(r"g2c5 .* 500/20.0 k images --:--", text)
     display.training("g2c4", 20_000, 20_000)
-    display.child(make_child("g2c5"))
+    tell(display, make_child("g2c5"))
     assert "images" not in area(display)
     display.time_left(None)
     assert "left" not in area(display)
@@ -136,12 +157,13 @@ def test_the_live_area(make_child: MakeChild, told: bool) -> None:
 def test_the_objective_decides_which_child_is_best(
     make_child: MakeChild, objective: str, best: str
 ) -> None:
-    display = LiveConsole(Console(file=io.StringIO()), live=False, objective=objective)  # type: ignore[arg-type]
-    display.child(make_child("g1c1", macs=1))
-    display.child(make_child("g1c2", num_params=1))
-    display.child(make_child("g1c3", trained_accuracy=0.99))
+    display = LiveConsole(Console(file=io.StringIO()), live=False)
+    display.happened(started(objective=objective))
+    tell(display, make_child("g1c1", macs=1))
+    tell(display, make_child("g1c2", num_params=1))
+    tell(display, make_child("g1c3", trained_accuracy=0.99))
     assert f"best so far: {best}," in area(display)
-    display.generation(2, 5, "g1c2")
+    display.happened(began(2, 5, "g1c2"))
     assert "best so far: g1c2," in area(display)
 
 
@@ -149,19 +171,17 @@ def test_who_looks_for_a_network_hears_of_each_once_in_everyday_words(
     make_child: MakeChild,
 ) -> None:
     stream = io.StringIO()
-    display = LiveConsole(
-        Console(file=stream, width=80), live=False, objective="accuracy", finds=True
-    )
-    display.reference(Cost(178, 9_380, 7), 0.5134)
+    display = LiveConsole(Console(file=stream, width=80), live=False, finds=True)
+    display.happened(Referenced(Cost(178, 9_380, 7), 0.5134))
     assert "best so far: the start, 51.3 % right, 178 weights" in area(display)
-    display.generation(1, 4, "reference")
-    display.child(make_child(trained_accuracy=None, verdict="pending"))
-    display.child(make_child(verdict="pending"))
+    display.happened(began(1, 4, "reference"))
+    tell(display, make_child(trained_accuracy=None, verdict="pending"))
+    tell(display, make_child(verdict="pending"))
     assert "round 1 of 4 from the start: 1 trained, last g1c3" in area(display)
-    display.child(make_child(num_params=3_562))
-    display.child(make_child("g1base", morphs=(), verdict="not better"))
-    display.child(make_child("g1c5", trained_accuracy=None, verdict="failed", detail="no memory"))
-    display.generation(2, 4, "g1c3")
+    tell(display, make_child(num_params=3_562))
+    tell(display, make_child("g1base", morphs=(), verdict="not better"))
+    tell(display, make_child("g1c5", trained_accuracy=None, verdict="failed", detail="no memory"))
+    display.happened(began(2, 4, "g1c3"))
     assert [line[7:] for line in stream.getvalue().splitlines()] == [
         "round 1 of 4 from the start",
         "g1c3  2 changes  90.2 % right  3,562 weights  best so far",
@@ -175,18 +195,16 @@ def test_who_looks_for_a_network_hears_of_each_once_in_everyday_words(
 
 def test_with_details_a_search_is_told_in_the_words_of_the_field(make_child: MakeChild) -> None:
     stream = io.StringIO()
-    display = LiveConsole(
-        Console(file=stream, width=80), live=False, objective="accuracy", finds=True, details=True
-    )
-    display.reference(Cost(178, 9_380, 7), 0.5134)
+    display = LiveConsole(Console(file=stream, width=80), live=False, finds=True, details=True)
+    display.happened(Referenced(Cost(178, 9_380, 7), 0.5134))
     assert "best so far: the start, accuracy 0.513, 178 params" in area(display)
-    display.generation(1, 4, "reference")
+    display.happened(began(1, 4, "reference"))
     stream.truncate(stream.seek(0))
-    display.child(make_child(trained_accuracy=None, verdict="pending"))
-    display.child(make_child(verdict="pending"))
+    tell(display, make_child(trained_accuracy=None, verdict="pending"))
+    tell(display, make_child(verdict="pending"))
     assert "generation 1/4 from reference: 1 trained, last g1c3" in area(display)
-    display.child(make_child(num_params=3_562))
-    display.child(make_child("g1base", morphs=(), verdict="not better"))
+    tell(display, make_child(num_params=3_562))
+    tell(display, make_child("g1base", morphs=(), verdict="not better"))
     assert [line[7:] for line in stream.getvalue().splitlines()] == [
         "g1c3  -branch add_4 +dropout relu_3  accuracy 0.902  3,562 params  accepted",
         "g1base  unchanged, trained on  accuracy 0.902  61,002 params  not better",
@@ -209,10 +227,10 @@ def test_long_child_lines_wrap_in_a_terminal_and_not_in_a_log(make_child: MakeCh
     )
     for live in (True, False):
         display, _, stream = make_display(live=live)
-        display.child(make_child(morphs=morphs))
+        tell(display, make_child(morphs=morphs))
         lines = stream.getvalue().splitlines()
-        assert " ".join(stream.getvalue().split()).count("-branch add_") == 12
-        assert (len(lines) > 2 and max(map(len, lines)) <= 80) if live else len(lines) == 1
+        assert " ".join(stream.getvalue().split()).count("-branch add_") == 3 * 12
+        assert (len(lines) > 6 and max(map(len, lines)) <= 80) if live else len(lines) == 3
         assert lines[-1].endswith("accepted")
 
 
@@ -230,7 +248,7 @@ def test_terminal_escapes_in_names_are_not_passed_on(make_child: MakeChild) -> N
     child = make_child(
         morphs=(MorphRecord("remove-by-rank", "\x1b]0;x\x07[b]", (), "", effect="removes"),)
     )
-    display.child(dataclasses.replace(child, name="[red]g1"))
+    tell(display, dataclasses.replace(child, name="[red]g1"))
     assert "[red]g1  -?]0;x?[b]  " in stream.getvalue()
 
 
@@ -241,7 +259,7 @@ def test_two_threads_may_report_at_once(make_child: MakeChild, live: bool) -> No
     def report(prefix: str) -> None:
         for index in range(200):
             display.training(f"{prefix}{index}", 1, 2)
-            display.child(make_child(f"{prefix}{index}"))
+            tell(display, make_child(f"{prefix}{index}"))
 
     with display:
         threads = [threading.Thread(target=report, args=(name,), daemon=True) for name in "ab"]

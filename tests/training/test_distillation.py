@@ -6,11 +6,8 @@ import pytest
 import tensorflow as tf
 
 from prune_mi.graph.interface.binary_output import two_columns
-from prune_mi.training.distillation import (
-    DistillationLoss,
-    distillation_targets,
-    log_probabilities,
-)
+from prune_mi.training.distillation import DistillationLoss
+from prune_mi.training.targets import distillation_targets, log_probabilities
 
 pytestmark = pytest.mark.slow
 LABELS = np.array([0, 2])

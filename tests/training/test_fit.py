@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from keras import layers
 
+from prune_mi.config import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
-from prune_mi.measure.quality import accuracy, predict
-from prune_mi.training.distillation import distillation_targets
+from prune_mi.measure.predictor import predict
+from prune_mi.measure.quality import accuracy
 from prune_mi.training.feed import Feed, TrainingImages
 from prune_mi.training.fit import train
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
+from prune_mi.training.targets import distillation_targets
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +43,14 @@ def _plan(**changes: object) -> TrainingPlan:
     values: dict[str, object] = {
         "num_images": 6000,
         "seconds": None,
-        "batch_size": 32,
         "learning_rate": 5e-3,
-        "distillation": 0.0,
-        "temperature": 2.0,
         "from_logits": False,
         "seed": 0,
     }
+    recipe = {"batch_size": 32, "distillation": 0.0}
+    for name in changes.keys() & TrainingSettings.model_fields.keys() - {"learning_rate"}:
+        recipe[name] = changes.pop(name)
+    values["recipe"] = TrainingSettings(**recipe)
     return TrainingPlan(**{**values, **changes})  # type: ignore[arg-type]
 
 

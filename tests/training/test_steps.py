@@ -22,9 +22,11 @@ from keras import layers
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.training import fit
-from prune_mi.training.distillation import DistillationLoss, distillation_targets
+from prune_mi.training.distillation import DistillationLoss
+from prune_mi.training.targets import distillation_targets
 from prune_mi.training.feed import Feed, TrainingImages
 from prune_mi.training.fit import train
+from prune_mi.config import TrainingSettings
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 
@@ -47,13 +49,10 @@ STEPS = 45  # no multiple of 8
 plan = TrainingPlan(
     num_images=32 * STEPS,
     seconds=None,
-    batch_size=32,
     learning_rate=0.05,
-    optimizer="sgd",
-    distillation=0.0,
-    temperature=2.0,
     from_logits=False,
     seed=0,
+    recipe=TrainingSettings(batch_size=32, optimizer="sgd", distillation=0.0),
 )
 found = {}
 

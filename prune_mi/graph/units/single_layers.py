@@ -14,10 +14,11 @@ import numpy as np
 
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.site import Edit, Site, unit_site
+from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.spatial.resizing import without_pooling
 from prune_mi.graph.traits import ACTIVATIONS, DROPOUTS, LOCAL_POOLINGS
 from prune_mi.graph.units.discovery import reader_objection, removable_units
+from prune_mi.graph.units.sites import unit_site
 from prune_mi.graph.units.unit import make_unit
 
 _CONVOLUTIONS = frozenset({*(f"Conv{rank}D" for rank in (1, 2, 3)), "DepthwiseConv2D"})

@@ -90,6 +90,7 @@ def _from_config(file: ModelFile, trust: Trust) -> keras.Model:
     if trust.allow_unsafe:
         keras.config.enable_unsafe_deserialization()  # a thread has this setting of its own
     config = deepcopy(dict(file.config))  # Keras empties it
+    config.pop("compile_config", None)  # an optimizer makes variables at once
     if "module" in config:
         return keras.saving.deserialize_keras_object(config, safe_mode=not trust.allow_unsafe)
     cls = keras.Sequential if config["class_name"] == "Sequential" else keras.Model

@@ -21,7 +21,7 @@ from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import named_ends, trace_model
 from prune_mi.keras_io.saving.compiling import compile_like
 from prune_mi.keras_io.saving.save import save_verified
-from prune_mi.measure.quality import predict
+from prune_mi.measure.predictor import predict
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.preparation.interface import read_interface

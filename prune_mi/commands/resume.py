@@ -1,0 +1,103 @@
+"""Going on with a run that was interrupted, or that is to do more."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prune_mi.commands.optimize import optimize_chapters
+from prune_mi.commands.search import search_chapters
+from prune_mi.commands.story import carry_out
+from prune_mi.config import (
+    Gates,
+    OptimizeSettings,
+    RunSettings,
+    SearchSettings,
+    make_gates,
+    validated,
+)
+from prune_mi.records import ModelSource, Observer, RunReport, SearchReport, SilentObserver
+from prune_mi.report.from_events import finished_report_of
+from prune_mi.report.json_report import write_report
+from prune_mi.runs.folder import REPORT_FILE
+from prune_mi.runs.resumption import Before, read_before
+
+
+def resume(
+    run: str | Path, *, observer: Observer | None = None, **settings: Any
+) -> RunReport | SearchReport:
+    """Goes on with a run, as `prune-mi optimize --resume` and `prune-mi search --resume` do.
+
+    Args:
+        run: The run folder.
+        observer: Hears of progress.
+        **settings: Those that are others from here on: `budget`, `generations`, `patience`,
+            `max_accuracy_drop`, `target_accuracy`, `same_structure`, `final_epochs`, `workers`; and
+            `data`, where they lie elsewhere by now.
+
+    Returns:
+        What was found; of a run that has ended, and is to do no more, what was found then.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    before = read_before(Path(run))
+    kind = OptimizeSettings if before.started.command == "optimize" else SearchSettings
+    wanted = validated(kind, {**before.settings, **settings})
+    return go_on(before, wanted, observer=observer or SilentObserver())
+
+
+def go_on(
+    before: Before,
+    wanted: RunSettings,
+    *,
+    model: Path | None = None,
+    gates: Gates | None = None,
+    observer: Observer,
+    started: float | None = None,
+) -> RunReport | SearchReport:
+    """`resume` with what was read.
+
+    Args:
+        before: What the run has come to.
+        wanted: The settings that hold from here on.
+        model: Where the model lies by now; None: where it lay.
+        gates: What the result is held to; None: what it was.
+        observer: Hears of progress.
+        started: When the command began, on `time.monotonic`; None: now.
+    """
+    changes = before.changes(wanted.model_dump(mode="json"))
+    if before.is_finished and not changes and gates is None:
+        report: RunReport | SearchReport = finished_report_of(before.told)
+        write_report(report, before.folder / REPORT_FILE)
+        return report
+    told = before.started
+    first = validated(type(wanted), told.settings)
+    first = first.model_copy(update={"data": wanted.data, "workers": wanted.workers})
+    source = _source(told.source, model)
+    carried_out = partial(
+        carry_out,
+        out=before.folder,
+        overwrite=False,
+        observer=observer,
+        started=started,
+        before=before,
+        changes=changes,
+    )
+    if isinstance(first, OptimizeSettings) and source is not None:
+        if gates is None and told.gates is not None:
+            gates = make_gates(told.gates)
+        return carried_out(optimize_chapters(source, first, gates))
+    assert isinstance(first, SearchSettings)  # the command's own kind
+    return carried_out(search_chapters(source, first))
+
+
+def _source(told: Mapping[str, Any], model: Path | None) -> ModelSource | None:
+    if not told:
+        return None
+    values = dict(told)
+    for name in ("path", "model_json"):
+        values[name] = None if values.get(name) is None else Path(values[name])
+    source = ModelSource(**values)
+    return source if model is None else replace(source, path=model)

@@ -1,0 +1,72 @@
+"""What a run has come to, read from its events."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from prune_mi.records import ChildRecord, RunReport, SearchReport, UnfinishedReport, events
+from prune_mi.records.events import Event
+from prune_mi.records.generations import Generations
+
+
+def report_of(
+    told: Sequence[Event], *, elapsed_s: float = 0.0, folder: str = ""
+) -> RunReport | SearchReport | UnfinishedReport:
+    """The report of a run.
+
+    Args:
+        told: Its events that count, in order; the first says how it began.
+        elapsed_s: What it took so far; of one that has ended, the report says that.
+        folder: The run folder, likewise.
+    """
+    generations, reason, notes = Generations(), "", list[str]()
+    began = reference = None
+    best: ChildRecord | None = None
+    for event in told:
+        child = generations.hear(event)
+        match event:
+            case events.Started():
+                began = event
+            case events.Noted():
+                notes.append(event.text)
+            case events.Referenced():
+                reference = event
+            case events.SearchEnded():
+                reason = event.reason
+            case events.Accepted() if child is not None:
+                best = child
+            case events.Finished():
+                return replace(
+                    event.report,
+                    generations=tuple(generations.ended),
+                    stop_reason=reason,
+                    notes=tuple(notes),
+                )
+    if began is None:
+        raise ValueError("a run without a beginning")
+    return UnfinishedReport(
+        command=began.command,
+        model=began.model,
+        data=str(began.settings.get("data", "")),
+        reference=None if reference is None else reference.cost,
+        reference_accuracy=None if reference is None else reference.accuracy,
+        best=best,
+        generations=tuple(generations.ended),
+        under_way=tuple(generations.children.values()),
+        stop_reason=reason or None,
+        elapsed_s=round(elapsed_s, 1),
+        notes=tuple(notes),
+        folder=folder,
+    )
+
+
+def finished_report_of(told: Sequence[Event]) -> Any:
+    """The report of a run that has ended, of the kind of its command.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    report = report_of(told)
+    if isinstance(report, UnfinishedReport):
+        raise ValueError("a run without an end")
+    return report

@@ -1,0 +1,139 @@
+"""A run that goes on: what it was, what may be another now, and from where."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prune_mi.errors import ConfigError, RunFolderError
+from prune_mi.records import events
+from prune_mi.records.events import Event, Resumed, Started
+from prune_mi.runs.folder import EVENTS_FILE
+from prune_mi.runs.log import Line, effective, read_events
+
+OF_THE_SEARCH = (
+    *("budget", "generations", "patience", "max_accuracy_drop", "target_accuracy"),
+    *("same_structure", "final_epochs"),
+)
+_CHANGEABLE = (*OF_THE_SEARCH, "workers")
+_CHECKED = ("data",)  # may lie elsewhere by now, and is compared by its digest
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a run has come to.
+
+    Attributes:
+        folder: The run's.
+        lines: All that is written.
+        torn_at: Where a torn last line begins, in bytes, which is left out; None: nowhere.
+        told: The events that count.
+    """
+
+    folder: Path
+    lines: list[Line]
+    torn_at: int | None
+    told: list[Event]
+
+    @property
+    def started(self) -> Started:
+        """How it began."""
+        first = self.told[0]
+        assert isinstance(first, Started)
+        return first
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that it took so far."""
+        return self.lines[-1].at
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return any(isinstance(each, events.Finished) for each in self.told)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """As they hold at its end."""
+        found = dict(self.started.settings)
+        for line in self.lines:
+            if isinstance(line.event, Resumed):
+                found |= line.event.changes
+        return found
+
+    def changes(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What of some settings is another than it was.
+
+        Raises:
+            ConfigError: If one may not be another.
+        """
+        was = self.settings
+        found = {name: value for name, value in settings.items() if was.get(name) != value}
+        for name in found:
+            if name not in (*_CHANGEABLE, *_CHECKED):
+                raise ConfigError(
+                    f"`{name}` is {found[name]!r}, but the run in {self.folder} was started with "
+                    f"{was.get(name)!r}; expected the same. What may be another when a run goes on:"
+                    f" {', '.join(_CHANGEABLE)}"
+                )
+        return found
+
+    def resumed(self, changes: Mapping[str, Any]) -> Resumed:
+        """How it goes on with some settings changed.
+
+        Where the search had ended, and might not have with these, it goes on behind its last
+        generation.
+        """
+        kinds = [type(each) for each in self.told]
+        behind = len(kinds)
+        if set(changes) & set(OF_THE_SEARCH) and events.SearchEnded in kinds:
+            behind = kinds.index(events.SearchEnded)
+            if events.GenerationEnded in kinds:
+                behind = len(kinds) - kinds[::-1].index(events.GenerationEnded)
+        return Resumed(behind, dict(changes))
+
+
+def read_before(folder: Path) -> Before:
+    """Reads what a run has come to.
+
+    Raises:
+        RunFolderError: If there is no run in the folder, or its events are damaged.
+    """
+    path = folder / EVENTS_FILE
+    if not path.is_file():
+        raise RunFolderError(
+            f"{folder} holds no run that could go on: it has no {EVENTS_FILE}; expected the folder "
+            "of a run that this version of prune-mi has begun"
+        )
+    lines, torn_at = read_events(path)
+    told = effective(lines)
+    if not told or not isinstance(told[0], Started):
+        raise RunFolderError(
+            f"{path} does not say how the run began; start it again with --overwrite"
+        )
+    return Before(folder, lines, torn_at, told)
+
+
+def require_same(started: Started, before: Before) -> None:
+    """Refuses another model, other data or another version than a run began with.
+
+    Raises:
+        RunFolderError: If one is another; the message says which.
+    """
+    then = before.started
+    for what, now, was in (
+        ("version of prune-mi", started.version, then.version),
+        ("model", f"{started.model} ({started.model_digest})", _of(then.model, then.model_digest)),
+        ("data", started.data_digest, then.data_digest),
+    ):
+        if what == "model" and started.model_digest == then.model_digest:
+            continue  # it may lie elsewhere by now
+        if now != was:
+            raise RunFolderError(
+                f"the run in {before.folder} cannot go on: its {what} was {was}, and is {now} now; "
+                "expected the same. Start it again with --overwrite"
+            )
+
+
+def _of(path: str | None, digest: str | None) -> str:
+    return f"{path} ({digest})"

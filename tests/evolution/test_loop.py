@@ -1,0 +1,283 @@
+"""The loop on a made-up landscape, without Keras: unbroken, and cut off behind any event."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prune_mi.config import make_search_settings, make_settings
+from prune_mi.data import NOT_VARIED, AugmentationPolicy, Dataset, fit_scaling
+from prune_mi.errors import RunFolderError
+from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.evolution.grow import Growing
+from prune_mi.evolution.limits import allowed_drop
+from prune_mi.evolution.loop import Evolution
+from prune_mi.evolution.prune import Pruning
+from prune_mi.evolution.race_plan import RacePlan
+from prune_mi.evolution.strategy import Evolved
+from prune_mi.evolution.timing import plan_time
+from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Ranked, ScreenTask
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.edit import with_weights
+from prune_mi.graph.interface.packing import pack
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.preparation.baseline import Baseline, Images
+from prune_mi.preparation.profile import Profile
+from prune_mi.preparation.roles import Roles
+from prune_mi.records import SilentObserver, events
+from prune_mi.records.generations import generations_of
+from prune_mi.runs.log import EventLog, read_events
+from prune_mi.runs.notes import NoteTaker
+from prune_mi.runs.recorded import Evaluations
+from prune_mi.runs.run import Run
+from prune_mi.runs.weights import Weights
+from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import reference
+from tests.graph_builder import chain, residual_tower
+
+NUM = 200
+LABELS = np.arange(NUM) % 4
+EVENTS = "events.jsonl"
+
+
+class Landscape:
+    """A pool whose outcomes follow from what is asked; it may end at an outcome, as a crash does.
+
+    Outcomes come backwards, as they may. Of networks that are trained some fail.
+    """
+
+    workers = at_once = 2
+
+    def __init__(self, *, ends_after: int | None = None) -> None:
+        self.left = ends_after
+        self.asked: list[str] = []
+        self.fallen: list[str] = []
+        self.store = None
+
+    def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
+        for task in reversed(tasks):
+            self._one(task.name)
+            digest = int(task.graph.structural_hash()[:8], 16)
+            screens = isinstance(task, ScreenTask)
+            if not screens and digest % 5 == 0:
+                self.fallen.append(task.name)
+                yield FailedEvaluation(task.name, "it fell over", 1.0)
+                continue
+            size = graph_cost(task.graph).num_params
+            images = 0 if screens else task.plan.num_images
+            right = round(NUM * (0.9 - 0.4 / size - 0.05 * screens - (digest % 7) / 200))
+            correct = np.arange(NUM) < min(NUM, right + images % 3)
+            graph = _moved(task.graph, float(correct.mean()))
+            rate = 0.0 if screens else 100.0
+            accuracy = float(correct.mean())
+            yield Evaluated(task.name, graph, accuracy, correct, images, 2.0, rate, 1.0)
+
+    def rank(self, tasks: Sequence[Any]) -> list[Ranked]:
+        for task in tasks:
+            self._one(task.name)
+        return [
+            Ranked(
+                task.name,
+                tuple(graph_cost(task.graph).macs % (7 + place) / 10 for place in sites),
+                (0.1,) * len(sites),
+                "share",
+            )
+            for task in tasks
+            for sites in [range(len(task.sites))]
+        ]
+
+    def call(self, function: Callable[..., Any], *args: Any) -> AugmentationPolicy:
+        return AugmentationPolicy(flip=True, max_shift=0)
+
+    def _one(self, name: str) -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left = None if self.left is None else self.left - 1
+        self.asked.append(name)
+
+
+def _moved(graph: LayerGraph, by: float) -> LayerGraph:
+    """The graph with other weights, in arrays of its own."""
+    weights = {
+        name: tuple(np.asarray(each + by, each.dtype) for each in layer.weights)
+        for name, layer in graph.layers.items()
+        if layer.weights
+    }
+    return with_weights(graph, weights)
+
+
+def _baseline(graph: LayerGraph) -> Baseline:
+    pixels = np.zeros((NUM, 8, 8, 3), np.float32)
+    data = Dataset(pixels, LABELS, pixels, LABELS, None, None, (), "made up", ())
+    everyone = np.arange(NUM)
+    roles = Roles(everyone, everyone, everyone, "train", "")
+    profile = Profile(
+        packing=pack(graph),
+        num_classes=4,
+        others=(),
+        from_logits=False,
+        scaling=fit_scaling("none", pixels),
+        augmentation=NOT_VARIED,
+        calibration=NOT_VARIED,
+    )
+    given = reference(graph, 0.9, np.arange(NUM) < 180)
+    images = Images(roles, LABELS, LABELS, everyone, NUM)
+    return Baseline(profile, data, images, "accuracy", given, given, None, 100.0)
+
+
+def _run(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:
+    budget = Budget(None, started=0.0)
+    log = EventLog(folder / EVENTS, clock=lambda: 1.0)
+    evaluations = Evaluations(pool, log, Weights(folder / "weights"), None)  # type: ignore[arg-type]
+    where = SimpleNamespace(path=folder)
+    notes = NoteTaker(SilentObserver())
+    notes.write_to(log)
+    return Run(settings, where, pool, evaluations, budget, notes, log)  # type: ignore[arg-type]
+
+
+def _pruned(run: Run[Any]) -> Evolved:
+    baseline = _baseline(residual_tower(5))
+    allowed = allowed_drop(baseline, run.settings, run.notes)
+    plan = plan_time(run.budget, 0.0, 0.0, baseline, run.settings, workers=2)
+    evaluator = Evaluator(run, baseline)
+    pruning = Pruning(
+        run, baseline, allowed, evaluator, time_plan=plan, on_last=lambda elite, speed: None
+    )
+    return Evolution(run, pruning, evaluator, on_elite=lambda elite: None).run()
+
+
+def _grown(run: Run[Any]) -> Evolved:
+    baseline = _baseline(chain())
+    evaluator = Evaluator(run, baseline)
+    plan = RacePlan(
+        run.settings,
+        evaluator,
+        workers=2,
+        num_train_images=NUM,
+        trials=run.settings.method == "mi",
+        speed=None,
+        left=lambda: None,
+    )
+    growing = Growing(run, baseline, evaluator, plan=plan, usual_work=1e9)
+    return Evolution(run, growing, evaluator, on_elite=lambda elite: None).run()
+
+
+PRUNE = make_settings({"data": "digits", "generations": 3, "children": 5, "max_accuracy_drop": 0.1})
+GROW = {"data": "digits", "generations": 3, "children": 3, "child_epochs": 2}
+WAYS: dict[str, tuple[Callable[[Run[Any]], Evolved], Any]] = {
+    "prune": (_pruned, PRUNE),
+    "default": (_grown, make_search_settings(GROW)),
+    "adaptive": (
+        _grown,
+        make_search_settings(
+            {**GROW, "mix": "adaptive", "share_weights": True, "ensemble": 2, "weights": "inherit"}
+        ),
+    ),
+    "mi": (_grown, make_search_settings({**GROW, "method": "mi"})),
+}
+
+
+def _said(run: Run[Any]) -> list[events.Event]:
+    """What a run has come to: outcomes come in any order, and a clock runs as it will."""
+    clocked = events.Resumed | events.Decided
+    return sorted((each for each in run.log.events if not isinstance(each, clocked)), key=repr)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_loop_ends_and_tells_of_every_child(way: str, tmp_path: Path) -> None:
+    evolve, settings = WAYS[way]
+    run = _run(tmp_path, Landscape(), settings)
+    evolved = evolve(run)
+    generations = generations_of(run.log.events)
+    children = [each for one in generations for each in one.children]
+    assert generations and children
+    assert all(each.verdict != "pending" for each in children)
+    failed = [each.name for each in children if each.verdict == "failed"]
+    assert sorted(failed) == sorted(run.pool.fallen)  # type: ignore[attr-defined]
+    accepted = [each.name for each in children if each.verdict == "accepted"]
+    assert evolved.elite.name == (accepted[-1] if accepted else "reference")
+    lines, torn = read_events(tmp_path / EVENTS)
+    assert torn is None and [line.event for line in lines] == run.log.events
+    assert isinstance(run.log.events[-1], events.SearchEnded)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_wherever_it_is_cut_off_it_comes_to_the_same(way: str, tmp_path: Path) -> None:
+    evolve, settings = WAYS[way]
+    (tmp_path / "whole").mkdir()
+    whole = _run(tmp_path / "whole", Landscape(), settings)
+    expected = evolve(whole)
+    asked = len(whole.pool.asked)  # type: ignore[attr-defined]
+    for ends_after in range(0, asked, max(1, asked // 12)):
+        folder = tmp_path / str(ends_after)
+        folder.mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            evolve(_run(folder, Landscape(ends_after=ends_after), settings))
+        lines, _ = read_events(folder / EVENTS)
+        again = _run(folder, Landscape(), settings)
+        again.log.go_on(lines, events.Resumed(len(lines)), again._change)
+        found = evolve(again)
+        assert _said(again) == _said(whole)
+        assert found.elite.name == expected.elite.name
+        assert found.elite.lineage == expected.elite.lineage
+        assert [each.name for each in found.runners_up] == [e.name for e in expected.runners_up]
+        for one, other in zip(
+            found.elite.graph.layers.values(), expected.elite.graph.layers.values(), strict=True
+        ):
+            for weight, same in zip(one.weights, other.weights, strict=True):
+                np.testing.assert_array_equal(weight, same)
+        done = len(again.pool.asked)  # type: ignore[attr-defined]
+        assert 0 <= done - (asked - ends_after) < 3  # at most a ranking of some is made twice
+
+
+def test_another_run_cannot_go_on_from_these_events(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _pruned(_run(tmp_path, Landscape(ends_after=9), PRUNE))
+    lines, _ = read_events(tmp_path / EVENTS)
+    other = _run(tmp_path, Landscape(), PRUNE.model_copy(update={"seed": 5}))
+    other.log.go_on(lines, events.Resumed(len(lines)), other._change)
+    with pytest.raises(RunFolderError, match=r"cannot go on: event \d+ was Proposed g1c"):
+        _pruned(other)
+
+
+def _goes_on(folder: Path, settings: Any, **changes: Any) -> tuple[Run[Any], Evolved]:
+    """A search that has ended, with some settings changed."""
+    _pruned(_run(folder, Landscape(), settings))
+    lines, _ = read_events(folder / EVENTS)
+    kinds = [type(line.event) for line in lines]
+    behind = len(kinds) - kinds[::-1].index(events.GenerationEnded)
+    run = _run(folder, Landscape(), settings)
+    run.log.go_on(lines, events.Resumed(behind, changes), run._change)
+    return run, _pruned(run)
+
+
+def test_more_generations_go_on_where_it_ended(tmp_path: Path) -> None:
+    few = PRUNE.model_copy(update={"generations": 1})
+    (tmp_path / "whole").mkdir()
+    whole = _run(tmp_path / "whole", Landscape(), PRUNE)
+    expected = _pruned(whole)
+    run, found = _goes_on(tmp_path, few, generations=3)
+    assert found.elite.name == expected.elite.name
+    assert generations_of(run.log.events) == generations_of(whole.log.events)
+
+
+def test_a_tighter_limit_goes_back_to_what_is_within_it(tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    before = _pruned(_run(tmp_path / "before", Landscape(), PRUNE))
+    assert before.elite.accuracy < 0.895
+    run, found = _goes_on(tmp_path, PRUNE, max_accuracy_drop=0.005)
+    assert found.elite.accuracy >= 0.895
+    assert found.allowed is not None and found.allowed.limit == 0.005
+    assert run.settings.max_accuracy_drop == 0.005
+
+
+def test_the_loop_its_strategies_and_a_run_are_imported_without_keras() -> None:
+    rooms = "evolution.loop", "evolution.prune", "evolution.grow", "runs.run", "execution.pool"
+    lines = [f"import prune_mi.{room}" for room in rooms]
+    lines += ["import sys", "assert not {'keras', 'tensorflow'} & set(sys.modules)"]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)

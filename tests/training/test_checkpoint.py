@@ -1,0 +1,126 @@
+"""A training that is interrupted goes on from its checkpoint to the weights of an unbroken one."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from prune_mi.config import TrainingSettings
+from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.keras_io.model_graph.trace import trace_model
+from prune_mi.training import checkpoint
+from prune_mi.training.checkpoint import Checkpoint
+from prune_mi.training.feed import TrainingImages
+from prune_mi.training.fit import train
+from prune_mi.training.plan import TrainingPlan
+from prune_mi.training.targets import distillation_targets
+
+pytestmark = pytest.mark.slow
+
+
+def _source() -> TrainingImages:
+    data = load_dataset("digits")
+    return TrainingImages(
+        images=data.x_train,
+        targets=distillation_targets(data.y_train, None, num_classes=10),
+        scaling=fit_scaling("unit", data.x_train),
+        augmentation=AugmentationPolicy(flip=True, max_shift=1),
+    )
+
+
+def _graph() -> LayerGraph:
+    """With what has state beside its weights: statistics, and the seed of a dropout."""
+    inputs = keras.Input((8, 8, 1))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3)(inputs)))
+    x = layers.Dropout(0.3)(layers.Flatten()(x))
+    return trace_model(keras.Model(inputs, layers.Dense(10, activation="softmax")(x)))
+
+
+def _plan(**changes: object) -> TrainingPlan:
+    values: dict[str, object] = {
+        "num_images": 1600,
+        "seconds": None,
+        "learning_rate": 5e-3,
+        "from_logits": False,
+        "seed": 0,
+    }
+    recipe = {"batch_size": 32, "distillation": 0.0}
+    for name in changes.keys() & TrainingSettings.model_fields.keys() - {"learning_rate"}:
+        recipe[name] = changes.pop(name)
+    values["recipe"] = TrainingSettings(**recipe)
+    return TrainingPlan(**{**values, **changes})  # type: ignore[arg-type]
+
+
+class _Interrupted(Checkpoint):
+    """Ends the training behind its third checkpoint, as a crash does."""
+
+    saved = 0
+
+    def save(self, state: checkpoint.State) -> None:
+        super().save(state)
+        self.saved += 1
+        if self.saved == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_it_comes_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
+    monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "_TIMES_SAVING", 0.0)
+    graph, source, path = _graph(), _source(), tmp_path / "g1c1.npz"
+    plan = _plan(optimizer=optimizer)
+    keras.utils.set_random_seed(0)
+    whole = train(graph, source, plan)
+    keras.utils.set_random_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        train(graph, source, plan, checkpoint=_Interrupted(path, "of this"))
+    keras.utils.set_random_seed(0)
+    told: list[int] = []
+    again = train(
+        graph,
+        source,
+        plan,
+        checkpoint=Checkpoint(path, "of this"),
+        on_progress=lambda done, total: told.append(done),
+    )
+    assert told[0] >= 3 * 32  # the steps before it are not taken again
+    assert again.images_trained == whole.images_trained
+    for name, layer in whole.graph.layers.items():
+        for one, other in zip(layer.weights, again.graph.layers[name].weights, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_a_short_training_leaves_none(tmp_path: Path) -> None:
+    path = tmp_path / "g1c1.npz"
+    train(_graph(), _source(), _plan(num_images=64), checkpoint=Checkpoint(path, "of this"))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("damage", ["torn", "of another training", "no archive"])
+def test_what_cannot_be_gone_on_from_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
+    graph, source, path = _graph(), _source(), tmp_path / "g1c1.npz"
+    with pytest.raises(KeyboardInterrupt):
+        train(graph, source, _plan(), checkpoint=_Interrupted(path, "of this"))
+    assert Checkpoint(path, "of this").load() is not None
+    if damage == "torn":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "no archive":
+        path.write_text("mine")
+    other = "of that" if damage == "of another training" else "of this"
+    assert Checkpoint(path, other).load() is None
+    trained = train(graph, source, _plan(num_images=64), checkpoint=Checkpoint(path, other))
+    assert trained.images_trained == 64
+
+
+def test_a_full_disk_ends_no_training(tmp_path: Path) -> None:
+    nowhere = Checkpoint(tmp_path / "missing" / "g1c1.npz", "of this")
+    nowhere.save(checkpoint.State(checkpoint.Progress(1, 1, 1.0, None), [np.zeros(1)]))
+    assert nowhere.load() is None
