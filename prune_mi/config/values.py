@@ -21,6 +21,7 @@ Criterion = Literal[
     "leave-one-out",
     "gate",
     "cka",
+    "block-influence",
     "magnitude",
     "random",
 ]
