@@ -23,6 +23,7 @@ _FILES = (
     "removals",
     "insert_stage",
     "insert_identity",
+    "insert_separable",
     "widen",
     "skip",
 )

@@ -20,8 +20,8 @@ from prune_mi.morphisms.morphism import MorphContext, Morphed
 pytestmark = pytest.mark.slow
 CONTEXT = MorphContext(ranking=(), objective="accuracy")
 EXACT = (
-    *("insert-block", "insert-conv", "insert-conv-relu", "insert-batch-norm"),
-    *("insert-dropout", "insert-dense"),
+    *("insert-block", "insert-conv", "insert-conv-relu", "insert-separable"),
+    *("insert-batch-norm", "insert-dropout", "insert-dense"),
 )
 EXACT_IN_TRAINING = ("insert-block", "insert-conv-relu", "insert-dense")
 
