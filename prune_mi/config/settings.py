@@ -63,6 +63,12 @@ class TrainingSettings(Settings):
         words="from how much accuracy the removals cost, and from the size of the weights",
         gt=0,
     )
+    clip_norm: float | None = setting(
+        None,
+        "Largest norm of a step's gradients, of all weights together. Longer ones are shortened.",
+        words="none",
+        gt=0,
+    )
     cycles: int = setting(1, "Cosines of the learning rate in one training.", ge=1)
     distillation: float = setting(
         0.7,

@@ -183,4 +183,5 @@ def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
         kind = partial(keras.optimizers.SGD, momentum=_MOMENTUM, nesterov=True)
     return kind(
         plan.learning_rate,
+        global_clipnorm=plan.recipe.clip_norm,
     )

@@ -161,3 +161,24 @@ def test_the_learning_rate_goes_up_again_with_every_cycle(cycles: int) -> None:
     assert restarts == cycles - 1
     assert max(rates) == pytest.approx(5e-3, rel=0.01)
     assert min(rates[10:]) < 5e-4
+
+
+def test_gradients_are_no_longer_than_asked() -> None:
+    source, graph = _source(), trace_model(_network())
+
+    def moved(**settings: object) -> float:
+        plan = _plan(num_images=32, optimizer="sgd", learning_rate=0.05, **settings)
+        trained = train(graph, source, plan).graph
+        squares = [
+            np.square(new - old).sum()
+            for name, layer in graph.layers.items()
+            for weight, old, new in zip(
+                layer.weight_names, layer.weights, trained.layers[name].weights, strict=True
+            )
+            if not weight.startswith("moving")
+        ]
+        return float(np.sqrt(sum(squares)))
+
+    # One step of Nesterov's momentum moves weights by (1 + 0.9) times the rate and the gradient.
+    longest = 1.9 * 0.05 * 0.01
+    assert moved(clip_norm=0.01) <= longest * (1 + 1e-3) < moved()
