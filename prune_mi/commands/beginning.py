@@ -1,6 +1,7 @@
 """How a run began, as its first event has it."""
 
 import hashlib
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def started(
         data_digest=_data_digest(data),
         source={} if source is None else _plain(asdict(source)),
         settings=settings.model_dump(mode="json"),
+        where=os.getcwd(),
         gates=None if gates is None else gates.model_dump(mode="json"),
     )
 

@@ -139,12 +139,13 @@ class _Chapters:
     def begin(self, run: Run[OptimizeSettings]) -> Baseline:
         settings, pool, notes = run.settings, run.pool, run.notes
         notes.phase("Studying the original")
-        require_worthwhile(
-            run.budget,
-            trace_model(self._original.model),
-            num_test_images=len(self._data.y_test),
-            control=settings.control,
-        )
+        if not run.resumes:
+            require_worthwhile(
+                run.budget,
+                trace_model(self._original.model),
+                num_test_images=len(self._data.y_test),
+                control=settings.control,
+            )
         profile = study(
             self._original.model,
             self._data,

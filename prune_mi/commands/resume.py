@@ -1,7 +1,5 @@
 """Going on with a run that was interrupted, or that is to do more."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from prune_mi.records import ModelSource, Observer, RunReport, SearchReport, Sil
 from prune_mi.report.from_events import finished_report_of
 from prune_mi.report.json_report import write_report
 from prune_mi.runs.folder import REPORT_FILE
-from prune_mi.runs.resumption import Before, read_before
+from prune_mi.runs.resumption import OF_THE_SEARCH, Before, Wanted, read_before
 
 
 def resume(
@@ -68,14 +66,14 @@ def go_on(
         started: When the command began, on `time.monotonic`; None: now.
     """
     changes = before.changes(wanted.model_dump(mode="json"))
-    if before.is_finished and not changes and gates is None:
+    if before.is_finished and not set(changes) & set(OF_THE_SEARCH) and gates is None:
         report: RunReport | SearchReport = finished_report_of(before.told)
         write_report(report, before.folder / REPORT_FILE)
         return report
-    told = before.started
-    first = validated(type(wanted), told.settings)
-    first = first.model_copy(update={"data": wanted.data, "workers": wanted.workers})
-    source = _source(told.source, model)
+    first = validated(type(wanted), before.started.settings)
+    data = _found(wanted.data, before.started.where)
+    first = first.model_copy(update={"data": data, "workers": wanted.workers})
+    source = _source(before, model)
     carried_out = partial(
         carry_out,
         out=before.folder,
@@ -83,21 +81,34 @@ def go_on(
         observer=observer,
         started=started,
         before=before,
-        changes=changes,
+        wanted=Wanted(
+            changes,
+            None if model is None else str(model),
+            None if gates is None else gates.model_dump(mode="json"),
+        ),
     )
     if isinstance(first, OptimizeSettings) and source is not None:
-        if gates is None and told.gates is not None:
-            gates = make_gates(told.gates)
+        if gates is None and before.gates is not None:
+            gates = make_gates(before.gates)
         return carried_out(optimize_chapters(source, first, gates))
     assert isinstance(first, SearchSettings)  # the command's own kind
     return carried_out(search_chapters(source, first))
 
 
-def _source(told: Mapping[str, Any], model: Path | None) -> ModelSource | None:
-    if not told:
+def _source(before: Before, model: Path | None) -> ModelSource | None:
+    if not before.source:
         return None
-    values = dict(told)
-    for name in ("path", "model_json"):
-        values[name] = None if values.get(name) is None else Path(values[name])
-    source = ModelSource(**values)
-    return source if model is None else replace(source, path=model)
+    values = dict(before.source)
+    if model is not None:
+        values["path"] = str(model)
+    for name in ("path", "model_json", "custom_objects"):
+        if values.get(name) is not None:
+            values[name] = _found(values[name], before.started.where)
+    paths = {name: Path(values[name]) for name in ("path", "model_json") if values.get(name)}
+    return ModelSource(**{**values, **paths})
+
+
+def _found(path: str, where: str) -> str:
+    """A path as it was typed, or from the folder that the run was started in."""
+    from_there = Path(where) / path
+    return str(from_there) if not Path(path).exists() and from_there.exists() else path

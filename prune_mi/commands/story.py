@@ -5,9 +5,9 @@ open the model and the data -> study and measure -> (propose -> repair -> screen
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from prune_mi.config import RunSettings
 from prune_mi.evolution.early_refusal import require_possible
@@ -23,7 +23,7 @@ from prune_mi.runs.folder import RunFolder, require_free
 from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.runs.recorded import Evaluations
-from prune_mi.runs.resumption import Before, read_before
+from prune_mi.runs.resumption import Before, Wanted, read_before
 from prune_mi.runs.run import Run
 from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
@@ -72,7 +72,7 @@ def carry_out(
     observer: Observer,
     started: float | None,
     before: Before | None = None,
-    changes: Mapping[str, Any] | None = None,
+    wanted: Wanted | None = None,
 ) -> R:
     """Carries a run out, or goes on with one.
 
@@ -83,7 +83,7 @@ def carry_out(
         observer: Hears of progress.
         started: When the budget's clock began, on `time.monotonic`; None: now.
         before: What the run has come to that goes on; None begins one.
-        changes: Settings that are others from here on.
+        wanted: What is another from here on.
     """
     settings = chapters.settings
     began = time.monotonic() if started is None else started
@@ -113,8 +113,7 @@ def carry_out(
     run = Run(chapters.settings, folder, pool, evaluations, budget, notes, log)
     try:
         if before is not None:
-            run.go_on(read_before(folder.path), changes or {})
-            notes.time_left(budget.remaining())
+            run.go_on(read_before(folder.path), wanted or Wanted())
         baseline = chapters.begin(run)
         write_selection(folder.selection, baseline.roles, baseline.data)
         chapters.evolve(run, baseline)

@@ -27,6 +27,7 @@ class Started:
         source: What the user said of the model file, by the names of `ModelSource`.
         settings: The run's settings, as `config.yaml` has them.
         gates: What the result is held to, by name; None: nothing.
+        where: The folder that paths were given from.
     """
 
     command: Command
@@ -37,6 +38,7 @@ class Started:
     source: Mapping[str, Any]
     settings: Mapping[str, Any]
     gates: Mapping[str, Any] | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,14 @@ class Resumed:
     Attributes:
         behind: The number of events that it goes on from; what came after them is void.
         changes: Settings that are others from here on, by name.
+        model: Where the model lies by now; None: where it lay.
+        gates: What the result is held to from here on; None: what it was.
     """
 
     behind: int
     changes: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    gates: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

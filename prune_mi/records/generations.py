@@ -102,6 +102,7 @@ class Generations:
             self.ended.append(self.last)
         for each in self._judged:
             self._known[each.name] = replace(each, verdict="pending", detail="", reason=None)
+        self.children, self._judged = {}, []
 
 
 def generations_of(told: Iterable[Event]) -> tuple[GenerationRecord, ...]:

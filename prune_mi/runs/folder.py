@@ -1,5 +1,6 @@
 """The run folder: made, guarded, and cleaned of what only the run itself needed."""
 
+import re
 import shlex
 import shutil
 import tempfile
@@ -21,7 +22,9 @@ _OWN_FILES = (
     *(BEST, "best.h5", ENSEMBLE, CLASS_FILE),
     *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
-_WEIGHTS, _CHECKPOINTS = "weights", "checkpoints"
+_WEIGHTS, CHECKPOINTS = "weights", "checkpoints"
+# By the digest of what they hold, or the name of the training that is under way.
+_OWN_ARRAYS = re.compile(r"([0-9a-f]{32}|.*-\d+)\.(npz|new)")
 _SCRATCH = ".scratch-"
 
 
@@ -84,7 +87,8 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             own = {(path / name).resolve() for name in _OWN_FILES}
-            taken = [each for each in inputs if each.resolve() in own]
+            own |= {self.weights.resolve(), self.checkpoints.resolve()}
+            taken = [each for each in inputs if {each.resolve(), *each.resolve().parents} & own]
             if taken:
                 raise RunFolderError(
                     f"{taken[0]} is an input of this run and would be overwritten; choose another "
@@ -110,7 +114,7 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         """Trainings under way."""
-        return self.path / _CHECKPOINTS
+        return self.path / CHECKPOINTS
 
     @property
     def report(self) -> Path:
@@ -133,18 +137,25 @@ class RunFolder:
         try:
             for name in _OWN_FILES:
                 (self.path / name).unlink(missing_ok=True)
-            for each in (self.weights, self.checkpoints):
-                shutil.rmtree(each, ignore_errors=True)
+            for folder in (self.weights, self.checkpoints):
+                for each in folder.glob("*"):
+                    if _OWN_ARRAYS.fullmatch(each.name):
+                        each.unlink()
             (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise _refusal(self.path, error) from error
 
-    def goes_on(self, command: str, *, torn_at: int | None) -> None:
-        """The run that has begun here goes on; a torn last line of its events is cut off."""
+    def goes_on(self, command: str) -> None:
+        """The run that has begun here goes on."""
         self._command = command
-        if torn_at is not None:
+
+    def cut(self, torn_at: int) -> None:
+        """Cuts off the torn last line of the events, which begins at a byte."""
+        try:
             with self.events.open("r+b") as file:
                 file.truncate(torn_at)
+        except OSError as error:
+            raise _refusal(self.path, error) from error
 
     def left_behind(self) -> str:
         """What an interruption leaves, and the line that uses it where that is as simple."""

@@ -61,8 +61,6 @@ def read_events(path: Path) -> tuple[list[Line], int | None]:
         found = _read(row, number)
         if isinstance(found, Line):
             lines.append(found)
-        elif number == len(rows) and not rest:
-            return lines, begins
         else:
             raise RunFolderError(
                 f"line {number} of {path} is damaged: {found}; expected an event as it was "
@@ -194,9 +192,13 @@ class EventLog:
         event = Noted(text)
         if event in self.events or event in self._again:
             return False
-        self._write(event)
-        self.events.append(event)
+        self.tell(text)
         return True
+
+    def tell(self, text: str) -> None:
+        """Writes a note."""
+        self._write(Noted(text))
+        self.events.append(Noted(text))
 
     def _coming(self) -> Event | None:
         self._pass()

@@ -30,6 +30,13 @@ class NoteTaker:
             self.said.append(message)
             self._observer.note(message)
 
+    def tell(self, message: str) -> None:
+        """A note that is told even if it was told before."""
+        if self._log is not None:
+            self._log.tell(message)
+        self.said.append(message)
+        self._observer.note(message)
+
     def phase(self, title: str) -> None:
         """See `Observer`."""
         self._observer.phase(title)

@@ -55,7 +55,7 @@ class Evaluations:
         self._log = log
         self._weights = weights
         self._checkpoints = checkpoints
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, set[str]] = {}  # a training may make a candidate worse
         self._of_start: set[str] = set()
 
     @property
@@ -121,13 +121,13 @@ class Evaluations:
         kept = [name for name in (*names, _START) if name in self._digests]
         self._digests = {name: self._digests[name] for name in kept}
         if not self._log.is_replaying:
-            self._weights.keep({*self._digests.values(), *self._of_start})
+            self._weights.keep(self._of_start.union(*self._digests.values()))
 
     def _remember(self, task: Task, digest: str) -> None:
         if isinstance(task, RecalibrateTask):
             self._of_start.add(digest)
         else:
-            self._digests[task.name] = digest
+            self._digests.setdefault(task.name, set()).add(digest)
 
     def _ready(self, task: Task) -> Task:
         """A task that can be done: its weights are there, and it knows its checkpoint."""

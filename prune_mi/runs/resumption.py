@@ -1,14 +1,14 @@
 """A run that goes on: what it was, what may be another now, and from where."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prune_mi.errors import ConfigError, RunFolderError
 from prune_mi.records import events
 from prune_mi.records.events import Event, Resumed, Started
-from prune_mi.runs.folder import EVENTS_FILE
+from prune_mi.runs.folder import CHECKPOINTS, EVENTS_FILE
 from prune_mi.runs.log import Line, effective, read_events
 
 OF_THE_SEARCH = (
@@ -17,6 +17,21 @@ OF_THE_SEARCH = (
 )
 _CHANGEABLE = (*OF_THE_SEARCH, "workers")
 _CHECKED = ("data",)  # may lie elsewhere by now, and is compared by its digest
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is another when a run goes on.
+
+    Attributes:
+        changes: Settings by name.
+        model: Where the model lies by now; None: where it lay.
+        gates: What the result is held to; None: what it was.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    gates: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +59,10 @@ class Before:
 
     @property
     def elapsed(self) -> float:
-        """Seconds that it took so far."""
-        return self.lines[-1].at
+        """Seconds that it took so far: until its last event, or a checkpoint after that."""
+        written = (self.folder / EVENTS_FILE).stat().st_mtime
+        later = [each.stat().st_mtime - written for each in self.folder.glob(f"{CHECKPOINTS}/*")]
+        return self.lines[-1].at + max(0.0, *later, 0.0)
 
     @property
     def is_finished(self) -> bool:
@@ -55,11 +72,33 @@ class Before:
     @property
     def settings(self) -> dict[str, Any]:
         """As they hold at its end."""
+        return self._settings(line.event for line in self.lines)
+
+    def _settings(self, told: Iterable[Event]) -> dict[str, Any]:
         found = dict(self.started.settings)
-        for line in self.lines:
-            if isinstance(line.event, Resumed):
-                found |= line.event.changes
+        for event in told:
+            if isinstance(event, Resumed):
+                found |= event.changes
         return found
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The model file and how it is opened, as `Started` has it; empty where there is none."""
+        source = dict(self.started.source)
+        for event in self._resumptions:
+            if event.model is not None:
+                source["path"] = event.model
+        return source
+
+    @property
+    def gates(self) -> Mapping[str, Any] | None:
+        """What the result is held to."""
+        given = [event.gates for event in self._resumptions if event.gates is not None]
+        return given[-1] if given else self.started.gates
+
+    @property
+    def _resumptions(self) -> list[Resumed]:
+        return [line.event for line in self.lines if isinstance(line.event, Resumed)]
 
     def changes(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """What of some settings is another than it was.
@@ -78,19 +117,25 @@ class Before:
                 )
         return found
 
-    def resumed(self, changes: Mapping[str, Any]) -> Resumed:
-        """How it goes on with some settings changed.
+    def resumed(self, wanted: Wanted) -> Resumed:
+        """How it goes on.
 
-        Where the search had ended, and might not have with these, it goes on behind its last
-        generation.
+        Where the search had ended, and might not have with other settings, it goes on behind its
+        last generation; where the run had ended, before that.
         """
         kinds = [type(each) for each in self.told]
         behind = len(kinds)
-        if set(changes) & set(OF_THE_SEARCH) and events.SearchEnded in kinds:
+        if set(wanted.changes) & set(OF_THE_SEARCH) and events.SearchEnded in kinds:
             behind = kinds.index(events.SearchEnded)
             if events.GenerationEnded in kinds:
                 behind = len(kinds) - kinds[::-1].index(events.GenerationEnded)
-        return Resumed(behind, dict(changes))
+        elif self.is_finished:
+            behind = kinds.index(events.Finished)
+        # Also what earlier resumptions changed that are void now.
+        there = self._settings(self.told[:behind])
+        settings = {**self.settings, **wanted.changes}
+        changes = {name: each for name, each in settings.items() if there.get(name) != each}
+        return Resumed(behind, changes, wanted.model, wanted.gates)
 
 
 def read_before(folder: Path) -> Before:

@@ -1,8 +1,7 @@
 """What a run has in hand from its opening to its end."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from prune_mi.config import RunSettings
 from prune_mi.execution.pool import WorkerPool
@@ -11,7 +10,7 @@ from prune_mi.runs.folder import RunFolder
 from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.runs.recorded import Evaluations
-from prune_mi.runs.resumption import Before, require_same
+from prune_mi.runs.resumption import Before, Wanted, require_same
 from prune_mi.search.budget import Budget
 
 S = TypeVar("S", bound=RunSettings)
@@ -40,24 +39,18 @@ class Run(Generic[S]):
     notes: NoteTaker
     log: EventLog
     _before: Before | None = None
+    _wanted: Wanted = field(default_factory=Wanted)
     _most_images: int | None = None
 
-    def go_on(self, before: Before, changes: Mapping[str, Any]) -> None:
-        """Goes through what the run has done, and then on from there.
+    def go_on(self, before: Before, wanted: Wanted) -> None:
+        """Has the run go on from what it has come to, once `begin` has refused nothing.
 
         Args:
             before: What it has come to.
-            changes: Settings that are others from here on.
+            wanted: What is another from here on.
         """
-        self._before = before
-        self.folder.goes_on(before.started.command, torn_at=before.torn_at)
-        self.notes.write_to(self.log)
-        self.log.go_on(before.lines, before.resumed(changes), self._change)
-        self.notes.recalled(before.told)
-        if before.torn_at is not None:
-            self.notes.note("The last line of the run's events was torn and is left out.")
-        for name, value in changes.items():
-            self.notes.note(f"The run goes on with `{name}` {value}, not {before.settings[name]}.")
+        self._before, self._wanted = before, wanted
+        self.folder.goes_on(before.started.command)
 
     @property
     def resumes(self) -> bool:
@@ -84,8 +77,21 @@ class Run(Generic[S]):
             self.notes.write_to(self.log)
         else:
             require_same(started, self._before)
+            self._again(self._before)
             self.log.once(Started, lambda: started)
         self.log.decided(_MOST_IMAGES, lambda: self._most_images)
+
+    def _again(self, before: Before) -> None:
+        """Goes through what the run has done, and then on from there."""
+        if before.torn_at is not None:
+            self.folder.cut(before.torn_at)
+        self.log.go_on(before.lines, before.resumed(self._wanted), self._change)
+        self.notes.write_to(self.log)
+        self.notes.recalled(before.told)
+        if before.torn_at is not None:
+            self.notes.tell("The last line of the run's events was torn and is left out.")
+        for name, value in self._wanted.changes.items():
+            self.notes.tell(f"The run goes on with `{name}` {value}, not {before.settings[name]}.")
 
     def _change(self, resumed: Resumed) -> None:
         """Goes on with other settings."""
@@ -93,3 +99,4 @@ class Run(Generic[S]):
             values = {**self.settings.model_dump(), **resumed.changes}
             self.settings = type(self.settings).model_validate(values)
             self.budget.total = self.settings.budget
+            self.notes.time_left(self.budget.remaining())

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import weakref
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from prune_mi.errors import RunFolderError
 from prune_mi.graph.digest import arrays_digest, weights_digest
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
+
+_OWN = re.compile(r"[0-9a-f]{32}\.(npz|new)")
 
 
 class Weights:
@@ -91,7 +94,7 @@ class Weights:
     def keep(self, digests: Collection[str]) -> None:
         """Drops all others."""
         for path in self._folder.glob("*"):
-            if path.stem not in digests:
+            if _OWN.fullmatch(path.name) and path.stem not in digests:
                 path.unlink(missing_ok=True)
 
     def _path(self, digest: str) -> Path:

@@ -90,6 +90,18 @@ def test_overwriting_removes_a_runs_own_files_only(make: Make, tmp_path: Path) -
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "notes.txt"
 
 
+def test_overwriting_leaves_what_others_keep_beside_weights(make: Make, tmp_path: Path) -> None:
+    own, mine = ("weights/" + "0f" * 16 + ".npz", "checkpoints/g1c2-64.npz"), "weights/mine.npz"
+    for name in (*own, mine):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old", encoding="utf-8")
+    with pytest.raises(RunFolderError, match=r"mine\.npz is an input of this run"):
+        make(tmp_path, overwrite=True, inputs=[tmp_path / mine])
+    folder = make(tmp_path, overwrite=True)
+    folder.begin(make_settings({"data": "digits"}), "optimize")
+    assert [(tmp_path / name).exists() for name in (*own, mine)] == [False, False, True]
+
+
 def test_overwriting_needs_nothing_to_overwrite(make: Make, tmp_path: Path) -> None:
     folder = make(tmp_path / "new", overwrite=True)
     assert _entries(tmp_path / "new") == {folder.scratch.name}

@@ -1,5 +1,6 @@
 """Events on disk: what was written is read, what is damaged is told, what was done is not again."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from prune_mi.records.events import (
 )
 from prune_mi.runs.lock import LOCK_FILE, FolderLock
 from prune_mi.runs.log import EventLog, effective, read_events
-from prune_mi.runs.resumption import read_before
+from prune_mi.runs.resumption import Wanted, read_before
 from prune_mi.runs.weights import Weights, bits_of, bits_text
 from tests.graph_builder import chain
 from tests.told import started
@@ -91,9 +92,6 @@ def test_damage_before_the_last_line_is_told_by_its_number(
     else:
         rows[line] = b"\n"
     path.write_bytes(b"".join(rows))
-    if how == "gone" and line == len(TOLD) - 2:
-        assert read_events(path)[1] is not None  # what is then the last line is not its number
-        return
     with pytest.raises(RunFolderError, match=rf"line {line + 1} of .*events.jsonl is damaged"):
         read_events(path)
 
@@ -176,11 +174,48 @@ def test_what_may_be_another_when_a_run_goes_on(tmp_path: Path) -> None:
     assert before.changes({"data": "digits", "budget": None, "generations": 2}) == {}
     found = before.changes({"data": "elsewhere.npz", "generations": 3})
     assert found == {"data": "elsewhere.npz", "generations": 3}
-    assert before.resumed({}).behind == before.resumed({"workers": 1}).behind == len(TOLD)
-    assert before.resumed(found).behind == len(TOLD) - 1  # behind the last generation
+    for wanted in (Wanted(), Wanted({"workers": 1})):
+        assert before.resumed(wanted) == Resumed(len(TOLD), wanted.changes)
+    assert before.resumed(Wanted(found)) == Resumed(len(TOLD) - 1, found)  # the last generation
     assert before.elapsed == 7.25 and not before.is_finished
     with pytest.raises(ConfigError, match=r"`seed` is 3, but the run .* with None"):
         before.changes({"seed": 3})
+
+
+def test_a_resumption_that_becomes_void_keeps_what_it_changed(tmp_path: Path) -> None:
+    path = _written(tmp_path)
+    for changes in ({"generations": 5}, {"final_epochs": 9.0}):
+        before = read_before(tmp_path)
+        log = EventLog(path, clock=lambda: 9.0)
+        log.go_on(before.lines, before.resumed(Wanted(changes)), lambda resumed: None)
+        for event in (TOLD[0], *TOLD[2:-1]):
+            log.append(event)
+        log.append(SearchEnded("once more"))
+    *_, last, _ = effective(read_events(path)[0])
+    assert last == Resumed(len(TOLD) - 1, {"generations": 5, "final_epochs": 9.0})
+
+
+def test_gates_and_the_place_of_the_model_are_remembered(tmp_path: Path) -> None:
+    path = _written(tmp_path)
+    for wanted in (Wanted(model="moved.keras"), Wanted(gates={"max_flips": 0.1}), Wanted()):
+        before = read_before(tmp_path)
+        log = EventLog(path, clock=lambda: 9.0)
+        log.go_on(before.lines, before.resumed(wanted), lambda resumed: None)
+    before = read_before(tmp_path)
+    assert before.source["path"] == "moved.keras"
+    assert before.gates == {"max_flips": 0.1}
+
+
+def test_time_until_a_checkpoint_counts(tmp_path: Path) -> None:
+    path = _written(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    checkpoint = tmp_path / "checkpoints" / "result-7.npz"
+    checkpoint.write_bytes(b"")
+    written = path.stat().st_mtime
+    os.utime(checkpoint, (written + 100, written + 100))
+    assert read_before(tmp_path).elapsed == pytest.approx(107.25, abs=0.01)
+    os.utime(checkpoint, (written - 100, written - 100))
+    assert read_before(tmp_path).elapsed == 7.25
 
 
 @pytest.fixture

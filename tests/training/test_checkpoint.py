@@ -106,6 +106,7 @@ def test_what_cannot_be_gone_on_from_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "_TIMES_SAVING", 0.0)
     graph, source, path = _graph(), _source(), tmp_path / "g1c1.npz"
     with pytest.raises(KeyboardInterrupt):
         train(graph, source, _plan(), checkpoint=_Interrupted(path, "of this"))
