@@ -60,6 +60,12 @@ def test_generations_are_read_back(report: RunReport) -> None:
             assert child.screened_accuracy == other.screened_accuracy
 
 
+def test_no_child_of_a_generation_that_has_ended_is_under_way(report: RunReport) -> None:
+    found = report_of(_told(report.generations, ()))
+    assert isinstance(found, UnfinishedReport)
+    assert found.generations and found.under_way == ()
+
+
 def test_the_report_of_a_run_that_has_ended(report: RunReport) -> None:
     told = _told(report.generations, report.notes)
     told += [SearchEnded(report.stop_reason)]
