@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from keras import layers
 
-from prune_mi.config import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
@@ -18,19 +17,13 @@ from prune_mi.training.feed import Feed, TrainingImages
 from prune_mi.training.fit import train
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
-from prune_mi.training.targets import distillation_targets
+from tests.digits_training import digits, plan
 
 pytestmark = pytest.mark.slow
 
 
 def _source() -> TrainingImages:
-    data = load_dataset("digits")
-    return TrainingImages(
-        images=data.x_train,
-        targets=distillation_targets(data.y_train, None, num_classes=10),
-        scaling=fit_scaling("unit", data.x_train),
-        augmentation=AugmentationPolicy(flip=False, max_shift=0),
-    )
+    return digits(AugmentationPolicy(flip=False, max_shift=0))
 
 
 def _network() -> keras.Model:
@@ -39,19 +32,8 @@ def _network() -> keras.Model:
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(layers.Flatten()(x)))
 
 
-def _plan(**changes: object) -> TrainingPlan:
-    values: dict[str, object] = {
-        "num_images": 6000,
-        "seconds": None,
-        "learning_rate": 5e-3,
-        "from_logits": False,
-        "seed": 0,
-    }
-    recipe = {"batch_size": 32, "distillation": 0.0}
-    for name in changes.keys() & TrainingSettings.model_fields.keys() - {"learning_rate"}:
-        recipe[name] = changes.pop(name)
-    values["recipe"] = TrainingSettings(**recipe)
-    return TrainingPlan(**{**values, **changes})  # type: ignore[arg-type]
+def _plan(num_images: int = 6000, **changes: object) -> TrainingPlan:
+    return plan(num_images, **changes)
 
 
 def test_training_learns_digits_and_leaves_the_given_graph_alone() -> None:
