@@ -20,7 +20,8 @@ from typing import Any
 import keras
 from keras import ops
 
-_TINY = 1e-7
+from prune_mi.training.targets import TINY
+
 _OF_MEAN_SQUARE = 1e-4
 
 
@@ -67,7 +68,7 @@ class DistillationLoss(keras.losses.Loss):
         log_p = (
             ops.log_softmax(predicted)
             if self._from_logits
-            else ops.log(ops.clip(predicted, _TINY, 1.0))
+            else ops.log(ops.clip(predicted, TINY, 1.0))
         )
         hard = -ops.sum(one_hot * log_p, axis=-1)
         if self._weight == 0:
@@ -83,6 +84,6 @@ class DistillationLoss(keras.losses.Loss):
             wanted = original[:, start : start + size]
             apart = ops.mean(ops.square(predicted[:, start : start + size] - wanted), axis=-1)
             variance = ops.mean(ops.var(wanted, axis=0))
-            least = _OF_MEAN_SQUARE * ops.mean(ops.square(wanted)) + _TINY
+            least = _OF_MEAN_SQUARE * ops.mean(ops.square(wanted)) + TINY
             total, start = total + apart / (variance + least), start + size
         return total

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_TINY = 1e-7
+TINY = 1e-7  # the least probability that has a logarithm here
 
 
 def distillation_targets(
@@ -35,4 +35,4 @@ def log_probabilities(outputs: np.ndarray, *, from_logits: bool) -> np.ndarray:
     if from_logits:
         shifted = outputs - outputs.max(axis=1, keepdims=True)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-    return np.asarray(np.log(np.clip(outputs, _TINY, 1.0)))
+    return np.asarray(np.log(np.clip(outputs, TINY, 1.0)))
