@@ -60,6 +60,11 @@ class RunError(PruneMIError):
     exit_code = ExitCode.RUN_FAILED
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 unit`, `2 units`: a number and its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """The first names, and how many more there are: `a, b and 3 more`."""
     more = len(names) - most

@@ -35,7 +35,7 @@ from prune_mi.preparation.start import open_model
 from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver, Statistics
-from prune_mi.records.events import Referenced, SearchEnded
+from prune_mi.records.events import SearchEnded
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -167,8 +167,6 @@ class _Chapters:
         if not self._can_go.too_little and not run.resumes:
             _require_time(run.budget, closing_seconds(baseline, settings))
         run.begin(started("optimize", self._source, self._data, settings, self._gates))
-        given = baseline.given
-        run.log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
         return baseline
 
     def evolve(self, run: Run[OptimizeSettings], baseline: Baseline) -> None:

@@ -33,7 +33,6 @@ from prune_mi.preparation.start import (
 )
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
-from prune_mi.records.events import Referenced
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -149,8 +148,6 @@ class _Chapters:
         else:
             run.notes.phase("Studying the model")
             baseline = self._of_model(run)
-        given = baseline.given
-        run.log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
         return baseline
 
     def evolve(self, run: Run[SearchSettings], baseline: Baseline) -> None:

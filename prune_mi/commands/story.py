@@ -16,7 +16,7 @@ from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.selected_on import write_selection
 from prune_mi.records import Observer, RunReport, SearchReport
-from prune_mi.records.events import Finished
+from prune_mi.records.events import Finished, Referenced
 from prune_mi.report import write_report
 from prune_mi.report.from_events import finished_report_of
 from prune_mi.runs.folder import RunFolder, require_free
@@ -115,6 +115,8 @@ def carry_out(
         if before is not None:
             run.go_on(read_before(folder.path), wanted or Wanted())
         baseline = chapters.begin(run)
+        given = baseline.given
+        log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
         write_selection(folder.selection, baseline.roles, baseline.data)
         chapters.evolve(run, baseline)
         notes.phase("Measuring on test images that were not used so far")

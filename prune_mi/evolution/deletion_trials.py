@@ -10,6 +10,7 @@ no child becomes smaller than the seed. How often the slimmer child was the bett
 from collections.abc import Sequence
 
 from prune_mi.config import SearchSettings
+from prune_mi.errors import counted
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.cost import graph_cost
@@ -19,7 +20,7 @@ from prune_mi.graph.traits import DROPOUTS
 from prune_mi.graph.units.single_layers import single_layers
 from prune_mi.information.ranking import criterion
 from prune_mi.morphisms.catalog import Allows, recorded
-from prune_mi.morphisms.morphism import SiteScore, counted
+from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.morphisms.removals import RemoveLayer
 from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Trained

@@ -12,6 +12,7 @@ from prune_mi.evolution.recipe import (
     measured_speed,
     training_task,
 )
+from prune_mi.evolution.strategy import Evolved
 from prune_mi.execution.tasks import FailedEvaluation, Ranked, RankTask, ScreenTask
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Site
@@ -45,6 +46,10 @@ class Evaluator:
         self.images = 0
         self.training_seconds = 0.0
         self.overheads: list[float] = []
+
+    def evolved(self, elite: Trained, **known: Any) -> Evolved:
+        """Where a search with these trainings ended; `known` as in `Evolved`, by the strategy."""
+        return Evolved(elite, self.profile, self.speed, self.images, self.training_seconds, **known)
 
     def announce(self, children: Sequence[Proposed]) -> None:
         """Tells of new children."""

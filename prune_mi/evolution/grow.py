@@ -35,7 +35,6 @@ from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import Draw, HillClimber
 from prune_mi.search.racing import Rung
 from prune_mi.search.selection import RunnersUp
-from prune_mi.search.termination import SearchState
 from prune_mi.search.weight_bank import WeightBank
 
 _MOST_GROWTH = 2.0  # of weights and of a step's work, in a generation of the default method
@@ -105,14 +104,7 @@ class Growing:
         climber = self.climber
         new = 1 if last is None else sum(bool(each.morphs) for each in last.children)
         return stopping_rules(self._run.settings).reason(
-            SearchState(
-                climber.generation,
-                climber.flat_generations,
-                new,
-                self._has_time(),
-                climber.elite.accuracy,
-                climber.structure_age,
-            )
+            climber.state(proposals=new, has_time=self._has_time())
         )
 
     def begin(self, parent: Trained) -> None:
@@ -224,12 +216,8 @@ class Growing:
 
     def evolved(self) -> Evolved:
         """See `Strategy`."""
-        return Evolved(
-            elite=self.climber.elite,
-            profile=self._evaluator.profile,
-            speed=self._evaluator.speed,
-            images=self._evaluator.images,
-            training_s=self._evaluator.training_seconds,
+        return self._evaluator.evolved(
+            self.climber.elite,
             runners_up=self._runners_up.best(),
             trials=self._trials.tried if self._trials else 0,
             adoptions=self._trials.adopted if self._trials else 0,

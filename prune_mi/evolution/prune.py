@@ -32,7 +32,7 @@ from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.racing import Rung, plan_rungs
 from prune_mi.search.selection import with_hope
-from prune_mi.search.termination import SearchState, StoppingRules
+from prune_mi.search.termination import StoppingRules
 
 _FAIR_CHANCE = 0.3
 _FEWEST_MORPHS = 5
@@ -97,16 +97,7 @@ class Pruning:
         if last is None:
             return None
         rules = StoppingRules(settings.most_generations, settings.most_flat_generations)
-        return rules.reason(
-            SearchState(
-                climber.generation,
-                climber.flat_generations,
-                len(last.children),
-                self._has_time(),
-                climber.elite.accuracy,
-                climber.structure_age,
-            )
-        )
+        return rules.reason(climber.state(proposals=len(last.children), has_time=self._has_time()))
 
     def begin(self, parent: Trained) -> None:
         """See `Strategy`."""
@@ -207,12 +198,8 @@ class Pruning:
 
     def evolved(self) -> Evolved:
         """See `Strategy`."""
-        return Evolved(
-            elite=self.climber.elite,
-            profile=self._evaluator.profile,
-            speed=self._evaluator.speed,
-            images=self._evaluator.images,
-            training_s=self._evaluator.training_seconds,
+        return self._evaluator.evolved(
+            self.climber.elite,
             promising=self._hopeful(),
             allowed=self._allowed,
             trained=tuple(self._trained.values()),

@@ -9,11 +9,12 @@ from importlib import import_module
 
 import numpy as np
 
+from prune_mi.errors import counted
 from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
-from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism, counted
+from prune_mi.morphisms.morphism import MorphContext, Morphed, Morphism
 from prune_mi.records import MorphRecord
 
 Allows = Callable[[LayerGraph], bool]

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from prune_mi.errors import counted
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Site
@@ -91,8 +92,3 @@ def chosen_evenly(sites: Sequence[Site], noun: str, none: str) -> list[Site] | N
     """Sites of which one is drawn, and the reason told with it; or why there are none."""
     reason = f"chosen at random from {counted(len(sites), noun)}"
     return [replace(site, reason=reason) for site in sites] or NotApplicable(none)
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 unit`, `2 units`: a number and its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

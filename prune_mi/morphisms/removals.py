@@ -22,6 +22,7 @@ from functools import partial
 
 import numpy as np
 
+from prune_mi.errors import counted
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
@@ -30,7 +31,7 @@ from prune_mi.graph.traits import DROPOUTS, LOCAL_POOLINGS
 from prune_mi.graph.units.single_layers import remove_pooling, single_layers
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.insertion import has_channels_last
-from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly, counted
+from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly
 
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 

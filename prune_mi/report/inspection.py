@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.errors import counted
 from prune_mi.graph.analysis.inspection import Inspection, WhatCanGo, WhyNot, share_of
 from prune_mi.graph.ir import Shape
 from prune_mi.graph.not_applicable import Cause
@@ -15,7 +16,7 @@ from prune_mi.graph.units.unit import Unit
 from prune_mi.records import Cost
 from prune_mi.report.json_report import to_plain
 from prune_mi.report.tables import open_table
-from prune_mi.report.wording import count_text, counted, printable, quantity_text, share_text
+from prune_mi.report.wording import count_text, printable, quantity_text, share_text
 
 _STYLES = {"removable": "green", "coupled": "cyan", "fixed": "", "protected": "yellow"}
 

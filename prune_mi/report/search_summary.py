@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 from prune_mi.data.class_file import CLASS_FILE
+from prune_mi.errors import counted
 from prune_mi.measure.bounds import accuracy_interval
 from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.report.summary import models_table, print_changes
 from prune_mi.report.tables import pairs_table, print_apart, print_notes
 from prune_mi.report.wording import (
     count_text,
-    counted,
     percent_text,
     predict_line,
     printable,

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.errors import counted
 from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, RunReport
 from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
     count_text,
-    counted,
     difference_text,
     printable,
     quantity_text,

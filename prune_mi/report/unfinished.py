@@ -5,6 +5,7 @@ import shlex
 from rich.console import Console
 from rich.text import Text
 
+from prune_mi.errors import counted
 from prune_mi.records import RunReport, SearchReport, UnfinishedReport
 from prune_mi.report.search_summary import print_search_summary
 from prune_mi.report.summary import print_summary
@@ -13,7 +14,6 @@ from prune_mi.report.wording import (
     accuracy_text,
     clock_text,
     count_text,
-    counted,
     quantity_text,
     relative_text,
 )

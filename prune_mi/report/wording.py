@@ -10,11 +10,6 @@ def count_text(count: int) -> str:
     return f"{count:,}"
 
 
-def counted(count: int, word: str) -> str:
-    """A number and its word, in the plural where that is right."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def quantity_text(quantity: float) -> str:
     """`12501632` as `12.5 M`: three digits and a decimal unit."""
     return _scaled(float(quantity), 1000.0, ("", " k", " M", " G", " T"))

@@ -28,6 +28,7 @@ from prune_mi.search.selection import (
     choose_for_training,
     improves,
 )
+from prune_mi.search.termination import SearchState
 
 Draw = Callable[[], tuple[Mapping[str, float], MorphContext]]
 
@@ -198,6 +199,17 @@ class HillClimber:
         for each in trained:
             point = CurvePoint(each.own_images, self.floor + self._allowed - each.accuracy)
             self._points.setdefault(each.name, []).append(point)
+
+    def state(self, *, proposals: int, has_time: bool) -> SearchState:
+        """What stopping rules look at, after a generation that proposed so many children."""
+        return SearchState(
+            self.generation,
+            self.flat_generations,
+            proposals,
+            has_time,
+            self.elite.accuracy,
+            self.structure_age,
+        )
 
     def drop(self, name: str) -> None:
         """Forgets a candidate whose evaluation failed."""
