@@ -17,6 +17,7 @@ from prune_mi.data import load_dataset
 from prune_mi.errors import ConfigError, RunFolderError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.records import RunReport
+from prune_mi.runs.resumption import Before
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("resume")]  # one unbroken run for all
 SETTINGS: dict[str, Any] = {
@@ -59,7 +60,9 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Pa
     return folder
 
 
-def _interrupted(monkeypatch: pytest.MonkeyPatch, model: Path, folder: Path, after: int) -> None:
+def _interrupted(
+    monkeypatch: pytest.MonkeyPatch, model: Path, folder: Path, after: int, **settings: Any
+) -> None:
     """A run that ends behind an outcome, as a crash does."""
     run, left = WorkerPool.run, [after]
 
@@ -72,7 +75,7 @@ def _interrupted(monkeypatch: pytest.MonkeyPatch, model: Path, folder: Path, aft
 
     monkeypatch.setattr(WorkerPool, "run", until)
     with pytest.raises(KeyboardInterrupt) as caught:
-        prune_mi.optimize(model, out=folder, **SETTINGS)
+        prune_mi.optimize(model, out=folder, **{**SETTINGS, **settings})
     monkeypatch.setattr(WorkerPool, "run", run)
     assert f"prune-mi optimize --resume {folder}" in str(caught.value)
 
@@ -100,6 +103,18 @@ def test_an_interrupted_run_comes_to_the_same(
     ]
     assert len(done) == len(set(done))
     assert not list(folder.glob(".*")) and not (folder / "checkpoints").exists()
+
+
+def test_a_run_goes_on_that_has_next_to_no_time_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digits_model: Path
+) -> None:
+    folder = tmp_path / "run"
+    _interrupted(monkeypatch, digits_model, folder, 4, budget=300.0)
+    monkeypatch.setattr(Before, "elapsed", 299.0)
+    report = prune_mi.resume(folder)
+    assert isinstance(report, RunReport)
+    assert report.elapsed_s > 299
+    assert keras.models.load_model(folder / "best.keras").output_shape == (None, 10)
 
 
 def test_a_run_that_has_ended_is_shown_again(unbroken: Path, tmp_path: Path) -> None:
