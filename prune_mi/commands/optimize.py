@@ -186,7 +186,7 @@ class _Chapters:
         )
         baseline, statistics = choice.start(seconds=statistics_seconds(run.budget.total))
         if baseline.profile.needs_statistics:
-            self._allowed = replace(self._allowed, before=baseline.start.correct)
+            self._allowed = replace(self._allowed, before=baseline.start.scores)
         notes.phase("Predicting all training images with the original, for distillation")
         profile, start = baseline.profile, baseline.start
         rate = share_targets(start.graph, profile, baseline.images, settings, pool=run.pool)

@@ -107,11 +107,11 @@ class FinalTraining:
         )
         finalists = self._train(promising, seconds)
         result = finalists.result
-        floor = self._baseline.judged_by.accuracy - self._run.settings.max_accuracy_drop
+        floor = self._baseline.judged_by.quality - self._run.settings.max_accuracy_drop
         if acceptable(result, elite=elite, floor=floor, objective=self._run.settings.objective):
             return finalists
         self._run.notes.note(
-            f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "
+            f"{result.name} reached {result.quality:.4f} on the validation images, below the "
             f"required {floor + result.margin:.4f}. {elite.name} is kept."
         )
         if seconds is None and elite.name != start.name:
@@ -244,8 +244,8 @@ def train_members(
     ]
 
     def tolerated(before: Trained, after: Evaluated) -> float:
-        better = after.accuracy > baseline.given.accuracy
-        return standard_error(before.accuracy, len(baseline.roles.validation)) if better else 0.0
+        better = after.quality > baseline.given.quality
+        return standard_error(before.quality, len(baseline.roles.validation)) if better else 0.0
 
     done = finally_trained(
         {each.name: each for each in members},
@@ -292,12 +292,12 @@ def finally_trained(
         found.seen[done.name] = done.images_trained
         old = before[done.name]
         new = after_training(old, done)
-        if new.accuracy >= old.accuracy - tolerated(old, done):
+        if new.quality >= old.quality - tolerated(old, done):
             found.after[done.name] = new
             continue
         observer.note(
             f"The final training made {old.name} less accurate on the {images}: "
-            f"{old.accuracy:.4f} before, {new.accuracy:.4f} after. The weights from before are "
+            f"{old.quality:.4f} before, {new.quality:.4f} after. The weights from before are "
             "kept."
         )
     return found

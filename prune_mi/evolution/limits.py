@@ -42,9 +42,9 @@ class AllowedDrop:
     num_unseen: int
     expected_margin: float
 
-    def drop(self, correct: np.ndarray) -> Drop:
+    def drop(self, scores: np.ndarray) -> Drop:
         """What a model loses, from whether it is right for each validation image."""
-        return paired_drop(self.before, correct, self.weights)
+        return paired_drop(self.before, scores, self.weights)
 
     def with_margin(self, candidate: Trained, *, bias: float = 0.0) -> Trained:
         """A candidate with what its acceptance leaves unused of the limit.
@@ -55,7 +55,7 @@ class AllowedDrop:
                 confidence was asked for.
         """
         margin = safety_margin(
-            self.drop(candidate.correct),
+            self.drop(candidate.scores),
             self.limit,
             confidence=self.confidence,
             num_unseen=self.num_unseen,
@@ -67,7 +67,7 @@ class AllowedDrop:
         ordered = sorted(children, key=lambda each: objective_cost(each.cost, objective))
         return choose_within(
             self.before,
-            [each.correct for each in ordered],
+            [each.scores for each in ordered],
             self.weights,
             limit=self.limit,
             confidence=self.confidence,
@@ -84,14 +84,14 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
     weights = image_weights(labels, settings.metric)
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
-    error = expected_error(baseline.given.accuracy, limit, telling)
+    error = expected_error(baseline.given.quality, limit, telling)
     margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
     needed = None
     if limit > 0 and settings.objective != "accuracy":
         needed = images_needed(
-            baseline.given.accuracy,
+            baseline.given.quality,
             limit,
             confidence=asked,
             num_images=telling,
@@ -110,7 +110,7 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
             f"{needed:,} validation images, or a larger --max-accuracy-drop."
         )
     return AllowedDrop(
-        before=baseline.given.correct,
+        before=baseline.given.scores,
         weights=weights,
         limit=limit,
         confidence=asked,

@@ -162,7 +162,7 @@ class Pruning:
         Of many children the cheapest that seems to be within it owes that to chance in part.
         """
         for each in trained:
-            self._trained[each.name] = TrainedChild(each.name, each.cost, each.correct)
+            self._trained[each.name] = TrainedChild(each.name, each.cost, each.scores)
         if self._allowed.confidence is not None:
             self._bias = self._allowed.chosen(
                 list(self._trained.values()),
@@ -179,10 +179,10 @@ class Pruning:
         """See `Strategy`."""
         elite, floor = self.climber.elite, self.climber.floor
         if child.name == elite.name:
-            return events.Accepted(child.name, child.accuracy, floor)
+            return events.Accepted(child.name, child.quality, floor)
         counts = self._run.settings.objective != "accuracy"
-        if counts and child.accuracy - child.margin < floor:
-            numbers = {"accuracy": child.accuracy, "required": floor, "margin": child.margin}
+        if counts and child.quality - child.margin < floor:
+            numbers = {"accuracy": child.quality, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
         return events.Refused(child.name, "elite is better", {}, elite.name)
 
@@ -209,8 +209,8 @@ class Pruning:
     @property
     def _allowed_drop(self) -> float:
         """What may be lost against the start."""
-        floor = self._baseline.judged_by.accuracy - self._allowed.limit
-        return self._baseline.start.accuracy - floor
+        floor = self._baseline.judged_by.quality - self._allowed.limit
+        return self._baseline.start.quality - floor
 
     def _heed_limit(self) -> None:
         """Judges anew what was accepted, where a run goes on with another limit."""

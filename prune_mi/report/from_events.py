@@ -49,7 +49,7 @@ def report_of(
         model=began.model,
         data=str(began.settings.get("data", "")),
         reference=None if reference is None else reference.cost,
-        reference_accuracy=None if reference is None else reference.accuracy,
+        reference_accuracy=None if reference is None else reference.quality,
         best=best,
         generations=tuple(generations.ended),
         under_way=tuple(generations.children.values()),

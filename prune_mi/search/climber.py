@@ -81,7 +81,7 @@ class HillClimber:
         self._allowed = allowed_drop
         self._margin = margin
         self._seen = {_identity(reference.graph)}
-        self.floor = reference.accuracy - allowed_drop
+        self.floor = reference.quality - allowed_drop
         self.elite = reference
         self.promising: Trained | None = None
         self.generation = 0
@@ -173,9 +173,9 @@ class HillClimber:
         self, ranking: Sequence[SiteScore], seen: Sequence[Screened]
     ) -> list[SiteScore]:
         """The ranking by what units are expected to cost, now that some children are screened."""
-        before = self.elite.accuracy
+        before = self.elite.quality
         shown = [
-            ([each.target for each in child.morphs if each.is_removal], before - child.accuracy)
+            ([each.target for each in child.morphs if each.is_removal], before - child.quality)
             for child in seen
         ]
         losses = expected_losses({each.site: each.score for each in ranking}, shown)
@@ -197,7 +197,7 @@ class HillClimber:
     def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came; predictions learn from it."""
         for each in trained:
-            point = CurvePoint(each.own_images, self.floor + self._allowed - each.accuracy)
+            point = CurvePoint(each.own_images, self.floor + self._allowed - each.quality)
             self._points.setdefault(each.name, []).append(point)
 
     def state(self, *, proposals: int, has_time: bool) -> SearchState:
@@ -207,7 +207,7 @@ class HillClimber:
             self.flat_generations,
             proposals,
             has_time,
-            self.elite.accuracy,
+            self.elite.quality,
             self.structure_age,
         )
 
@@ -262,7 +262,7 @@ class HillClimber:
             accepted: What was accepted so far.
         """
         self._allowed, self._margin = allowed_drop, margin
-        self.floor = reference.accuracy - allowed_drop
+        self.floor = reference.quality - allowed_drop
         self.elite, self.flat_generations = reference, 0
         waiting = [] if self.promising is None else [self.promising]
         fit = [each for each in (*accepted, *waiting) if self.accepts(each)]
@@ -278,7 +278,7 @@ class HillClimber:
         """The chance that a trained candidate ends within the allowed drop."""
         if self.accepts(candidate):
             return 1.0
-        lost = self.floor + self._allowed - candidate.accuracy
+        lost = self.floor + self._allowed - candidate.quality
         points = list(self._points.values())
         exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
         point = CurvePoint(candidate.own_images, lost)

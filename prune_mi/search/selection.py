@@ -39,12 +39,12 @@ def merit(
     Returns:
         For `accuracy`, the accuracy itself.
     """
-    accuracy = candidate.accuracy
+    quality = candidate.quality
     if objective == "accuracy":
-        return accuracy
+        return quality
     before = objective_cost(elite.cost, objective)
     saved = (before - objective_cost(candidate.cost, objective)) / max(before, 1)
-    lost = max(0.0, floor + allowed - accuracy)
+    lost = max(0.0, floor + allowed - quality)
     return saved / (lost + max(allowed, 0.005))
 
 
@@ -81,9 +81,9 @@ def choose_for_training(
     left.sort(key=value, reverse=True)
     chosen: list[_S] = []
     while left and len(chosen) < count:
-        safe = [each for each in chosen if each.accuracy - margin >= floor]
+        safe = [each for each in chosen if each.quality - margin >= floor]
         useful = [each for each in left if all(improves(each, one, objective) for one in safe)]
-        safer = [each for each in useful if chosen and each.accuracy > chosen[-1].accuracy]
+        safer = [each for each in useful if chosen and each.quality > chosen[-1].quality]
         best = (safer or useful or left)[0]
         chosen.append(best)
         left.remove(best)
@@ -100,7 +100,7 @@ def with_hope(candidates: Sequence[_S], *, chance: float) -> tuple[list[_S], lis
         candidates: With accuracies.
         chance: The accuracy that guessing gets.
     """
-    kept = [each.accuracy - chance for each in candidates]
+    kept = [each.quality - chance for each in candidates]
     best = max(kept, default=0.0)
     if best <= 0:  # nothing tells one from the other
         return list(candidates), []
@@ -131,12 +131,12 @@ def by_expected_saving(
     Where that is next to nothing, the more accurate comes first. For `accuracy`, always.
     """
     if objective == "accuracy":
-        return sorted(candidates, key=lambda each: each.accuracy, reverse=True)
+        return sorted(candidates, key=lambda each: each.quality, reverse=True)
     before = objective_cost(elite.cost, objective)
 
     def key(candidate: Trained) -> tuple[float, float]:
         saved = (before - objective_cost(candidate.cost, objective)) / max(before, 1)
-        return -round(saved * chance(candidate), 4), -candidate.accuracy
+        return -round(saved * chance(candidate), 4), -candidate.quality
 
     return sorted(candidates, key=key)
 
@@ -155,8 +155,8 @@ def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: s
     it must be more accurate than the elite.
     """
     if objective == "accuracy":
-        return candidate.accuracy > elite.accuracy
-    return candidate.accuracy - candidate.margin >= floor - _ROUNDING and improves(
+        return candidate.quality > elite.quality
+    return candidate.quality - candidate.margin >= floor - _ROUNDING and improves(
         candidate, elite, objective
     )
 
@@ -171,23 +171,23 @@ def best_of(
     weights.
     """
     if objective == "accuracy":
-        best = max(candidates, key=lambda each: each.accuracy)
+        best = max(candidates, key=lambda each: each.quality)
         if num_validation is None:
             return best
-        error = standard_error(best.accuracy, num_validation)
-        close = best.accuracy - min(error / 2, _MOST_EQUAL)
-        equal = [each for each in candidates if each is best or each.accuracy > close]
-        return min(equal, key=lambda each: (each.cost.num_params, -each.accuracy))
-    return min(candidates, key=lambda each: (objective_cost(each.cost, objective), -each.accuracy))
+        error = standard_error(best.quality, num_validation)
+        close = best.quality - min(error / 2, _MOST_EQUAL)
+        equal = [each for each in candidates if each is best or each.quality > close]
+        return min(equal, key=lambda each: (each.cost.num_params, -each.quality))
+    return min(candidates, key=lambda each: (objective_cost(each.cost, objective), -each.quality))
 
 
-def standard_error(accuracy: float, num_images: int) -> float:
+def standard_error(quality: float, num_images: int) -> float:
     """That of an accuracy on so many images, a fraction, and above 0 where all or none are right.
 
     Source: Agresti & Coull (1998): two more that are right, two more that are wrong.
     """
     num = num_images + 4
-    share = (accuracy * num_images + 2) / num
+    share = (quality * num_images + 2) / num
     return math.sqrt(share * (1 - share) / num)
 
 
@@ -206,13 +206,13 @@ class RunnersUp:
         """Takes note of a candidate with an accuracy."""
         digest = candidate.graph.structural_hash()
         known = self._by_structure.get(digest)
-        if known is None or candidate.accuracy > known.accuracy:
+        if known is None or candidate.quality > known.quality:
             self._by_structure[digest] = candidate
         if len(self._by_structure) > self._count:
-            worst = min(self._by_structure, key=lambda each: self._by_structure[each].accuracy)
+            worst = min(self._by_structure, key=lambda each: self._by_structure[each].quality)
             del self._by_structure[worst]
 
     def best(self) -> tuple[Trained, ...]:
         """The kept ones, the most accurate first."""
         kept = self._by_structure.values()
-        return tuple(sorted(kept, key=lambda each: each.accuracy, reverse=True))
+        return tuple(sorted(kept, key=lambda each: each.quality, reverse=True))

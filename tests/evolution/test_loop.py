@@ -73,11 +73,11 @@ class Landscape:
             images = 0 if screens else task.plan.num_images
             right = round(NUM * (0.9 - 0.4 / size - 0.05 * screens - (digest % 7) / 200))
             more = not screens and task.plan.seed > 0 and digest % 2
-            correct = np.arange(NUM) < min(NUM, right + images % 3 - 6 * more)
-            graph = _moved(task.graph, float(correct.mean()))
+            scores = np.arange(NUM) < min(NUM, right + images % 3 - 6 * more)
+            graph = _moved(task.graph, float(scores.mean()))
             rate = 0.0 if screens else 100.0
-            accuracy = float(correct.mean())
-            yield Evaluated(task.name, graph, accuracy, correct, images, 2.0, rate, 1.0)
+            quality = float(scores.mean())
+            yield Evaluated(task.name, graph, quality, scores, images, 2.0, rate, 1.0)
 
     def rank(self, tasks: Sequence[Any]) -> list[Ranked]:
         for task in tasks:
@@ -271,9 +271,9 @@ def test_more_generations_go_on_where_it_ended(tmp_path: Path) -> None:
 def test_a_tighter_limit_goes_back_to_what_is_within_it(tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     before = _pruned(_run(tmp_path / "before", Landscape(), PRUNE))
-    assert before.elite.accuracy < 0.895
+    assert before.elite.quality < 0.895
     run, found = _goes_on(tmp_path, PRUNE, max_accuracy_drop=0.005)
-    assert found.elite.accuracy >= 0.895
+    assert found.elite.quality >= 0.895
     assert found.allowed is not None and found.allowed.limit == 0.005
     assert run.settings.max_accuracy_drop == 0.005
 
