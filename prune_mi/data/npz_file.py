@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from prune_mi.data.dataset import Dataset, check_values, integer_labels, label_notes
+from prune_mi.data.dataset import Dataset, check_values
 from prune_mi.data.fit_to_model import ModelInput, fitting_shape, shape_text
+from prune_mi.data.labels import FormChoice, LabelForm, as_classes, labels_of_splits, sample_weights
 from prune_mi.errors import DataError, first_line
 
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 _OPTIONAL = ("x_val", "y_val")
+_UNLABELLED = ("x_train", "x_test")
+_WEIGHTS = "sample_weight_train"
 _LARGEST_EXACT = 2**24  # of whole numbers in float32
 
 # What people call such arrays, by the words of a name.
@@ -34,14 +37,15 @@ _MEANING = {
 }
 
 
-def load_npz(path: Path) -> Dataset:
-    """Loads x_train, y_train, x_test, y_test and perhaps x_val, y_val.
+def load_npz(path: Path, *, choose_form: FormChoice = as_classes) -> Dataset:
+    """Loads x_train, y_train, x_test, y_test and perhaps x_val, y_val, sample_weight_train.
 
     Nothing in the file is executed: pickled objects are refused.
 
     Args:
         path: Of the file. Images are `(N, H, W, C)` or `(N, H, W)`, other samples as the model
-            takes them, `(N, ...)`; labels are integers or one-hot.
+            takes them, `(N, ...)`; labels may be stored in any usual way.
+        choose_form: Says what the labels are.
 
     Raises:
         DataError: If the file is not an `.npz` or is broken, an array is missing, or one is of
@@ -49,15 +53,18 @@ def load_npz(path: Path) -> Dataset:
     """
     with _opened(path) as file:
         there = tuple(file.files)
-        missing = [name for name in _REQUIRED if name not in there]
+        is_labelled = any(name in there or _likely(name, there) for name in ("y_train", "y_test"))
+        required = _REQUIRED if is_labelled or choose_form(None) != "none" else _UNLABELLED
+        missing = [name for name in required if name not in there]
         if missing:
             raise DataError(
                 f"{path} lacks {', '.join(missing)}; it holds {', '.join(there) or 'no arrays'}; "
                 f"expected {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it "
                 f"again under these names{_likely_names(missing, there)}"
             )
-        arrays = {name: file[name] for name in there if name in _REQUIRED + _OPTIONAL}
-    if ("x_val" in arrays) != ("y_val" in arrays):
+        known = (*_REQUIRED, *_OPTIONAL, _WEIGHTS)
+        arrays = {name: file[name] for name in there if name in known}
+    if ("x_val" in arrays) != ("y_val" in arrays) and required != _UNLABELLED:
         alone = "x_val" if "x_val" in arrays else "y_val"
         raise DataError(
             f"{path} has only {alone}; expected both x_val and y_val, or neither: add the other"
@@ -70,15 +77,19 @@ def load_npz(path: Path) -> Dataset:
     }
     # Where an array's type says the value of a full-bright pixel: of 16 bits, unsigned.
     is_deep = stored.dtype == np.uint16 and images["train"].dtype == np.float32
-    return _dataset(path, images, arrays, full_value=65535.0 if is_deep else None)
+    full_value = 65535.0 if is_deep else None
+    return _dataset(path, images, arrays, choose_form, full_value=full_value)
 
 
-def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
+def load_npz_inputs(
+    path: Path, inputs: Sequence[ModelInput], *, choose_form: FormChoice = as_classes
+) -> Dataset:
     """Loads `x_train_NAME`, `x_test_NAME` and perhaps `x_val_NAME` for every input, and labels.
 
     Args:
-        path: Of the file. Labels are `y_train`, `y_test` and perhaps `y_val`, integers or one-hot.
+        path: Of the file. Labels are `y_train`, `y_test` and perhaps `y_val`.
         inputs: The model's, at least two.
+        choose_form: Says what the labels are.
 
     Returns:
         A data set whose `x` arrays, float32 `(n, total)`, hold the flattened inputs side by side,
@@ -90,10 +101,13 @@ def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
     """
     with _opened(path) as file:
         there = tuple(file.files)
-        arrays = {name: file[name] for name in there if name.startswith(("x_", "y_"))}
+        arrays = {
+            name: file[name] for name in there if name.startswith(("x_", "y_")) or name == _WEIGHTS
+        }
+    is_labelled = any(name.startswith("y_") for name in there) or choose_form(None) != "none"
     has_val = any(name.startswith(("x_val", "y_val")) for name in arrays)
     splits = ("train", "test", "val") if has_val else ("train", "test")
-    _require_names(path, there, inputs, splits)
+    _require_names(path, there, inputs, splits, is_labelled=is_labelled)
     packed = {}
     shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
     for split in splits:
@@ -118,23 +132,23 @@ def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
             )
         flat = [part.reshape(len(part), -1) for part in parts]
         packed[split] = np.concatenate(flat, axis=1, dtype=np.float32)
-    return _dataset(path, packed, arrays, input_shapes=shapes["train"])
+    return _dataset(path, packed, arrays, choose_form, input_shapes=shapes["train"])
 
 
 def _dataset(
     path: Path,
     samples: Mapping[str, np.ndarray],
     arrays: Mapping[str, np.ndarray],
+    choose_form: FormChoice,
     *,
     input_shapes: tuple[tuple[int, ...], ...] = (),
     full_value: float | None = None,
 ) -> Dataset:
-    """The data set of samples by their splits, with the labels `y_SPLIT` of `arrays`."""
-    stored = {split: arrays[f"y_{split}"] for split in samples}
-    labels = {
-        split: integer_labels(array, where=f"y_{split} of {path}")
-        for split, array in stored.items()
-    }
+    """The data set of samples by their splits, with the labels `y_SPLIT` of `arrays`, if any."""
+    form: LabelForm = choose_form(arrays["y_train"]) if "y_train" in arrays else "none"
+    stored = {split: arrays.get(f"y_{split}", each) for split, each in samples.items()}
+    labels, notes = labels_of_splits(stored, form, source=str(path))
+    weights = arrays.get(_WEIGHTS)
     return Dataset(
         x_train=samples["train"],
         y_train=labels["train"],
@@ -144,10 +158,12 @@ def _dataset(
         y_val=labels.get("val"),
         class_names=(),
         source=str(path),
-        notes=label_notes(stored.values()),
+        notes=notes,
         input_shapes=input_shapes,
-        order_known=False,
+        order_known=form != "classes",
         full_value=full_value,
+        form=form,
+        w_train=None if weights is None else sample_weights(weights, where=f"{_WEIGHTS} of {path}"),
     )
 
 
@@ -156,9 +172,11 @@ def _require_names(
     there: Sequence[str],
     inputs: Sequence[ModelInput],
     splits: Sequence[str],
+    *,
+    is_labelled: bool,
 ) -> None:
     expected = [f"x_{split}_{each.name}" for split in splits for each in inputs]
-    expected += [f"y_{split}" for split in splits]
+    expected += [f"y_{split}" for split in splits] if is_labelled else []
     missing = [name for name in expected if name not in there]
     extra = [name for name in there if name.startswith(("x_", "y_")) and name not in expected]
     faults = []

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
-from prune_mi.data.dataset import Dataset, integer_labels, validate_dataset
+from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.fit_to_model import ModelInput, shape_text
 from prune_mi.data.image_folder import ShapeChoice, load_image_folder, shape_for_model
+from prune_mi.data.labels import FormChoice, LabelForm, as_classes, as_form, integer_labels
 from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.data.splits import stratified_split
 from prune_mi.errors import DataError
@@ -132,6 +133,12 @@ def _with_channel(images: np.ndarray) -> np.ndarray:
     return images if images.ndim == 4 else images[..., None]
 
 
+_WANTED: dict[LabelForm, str] = {
+    "flags": "several labels for each, 0 or 1: pass an .npz with rows of them (y_train, y_test)",
+    "numbers": "numbers to predict: pass an .npz with them (y_train, y_test)",
+    "masks": "a mask for each: pass an .npz with masks (y_train, y_test)",
+}
+
 _NAMED: dict[str, Callable[[], Dataset]] = {
     "cifar10": load_cifar10,
     "fashion_mnist": partial(load_keras, "fashion_mnist"),
@@ -147,6 +154,7 @@ def load_dataset(
     *,
     image_shape: tuple[int | None, int | None, int | None] | None = None,
     choose_shape: ShapeChoice | None = None,
+    choose_form: FormChoice = as_classes,
     inputs: Sequence[ModelInput] = (),
 ) -> Dataset:
     """Loads and validates a data set.
@@ -158,6 +166,8 @@ def load_dataset(
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
             sizes are known.
+        choose_form: Says what the labels are, from those of the training samples as they are
+            stored, or from None where there are none; it is called once.
         inputs: The model's. Where there are several, only an `.npz` has an array for each.
 
     Returns:
@@ -168,7 +178,10 @@ def load_dataset(
     """
     if choose_shape is None:
         choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
-    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape)
+    if len(inputs) > 1:
+        dataset = _load_inputs(spec, inputs, choose_form)
+    else:
+        dataset = _load(spec, choose_shape, choose_form)
     validate_dataset(dataset)
     return dataset
 
@@ -188,18 +201,19 @@ def require_named(spec: str) -> None:
         raise _unusable(spec, "there is no such name, file or folder")
 
 
-def _load(spec: str, choose_shape: ShapeChoice) -> Dataset:
+def _load(spec: str, choose_shape: ShapeChoice, choose_form: FormChoice) -> Dataset:
     if spec in _NAMED:
-        return _NAMED[spec]()
+        return _in_form(_NAMED[spec](), choose_form)
     require_named(spec)
     path = Path(spec).expanduser()
     try:
         if path.is_dir():
             if is_cifar_batches(path):
-                return load_cifar_batches(path)
-            return load_image_folder(path, choose_shape=choose_shape)
+                return _in_form(load_cifar_batches(path), choose_form)
+            loaded = load_image_folder(path, choose_shape=choose_shape)
+            return _in_form(loaded, choose_form)
         if path.suffix.lower() == ".npz":
-            return load_npz(path)
+            return load_npz(path, choose_form=choose_form)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
     raise _unusable(spec, "it is not an .npz file")
@@ -211,10 +225,25 @@ def _unusable(spec: str, fault: str) -> DataError:
     return DataError(f"cannot use the data {spec!r}: {fault}; {guess}{_accepted()}")
 
 
-def _load_inputs(spec: str, inputs: Sequence[ModelInput]) -> Dataset:
+def _in_form(data: Dataset, choose_form: FormChoice) -> Dataset:
+    """Data of classes, with its labels left out where none are wanted.
+
+    Raises:
+        DataError: If labels of another form are wanted.
+    """
+    form = choose_form(data.y_train)
+    if form == "classes":
+        return data
+    if form != "none":
+        raise DataError(f"{data.source} has one class for each image; expected {_WANTED[form]}")
+    unlabelled = data.mapped(labels=lambda each: as_form(each, form, where="labels"))
+    return replace(unlabelled, class_names=(), order_known=True, form=form)
+
+
+def _load_inputs(spec: str, inputs: Sequence[ModelInput], choose_form: FormChoice) -> Dataset:
     path = Path(spec).expanduser()
     if path.suffix.lower() == ".npz" and path.is_file():
-        return load_npz_inputs(path, inputs)
+        return load_npz_inputs(path, inputs, choose_form=choose_form)
     named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
     raise DataError(
         f"cannot use the data {spec!r}: the model has {len(inputs)} inputs ({named}), and "
