@@ -56,7 +56,7 @@ def average_models(
     _require_new(sources, out, overwrite=overwrite)
     loaded = [open_source(source) for source in sources]
     notes = NoteTaker(SilentObserver())
-    images = load_fitting_data(loaded[0].model, settings, notes, beside=sources[0].path)
+    images = load_fitting_data(loaded[0], settings, notes, beside=sources[0].path)
     if orders := other_orders(images):
         notes.note(
             f"The classes are used in the order of {images.source}. If the models have them "

@@ -102,7 +102,7 @@ def check_model(
         second = ask(candidate, settings, notes, pool=pool, first=first, as_first=True)
     rows = kept_rows([first, second], notes)
     evaluation = side_by_side([first, second], rows, settings, notes)
-    judged = judge(gates, rivals(first, second, rows), settings.metric)
+    judged = judge(gates, rivals(first, second, rows))
     return Check(
         passed=all(each.decision == "passed" for each in judged),
         confidence=gates.confidence,

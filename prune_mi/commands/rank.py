@@ -7,6 +7,7 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset, stratified_sample
+from prune_mi.data.strata import strata
 from prune_mi.errors import ModelError
 from prune_mi.execution.store import Store
 from prune_mi.graph.cost import graph_cost
@@ -71,7 +72,7 @@ def rank_model(
         data=settings.data,
         criterion=settings.ranking.criterion,
         measure=criterion(settings.ranking.criterion).measure,
-        num_samples=len(request.labels),
+        num_samples=len(request.groups),
         least=least,
         total=graph_cost(graph),
         units=tuple(
@@ -89,18 +90,19 @@ def ranking_request(
     profile: Profile, data: Dataset, settings: OptimizeSettings, *, samples: int | None
 ) -> RankingRequest:
     """What a criterion is asked: about the units that cost anything, on training images."""
-    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * profile.num_classes)
+    wanted = samples or max(_FEWEST_SAMPLES, _SAMPLES_A_CLASS * profile.head.shape[-1])
     rng = np.random.default_rng((settings.seed, 5))
-    chosen = np.sort(stratified_sample(data.y_train, size=wanted, rng=rng))
+    groups = strata(data.y_train, data.form)
+    chosen = np.sort(stratified_sample(groups, size=wanted, rng=rng))
     graph = profile.graph
     return RankingRequest(
         graph=graph,
         sites=[unit_site(unit) for unit in removable_units(graph) if unit.macs or unit.num_params],
         images=data.x_train[chosen],
-        labels=data.y_train[chosen],
+        truth=data.y_train[chosen],
+        groups=groups[chosen],
         scaling=profile.scaling,
-        num_classes=profile.num_classes,
-        from_logits=profile.from_logits,
+        judge=profile.judge,
         settings=settings.ranking,
         seed=settings.seed,
     )

@@ -9,7 +9,6 @@ from prune_mi.errors import ConfigError
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.keras_io.saving.compiling import compile_like
 from prune_mi.keras_io.saving.save import h5_can_hold
-from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.baseline import Baseline, measured, shared_data
 from prune_mi.preparation.loading import load_fitting_data, open_source
 from prune_mi.preparation.statistics import AS_SAVED, Option, StatisticsChoice
@@ -60,7 +59,7 @@ def recalibrate_model(
     for note in (*loaded.notes, compile_like(loaded.model, loaded.compile_config)):
         if note is not None:
             notes.note(note)
-    data = load_fitting_data(loaded.model, settings, notes, beside=source.path)
+    data = load_fitting_data(loaded, settings, notes, beside=source.path)
     with studied(loaded, data, settings, notes, settings.workers) as (pool, profile):
         pool.use(shared_data(pool.store, profile, settings))
         baseline = measured(
@@ -81,7 +80,7 @@ def recalibrate_model(
         model=str(source.path),
         data=settings.data,
         validation=baseline.roles.validation_source,
-        metric=settings.metric,
+        metric=baseline.judge.metric.words,
         chosen=chosen.name,
         candidates=tuple(candidates),
         file=written,
@@ -93,12 +92,11 @@ def recalibrate_model(
 
 def _on_test_images(tried: Option, baseline: Baseline, pool: WorkerPool) -> RecalibratedModel:
     """How right the model is with some statistics."""
-    outputs, unseen, labels = baseline.test_outputs, baseline.roles.unseen, baseline.data.y_test
+    outputs, unseen, truth = baseline.test_outputs, baseline.roles.unseen, baseline.data.y_test
     if tried.name != AS_SAVED or outputs is None:
         outputs = pool.predict(tried.candidate.graph, "test_images")
-    outputs = outputs[:, : baseline.num_classes]
     return RecalibratedModel(
         statistics=tried.told,
-        test_metric=accuracy(outputs[unseen], labels[unseen]),
-        full_test_metric=accuracy(outputs, labels),
+        test_metric=baseline.judge.measured(outputs[unseen], truth[unseen]),
+        full_test_metric=baseline.judge.measured(outputs, truth),
     )

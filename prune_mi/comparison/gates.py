@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prune_mi.config import Gates, Metric
-from prune_mi.errors import listed
+from prune_mi.config import Gates
+from prune_mi.errors import ConfigError, listed
 from prune_mi.measure.bounds import Bounds, drop_bounds, images_to_decide, share_bounds
 from prune_mi.measure.limit import Drop, paired_drop
-from prune_mi.measure.metric import image_weights
 from prune_mi.records import Decision, GateResult
 from prune_mi.report.wording import (
     change_text,
@@ -19,6 +18,7 @@ from prune_mi.report.wording import (
     percent_text,
     size_text,
 )
+from prune_mi.tasks.judge import Judge
 
 _TOLD = 5  # names of classes
 _WORSE = ("passed", "undecided", "failed")
@@ -31,40 +31,84 @@ class Rivals:
     """A candidate and its baseline on the same test images.
 
     Attributes:
-        before, after: int `(n,)`, what the baseline and the candidate answer; below 0 is no answer.
-        labels: int `(n,)`.
-        names: Of the classes.
+        judge: Judges both.
+        before, after: What the baseline and the candidate answer, as `WorkerPool.predict` has it.
+        truth: In the form of the task, `(n, ...)`.
+        names: Of the classes, labels or numbers.
         params, macs, saved_bytes: Of the baseline and of the candidate.
         size_bytes: Of the candidate's own file.
     """
 
+    judge: Judge
     before: np.ndarray
     after: np.ndarray
-    labels: np.ndarray
+    truth: np.ndarray
     names: tuple[str, ...]
     params: tuple[int, int]
     macs: tuple[int, int]
     saved_bytes: tuple[int, int]
     size_bytes: int
 
+    @property
+    def changed(self) -> "Changed | None":
+        """How decisions differ; None where numbers are foretold."""
+        return changed_decisions(self.judge, self.before, self.after, self.truth)
 
-def changed_answers(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Bool `(n,)`: where another answer is given, or none at all; see `Rivals`."""
-    return np.asarray((before != after) | (after < 0))
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """How decisions of one model differ from another's on the same images.
+
+    Attributes:
+        shares: float `(n,)`, the share of each image's decisions that are others, or none at all.
+        total: Decisions of all images.
+        count: Those that are others.
+        right_to_wrong, wrong_to_right: Of these, those that were right, and those that are now.
+    """
+
+    shares: np.ndarray
+    total: int
+    count: int
+    right_to_wrong: int
+    wrong_to_right: int
 
 
-def judge(gates: Gates, given: Rivals, metric: Metric) -> tuple[GateResult, ...]:
+def changed_decisions(
+    judge: Judge, before: np.ndarray, after: np.ndarray, truth: np.ndarray
+) -> Changed | None:
+    """How decisions differ; see `Rivals`."""
+    decide = judge.task.decisions
+    if decide is None:
+        return None
+    one, other = (np.asarray(decide(each, judge.head)) for each in (before, after))
+    differ = one != other
+    if one.dtype.kind == "i":
+        differ |= other < 0
+    was, now = one == truth, other == truth
+    return Changed(
+        shares=differ.reshape(len(differ), -1).mean(axis=1),
+        total=differ.size,
+        count=int(differ.sum()),
+        right_to_wrong=int((was & ~now).sum()),
+        wrong_to_right=int((~was & now).sum()),
+    )
+
+
+def judge(gates: Gates, given: Rivals) -> tuple[GateResult, ...]:
     """Every gate that is set, in the order of the options.
 
     What is measured on images is judged by one-sided bounds at the gates' confidence: passed where
     the bound keeps the limit, failed where the other bound breaks it, and undecided between.
+
+    Raises:
+        ConfigError: If a gate asks for what the task does not have.
     """
-    return tuple(_judged(gates, given, metric))
+    return tuple(_judged(gates, given))
 
 
-def _judged(gates: Gates, given: Rivals, metric: Metric) -> Iterator[GateResult]:
+def _judged(gates: Gates, given: Rivals) -> Iterator[GateResult]:
     if gates.max_accuracy_drop is not None:
-        yield _accuracy_drop(gates.max_accuracy_drop, gates.confidence, given, metric)
+        yield _metric_drop(gates.max_accuracy_drop, gates.confidence, given)
     if gates.max_class_drop is not None:
         yield _class_drop(gates.max_class_drop, gates.confidence, given)
     if gates.max_flips is not None:
@@ -80,36 +124,56 @@ def _judged(gates: Gates, given: Rivals, metric: Metric) -> Iterator[GateResult]
         yield _size(gates.max_size, given.size_bytes)
 
 
-def _accuracy_drop(limit: float, confidence: float, given: Rivals, metric: Metric) -> GateResult:
-    before, after = given.before == given.labels, given.after == given.labels
-    drop = paired_drop(before, after, image_weights(given.labels, metric))
+def _metric_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
+    judge, truth = given.judge, given.truth
+    before, after = (judge.scores(each, truth) for each in (given.before, given.after))
+    drop = paired_drop(before, after, judge.weights(truth))
     bounds = drop_bounds(drop, confidence)
-    kind = "accuracy" if metric == "accuracy" else "balanced accuracy"
+    bound, change = bounds.high * judge.scale, -drop.value * judge.scale
+    change = -change if judge.metric.is_error else change
     told = (
-        f"{kind} changed by {change_text(-drop.value)} on {count_text(len(after))} test images; "
-        f"{_sure(confidence)} the drop is {bounds.high:.4f} at most; allowed {limit:g}"
+        f"{judge.metric.words} changed by {change_text(change)} "
+        f"on {count_text(len(after))} test images; {_sure(confidence)} the "
+        f"{'rise' if judge.metric.is_error else 'drop'} is {bound:.4f} at most; allowed {limit:g}"
     )
-    needed = _needed(limit, bounds, _drop_on(drop, confidence))
-    return _measured("max-accuracy-drop", limit, bounds, told, needed, _ACCURATE)
+    allowed = judge.drop(limit)
+    needed = _needed(allowed, bounds, _drop_on(drop, confidence))
+    found = _measured("max-accuracy-drop", allowed, bounds, told, needed, _ACCURATE)
+    return _in_unit(found, judge.scale)
+
+
+def _in_unit(found: GateResult, scale: float) -> GateResult:
+    """A gate's figures in the unit of its metric."""
+    if scale == 1:
+        return found
+    low, high = (None if each is None else each * scale for each in (found.low, found.high))
+    return replace(found, limit=found.limit * scale, value=found.value * scale, low=low, high=high)
 
 
 def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
-    """The class that is judged worst decides, and a class without images is not judged at all."""
-    before, after = given.before == given.labels, given.after == given.labels
-    count = len(given.names)
-    found = np.unique(given.labels)
+    """What is judged worst decides, and a class without images is not judged at all."""
+    judge, count = given.judge, len(given.names)
+    part = judge.task.part
+    before, after = (
+        {each.place: each for each in judge.task.parts(outputs, given.truth, judge.head)}
+        for outputs in (given.before, given.after)
+    )
+    found = [place for place in before if place in after]
     judged: list[tuple[int, Bounds, int]] = []
     needed: list[int | None] = []
-    for label in found:
-        own = given.labels == label
-        drop = paired_drop(before[own], after[own], image_weights(given.labels[own], "accuracy"))
+    for place in found:
+        rows = before[place].rows
+        one, other = before[place].scores[rows], after[place].scores[rows]
+        drop = paired_drop(one, other, np.full(len(one), 1 / len(one)))
         bounds = drop_bounds(drop, confidence, out_of=count)
-        judged.append((_WORSE.index(bounds.decide(limit)), bounds, int(label)))
+        judged.append((_WORSE.index(bounds.decide(limit)), bounds, place))
         if bounds.decide(limit) == "undecided":
             needed.append(_needed(limit, bounds, _drop_on(drop, confidence, out_of=count)))
     _, worst, label = max(judged, key=lambda each: (each[0], each[1].high))
+    parts = f"{part}es" if part.endswith("s") else f"{part}s"
+    words = "accuracy" if judge.task.loss == "classes" else "score"
     told = (
-        f"of {count} classes {given.names[label]} is judged worst: its accuracy changed by "
+        f"of {count} {parts} {given.names[label]} is judged worst: its {words} changed by "
         f"{change_text(-worst.value)} on {count_text(worst.num_images)} test images; "
         f"{_sure(confidence)} the drop is {worst.high:.4f} at most; allowed {limit:g}"
     )
@@ -117,21 +181,25 @@ def _class_drop(limit: float, confidence: float, given: Rivals) -> GateResult:
     if missing and worst.decide(limit) != "failed":
         told += (
             f"; there are no test images of {listed(missing, _TOLD)}, so this gate is undecided, "
-            "which counts as failed; add test images of every class."
+            f"which counts as failed; add test images of every {part}."
         )
         measured = (worst.value, worst.low, worst.high)
         return GateResult("max-class-drop", "undecided", limit, *measured, None, told)
     most = None if None in needed else max((each for each in needed if each), default=None)
-    return _measured("max-class-drop", limit, worst, told, most, _ACCURATE, " of each class")
+    return _measured("max-class-drop", limit, worst, told, most, _ACCURATE, f" of each {part}")
 
 
 def _flips(limit: float, confidence: float, given: Rivals) -> GateResult:
-    changed = changed_answers(given.before, given.after)
-    wrong = (given.before == given.labels) & (given.after != given.labels)
-    bounds = share_bounds(float(changed.mean()), len(changed), confidence)
+    changed = given.changed
+    if changed is None:
+        raise ConfigError(
+            f"the gate max-flips is {limit:g}, but the task is {given.judge.task.name}, whose "
+            "answers are numbers that all change a little; expected max-accuracy-drop"
+        )
+    bounds = share_bounds(changed.count / changed.total, len(changed.shares), confidence)
     told = (
-        f"{percent_text(bounds.value)} of the answers changed ({count_text(int(changed.sum()))} of "
-        f"{count_text(len(changed))}, {count_text(int(wrong.sum()))} from right to wrong); "
+        f"{percent_text(bounds.value)} of the answers changed ({count_text(changed.count)} of "
+        f"{count_text(changed.total)}, {count_text(changed.right_to_wrong)} from right to wrong); "
         f"{_sure(confidence)} at most {percent_text(bounds.high)} do; allowed "
         f"{exact_percent_text(limit)}"
     )

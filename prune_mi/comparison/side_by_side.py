@@ -2,23 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from prune_mi.comparison.gates import Rivals, changed_answers
-from prune_mi.config import Metric, OptimizeSettings
+from prune_mi.comparison.gates import Rivals, changed_decisions
+from prune_mi.config import OptimizeSettings
 from prune_mi.data.class_order import class_names, in_given_order
 from prune_mi.errors import DataError, ModelError
 from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.keras_io.saving.save import saved_size
-from prune_mi.measure.bounds import DEVIATIONS, accuracy_interval
+from prune_mi.measure.bounds import DEVIATIONS
 from prune_mi.measure.limit import paired_drop
-from prune_mi.measure.metric import image_weights, quality, quality_interval
-from prune_mi.measure.quality import NO_ANSWER, answers_of
+from prune_mi.measure.metric import quality_interval
 from prune_mi.preparation.baseline import shared_data
 from prune_mi.preparation.interface import read_interface
 from prune_mi.preparation.loading import load_fitting_data, open_source
@@ -36,6 +35,8 @@ from prune_mi.records import (
 )
 from prune_mi.runs.folder import SELECTION_FILE
 from prune_mi.runs.notes import NoteTaker
+from prune_mi.tasks.agreement import answers_as_truth
+from prune_mi.tasks.judge import Judge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +48,9 @@ class Asked:
         cost: Counted on its graph.
         size_bytes: Of its file, or of all files of its folder.
         saved_bytes: Of the same model as `.keras`, without an optimizer's state.
-        names: Of the classes, in the order of the first model's outputs.
-        answers: int `(n,)`, for each test image a place in `names`.
-        labels: int `(n,)`, likewise.
+        names: Of the classes, labels or numbers, in the order of the first model's outputs.
+        outputs: What it answers, in that order, as `WorkerPool.predict` has it.
+        truth: Likewise, in the form of the task.
         selected_on: bool `(n,)`, the test images that the run which wrote it has selected on.
         profile: How it was asked.
     """
@@ -59,15 +60,10 @@ class Asked:
     size_bytes: int
     saved_bytes: int
     names: tuple[str, ...]
-    answers: np.ndarray
-    labels: np.ndarray
+    outputs: np.ndarray
+    truth: np.ndarray
     selected_on: np.ndarray
     profile: Profile
-
-    @property
-    def correct(self) -> np.ndarray:
-        """Bool `(n,)`, whether each answer is right."""
-        return np.asarray(self.answers == self.labels)
 
 
 def opened_pool(
@@ -113,9 +109,16 @@ def ask(
                     f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
                     f"{len(first.names)} apart; expected models with the same classes"
                 )
-        data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
+        data = load_fitting_data(loaded, settings, observer, beside=source.path)
         if first is not None and as_first:
-            profile = study_as(first.profile, loaded.model, data, settings, pool=pool)
+            profile = study_as(
+                first.profile,
+                loaded.model,
+                data,
+                settings,
+                pool=pool,
+                compiled=loaded.compile_config,
+            )
             if not data.order_known:
                 data = in_given_order(data, first.names, num_classes=len(first.names))
         else:
@@ -132,25 +135,32 @@ def ask(
         pool.use(shared_data(pool.store, profile, settings))
         pool.store.put("test_images", data.x_test)
         outputs = pool.predict(profile.graph, "test_images")
+        if data.form == "none":
+            known = first.truth if first is not None else None
+            own_answers = answers_as_truth(profile.judge.task, outputs, profile.head)
+            data = replace(data, y_test=own_answers if known is None else known)
         own = class_names(data)
         names = own if first is None else first.names
-        places = _places(own, names, source.path)
-        labels = places[data.y_test]
-        if first is not None and not np.array_equal(labels, first.labels):
+        truth = data.y_test
+        if not profile.head.is_spatial:
+            outputs = profile.head.of(outputs)
+        if data.form == "classes":
+            places = _places(own, names, source.path)
+            outputs, truth = outputs[:, np.argsort(places)], places[truth]
+        if first is not None and not np.array_equal(truth, first.truth):
             raise DataError(
-                f"the test labels differ: {source.path} has {len(labels)} test images and "
-                f"{first.path} has {len(first.labels)}; expected a data set that both models read "
+                f"the test labels differ: {source.path} has {len(truth)} test images and "
+                f"{first.path} has {len(first.truth)}; expected a data set that both models read "
                 "alike"
             )
-        answers = answers_of(outputs, len(names))
         return Asked(
             path=source.path,
             cost=graph_cost(profile.packing.original),
             size_bytes=_file_size(source.path),
             saved_bytes=saved_size(loaded.model, pool.folder),
             names=names,
-            answers=np.where(answers == NO_ANSWER, NO_ANSWER, places[answers]),
-            labels=labels,
+            outputs=outputs,
+            truth=truth,
             selected_on=selected_on(source.path, data.x_test),
             profile=profile,
         )
@@ -190,7 +200,7 @@ def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
         asked: The models; their run folders tell which images these are.
         notes: Hears where one should tell and does not.
     """
-    kept = np.ones(len(asked[0].labels), dtype=bool)
+    kept = np.ones(len(asked[0].truth), dtype=bool)
     for each in asked:
         kept &= ~each.selected_on
         if is_forgotten(each.path):
@@ -230,63 +240,74 @@ def side_by_side(
         )
     return Evaluation(
         data=settings.data,
-        metric=settings.metric,
+        task=asked[0].profile.judge.task.name,
+        metric=asked[0].profile.judge.metric.words,
         num_images=int(rows.sum()),
         num_left_out=left_out,
-        models=tuple(_evaluated(each, asked[0], rows, settings.metric) for each in asked),
+        models=tuple(_evaluated(each, asked[0], rows) for each in asked),
         notes=tuple(notes.said),
     )
 
 
-def _evaluated(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> EvaluatedModel:
-    labels, correct = model.labels[rows], model.correct[rows]
-    low, high = quality_interval(correct, labels, metric)
+def _evaluated(model: Asked, first: Asked, rows: np.ndarray) -> EvaluatedModel:
+    judge, truth = first.profile.judge, model.truth[rows]
+    scores = judge.scores(model.outputs[rows], truth)
+    ends = quality_interval(scores, judge.metric.weights(truth))
+    low, high = sorted(judge.value(each) for each in ends)
     return EvaluatedModel(
         path=str(model.path),
-        quality=quality(correct, labels, metric),
+        quality=judge.value(judge.quality(scores, truth)),
         low=low,
         high=high,
+        metrics=judge.all_metrics(model.outputs[rows], truth),
         num_params=model.cost.num_params,
         macs=model.cost.macs,
         num_layers=model.cost.num_layers,
         size_bytes=model.size_bytes,
         saved_bytes=model.saved_bytes,
-        classes=tuple(_classes(model, rows)),
-        against_first=None if model is first else _compared(model, first, rows, metric),
+        classes=tuple(_classes(model, rows, judge)),
+        against_first=None if model is first else _compared(model, first, rows),
     )
 
 
-def _classes(model: Asked, rows: np.ndarray) -> list[ClassQuality]:
-    labels, correct = model.labels[rows], model.correct[rows]
+def _classes(model: Asked, rows: np.ndarray, judge: Judge) -> list[ClassQuality]:
     found = []
-    for label in np.unique(labels):
-        own = correct[labels == label]
-        low, high = accuracy_interval(float(own.mean()), len(own))
-        found.append(ClassQuality(model.names[label], len(own), float(own.mean()), low, high))
+    for part in judge.task.parts(model.outputs[rows], model.truth[rows], judge.head):
+        own = part.scores[part.rows]
+        low, high = quality_interval(own, None)
+        quality = float(own.mean())
+        found.append(ClassQuality(model.names[part.place], len(own), quality, low, high))
     return found
 
 
-def _compared(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> Comparison:
-    before, after = first.correct[rows], model.correct[rows]
-    drop = paired_drop(before, after, image_weights(model.labels[rows], metric))
+def _compared(model: Asked, first: Asked, rows: np.ndarray) -> Comparison:
+    judge, truth = first.profile.judge, model.truth[rows]
+    before, after = first.outputs[rows], model.outputs[rows]
+    drop = paired_drop(
+        judge.scores(before, truth), judge.scores(after, truth), judge.weights(truth)
+    )
     reach = DEVIATIONS * drop.standard_error
-    changed = changed_answers(first.answers[rows], model.answers[rows])
+    sign = judge.scale if judge.metric.is_error else -1.0  # of an error, more is a rise
+    low, high = sorted(sign * (drop.value + each) for each in (-reach, reach))
+    changed = changed_decisions(judge, before, after, truth)
     return Comparison(
-        change=-drop.value,
-        low=-drop.value - reach,
-        high=-drop.value + reach,
-        changed=int(changed.sum()),
-        right_to_wrong=int((before & ~after).sum()),
-        wrong_to_right=int((~before & after).sum()),
+        change=sign * drop.value,
+        low=low,
+        high=high,
+        decisions=None if changed is None else changed.total,
+        changed=None if changed is None else changed.count,
+        right_to_wrong=None if changed is None else changed.right_to_wrong,
+        wrong_to_right=None if changed is None else changed.wrong_to_right,
     )
 
 
 def rivals(baseline: Asked, candidate: Asked, rows: np.ndarray) -> Rivals:
     """Two models on some of the test images, bool `(n,)`."""
     return Rivals(
-        before=baseline.answers[rows],
-        after=candidate.answers[rows],
-        labels=baseline.labels[rows],
+        judge=baseline.profile.judge,
+        before=baseline.outputs[rows],
+        after=candidate.outputs[rows],
+        truth=baseline.truth[rows],
         names=baseline.names,
         params=(baseline.cost.num_params, candidate.cost.num_params),
         macs=(baseline.cost.macs, candidate.cost.macs),

@@ -16,17 +16,17 @@ from prune_mi.config.settings import (
     RunSettings,
     TrainingSettings,
 )
-from prune_mi.config.values import Metric, Objective, parse_size
+from prune_mi.config.values import Objective, TaskName, parse_size
 
 __all__ = [
     "Gates",
-    "Metric",
     "Objective",
     "OptimizeSettings",
     "Origin",
     "RankingSettings",
     "RunSettings",
     "SearchSettings",
+    "TaskName",
     "TrainingSettings",
     "dump_settings",
     "gates_of_pairs",

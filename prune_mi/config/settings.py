@@ -9,12 +9,13 @@ from prune_mi.config.values import (
     CRITERION_WORDS,
     Augmentation,
     ClassList,
+    ClassWeights,
     Criterion,
     Duration,
-    Metric,
     Objective,
     Optimizer,
     Scaling,
+    TaskName,
     Validation,
 )
 
@@ -76,6 +77,11 @@ class TrainingSettings(Settings):
         ge=0,
         le=1,
     )
+    class_weights: ClassWeights | None = setting(
+        None,
+        "What each class, or label, counts in the loss: balanced, or a number for each.",
+        words="all count alike",
+    )
     temperature: float = setting(2.0, "Softens the outputs in the distillation term.", gt=0)
     augmentation: Augmentation = setting(
         "auto",
@@ -106,6 +112,13 @@ class RunSettings(Settings):
         "For a model with several outputs: the name of the output to keep accurate.",
         panel=INPUT,
         words="the only one",
+    )
+    task: TaskName | None = setting(
+        None,
+        "What the model is for: classification, binary, multi-label, regression, segmentation, or "
+        "agreement (without labels: what is kept is agreement with the original).",
+        panel=INPUT,
+        words="found from the model and the labels",
     )
     classes: ClassList | None = setting(
         None,
@@ -234,10 +247,13 @@ class OptimizeSettings(RunSettings):
         panel=REMOVAL,
         switch="--continue-anyway",
     )
-    metric: Metric = setting(
-        "accuracy",
-        "What is measured: accuracy, or balanced (the mean of the accuracies of the classes).",
+    metric: str | None = setting(
+        None,
+        "The metric that the allowed drop is counted in: accuracy, balanced (the mean of the "
+        "accuracies of the classes) or top-5; labels or macro-f1 of several labels; r2 or mae of "
+        "numbers; pixels or mean-iou of masks.",
         panel=CONTROL,
+        words="the first of the task",
     )
     confidence: float | None = setting(
         None,

@@ -8,7 +8,15 @@ from pydantic import BeforeValidator, Field
 from prune_mi.errors import ConfigError
 
 Objective = Literal["macs", "params", "accuracy"]
-Metric = Literal["accuracy", "balanced"]
+# All there are: each has a file of its own, `tasks/multi_label.py` and so on.
+TaskName = Literal[
+    "classification",
+    "binary",
+    "multi-label",
+    "regression",
+    "segmentation",
+    "agreement",
+]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
 Validation = Literal["auto", "test", "train"]
 # All there are: each has a file of its own, `information/criteria/leave_one_out.py` and so on.
@@ -112,3 +120,6 @@ def _class_list(value: object) -> object:
 
 
 ClassList = Annotated[str | tuple[str, ...], BeforeValidator(_class_list)]
+
+
+ClassWeights = Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...]

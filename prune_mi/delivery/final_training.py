@@ -107,7 +107,7 @@ class FinalTraining:
         )
         finalists = self._train(promising, seconds)
         result = finalists.result
-        floor = self._baseline.judged_by.quality - self._run.settings.max_accuracy_drop
+        floor = self._baseline.judged_by.quality - self._allowed.limit
         if acceptable(result, elite=elite, floor=floor, objective=self._run.settings.objective):
             return finalists
         self._run.notes.note(

@@ -9,8 +9,6 @@ import numpy as np
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.measure.metric import quality
-from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import ModelFacts
 
@@ -20,19 +18,25 @@ def measured_facts(
     outputs: np.ndarray,
     baseline: Baseline,
     *,
-    val_metric: float,
+    quality: float,
     size_bytes: int,
 ) -> ModelFacts:
-    """Everything the report says of one model, from its outputs on the whole test set."""
-    unseen, labels = baseline.roles.unseen, baseline.data.y_test
-    classes = outputs[:, : baseline.num_classes]
-    right = classes[unseen].argmax(axis=1) == labels[unseen]
+    """Everything the report says of one model.
+
+    Args:
+        graph: The model.
+        outputs: On the whole test set, as `WorkerPool.predict` has them.
+        baseline: The data, and who has seen what.
+        quality: On validation images.
+        size_bytes: Of its `.keras` file.
+    """
+    unseen, truth, judge = baseline.roles.unseen, baseline.data.y_test, baseline.judge
     cost = graph_cost(graph)
     return ModelFacts(
-        val_metric=val_metric,
-        test_metric=accuracy(classes[unseen], labels[unseen]),
-        full_test_metric=accuracy(classes, labels),
-        balanced_accuracy=quality(right, labels[unseen], "balanced"),
+        val_metric=judge.value(quality),
+        test_metric=judge.measured(outputs[unseen], truth[unseen]),
+        full_test_metric=judge.measured(outputs, truth),
+        metrics=judge.all_metrics(outputs[unseen], truth[unseen]),
         num_params=cost.num_params,
         macs=cost.macs,
         num_layers=cost.num_layers,

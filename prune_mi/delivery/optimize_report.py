@@ -19,7 +19,6 @@ from prune_mi.evolution.strategy import Evolved
 from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.saving.save import saved_size
 from prune_mi.measure.metric import unexplained_shares
-from prune_mi.measure.quality import answers_of
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.can_go import CanGo
 from prune_mi.records import GateResult, ModelFacts, RunReport, Statistics, TrainedChild
@@ -76,22 +75,20 @@ def conclude(
     control = finalists.control
     smaller = _smaller(result, reference, settings.objective)
     limit = limit_facts(final, evolved, allowed, baseline, settings, chosen=changed)
-    classes = class_facts(
-        models.outputs(given)[:, : baseline.num_classes],
-        outputs[:, : baseline.num_classes],
-        baseline,
-        limit=settings.max_accuracy_drop,
-    )
+    classes = class_facts(models.outputs(given), outputs, baseline, limit=allowed.limit)
     trained = [*evolved.trained, *([TrainedChild("result", final.cost, final.scores)] * changed)]
     _write_answers(folder.answers, trained, allowed, baseline)
     # Of a model that is right only with other statistics, gates ask what it was given them for.
     before = models.outputs(start if baseline.profile.needs_statistics else given)
     moved = _moved_outputs(models.outputs(given), outputs, baseline) if changed else []
-    for note in (*moved, *unwritten, *class_warnings(classes)):
+    for note in (*moved, *unwritten, *class_warnings(classes, baseline.judge)):
         run.notes.note(note)
     return RunReport(
         model=str(original.path),
         data=settings.data,
+        task=baseline.judge.task.name,
+        metric=baseline.judge.metric.name,
+        metric_words=baseline.judge.metric.words,
         objective=settings.objective,
         max_accuracy_drop=settings.max_accuracy_drop,
         smaller=smaller,
@@ -160,7 +157,7 @@ class _Models:
             candidate.graph,
             self.outputs(candidate),
             self._baseline,
-            val_metric=float(candidate.scores.mean()),
+            quality=candidate.quality,
             size_bytes=size_bytes,
         )
 
@@ -175,30 +172,28 @@ def _judged(
 ) -> tuple[GateResult, ...]:
     """The result held to its gates, on test images that no selection saw."""
     unseen = baseline.roles.unseen
-    before, after = (
-        answers_of(each[unseen], baseline.num_classes) for each in (reference_outputs, outputs)
-    )
     rivals = Rivals(
-        before=before,
-        after=after,
-        labels=baseline.data.y_test[unseen],
+        judge=baseline.judge,
+        before=reference_outputs[unseen],
+        after=outputs[unseen],
+        truth=baseline.data.y_test[unseen],
         names=class_names(baseline.data),
         params=(reference.num_params, result.num_params),
         macs=(reference.macs, result.macs),
         saved_bytes=(reference.size_bytes, result.size_bytes),
         size_bytes=result.size_bytes,
     )
-    return judge(gates, rivals, baseline.metric)
+    return judge(gates, rivals)
 
 
 def _write_answers(
     path: Path, trained: Sequence[TrainedChild], allowed: AllowedDrop, baseline: Baseline
 ) -> None:
-    """Writes what each trained child and the result are right on, to choose again among them."""
+    """Writes what each validation image scores by trained children, to choose again among them."""
     if trained:
         np.savez_compressed(
             path,
-            labels=baseline.images.validation_labels,
+            weights=allowed.weights,
             original=allowed.before,
             names=np.array([each.name for each in trained]),
             macs=np.array([each.cost.macs for each in trained]),
@@ -213,7 +208,7 @@ def _moved_outputs(before: np.ndarray, after: np.ndarray, baseline: Baseline) ->
     sizes = profile.packing.other_sizes
     if not sizes:
         return []
-    given, now = (each[unseen, profile.num_classes :] for each in (before, after))
+    given, now = (each[unseen, profile.head.size :] for each in (before, after))
     shares = unexplained_shares(given, now, sizes)
     told = ", ".join(
         f"{name} {share:.4f}" for name, share in zip(profile.others, shares, strict=True)

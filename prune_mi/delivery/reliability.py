@@ -8,11 +8,11 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.measure.limit import paired_drop
-from prune_mi.measure.metric import image_weights
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import ClassFacts, LimitFacts, TrainedChild
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Trained
+from prune_mi.tasks.judge import Judge
 
 _OUTSIDE = 0.05  # of the intervals of all classes together
 _MUCH_LEFT = 0.1  # of a budget
@@ -45,13 +45,14 @@ def limit_facts(
         judged = [*others, TrainedChild(result.name, result.cost, scores)]
         bias = allowed.chosen(judged, objective=settings.objective, seed=settings.seed).bias
         probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
+    unit = baseline.judge.scale
     return LimitFacts(
-        metric=settings.metric,
-        allowed=allowed.limit,
-        drop=drop.value,
-        standard_error=drop.standard_error,
-        bias=bias,
-        kept_back=result.margin if chosen and settings.objective != "accuracy" else 0.0,
+        metric=baseline.judge.metric.words,
+        allowed=allowed.limit * unit,
+        drop=drop.value * unit,
+        standard_error=drop.standard_error * unit,
+        bias=bias * unit,
+        kept_back=result.margin * unit if chosen and settings.objective != "accuracy" else 0.0,
         confidence=allowed.confidence,
         probability=probability,
         num_validation=len(scores),
@@ -62,29 +63,33 @@ def limit_facts(
 def class_facts(
     before: np.ndarray, after: np.ndarray, baseline: Baseline, *, limit: float
 ) -> tuple[ClassFacts, ...]:
-    """Each class's accuracy before and after, on test images that no selection saw.
+    """Each class, label or number before and after, on test images that no selection saw.
 
     Intervals are corrected for their number (Bonferroni): all of them together hold at 95 %.
 
     Args:
-        before: The original's outputs on the whole test set, `(n, classes)`.
+        before: The original's outputs on the whole test set, as `WorkerPool.predict` has them.
         after: The result's.
         baseline: The data, and which of its images no selection saw.
-        limit: The allowed drop, a fraction.
+        limit: The allowed drop of quality.
     """
-    unseen, data = baseline.roles.unseen, baseline.data
-    labels = data.y_test[unseen]
-    right = [each[unseen].argmax(axis=1) == labels for each in (before, after)]
-    found = np.unique(labels)
-    reach = NormalDist().inv_cdf(1 - _OUTSIDE / 2 / len(found))
+    unseen, data, judge = baseline.roles.unseen, baseline.data, baseline.judge
+    truth = data.y_test[unseen]
+    ones, others = (
+        {part.place: part for part in judge.task.parts(each[unseen], truth, judge.head)}
+        for each in (before, after)
+    )
+    found = [place for place in ones if place in others]
+    reach = NormalDist().inv_cdf(1 - _OUTSIDE / 2 / max(len(found), 1))
     facts = []
-    for label in found:
-        one, other = (each[labels == label] for each in right)
-        drop = paired_drop(one, other, image_weights(np.zeros(len(one)), "accuracy"))
+    for place in found:
+        rows = ones[place].rows
+        one, other = ones[place].scores[rows], others[place].scores[rows]
+        drop = paired_drop(one, other, np.full(len(one), 1 / len(one)))
         low, high = (-drop.value + sign * reach * drop.standard_error for sign in (-1, 1))
         facts.append(
             ClassFacts(
-                name=data.class_names[label] if data.class_names else str(label),
+                name=data.class_names[place] if data.class_names else str(place),
                 num_images=len(one),
                 reference=float(one.mean()),
                 result=float(other.mean()),
@@ -96,14 +101,21 @@ def class_facts(
     return tuple(facts)
 
 
-def class_warnings(classes: tuple[ClassFacts, ...]) -> list[str]:
+def class_warnings(classes: tuple[ClassFacts, ...], judge: Judge) -> list[str]:
     """A sentence for each class that has surely lost more than is allowed."""
-    return [
-        f"Class {each.name} lost more than the allowed drop: {each.reference:.4f} before, "
-        f"{each.result:.4f} after, on {each.num_images} test images (95 % interval of the change "
-        f"{each.low:+.4f} to {each.high:+.4f}, corrected for {len(classes)} classes). "
+    part = judge.task.part
+    parts = f"{part}es" if part.endswith("s") else f"{part}s"
+    advice = (
         "--gate max-class-drop=0.05 fails on such a result. --metric balanced keeps the mean of "
         "the classes where some have few images."
+        if judge.task.loss == "classes"
+        else "--gate max-class-drop=0.05 fails on such a result."
+    )
+    return [
+        f"{part.capitalize()} {each.name} lost more than the allowed drop: {each.reference:.4f} "
+        f"before, {each.result:.4f} after, on {each.num_images} test images (95 % interval of the "
+        f"change {each.low:+.4f} to {each.high:+.4f}, corrected for {len(classes)} {parts}). "
+        f"{advice}"
         for each in classes
         if each.beyond
     ]

@@ -57,7 +57,7 @@ def conclude_search(
             candidate.graph,
             pool.predict(candidate.graph, "test_images") if outputs is None else outputs,
             baseline,
-            val_metric=candidate.quality,
+            quality=candidate.quality,
             size_bytes=size_bytes,
         )
 
@@ -67,6 +67,9 @@ def conclude_search(
     return SearchReport(
         start=start,
         data=settings.data,
+        task=baseline.judge.task.name,
+        metric=baseline.judge.metric.name,
+        metric_words=baseline.judge.metric.words,
         method=settings.method,
         reference=facts(given, reference_size, baseline.test_outputs),
         result=facts(best, (folder.path / BEST).stat().st_size, None),
@@ -98,7 +101,7 @@ def conclude_search(
             *([CLASS_FILE] if has_classes else []),
         ),
         num_unseen=len(unseen),
-        commonest_share=float(np.bincount(unseen).max() / len(unseen)),
+        chance=baseline.judge.value(baseline.judge.chance(unseen)),
     )
 
 
@@ -109,18 +112,18 @@ def _average(
     profile, pool = baseline.profile, run.pool
     averaged = ensemble_graph(
         [unpack(each.graph, profile.packing) for each in members],
-        from_logits=[profile.from_logits] * len(members),
+        from_logits=[profile.head.from_logits] * len(members),
     )
     path = run.folder.path / ENSEMBLE
     write_model(build_written(averaged), None, path, baseline)
     averaged = pack(averaged).graph  # the answers of one unit as those of two classes
-    images, labels = validation_images(baseline.data, baseline.roles)
+    images, truth = validation_images(baseline.data, baseline.roles)
     pool.store.put("asked_images", images)
-    right = pool.predict(averaged, "asked_images").argmax(axis=1) == labels
+    scores = baseline.judge.scores(pool.predict(averaged, "asked_images"), truth)
     return measured_facts(
         averaged,
         pool.predict(averaged, "test_images"),
         baseline,
-        val_metric=float(np.mean(right)),
+        quality=baseline.judge.quality(scores, truth),
         size_bytes=path.stat().st_size,
     )

@@ -67,7 +67,6 @@ class Evaluator:
                     graph=each.graph,
                     sites=tuple(sites),
                     settings=self._run.settings.ranking,
-                    from_logits=self.profile.from_logits,
                     seed=self._run.settings.seed,
                 )
                 for each, sites in asked

@@ -8,7 +8,7 @@ from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import TrainingSpeed, after_training, measured_speed, training_task
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.interface.packing import pack
-from prune_mi.preparation.baseline import Baseline, metric_of, share_images, share_targets
+from prune_mi.preparation.baseline import Baseline, share_images, share_targets
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import search_roles
 from prune_mi.runs.run import Run
@@ -62,6 +62,6 @@ def trained_seed(
         )
     given = after_training(seed, outcome)
     profile = replace(profile, packing=pack(outcome.graph))
-    baseline = Baseline(profile, data, images, metric_of(settings), given, given, None, 0.0)
+    baseline = Baseline(profile, data, images, given, given, None, 0.0)
     speed = measured_speed(given, outcome, None)
     return baseline, FirstTraining(outcome.images_trained, outcome.step_seconds, speed)

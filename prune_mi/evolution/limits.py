@@ -16,7 +16,6 @@ from prune_mi.measure.limit import (
     paired_drop,
     safety_margin,
 )
-from prune_mi.measure.metric import image_weights
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import Observer, TrainedChild
 from prune_mi.search.candidate import Trained
@@ -27,9 +26,9 @@ class AllowedDrop:
     """What may be lost against the original, image by image.
 
     Attributes:
-        before: bool `(n,)`, for each validation image whether the original as given is right.
-        weights: float64 `(n,)`, see `image_weights`.
-        limit: The allowed drop, a fraction.
+        before: bool or float `(n,)`, what each validation image scores by the original as given.
+        weights: float64 `(n,)`, see `Judge.weights`.
+        limit: The allowed drop of quality; see `Judge.drop`.
         confidence: See `safety_margin`.
         num_unseen: Test images that no selection sees.
         expected_margin: What acceptance will leave unused, before there is a child to tell.
@@ -43,7 +42,7 @@ class AllowedDrop:
     expected_margin: float
 
     def drop(self, scores: np.ndarray) -> Drop:
-        """What a model loses, from whether it is right for each validation image."""
+        """What a model loses, from what each validation image scores."""
         return paired_drop(self.before, scores, self.weights)
 
     def with_margin(self, candidate: Trained, *, bias: float = 0.0) -> Trained:
@@ -78,13 +77,15 @@ class AllowedDrop:
 
 def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Observer) -> AllowedDrop:
     """The allowed drop of a run; the observer hears where there are too few images to keep it."""
-    labels = baseline.images.validation_labels
-    limit, asked = settings.max_accuracy_drop, settings.confidence
-    num_images, num_unseen = len(labels), len(baseline.roles.unseen)
-    weights = image_weights(labels, settings.metric)
+    truth, judge = baseline.images.validation_truth, baseline.judge
+    limit, asked = judge.drop(settings.max_accuracy_drop), settings.confidence
+    num_images, num_unseen = len(truth), len(baseline.roles.unseen)
+    weights = judge.weights(truth)
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
-    error = expected_error(baseline.given.quality, limit, telling)
+    scores = baseline.given.scores
+    spread = None if scores.dtype == bool else float(scores.std())
+    error = expected_error(baseline.given.quality, limit, telling, spread=spread)
     margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
@@ -96,6 +97,7 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
             confidence=asked,
             num_images=telling,
             num_unseen=num_unseen,
+            spread=spread,
         )
     if needed is not None:
         share = "all" if margin >= limit else f"about {margin / limit:.0%}"
@@ -105,8 +107,9 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
             else "an error of this size uses up at least half of the allowed drop"
         )
         observer.note(
-            f"{num_images} validation images are few for an allowed drop of {limit:g}. The drop of "
-            f"a smaller model can be measured only to about ±{error:.4f}, and {kept}. Use about "
+            f"{num_images} validation images are few for an allowed drop of "
+            f"{settings.max_accuracy_drop:g}. The drop of a smaller model can be measured only to "
+            f"about ±{error * judge.scale:.4f}, and {kept}. Use about "
             f"{needed:,} validation images, or a larger --max-accuracy-drop."
         )
     return AllowedDrop(

@@ -21,7 +21,6 @@ from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.evolution.timing import TimePlan
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.units.discovery import outermost, removable_units
-from prune_mi.measure.metric import chance_level
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
@@ -139,8 +138,8 @@ class Pruning:
         The promising child of earlier generations has its heat behind it: where there are heats, it
         joins the last rung.
         """
-        labels = self._baseline.images.validation_labels
-        hopeful, hopeless = with_hope(ready, chance=chance_level(labels, self._baseline.metric))
+        chance = self._baseline.judge.chance(self._baseline.images.validation_truth)
+        hopeful, hopeless = with_hope(ready, chance=chance)
         everyone = self.climber.choose(hopeful, len(hopeful) + 1)
         rungs = self._rungs(len(everyone))
         if len(rungs) > 1:
@@ -214,7 +213,8 @@ class Pruning:
 
     def _heed_limit(self) -> None:
         """Judges anew what was accepted, where a run goes on with another limit."""
-        if self._run.settings.max_accuracy_drop != self._allowed.limit:
+        wanted = self._baseline.judge.drop(self._run.settings.max_accuracy_drop)
+        if wanted != self._allowed.limit:
             anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
             self._allowed = replace(anew, before=self._allowed.before)
             self._accepted = self.judge(self._accepted)

@@ -11,6 +11,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.profile import Profile
 from prune_mi.search.candidate import Proposed, Screened, Trained
+from prune_mi.tasks import agreement
 from prune_mi.training.plan import TrainingPlan
 
 _SHARE_PER_DAMAGE = 0.08  # of the kernels' root mean square, as are the next two
@@ -80,6 +81,8 @@ def training_task(
         expected_images: That it will see where a clock ends it before it has seen all.
     """
     recipe = settings.training
+    if profile.judge.task.name == agreement.NAME:
+        recipe = recipe.model_copy(update={"distillation": 1.0})  # all there is to learn from
     augmentation = profile.augmentation
     length = num_images if expected_images is None else expected_images
     short = length < _EPOCHS_TO_SHIFT * num_train_images
@@ -89,9 +92,8 @@ def training_task(
         num_images=num_images,
         seconds=seconds,
         learning_rate=recipe.learning_rate or automatic_rate(child.graph, damage),
-        from_logits=profile.from_logits,
         seed=settings.seed + child.own_images,
-        other_outputs=profile.packing.other_sizes,
+        loss=profile.loss,
         recipe=recipe,
     )
     return TrainTask(child.name, child.graph, plan, augmentation, child.fresh)

@@ -32,6 +32,7 @@ from prune_mi.execution.tasks import (
     RankTask,
     Task,
     TrainTask,
+    compact_slice,
     evaluate,
     predict_slice,
     rank,
@@ -147,18 +148,23 @@ class WorkerPool:
             pass
         return [_evaluation(job) for job in jobs]
 
-    def predict(self, graph: LayerGraph, name: str, *, count: int | None = None) -> np.ndarray:
+    def predict(
+        self, graph: LayerGraph, name: str, *, count: int | None = None, raw: bool = False
+    ) -> np.ndarray:
         """A model's outputs on the first `count` rows of a stored array, or on all of them.
+
+        Unless they are to be raw, of maps only what is judged comes back, see `Judge.compact`.
 
         The rows are shared out evenly among the workers.
 
         Raises:
             RunError: If a worker died twice.
         """
+        asked = predict_slice if raw else compact_slice
         rows = len(self.store.get(name)[:count])
         bounds = np.linspace(0, rows, min(self.workers, rows) + 1).astype(int)
         slices = [
-            self._call_of(predict_slice, graph, self._used(), name, int(start), int(stop))
+            self._call_of(asked, graph, self._used(), name, int(start), int(stop))
             for start, stop in itertools.pairwise(bounds)
         ]
         for job in self._jobs.done(slices):

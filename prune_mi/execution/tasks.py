@@ -22,12 +22,14 @@ from prune_mi.graph.site import Site
 from prune_mi.training.plan import TrainingPlan
 
 if TYPE_CHECKING:
+    from prune_mi.measure.predictor import Predictor
     from prune_mi.training.checkpoint import Checkpoint
 
 _T = TypeVar("_T")
 
 _CALIBRATION_BATCH = 128
 _REFIT_IMAGES = 256
+_MOST_VALUES, _FEWEST_AT_ONCE = 2**24, 16  # of maps that are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,6 @@ class RankTask:
     graph: LayerGraph
     sites: tuple[Site, ...]
     settings: RankingSettings
-    from_logits: bool
     seed: int
 
 
@@ -213,10 +214,19 @@ def _guarded(name: str, seed: int, action: Callable[[], _T]) -> _T | FailedEvalu
 def predict_slice(
     graph: LayerGraph, data: SharedData, name: str, start: int, stop: int
 ) -> np.ndarray:
-    """A model's outputs on rows of a shared array, float32 `(stop - start, columns)`."""
+    """A model's raw outputs on rows of a shared array, float32 `(stop - start, ...)`."""
     from prune_mi.execution.kept import kept_predictor
 
     return kept_predictor(graph)(data.load(name)[start:stop], data.scaling)
+
+
+def compact_slice(
+    graph: LayerGraph, data: SharedData, name: str, start: int, stop: int
+) -> np.ndarray:
+    """What has to be kept of a model's outputs on rows of a shared array; see `Judge.compact`."""
+    from prune_mi.execution.kept import kept_predictor
+
+    return _compact(kept_predictor(graph), data.load(name)[start:stop], data)
 
 
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
@@ -250,10 +260,10 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
         graph=task.graph,
         sites=task.sites,
         images=data.load("ranking_images"),
-        labels=data.load("ranking_labels"),
+        truth=data.load("ranking_truth"),
+        groups=data.load("ranking_groups"),
         scaling=data.scaling,
-        num_classes=data.num_classes,
-        from_logits=task.from_logits,
+        judge=data.judge,
         settings=task.settings,
         seed=task.seed,
     )
@@ -277,6 +287,7 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         targets=data.load("train_targets"),
         scaling=data.scaling,
         augmentation=task.augmentation,
+        targets_move=data.judge.task.moves_with_image,
     )
     graph = task.graph
     if task.fresh:
@@ -353,11 +364,24 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
 
 
 def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> tuple[float, np.ndarray]:
-    """The metric, and for each image whether the answer is right."""
+    """The quality on the first validation images, and what each of them scores."""
     from prune_mi.execution.kept import kept_predictor
-    from prune_mi.measure.metric import quality
 
-    images, labels = data.load("val_images")[:count], np.asarray(data.load("val_labels")[:count])
-    outputs = kept_predictor(graph)(images, data.scaling)
-    scores = outputs[:, : data.num_classes].argmax(axis=1) == labels
-    return quality(scores, labels, data.metric), scores
+    truth = np.asarray(data.load("val_truth")[:count])
+    outputs = _compact(kept_predictor(graph), data.load("val_images")[:count], data)
+    scores = data.judge.scores(outputs, truth)
+    return data.judge.quality(scores, truth), scores
+
+
+def _compact(predictor: "Predictor", images: np.ndarray, data: SharedData) -> np.ndarray:
+    """What has to be kept of a model's outputs; of maps a part of the images at a time."""
+    judge = data.judge
+    if not judge.head.is_spatial:
+        return judge.compact(predictor(images, data.scaling))
+    step = max(_FEWEST_AT_ONCE, _MOST_VALUES // judge.head.size)
+    return np.concatenate(
+        [
+            judge.compact(predictor(images[start : start + step], data.scaling))
+            for start in range(0, len(images), step)
+        ]
+    )

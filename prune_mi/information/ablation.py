@@ -69,7 +69,7 @@ class Ablation:
                 affordable = _affordable_images(graph, left, num)
             count = min(max(affordable, _FEWEST_IMAGES), _MOST_IMAGES, num)
         rng = np.random.default_rng((request.seed, count))
-        self.images = rng.permutation(stratified_sample(request.labels, size=count, rng=rng))
+        self.images = rng.permutation(stratified_sample(request.groups, size=count, rng=rng))
         size = max(1, min(count, _MOST_IMAGES, _MOST_BYTES // bytes_an_image(graph)))
         self._parts = np.array_split(self.images, math.ceil(count / size))
         self._largest_bytes = max(_tensor_bytes(graph))

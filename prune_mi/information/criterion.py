@@ -10,6 +10,7 @@ from prune_mi.config import RankingSettings
 from prune_mi.data import InputScaling
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Site
+from prune_mi.tasks.judge import Judge
 
 Measure = Literal["bit", "accuracy", "share", "score"]
 """Of gains: bits of information, a fraction of accuracy, a share in [0, 1], or a score whose size
@@ -24,13 +25,13 @@ class RankingRequest:
     """How little would the change at each of some sites be missed?
 
     Attributes:
-        graph: A classifier with one output.
+        graph: A network with one output.
         sites: Of the graph, at least one; what would go at each, such as a unit.
-        images: Raw pixels `(n, ...)`, stratified by class.
-        labels: int `(n,)`.
+        images: Raw pixels `(n, ...)`, stratified by group.
+        truth: In the form of the task, `(n, ...)`.
+        groups: int `(n,)`, which samples are alike: classes themselves, or what `data.strata` says.
         scaling: The model's input scaling.
-        num_classes: Number of classes, the first columns of the network's output.
-        from_logits: Whether the network yields logits.
+        judge: Judges the network's answers.
         settings: Sizes of the estimators.
         seed: Of everything drawn; the same for all sites.
     """
@@ -38,12 +39,19 @@ class RankingRequest:
     graph: LayerGraph
     sites: Sequence[Site]
     images: np.ndarray
-    labels: np.ndarray
+    truth: np.ndarray
+    groups: np.ndarray
     scaling: InputScaling
-    num_classes: int
-    from_logits: bool
+    judge: Judge
     settings: RankingSettings
     seed: int
+
+    @property
+    def num_groups(self) -> int:
+        """How many groups there are: the model's classes, or those that samples fall into."""
+        if self.judge.task.loss == "classes":
+            return self.judge.head.size
+        return int(self.groups.max()) + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

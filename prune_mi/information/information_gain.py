@@ -41,8 +41,8 @@ def information_gains(criterion: EstimatorCriterion, request: RankingRequest) ->
     features = layer_features(
         graph, refs, request.images, request.scaling, reduction=criterion.reduction
     )
-    num_clusters = criterion.num_clusters(settings, request.num_classes)
-    weights = even_and_drawn(len(request.labels), seed=request.seed)
+    num_clusters = criterion.num_clusters(settings, request.num_groups)
+    weights = even_and_drawn(len(request.groups), seed=request.seed)
     even, drawn = weights[:1], weights[1:]
     bits, information = np.empty(len(tensors)), np.empty(len(tensors))
     draws = np.empty((len(tensors), NUM_DRAWS))
@@ -50,7 +50,7 @@ def information_gains(criterion: EstimatorCriterion, request: RankingRequest) ->
         found = np.concatenate([features[ref] for ref in tensor], axis=1)
         with threadpool_limits(1):  # the matrices are small: threads would wait for each other
             by_seed = [
-                criterion.estimator(found, request.labels, num_clusters, request.seed + repeat)
+                criterion.estimator(found, request.groups, num_clusters, request.seed + repeat)
                 for repeat in range(settings.num_seeds)
             ]
         bits[row] = np.mean([each.bits(even)[0] for each in by_seed])

@@ -157,16 +157,23 @@ def _top_probabilities(outputs: np.ndarray) -> np.ndarray:
     return np.asarray(1 / np.exp(shifted).sum(axis=1))
 
 
-def has_memorized_training(
-    train_accuracy: float, num_train: int, test_metric: float, num_test: int
-) -> bool:
-    """Whether accuracy on training images is significantly above that on test images.
+def has_memorized_training(known: np.ndarray, new: np.ndarray) -> bool:
+    """Whether training images score significantly better than test images.
 
-    So it is where a model was trained on them all: a validation split of them would flatter it and
-    shame its children. Two proportions are compared, p being the pooled accuracy:
-    z = (a_train - a_test) / sqrt(p (1 - p) (1/n + 1/m)).
+    So they do where a model was trained on them all: a validation split of them would flatter it
+    and shame its children. Two means are compared. Of right answers, with p the pooled accuracy,
+    z = (a_train - a_test) / sqrt(p (1 - p) (1/n + 1/m)); of other scores the variances are their
+    own, z = (a_train - a_test) / sqrt(v_train / n + v_test / m).
+
+    Args:
+        known: What training images score, bool or float `(n,)`.
+        new: The same of test images, `(m,)`.
     """
-    pooled = (train_accuracy * num_train + test_metric * num_test) / (num_train + num_test)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / num_train + 1 / num_test))
-    gap = train_accuracy - test_metric
+    gap = float(known.mean()) - float(new.mean())
+    if known.dtype == bool:
+        hits = float(known.mean()) * len(known) + float(new.mean()) * len(new)
+        pooled = hits / (len(known) + len(new))
+        spread = math.sqrt(pooled * (1 - pooled) * (1 / len(known) + 1 / len(new)))
+    else:
+        spread = math.sqrt(float(known.var() / len(known) + new.var() / len(new)))
     return gap > 0 if spread == 0 else gap / spread > SIGNIFICANT_Z

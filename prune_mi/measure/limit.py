@@ -27,7 +27,9 @@ from statistics import NormalDist
 import numpy as np
 
 _DRAWS = 200
+_LEAST_UNSEEN = 1e-12  # lest two equal models have no error at all
 _ERRORS_KEPT = 1.0  # standard errors of the drop, where no confidence was asked for
+_SPREAD_OF_DROPS = 0.5
 _DISAGREEMENT = 0.8  # of the original's errors: typical of slimmed models near a limit
 
 
@@ -64,17 +66,22 @@ class Drop:
 
 
 def paired_drop(before: np.ndarray, after: np.ndarray, weights: np.ndarray) -> Drop:
-    """The drop from one model's right answers to another's on the same images.
+    """The drop from what images score by one model to what they score by another.
+
+    Where scores are no right or wrong, the one disagreement that was not seen is as large as the
+    largest that was.
 
     Args:
-        before: bool `(n,)`, whether the first model is right.
+        before: bool or float `(n,)`, what each image scores by the first model.
         after: The same of the second.
-        weights: float `(n,)`, see `image_weights`.
+        weights: float `(n,)`, what each weighs in the metric; their sum is 1.
     """
     difference = before.astype(np.float64) - after
     value = float(weights @ difference)
     squares = np.square(weights)
     unseen = float(squares.max())
+    if before.dtype != bool:
+        unseen *= float(np.square(difference - value).max()) + _LEAST_UNSEEN
     variance = float(squares @ np.square(difference - value)) + unseen
     return Drop(value, math.sqrt(variance), len(difference), unseen)
 
@@ -122,9 +129,9 @@ def choose_within(
     """Chooses as selection does, and says what the choice is worth.
 
     Args:
-        before: bool `(n,)`, whether the original is right.
+        before: bool or float `(n,)`, what each image scores by the original.
         after: The same of each model, the most wanted first.
-        weights: float `(n,)`, see `image_weights`.
+        weights: float `(n,)`, what each image weighs in the metric.
         limit: The allowed drop, a fraction.
         confidence: See `safety_margin`; where one is asked for, what having chosen flatters the
             model by is added to the margin.
@@ -171,18 +178,35 @@ def _chosen_bias(
     return max(0.0, float(np.mean(values[chosen] - drawn[rows, chosen])))
 
 
-def expected_error(quality: float, limit: float, num_images: int) -> float:
+def expected_error(
+    quality: float, limit: float, num_images: int, *, spread: float | None = None
+) -> float:
     """The standard error that the drop of a model near the limit is expected to have.
 
     Before there is such a model: it will differ from the original on about four fifths as many
     images as the original gets wrong, and on those that the limit allows. (ResNet-8 without a block
-    0.12 of the images, the digits' network 0.02.)
+    0.12 of the images, the digits' network 0.02.) What it scores otherwise than right or wrong is
+    expected to differ by about half as much as scores do among images.
+
+    Args:
+        quality: The original's.
+        limit: The allowed drop.
+        num_images: That the drop is measured on.
+        spread: Standard deviation of scores that are not just right or wrong, else None.
     """
+    if spread is not None:
+        return _SPREAD_OF_DROPS * spread / math.sqrt(max(num_images, 1))
     return math.sqrt(_expected_disagreement(quality, limit) / max(num_images, 1))
 
 
 def images_needed(
-    quality: float, limit: float, *, confidence: float | None, num_images: int, num_unseen: int
+    quality: float,
+    limit: float,
+    *,
+    confidence: float | None,
+    num_images: int,
+    num_unseen: int,
+    spread: float | None = None,
 ) -> int | None:
     """Validation images with which half of a limit would be left; None where there are enough.
 
@@ -192,8 +216,9 @@ def images_needed(
         confidence: See `safety_margin`.
         num_images: Validation images that there are.
         num_unseen: Images on which the limit is to hold.
+        spread: As for `expected_error`.
     """
-    error = expected_error(quality, limit, num_images)
+    error = expected_error(quality, limit, num_images, spread=spread)
     drop = Drop(0.0, error, num_images)
     if confidence is None:
         needed_error = limit / 2 / _ERRORS_KEPT
@@ -204,7 +229,7 @@ def images_needed(
         kept = NormalDist().inv_cdf(confidence) * drop.spread_on(num_unseen)
     if kept <= limit / 2:
         return None
-    return math.ceil(_expected_disagreement(quality, limit) / needed_error**2)
+    return math.ceil(error**2 * max(num_images, 1) / needed_error**2)
 
 
 def _expected_disagreement(quality: float, limit: float) -> float:

@@ -11,10 +11,10 @@ from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.measure.predictor import Predictor
-from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.recalibrated import with_statistics_of
 from prune_mi.records import Observer
 from prune_mi.repair.recalibrate import statistics_distance
+from prune_mi.tasks.judge import Judge
 
 _TOLERATED_LOSS = 0.02
 _CLEARLY_NEARER = 0.5
@@ -25,18 +25,18 @@ _FILLS = {"edge": "repeated edge pixels", "zero": "zeros at the edge"}
 def find_augmentation(
     graph: LayerGraph,
     images: np.ndarray,
-    labels: np.ndarray,
+    truth: np.ndarray,
     scaling: InputScaling,
     settings: RunSettings,
     observer: Observer,
     *,
-    num_classes: int,
+    judge: Judge,
 ) -> tuple[AugmentationPolicy, AugmentationPolicy]:
     """The augmentation for training, and the one for batch-norm statistics.
 
     What is no image is not varied at all.
 
-    Flips and shifts are kept where the original classifies as well under them. Its batch norms hold
+    Flips and shifts are kept where the original answers as well under them. Its batch norms hold
     statistics of the images that it was trained on: where those of shifted images are clearly
     nearer to them than those of plain images, it was trained on shifted images, and a child's
     statistics must be taken from such too. (ResNet-56, trained on images shifted over zeros: plain
@@ -45,18 +45,22 @@ def find_augmentation(
     Args:
         graph: The original.
         images: Raw training images `(n, ...)`.
-        labels: int `(n,)`.
+        truth: In the form of the task, `(n, ...)`.
         scaling: The model's input scaling.
         settings: May name an augmentation outright.
         observer: Hears of what was found.
-        num_classes: Classes, the first columns of the original's output.
+        judge: Judges the original's answers.
 
     Raises:
         ConfigError: If the settings ask for flips or shifts of what is no image.
     """
     side = min(images.shape[1:3])
     asked: str = settings.training.augmentation
-    how = "the original keeps its accuracy on such images" if asked == "auto" else "as set"
+    how = (
+        f"the original keeps its {judge.metric.words} on such images"
+        if asked == "auto"
+        else "as set"
+    )
     if input_kind(graph) != "image":
         if asked not in ("auto", "none"):
             raise ConfigError(
@@ -66,7 +70,7 @@ def find_augmentation(
         observer.note("Augmentation: none, because the model's input is not a single image.")
         return NOT_VARIED, NOT_VARIED
     if asked == "auto":
-        asked = _tolerated(Predictor(build_model(graph)), images, labels, scaling, num_classes)
+        asked = _tolerated(Predictor(build_model(graph)), images, truth, scaling, judge)
     policy = AugmentationPolicy.parse(asked, side)
     plain = AugmentationPolicy(flip=policy.flip, max_shift=0)
     calibration = _trained_with(graph, images, scaling, policy) if policy.max_shift else plain
@@ -84,25 +88,27 @@ def find_augmentation(
 def _tolerated(
     answers: Predictor,
     images: np.ndarray,
-    labels: np.ndarray,
+    truth: np.ndarray,
     scaling: InputScaling,
-    num_classes: int,
+    judge: Judge,
 ) -> str:
-    """Flips and shifts under which the model is about as accurate."""
+    """Flips and shifts under which the model is about as good."""
+    moves = judge.task.moves_with_image
 
-    def right(varied: np.ndarray) -> float:
-        return accuracy(answers(varied, scaling)[:, :num_classes], labels)
+    def quality(varied: np.ndarray, wanted: np.ndarray) -> float:
+        return judge.quality(judge.scores(answers(varied, scaling), wanted), wanted)
 
-    plain = right(images)
+    plain = quality(images, truth)
     kept = []
     for name in ("flip", "shift") if images.ndim == 4 else ():
         policy = AugmentationPolicy.parse(name, min(images.shape[1:3]))
         if policy.name == "none":
             continue
-        changed = policy.apply(images, rng=np.random.default_rng(0))
-        if name == "flip":
-            changed = images[:, :, ::-1]
-        if right(changed) >= plain - _TOLERATED_LOSS:
+        changed, wanted = (
+            each[:, :, ::-1] if name == "flip" else policy.apply(each, rng=np.random.default_rng(0))
+            for each in (images, truth if moves else images)
+        )
+        if quality(changed, wanted if moves else truth) >= plain - _TOLERATED_LOSS:
             kept.append(name)
     return "+".join(kept) or "none"
 

@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prune_mi.config import Metric, OptimizeSettings, RunSettings
+from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, stratified_sample
+from prune_mi.data.strata import strata
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.store import SharedData, Store
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.measure.metric import quality
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import Roles, roles_of_model, validation_images
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Trained, reference
-from prune_mi.training.targets import distillation_targets, log_probabilities
+from prune_mi.tasks import agreement
+from prune_mi.tasks.agreement import answers_as_truth
+from prune_mi.tasks.judge import Judge
+from prune_mi.tasks.targets import packed_targets
 
 _WARM_UP_IMAGES = 64
 MostImages = Callable[[float], int | None]
@@ -28,22 +31,24 @@ class Images:
 
     Attributes:
         roles: Who sees which images of the data.
-        train_labels: Of the images that candidates train on, int `(n,)`, shuffled.
-        validation_labels: Of the validation images, int `(m,)`, shuffled.
+        train_truth: Of the images that candidates train on, `(n, ...)`, shuffled; see `LabelForm`.
+        train_weights: How much each of them counts, float32 `(n,)`, or None where all count alike.
+        validation_truth: Of the validation images, `(m, ...)`, shuffled.
         order: int `(m,)`, which of `roles.validation` each of these is.
         num_screening: The first validation images, which untrained candidates are scored on.
     """
 
     roles: Roles
-    train_labels: np.ndarray
-    validation_labels: np.ndarray
+    train_truth: np.ndarray
+    train_weights: np.ndarray | None
+    validation_truth: np.ndarray
     order: np.ndarray
     num_screening: int
 
     @property
     def num_train(self) -> int:
         """Images that candidates train on."""
-        return len(self.train_labels)
+        return len(self.train_truth)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,18 +59,16 @@ class Baseline:
         profile: What it is, and how it wants its images.
         data: All images, its classes in the model's order.
         images: What the run works on.
-        metric: What is kept.
-        given: The model as given, with its accuracy, or what else the metric is.
+        given: The model as given, with its quality.
         start: What the search starts from: the same, perhaps with other batch-norm statistics.
-        test_outputs: Of the model as given, on the whole test set, the judged output's columns
-            first; None where it was not asked yet.
+        test_outputs: Of the model as given, on the whole test set, as `WorkerPool.predict` has
+            them; None where it was not asked yet.
         images_per_second: Evaluation speed of all workers together; 0 where it was not measured.
     """
 
     profile: Profile
     data: Dataset
     images: Images
-    metric: Metric
     given: Trained
     start: Trained
     test_outputs: np.ndarray | None
@@ -77,9 +80,9 @@ class Baseline:
         return self.images.roles
 
     @property
-    def num_classes(self) -> int:
-        """Classes of the judged output."""
-        return self.profile.num_classes
+    def judge(self) -> Judge:
+        """Judges answers."""
+        return self.profile.judge
 
     @property
     def judged_by(self) -> Trained:
@@ -90,13 +93,8 @@ class Baseline:
     def screening_offset(self) -> float:
         """What a sample of the validation images tells too little: added to scores on it."""
         count, whole = self.images.num_screening, self.judged_by
-        labels = self.images.validation_labels[:count]
-        return whole.quality - quality(whole.scores[:count], labels, self.metric)
-
-
-def metric_of(settings: RunSettings) -> Metric:
-    """What a run keeps."""
-    return settings.metric if isinstance(settings, OptimizeSettings) else "accuracy"
+        truth = self.images.validation_truth[:count]
+        return whole.quality - self.judge.quality(whole.scores[:count], truth)
 
 
 def shared_data(store: Store, profile: Profile, settings: RunSettings) -> SharedData:
@@ -107,8 +105,7 @@ def shared_data(store: Store, profile: Profile, settings: RunSettings) -> Shared
         screening_images=settings.screening_images,
         calibration_images=settings.calibration_images,
         calibration=profile.calibration,
-        num_classes=profile.num_classes,
-        metric=metric_of(settings),
+        judge=profile.judge,
     )
 
 
@@ -140,26 +137,52 @@ def measured(
     started = time.monotonic()
     outputs = pool.predict(profile.graph, "test_images")
     rate = len(data.x_test) / max(time.monotonic() - started, 1e-6)
-    classes = outputs[:, : profile.num_classes]
+    judge = profile.judge
 
-    def correct(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def answers(images: np.ndarray) -> np.ndarray:
         pool.store.put("asked_images", images)
-        answers = pool.predict(profile.graph, "asked_images")[:, : profile.num_classes]
-        return np.asarray(answers.argmax(axis=1) == labels)
+        return pool.predict(profile.graph, "asked_images")
 
+    if data.form == "none":
+        data = _with_own_answers(data, judge, outputs, answers)
+    test_scores = judge.scores(outputs, data.y_test)
     roles = roles_of_model(
-        data, classes, settings, lambda rows: correct(data.x_train[rows], data.y_train[rows])
+        data,
+        test_scores,
+        settings,
+        lambda rows: judge.scores(answers(data.x_train[rows]), data.y_train[rows]),
     )
     observer.note(roles.description)
+    validation, truth = validation_images(data, roles)
     if roles.validation_source == "test":
-        right = classes[roles.validation].argmax(axis=1) == data.y_test[roles.validation]
+        # Of what is no mean of samples by themselves, other samples have other scores.
+        known = outputs[roles.validation]
+        scores = judge.scores(known, truth)
     else:
-        right = correct(*validation_images(data, roles))
-    metric = metric_of(settings)
-    value = quality(right, validation_images(data, roles)[1], metric)
+        scores = judge.scores(answers(validation), truth)
     images = share_images(data, roles, settings, pool=pool, most_images=most_images(rate))
-    given = reference(profile.graph, value, right[images.order])
-    return Baseline(profile, data, images, metric, given, given, outputs, rate)
+    given = reference(profile.graph, judge.quality(scores, truth), scores[images.order])
+    return Baseline(profile, data, images, given, given, outputs, rate)
+
+
+def _with_own_answers(
+    data: Dataset,
+    judge: Judge,
+    test_outputs: np.ndarray,
+    answers: Callable[[np.ndarray], np.ndarray],
+) -> Dataset:
+    """The data with what the original answers in place of labels."""
+
+    def as_truth(outputs: np.ndarray) -> np.ndarray:
+        return answers_as_truth(judge.task, outputs, judge.head)
+
+    return replace(
+        data,
+        y_train=as_truth(answers(data.x_train)),
+        y_test=as_truth(test_outputs),
+        y_val=None if data.x_val is None else as_truth(answers(data.x_val)),
+        form=judge.task.loss,
+    )
 
 
 def share_images(
@@ -178,19 +201,22 @@ def share_images(
     train = rng.permutation(roles.train)
     if most_images is not None:
         train = train[: max(most_images, settings.calibration_images)]
-    images, labels = np.asarray(data.x_train[train]), data.y_train[train]
-    val_images, val_labels = validation_images(data, roles)
-    order = rng.permutation(len(val_labels))
-    sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
+    images, truth = np.asarray(data.x_train[train]), data.y_train[train]
+    val_images, val_truth = validation_images(data, roles)
+    order = rng.permutation(len(val_truth))
+    groups = strata(truth, data.form)
+    sample = stratified_sample(groups, size=settings.ranking.num_samples, rng=rng)
     for name, array in {
         "train_images": images,
         "val_images": np.asarray(val_images[order]),
-        "val_labels": val_labels[order],
+        "val_truth": val_truth[order],
         "ranking_images": images[sample],
-        "ranking_labels": labels[sample],
+        "ranking_truth": truth[sample],
+        "ranking_groups": groups[sample],
     }.items():
         pool.store.put(name, array)
-    return Images(roles, labels, val_labels[order], order, settings.screening_images)
+    weights = None if data.w_train is None else data.w_train[train]
+    return Images(roles, truth, weights, val_truth[order], order, settings.screening_images)
 
 
 def share_targets(
@@ -208,16 +234,22 @@ def share_targets(
     Returns:
         How many images a second that were; 0 where it was not asked.
     """
-    answers = others = None
-    rate, num_classes = 0.0, profile.num_classes
-    if settings.training.distillation > 0 or profile.packing.other_sizes:
+    teacher_outputs = others = None
+    rate, head = 0.0, profile.head
+    is_agreement = profile.judge.task.name == agreement.NAME
+    if settings.training.distillation > 0 or profile.packing.other_sizes or is_agreement:
         began = time.monotonic()
-        outputs = pool.predict(teacher, "train_images")
+        outputs = pool.predict(teacher, "train_images", raw=True)
         rate = len(outputs) / max(time.monotonic() - began, 1e-6)
-        answers = log_probabilities(outputs[:, :num_classes], from_logits=profile.from_logits)
-        others = outputs[:, num_classes:]
-    targets = distillation_targets(
-        images.train_labels, answers, num_classes=num_classes, others=others
+        teacher_outputs = outputs
+        others = outputs[:, head.size :] if profile.packing.other_sizes else None
+    targets = packed_targets(
+        profile.judge.task,
+        head,
+        images.train_truth,
+        teacher=teacher_outputs,
+        others=others,
+        weights=images.train_weights,
     )
     pool.store.put("train_targets", targets)
     return rate

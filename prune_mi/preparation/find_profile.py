@@ -1,8 +1,9 @@
-"""Finding out how a model wants its images, or what else it takes, and its classes' order."""
+"""Finding out how a model wants its images, or what else it takes, and how it is judged."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from prune_mi.data import (
     COLOUR_KINDS,
     NOT_VARIED,
     SCALING_KINDS,
+    ClassOrder,
     Dataset,
     InputScaling,
     candidate_scalings,
@@ -21,24 +23,36 @@ from prune_mi.data import (
     stratified_sample,
 )
 from prune_mi.data.class_order import class_names
+from prune_mi.data.strata import strata
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.analysis.input_kind import has_channels, input_kind
+from prune_mi.graph.interface.binary_output import last_activations
+from prune_mi.graph.interface.packing import Packing
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.saving.compiling import CompileConfig, regression_loss_of
 from prune_mi.measure.predictor import Predictor, predict
+from prune_mi.measure.quality import is_probabilities
 from prune_mi.preparation.augmentation import find_augmentation
+from prune_mi.preparation.find_task import metric_of
 from prune_mi.preparation.interface import Interface
 from prune_mi.preparation.loading import unit_note
 from prune_mi.preparation.logits import yields_logits
+from prune_mi.preparation.loss_plan import loss_plan
+from prune_mi.preparation.other_reading import Probe, find_scaling_by_metric, guess_scaling
 from prune_mi.preparation.profile import Profile
-from prune_mi.preparation.reading import gather
+from prune_mi.preparation.reading import gather, named_scalings
 from prune_mi.preparation.rebuilt import opened, require_equal
 from prune_mi.preparation.recalibrated import Recalibrated, with_statistics
 from prune_mi.preparation.weak_model import find_reading
 from prune_mi.records import Observer, SilentObserver
+from prune_mi.tasks import agreement
+from prune_mi.tasks.head import Head
+from prune_mi.tasks.judge import judge_of
+from prune_mi.tasks.task import Task
 
-_PROBE_IMAGES = 512
+_PROBE_IMAGES, _FEWEST_PROBED = 512, 64
+_MOST_VALUES = 2**24  # of what is yielded for them
 
 
 def profile_of(
@@ -65,65 +79,165 @@ def profile_of(
     Raises:
         ConfigError: If a setting names no output or layer of the model, or does not suit its
             inputs.
-        DataError: If the model does not classify this data clearly better than chance, or is far
-            less right on it than it is sure of itself.
+        DataError: If the model is not clearly better than chance on this data, or is far less right
+            on it than it is sure of itself.
         ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
     """
-    interface, packing = opened(model, data, settings, observer)
-    num_classes = interface.num_classes
+    interface, task, packing = opened(model, data, settings, observer, compiled=compiled)
     answers = Predictor(build_model(packing.graph))
+    shape = _judged_shape(packing, interface)
     rng = np.random.default_rng((settings.seed, 0))
-    probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
+    count = min(_PROBE_IMAGES, max(_FEWEST_PROBED, _MOST_VALUES // math.prod(shape)))
+    probe = stratified_sample(strata(data.y_train, data.form), size=count, rng=rng)
     images, labels = data.x_train[probe], data.y_train[probe]
-    candidates = _candidates(packing.graph, data, settings.scaling)
-
-    def ask(rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
-        return answers(rows, scaling)[:, :num_classes]
-
-    def others() -> Sequence[InputScaling]:
-        is_auto = settings.scaling == "auto"
-        return candidates if is_auto else _candidates(packing.graph, data, "auto")
-
-    evidence = gather(ask, candidates, data, probe, num_classes)
-    recalibrated = Recalibrated(packing.graph, images, num_classes=num_classes)
-    with _doubting(_doubt_of_bound(interface, compiled), observer):
-        reading = find_reading(evidence, recalibrated, settings, observer, others=others)
-    scaling, order = reading.scaling, reading.order
-    labels = order.relabelled(labels)
-    if interface.unit is not None and not order.is_as_loaded:
-        names = class_names(data)
-        ordered = unit_note(interface, [names[place] for place in order.places])
-        observer.note(f"In that order: {ordered}")
-    outputs = answers(images, scaling)
-    require_equal(outputs, model, packing, images, scaling)
+    asked = _Asked(answers, packing, interface, data, probe, Head(shape))
+    with _doubting(_doubt_of_bound(interface, task, compiled), observer):
+        reading, labels = _read(asked, images, labels, task, settings, observer)
+    outputs = answers(images, reading.scaling)
+    require_equal(outputs, model, packing, images, reading.scaling)
     if not np.isfinite(outputs).all():
         name = packing.original.name
         raise ModelError(f"the model {name!r} yields NaN or infinity on training images")
+    head = replace(asked.head, from_logits=_yields_logits(task, packing, asked.head, outputs))
+    if data.form == "none":
+        labels = agreement.answers_as_truth(task, outputs, head)
+    everything = labels if data.form == "none" else data.y_train
+    judge = judge_of(task, metric_of(task, settings), head, everything)
+    loss = loss_plan(judge, everything, data, packing, interface, compiled, settings)
     studied = packing.graph
     if reading.needs_statistics:
-        studied = with_statistics(studied, images, scaling)
+        studied = with_statistics(studied, images, reading.scaling)
     augmentation = calibration = NOT_VARIED
     if trains:
         augmentation, calibration = find_augmentation(
-            studied, images, labels, scaling, settings, observer, num_classes=num_classes
+            studied, images, labels, reading.scaling, settings, observer, judge=judge
         )
     if interface.others and trains:
         observer.note(_told_of_others(interface))
+    order = reading.order
     return Profile(
         packing=packing,
-        num_classes=num_classes,
+        judge=judge,
+        loss=loss,
         others=interface.others,
-        from_logits=yields_logits(packing.original, packing.judged, outputs[:, :num_classes]),
-        scaling=scaling,
+        scaling=reading.scaling,
         augmentation=augmentation,
         calibration=calibration,
-        order=None if order.is_as_loaded else order,
+        order=None if order is None or order.is_as_loaded else order,
         needs_statistics=reading.needs_statistics,
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A model that is asked about some training samples."""
+
+    answers: Predictor
+    packing: Packing
+    interface: Interface
+    data: Dataset
+    rows: np.ndarray
+    head: Head
+
+    def of_head(self, rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
+        """What it yields where it is judged, for raw samples."""
+        return self.head.of(self.answers(rows, scaling))
+
+
+def _read(
+    asked: _Asked,
+    images: np.ndarray,
+    labels: np.ndarray,
+    task: Task,
+    settings: RunSettings,
+    observer: Observer,
+) -> tuple["_Read", np.ndarray]:
+    """How the model reads the data, and the labels in its order."""
+    data, graph = asked.data, asked.packing.graph
+    candidates = _candidates(graph, data, settings.scaling)
+    recalibrated = Recalibrated(graph, images, head=asked.head)
+    if data.form != "classes":
+        judge = judge_of(task, metric_of(task, settings), asked.head, labels)
+        judge = replace(judge, head=_with_likely_logits(judge.head, task, asked.interface))
+        scalings = named_scalings(candidates)
+
+        def ask(scaling: InputScaling) -> np.ndarray:
+            return asked.answers(images, scaling)
+
+        if data.form == "none":
+            scaling = guess_scaling(ask, recalibrated, scalings, judge, settings, observer)
+            return _Read(scaling), labels
+
+        def ask_recalibrated(scaling: InputScaling) -> np.ndarray:
+            return recalibrated.ask(images, scaling)
+
+        probe = Probe(labels, scalings, judge)
+        scaling, anew = find_scaling_by_metric(
+            probe,
+            ask,
+            settings,
+            observer,
+            recalibrated=ask_recalibrated if recalibrated.is_possible else None,
+            distance=recalibrated.distance,
+        )
+        return _Read(scaling, needs_statistics=anew), labels
+
+    def others() -> Sequence[InputScaling]:
+        return candidates if settings.scaling == "auto" else _candidates(graph, data, "auto")
+
+    evidence = gather(asked.of_head, candidates, data, asked.rows, asked.head.size)
+    reading = find_reading(evidence, recalibrated, settings, observer, others=others)
+    order = reading.order
+    if asked.interface.unit is not None and not order.is_as_loaded:
+        names = class_names(data)
+        ordered = unit_note(asked.interface, [names[place] for place in order.places])
+        observer.note(f"In that order: {ordered}")
+    return _Read(reading.scaling, order, reading.needs_statistics), order.relabelled(labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """As `Reading`; only classes have an order."""
+
+    scaling: InputScaling
+    order: ClassOrder | None = None
+    needs_statistics: bool = False
+
+
+def _judged_shape(packing: Packing, interface: Interface) -> tuple[int, ...]:
+    """Of one sample of the judged output, in the packed graph."""
+    if len(interface.shape) == 3:
+        return tuple(axis or 1 for axis in packing.graph.spec(packing.graph.outputs[0]).shape[1:])
+    return (2,) if packing.unit is not None else (interface.shape[-1] or 1,)
+
+
+def _with_likely_logits(head: Head, task: Task, interface: Interface) -> Head:
+    """The head where only its activation has been looked at."""
+    linear = interface.ends_in == {"linear"}
+    return replace(head, from_logits=linear and task.loss in ("flags", "masks"))
+
+
+def _yields_logits(task: Task, packing: Packing, head: Head, outputs: np.ndarray) -> bool:
+    """Whether the judged output yields logits."""
+    if task.loss == "numbers":
+        return False
+    if task.loss == "classes":
+        return yields_logits(packing.original, packing.judged, head.of(outputs))
+    ref = packing.original.outputs[packing.judged]
+    found = last_activations(packing.original, ref)
+    if "linear" not in found:
+        return False
+    values = head.of(outputs)
+    return head.shape[-1] == 1 or not is_probabilities(values.reshape(-1, head.shape[-1]))
+
+
 def profile_like(
-    like: Profile, model: keras.Model, data: Dataset, settings: RunSettings
+    like: Profile,
+    model: keras.Model,
+    data: Dataset,
+    settings: RunSettings,
+    *,
+    compiled: CompileConfig | None = None,
 ) -> Profile:
     """A model of the same classes taken as another one is: with its scaling.
 
@@ -134,12 +248,13 @@ def profile_like(
         model: Of Keras 3.
         data: As loaded for it.
         settings: The run's settings.
+        compiled: What the model was compiled with.
 
     Raises:
         ConfigError: If the other one's scaling is none for these images.
         ModelError: If the model's graph cannot be read or rebuilt, or has no weights.
     """
-    interface, packing = opened(model, data, settings, SilentObserver())
+    interface, _, packing = opened(model, data, settings, SilentObserver(), compiled=compiled)
     scaling = like.scaling
     if not _fits(scaling, data):
         (scaling,) = _candidates(packing.graph, data, scaling.kind)
@@ -163,8 +278,10 @@ def _told_of_others(interface: Interface) -> str:
     )
 
 
-def _doubt_of_bound(interface: Interface, compiled: CompileConfig | None) -> str:
+def _doubt_of_bound(interface: Interface, task: Task, compiled: CompileConfig | None) -> str:
     """Why 0 may not be what divides the classes of one linear unit; empty where it is."""
+    if task.loss != "classes":
+        return ""
     loss = regression_loss_of(compiled, interface.judged_name, interface.judged)
     if interface.unit != "logit" or loss is None:
         return ""

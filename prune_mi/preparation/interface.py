@@ -1,7 +1,4 @@
-"""What a classifier takes and gives, and which of its outputs is judged.
-
-A judged output of several units has a class for each; one of a single unit tells two classes apart.
-"""
+"""What a model takes and gives, and which of its outputs is judged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +14,29 @@ from prune_mi.keras_io.model_graph.trace import named_ends, trace_model
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A classifier from outside.
+    """A model from outside.
 
     Attributes:
         inputs: In the order of the traced graph.
         outputs: Names, likewise; those that several outputs share have their place behind them.
-        judged: Place of the output that is to be kept accurate.
-        num_classes: Its classes.
-        unit: How the judged output is read where it is one unit, else None. Whether a linear unit
-            is a classifier's is for the labels to say.
+        judged: Place of the output that is to be kept.
+        shape: Of one sample of it; None where an axis is of any size.
+        ends_in: The activations that it ends in, `linear` where there is none; one if all is well.
+        unit: How it is read where it is one unit, if it tells two classes apart; None where it is
+            several units, or one that no classifier ends in.
     """
 
     inputs: tuple[ModelInput, ...]
     outputs: tuple[str, ...]
     judged: int
-    num_classes: int
+    shape: tuple[int | None, ...]
+    ends_in: frozenset[str]
     unit: UnitReading | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the judged output, or how many flags or numbers it yields."""
+        return 2 if self.unit else self.shape[-1] or 0
 
     @property
     def judged_name(self) -> str:
@@ -50,30 +54,33 @@ def read_interface(model: keras.Model, output: str | None) -> Interface:
 
     Args:
         model: A built model.
-        output: Name of the output to keep accurate; None where there is but one.
+        output: Name of the output to keep; None where there is but one.
 
     Raises:
-        ModelError: If the model has no graph, or that output is no classifier's.
+        ModelError: If the model has no graph, or nobody could judge that output.
         ConfigError: If there is no output of that name, or several and none was named.
     """
     inputs, outputs = named_ends(model)
     names = _unique([name for name, _ in outputs])
     judged = judged_output(model, output)
-    shape = outputs[judged][1].shape
-    unit = _unit(model, judged, names[judged]) if num_values(shape) == 1 else None
-    if unit is None and (len(shape) != 2 or shape[1] is None):
-        raise ModelError(_no_classes(names[judged], shape))
+    shape = tuple(outputs[judged][1].shape)
+    is_unit = num_values(shape) == 1
+    if not is_unit:
+        _require_answers(names[judged], shape, alone=len(outputs) == 1)
     if len(inputs) == 1 and len(inputs[0][1].shape) < 2:
         raise ModelError(
             f"the model's input has the shape {inputs[0][1].shape}; expected at least one axis "
             "after the batch axis"
         )
+    graph = trace_model(model)
+    ref = graph.outputs[judged]
     return Interface(
         inputs=tuple(ModelInput(name, spec.shape[1:]) for name, spec in inputs),
         outputs=names,
         judged=judged,
-        num_classes=2 if unit else shape[1] or 0,
-        unit=unit,
+        shape=(1,) if is_unit else shape[1:],
+        ends_in=frozenset(last_activations(graph, ref)),
+        unit=unit_reading(graph, ref) if is_unit else None,
     )
 
 
@@ -104,48 +111,26 @@ def judged_output(model: keras.Model, output: str | None) -> int:
     return 0
 
 
-def _unit(model: keras.Model, judged: int, name: str) -> UnitReading:
-    """How a single unit is read.
-
-    Raises:
-        ModelError: If it ends in an activation that no classifier of two classes ends in.
-    """
-    graph = trace_model(model)
-    reading = unit_reading(graph, graph.outputs[judged])
-    if reading is not None:
-        return reading
-    found = sorted(last_activations(graph, graph.outputs[judged]))
-    what = (
-        "which is 1 for every input: a softmax needs one unit for each class"
-        if found == ["softmax"]
-        else "which is not how a classifier of two classes ends; regression cannot be optimized "
-        "yet (planned for a later version)"
-    )
-    raise ModelError(
-        f"the model's output {name!r} is one unit that ends in {' and '.join(found)}, {what}; "
-        "expected a sigmoid, a tanh or a logit for two classes, or one unit for each class"
-    )
-
-
-def _no_classes(name: str, shape: tuple[int | None, ...]) -> str:
-    """What an output is that is no classifier's, and what comes closest."""
+def _require_answers(name: str, shape: tuple[int | None, ...], *, alone: bool) -> None:
+    """Refuses an output that holds no answers whose number is known."""
     received = f"the model's output {name!r} has the shape {shape}"
-    wanted = "expected a classifier with the shape (batch, classes), or (batch, 1) for two classes"
-    if len(shape) >= 4:
-        return (
-            f"{received}: an answer for each pixel, as in segmentation, or features without a "
-            "head. Neither can be optimized yet (segmentation is planned for a later version); "
-            f"{wanted}. The closest supported model is a classifier of whole images: end the model "
-            "in GlobalAveragePooling2D and Dense, and train it with one label for each image"
-        )
     if len(shape) == 3:
-        return (
-            f"{received}: an answer for each step of a sequence, which cannot be optimized yet; "
-            f"{wanted}. The closest supported model has one answer for each sequence: end the "
-            "model in GlobalAveragePooling1D and Dense, and train it with one label for each "
-            "sequence"
+        raise ModelError(
+            f"{received}: an answer for each step of a sequence, which cannot be judged; expected "
+            "(batch, columns), or (batch, height, width, classes) for a class for each pixel. The "
+            "closest supported model has one answer for each sequence: end the model in "
+            "GlobalAveragePooling1D and Dense"
         )
-    return f"{received}, whose size is unknown; {wanted}"
+    if len(shape) not in (2, 4) or shape[-1] is None:
+        raise ModelError(
+            f"{received}; expected (batch, columns), or (batch, height, width, classes) for a "
+            "class for each pixel, with a number of columns or classes that is known"
+        )
+    if len(shape) == 4 and not alone:
+        raise ModelError(
+            f"{received}, an answer for each pixel, and the model has other outputs beside it; "
+            "expected such an output alone: pass a keras.Model that ends in it"
+        )
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How a model wants its images, or other inputs: scaling, classes, augmentation, outputs."""
+"""How a model wants its images, or other inputs, and how its answers are judged."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,9 @@ from prune_mi.data import (
 )
 from prune_mi.graph.interface.packing import Packing
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.tasks.head import Head
+from prune_mi.tasks.judge import Judge
+from prune_mi.training.plan import LossPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +23,9 @@ class Profile:
     Attributes:
         packing: The original model, and what it is packed into: one input, one output with a column
             for each class.
-        num_classes: Classes of the judged output, the first columns of the packed one.
-        others: Names of the outputs behind it.
-        from_logits: Whether the judged output yields logits.
+        judge: Judges its answers.
+        loss: What trainings minimise.
+        others: Names of the outputs behind the judged one.
         scaling, augmentation: As given or found out.
         calibration: The augmentation that its batch-norm statistics stem from.
         order: The order that its classes are in; None where it is that of the data.
@@ -30,9 +33,9 @@ class Profile:
     """
 
     packing: Packing
-    num_classes: int
+    judge: Judge
+    loss: LossPlan
     others: tuple[str, ...]
-    from_logits: bool
     scaling: InputScaling
     augmentation: AugmentationPolicy
     calibration: AugmentationPolicy
@@ -42,6 +45,11 @@ class Profile:
     def arranged(self, data: Dataset) -> Dataset:
         """The data that the model was studied on, its classes in the model's order."""
         return data if self.order is None else reordered(data, self.order)
+
+    @property
+    def head(self) -> Head:
+        """The judged output."""
+        return self.judge.head
 
     @property
     def graph(self) -> LayerGraph:

@@ -1,4 +1,4 @@
-"""A classifier's graph in the size of the data, and whether it answers as the model does."""
+"""A model's graph in the size of the data, and whether it answers as the model does."""
 
 import keras
 import numpy as np
@@ -11,34 +11,41 @@ from prune_mi.graph.layer_selection import with_frozen_and_protected
 from prune_mi.keras_io.forward.forward_pass import forward_function
 from prune_mi.keras_io.model_graph.build import with_input_shapes
 from prune_mi.keras_io.model_graph.trace import trace_model
+from prune_mi.keras_io.saving.compiling import CompileConfig
 from prune_mi.measure.predictor import predict
+from prune_mi.preparation.find_task import found_task
 from prune_mi.preparation.interface import Interface, read_interface
-from prune_mi.preparation.logits import refuse_many_labels
 from prune_mi.records import Observer
+from prune_mi.tasks.task import Task
 
 _BATCH = 64  # of images whose tensors are all held
 
 
 def opened(
-    model: keras.Model, data: Dataset, settings: RunSettings, observer: Observer
-) -> tuple[Interface, Packing]:
-    """A classifier's ends, and its graph.
+    model: keras.Model,
+    data: Dataset,
+    settings: RunSettings,
+    observer: Observer,
+    *,
+    compiled: CompileConfig | None = None,
+) -> tuple[Interface, Task, Packing]:
+    """A model's ends, its task, and its graph.
 
     Args:
         model: Of Keras 3.
         data: As loaded for it.
         settings: Name the output, and the layers that stay as they are.
         observer: Hears of a size that the data have set.
+        compiled: What the model was compiled with.
 
     Raises:
-        ConfigError: If a setting names no output or layer of the model.
-        ModelError: If the graph cannot be read, has no weights, or is of several labels.
+        ConfigError: If a setting names no output or layer of the model, or another task.
+        ModelError: If the graph cannot be read, or has no weights.
     """
     interface = read_interface(model, settings.output)
     graph = trace_model(model)
     if not any(layer.weights for layer in graph.layers.values()):
         raise ModelError(f"the model {graph.name!r} has no weights; expected a trained model")
-    refuse_many_labels(graph, interface.judged)
     shapes = data.input_shapes or (data.image_shape,)
     if any(None in each.shape for each in interface.inputs):
         graph = with_input_shapes(graph, shapes)
@@ -47,7 +54,9 @@ def opened(
             f"{', '.join('x'.join(map(str, shape)) for shape in shapes)}."
         )
     graph = with_frozen_and_protected(graph, freeze=settings.freeze, protect=settings.protect)
-    return interface, pack(graph, judged=interface.judged)
+    task = found_task(interface, compiled, settings.task, data.form)
+    as_classes = task.loss == "classes"
+    return interface, task, pack(graph, judged=interface.judged, as_classes=as_classes)
 
 
 def require_equal(

@@ -7,6 +7,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.measure.predictor import Predictor
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance
+from prune_mi.tasks.head import Head
 
 _BATCH = 64
 
@@ -33,11 +34,11 @@ class Recalibrated:
     Args:
         graph: The model.
         images: Raw training images.
-        num_classes: Columns of its output that are classes.
+        head: Its judged output.
     """
 
-    def __init__(self, graph: LayerGraph, images: np.ndarray, *, num_classes: int) -> None:
-        self._graph, self._images, self._num_classes = graph, images, num_classes
+    def __init__(self, graph: LayerGraph, images: np.ndarray, *, head: Head) -> None:
+        self._graph, self._images, self._head = graph, images, head
         self._graphs: dict[InputScaling, LayerGraph] = {}
         self._answers: dict[InputScaling, Predictor] = {}
         norms = {
@@ -46,10 +47,10 @@ class Recalibrated:
         self.is_possible = bool(norms - graph.frozen)
 
     def ask(self, rows: np.ndarray, scaling: InputScaling) -> np.ndarray:
-        """What the model yields for its classes; see `preparation.reading.Ask`."""
+        """What the model yields where it is judged; see `preparation.reading.Ask`."""
         if scaling not in self._answers:
             self._answers[scaling] = Predictor(build_model(self._with(scaling)))
-        return self._answers[scaling](rows, scaling)[:, : self._num_classes]
+        return self._head.of(self._answers[scaling](rows, scaling))
 
     def distance(self, scaling: InputScaling) -> float:
         """How far the model's own statistics are from those of the images, so scaled."""

@@ -8,7 +8,6 @@ from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.measure.predictor import Predictor
-from prune_mi.measure.quality import accuracy
 from prune_mi.preparation.profile import Profile
 
 _RECOGNISED, _KEPT = 0.9, 0.75
@@ -32,15 +31,17 @@ def recognised_augmentation(
         profile: How it takes images; its augmentation is what was found of the models before.
     """
     images = np.asarray(store.get("val_images")[:num_images])
-    labels = np.asarray(store.get("val_labels")[:num_images])
+    truth = np.asarray(store.get("val_truth")[:num_images])
     so_far = profile.augmentation
     if input_kind(graph) != "image" or images.ndim != 4:
         return so_far
+    judge = profile.judge
+    chance = judge.chance(truth)
     answers, side = Predictor(build_model(graph)), min(images.shape[1:3])
 
     def above_chance(varied: np.ndarray) -> float:
-        outputs = answers(varied, profile.scaling)[:, : profile.num_classes]
-        return accuracy(outputs, labels) - float(np.bincount(labels).max()) / len(labels)
+        scores = judge.scores(answers(varied, profile.scaling), truth)
+        return judge.quality(scores, truth) - chance
 
     plain = above_chance(images)
     if plain < _FEWEST_ABOVE_CHANCE:

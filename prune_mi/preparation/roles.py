@@ -7,9 +7,9 @@ import numpy as np
 
 from prune_mi.config import RunSettings
 from prune_mi.data import Dataset, stratified_sample, stratified_split
+from prune_mi.data.strata import strata
 from prune_mi.errors import DataError
 from prune_mi.measure.confidence import has_memorized_training
-from prune_mi.measure.quality import accuracy
 
 _MEMORY_IMAGES = 2000
 _SEARCH_SPLIT = 0.1
@@ -63,17 +63,17 @@ def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarr
 
 def roles_of_model(
     data: Dataset,
-    test_outputs: np.ndarray,
+    test_scores: np.ndarray,
     settings: RunSettings,
-    train_correct: Callable[[np.ndarray], np.ndarray],
+    train_scores: Callable[[np.ndarray], np.ndarray],
 ) -> Roles:
     """Who sees which images where there is a trained model, which may remember some.
 
     Args:
         data: All images.
-        test_outputs: What the model yields for its classes on the test images, `(n, classes)`.
+        test_scores: What each test image scores, bool or float `(n,)`.
         settings: May name the split that validates.
-        train_correct: Asks it about rows of the training images: whether it is right.
+        train_scores: Asks it about rows of the training images: what each scores.
 
     Raises:
         DataError: If a split is too small for its role.
@@ -83,17 +83,17 @@ def roles_of_model(
     rng = np.random.default_rng((settings.seed, 1))
     source, why = settings.validation, "the setting `validation`"
     if source == "auto":
-        sample = stratified_sample(data.y_train, size=_MEMORY_IMAGES, rng=rng)
-        known = float(train_correct(sample).mean())
-        new = accuracy(test_outputs, data.y_test)
-        remembers = has_memorized_training(known, len(sample), new, len(data.y_test))
+        groups = strata(data.y_train, data.form)
+        sample = stratified_sample(groups, size=_MEMORY_IMAGES, rng=rng)
+        known, new = train_scores(sample), test_scores
+        remembers = has_memorized_training(known, new)
         source = "test" if remembers else "train"
         why = (
-            f"the original is right on {known:.3f} of its training images and {new:.3f} of the "
-            f"test images, {'a significant' if remembers else 'no significant'} gap"
+            f"the original {_told_of(known, new)}, "
+            f"{'a significant' if remembers else 'no significant'} gap"
         )
     if source == "test":
-        unseen, held = stratified_split(data.y_test, fraction=0.5, rng=rng)
+        unseen, held = stratified_split(strata(data.y_test, data.form), fraction=0.5, rng=rng)
         _require(len(held) and len(unseen), "test", len(data.y_test))
         text = (
             f"Validation: half of the test set, stratified ({len(held)} images). The other half "
@@ -101,6 +101,15 @@ def roles_of_model(
         )
         return Roles(np.arange(len(data.y_train)), held, unseen, "test", text)
     return _from_training(data, rng, why)
+
+
+def _told_of(known: np.ndarray, new: np.ndarray) -> str:
+    if known.dtype == bool:
+        return (
+            f"is right on {known.mean():.3f} of its training images and {new.mean():.3f} of the "
+            "test images"
+        )
+    return f"scores {known.mean():.3f} on its training images and {new.mean():.3f} on test images"
 
 
 def _given_validation(data: Dataset) -> Roles:
@@ -113,7 +122,7 @@ def _given_validation(data: Dataset) -> Roles:
 def _from_training(data: Dataset, rng: np.random.Generator, why: str, *, least: int = 0) -> Roles:
     num = len(data.y_train)
     fraction = max(min(_SEARCH_SPLIT, _MAX_SEARCH_SPLIT / num), min(least / num, 0.5))
-    rest, held = stratified_split(data.y_train, fraction=fraction, rng=rng)
+    rest, held = stratified_split(strata(data.y_train, data.form), fraction=fraction, rng=rng)
     _require(len(held) and len(rest), "training", num)
     text = f"Validation: {len(held)} of the training images, stratified. Reason: {why}."
     return Roles(rest, held, np.arange(len(data.y_test)), "train", text)

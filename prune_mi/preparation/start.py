@@ -17,6 +17,10 @@ from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.search_data import load_data_for_search
 from prune_mi.preparation.seed import seed_for
 from prune_mi.records import Cost, ModelSource, Observer
+from prune_mi.tasks.catalog import task_of
+from prune_mi.tasks.head import Head
+from prune_mi.tasks.judge import judge_of
+from prune_mi.training.plan import LossPlan
 
 # The one convolution of a seed reads one channel or three; a second one, as wide, costs far more.
 _SEEDS = 12
@@ -48,7 +52,7 @@ def open_model(
     for note in notes:
         if note is not None:
             observer.note(note)
-    return loaded, load_fitting_data(loaded.model, settings, observer, beside=source.path)
+    return loaded, load_fitting_data(loaded, settings, observer, beside=source.path)
 
 
 def require_growable(profile: Profile, settings: SearchSettings) -> None:
@@ -105,11 +109,13 @@ def seed_profile(data: Dataset, settings: SearchSettings) -> Profile:
     )
     graph = with_frozen_and_protected(graph, freeze=settings.freeze, protect=settings.protect)
     _require_size(settings, seed_cost=graph_cost(graph))
+    task = task_of("classification")
+    judge = judge_of(task, task.metrics[0], Head((data.num_classes,)), data.y_train)
     return Profile(
         packing=pack(graph),
-        num_classes=data.num_classes,
+        judge=judge,
+        loss=LossPlan(),
         others=(),
-        from_logits=False,
         scaling=fit_scaling("none", data.x_train),
         augmentation=_asked_augmentation(data.image_shape, settings),
         calibration=NOT_VARIED,

@@ -16,7 +16,6 @@ from prune_mi.data import NOT_VARIED, AugmentationPolicy
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, RecalibrateTask
 from prune_mi.measure.limit import Drop, paired_drop
-from prune_mi.measure.metric import image_weights
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import Observer, Statistics, StatisticsCandidate
 from prune_mi.repair.recalibrate import recalibrated_layers
@@ -195,7 +194,7 @@ class StatisticsChoice:
         """Images that there is time to recalibrate so many networks on; all where no clock runs."""
         if seconds is None:
             return self._num_train
-        labels = self._baseline.images.validation_labels[:scored]
+        labels = self._baseline.images.validation_truth[:scored]
         # One worker each, as many side by side as there are ways to vary images.
         beside = min(self._pool.workers, len(self._policies))
         rate = self._baseline.images_per_second / self._pool.workers
@@ -245,9 +244,9 @@ class StatisticsChoice:
         before: Trained,
         after: Trained,
     ) -> Option:
-        labels = self._baseline.images.validation_labels[: len(after.scores)]
-        weights = image_weights(labels, self._baseline.metric)
-        gain = paired_drop(after.scores, before.scores[: len(labels)], weights)
+        truth = self._baseline.images.validation_truth[: len(after.scores)]
+        weights = self._baseline.judge.weights(truth)
+        gain = paired_drop(after.scores, before.scores[: len(truth)], weights)
         return Option(name, count, policy, after, gain)
 
 

@@ -78,6 +78,7 @@ def study_as(
     settings: RunSettings,
     *,
     pool: WorkerPool,
+    compiled: CompileConfig | None = None,
 ) -> Profile:
     """`profile_like`, in a worker; see `study`.
 
@@ -85,7 +86,8 @@ def study_as(
         PruneMIError: As `profile_like` does.
         RunError: If the worker died twice.
     """
-    return _in_worker(partial(profile_like, like, settings=settings), model, data, pool)
+    find = partial(profile_like, like, settings=settings, compiled=compiled)
+    return _in_worker(find, model, data, pool)
 
 
 def _in_worker(

@@ -8,18 +8,18 @@ Decision = Literal["passed", "failed", "undecided"]
 
 @dataclass(frozen=True, slots=True)
 class ClassQuality:
-    """One class of a model on the test images.
+    """One class, label or number of a model on the test images.
 
     Attributes:
         name: The class.
         num_images: Of it.
-        accuracy: Fraction.
-        low, high: 95 % interval of the accuracy.
+        quality: Its accuracy, or what the task measures of it.
+        low, high: 95 % interval of the quality.
     """
 
     name: str
     num_images: int
-    accuracy: float
+    quality: float
     low: float
     high: float
 
@@ -29,18 +29,20 @@ class Comparison:
     """A model against the first one, on the same images.
 
     Attributes:
-        change: Of the metric, a fraction; negative where it is worse.
+        change: Of the metric; negative where it is less.
         low, high: 95 % interval of the change, image by image.
-        changed: Answers that are others than the first model's.
+        decisions: How many there are; None, as are the next, where numbers are foretold.
+        changed: Decisions that are others than the first model's.
         right_to_wrong, wrong_to_right: Of these, those that were right, and those that are now.
     """
 
     change: float
     low: float
     high: float
-    changed: int
-    right_to_wrong: int
-    wrong_to_right: int
+    decisions: int | None
+    changed: int | None
+    right_to_wrong: int | None
+    wrong_to_right: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,9 @@ class EvaluatedModel:
 
     Attributes:
         path: Its file.
-        quality: The metric on the test images, a fraction.
+        quality: The metric on the test images.
         low, high: 95 % interval of the quality.
+        metrics: Every metric of the task, by name.
         num_params, macs, num_layers: Counted on its graph.
         size_bytes: Of its file.
         saved_bytes: Of the same model as `.keras` without an optimizer's state.
@@ -62,6 +65,7 @@ class EvaluatedModel:
     quality: float
     low: float
     high: float
+    metrics: dict[str, float]
     num_params: int
     macs: int
     num_layers: int
@@ -77,7 +81,8 @@ class Evaluation:
 
     Attributes:
         data: As named.
-        metric: `accuracy` or `balanced`.
+        task: What the models are for.
+        metric: What is compared, in words.
         num_images: Test images that figures are over.
         num_left_out: Test images that a model's run selected on.
         models: In the order given.
@@ -85,6 +90,7 @@ class Evaluation:
     """
 
     data: str
+    task: str
     metric: str
     num_images: int
     num_left_out: int

@@ -149,7 +149,7 @@ class Trained:
     """A network was trained and scored on all validation images.
 
     Attributes:
-        scores: Which of them it is right on; see `runs.weights.bits_text`.
+        scores: Which of them it is right on; see `runs.weights.scores_text`.
         images: Images that the training saw.
         seconds: That training and scoring took.
         images_per_second: Of the steps; 0 where they were few.

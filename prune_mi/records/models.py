@@ -63,20 +63,20 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """One model as the report shows it. Accuracies are fractions in [0, 1].
+    """One model as the report shows it.
 
     Attributes:
-        val_metric: Over the validation images, which selection saw.
-        test_metric: Over test images that no selection saw.
-        full_test_metric: Over the whole test set, for comparison with published figures.
-        balanced_accuracy: Mean of the classes' accuracies, over test images that no selection saw.
+        val_metric: What is kept, over the validation images, which selection saw.
+        test_metric: The same over test images that no selection saw.
+        full_test_metric: The same over the whole test set, for comparison with published figures.
+        metrics: Every metric of the task, by name, over test images that no selection saw.
         size_bytes: Size of the model's `.keras` file.
     """
 
     val_metric: float
     test_metric: float
     full_test_metric: float
-    balanced_accuracy: float
+    metrics: dict[str, float]
     num_params: int
     macs: int
     num_layers: int

@@ -15,6 +15,9 @@ class RunReport:
     """Everything a run found out; `report.json` is this record.
 
     Attributes:
+        task: What the model is for.
+        metric: What is kept, by name.
+        metric_words: The same in words.
         smaller: Whether the result costs less than the reference by the objective.
         removals: The winner's whole lineage of morphs, in order.
         images_trained: Images that the result's lineage was trained on since the reference.
@@ -36,6 +39,9 @@ class RunReport:
 
     model: str
     data: str
+    task: str
+    metric: str
+    metric_words: str
     objective: str
     max_accuracy_drop: float
     smaller: bool
@@ -94,12 +100,16 @@ class SearchReport:
         folder: The run folder.
         files: Written files, relative to the run folder; `best.keras` is the first.
         num_unseen: Test images that no selection saw, which test accuracies are over.
-        commonest_share: The fraction of them that are of the commonest class: what guessing gets.
+        chance: What guessing gets on them: of accuracy the share of the commonest class.
+        task, metric, metric_words: As of `RunReport`.
         schema_version: As of `RunReport`.
     """
 
     start: str
     data: str
+    task: str
+    metric: str
+    metric_words: str
     method: str
     reference: ModelFacts
     result: ModelFacts
@@ -127,7 +137,7 @@ class SearchReport:
     folder: str
     files: tuple[str, ...]
     num_unseen: int
-    commonest_share: float
+    chance: float
     schema_version: int = SCHEMA_VERSION
 
 

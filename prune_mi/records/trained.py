@@ -13,7 +13,7 @@ class TrainedChild:
 
     Attributes:
         name, cost: Its own.
-        scores: bool `(n,)`, for each validation image whether it is right.
+        scores: bool or float32 `(n,)`, what each validation image scores.
     """
 
     name: str
@@ -53,8 +53,8 @@ class LimitFacts:
     """The allowed drop, and what is known of it.
 
     Attributes:
-        metric: What it is a drop of.
-        allowed: A fraction.
+        metric: What it is a drop of, in words.
+        allowed: In the unit of the metric, as the other figures are.
         drop: Of the result against the model as given, on validation images.
         standard_error: Of that drop, image by image.
         bias: How much smaller the drop looks for having been chosen.
@@ -79,12 +79,12 @@ class LimitFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClassFacts:
-    """One class on the test images that no selection saw.
+    """One class, label or number on the test images that no selection saw.
 
     Attributes:
         name: The class.
         num_images: Of it.
-        reference, result: Accuracies, fractions.
+        reference, result: What it scores: its accuracy, or what the task measures of it.
         low, high: Interval of the difference, image by image, at 95 % for all classes together.
         beyond: Whether it lies beyond the allowed drop.
     """

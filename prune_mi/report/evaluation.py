@@ -17,6 +17,7 @@ from prune_mi.records import Check, Comparison, Decision, EvaluatedModel, Evalua
 from prune_mi.report.tables import figures_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
+    by_class,
     change_text,
     count_text,
     exact_percent_text,
@@ -71,7 +72,7 @@ def _names(found: Evaluation) -> Text:
 def _figures(found: Evaluation) -> Table:
     first = found.models[0]
     rows: dict[str, Callable[[EvaluatedModel], str]] = {
-        metric_text(found.metric).lower(): lambda each: accuracy_text(each.quality),
+        found.metric: lambda each: accuracy_text(each.quality),
         "  95 % interval": lambda each: f"{each.low:.3f} to {each.high:.3f}",
         "params": lambda each: _with_change(count_text, each.num_params, first.num_params),
         "MACs": lambda each: _with_change(quantity_text, each.macs, first.macs),
@@ -92,13 +93,20 @@ def _changes(found: Evaluation) -> Table:
     rows: dict[str, Callable[[Comparison], str]] = {
         "change": lambda each: change_text(each.change),
         "  95 % interval": lambda each: f"{change_text(each.low)} to {change_text(each.high)}",
-        "answers changed": lambda each: (
-            f"{count_text(each.changed)} ({percent_text(each.changed / found.num_images)})"
-        ),
-        "  from right to wrong": lambda each: count_text(each.right_to_wrong),
-        "  from wrong to right": lambda each: count_text(each.wrong_to_right),
     }
+    if all(each.changed is not None for each in compared):
+        rows |= {
+            "answers changed": lambda each: (
+                f"{count_text(each.changed or 0)} ({_share_changed(each)})"
+            ),
+            "  from right to wrong": lambda each: count_text(each.right_to_wrong or 0),
+            "  from wrong to right": lambda each: count_text(each.wrong_to_right or 0),
+        }
     return _rows(table, rows, compared)
+
+
+def _share_changed(found: Comparison) -> str:
+    return percent_text((found.changed or 0) / (found.decisions or 1))
 
 
 def _rows(table: Table, rows: Mapping[str, Callable[[_T], str]], columns: Sequence[_T]) -> Table:
@@ -113,13 +121,13 @@ def _classes(found: Evaluation) -> Table:
     first = found.models[0]
     places = sorted(range(len(first.classes)), key=lambda place: _worst(found.models, place))
     shown = sorted(places[:_MOST_CLASSES])
-    table = figures_table("accuracy by class", "images", *_letters(found))
+    table = figures_table(by_class(found.task), "images", *_letters(found))
     for place in shown:
         own = [each.classes[place] for each in found.models]
         table.add_row(
             printable(own[0].name),
             count_text(own[0].num_images),
-            *(accuracy_text(each.accuracy) for each in own),
+            *(accuracy_text(each.quality) for each in own),
         )
     if len(first.classes) > len(shown):
         table.caption = f"the {len(shown)} of {len(first.classes)} classes that are worst"
@@ -128,7 +136,7 @@ def _classes(found: Evaluation) -> Table:
 
 
 def _worst(models: Sequence[EvaluatedModel], place: int) -> float:
-    before, *after = (each.classes[place].accuracy for each in models)
+    before, *after = (each.classes[place].quality for each in models)
     return min((each - before for each in after), default=before)
 
 
@@ -207,8 +215,8 @@ def _all_gates(found: Check) -> str:
 def _compared_rows(found: Check, before: EvaluatedModel, after: EvaluatedModel) -> list[list[str]]:
     against = after.against_first
     change = change_text(against.change) if against else ""
-    flips = percent_text(against.changed / found.evaluation.num_images) if against else ""
-    quality = metric_text(found.evaluation.metric).lower()
+    flips = _share_changed(against) if against and against.changed is not None else ""
+    quality = found.evaluation.metric
     costs = (
         ("size as `.keras`", size_text, before.saved_bytes, after.saved_bytes),
         ("MACs", quantity_text, before.macs, after.macs),

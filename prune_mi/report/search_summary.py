@@ -18,6 +18,7 @@ from prune_mi.records import ModelFacts, SearchReport
 from prune_mi.report.summary import models_table, print_changes
 from prune_mi.report.tables import pairs_table, print_apart, print_notes
 from prune_mi.report.wording import (
+    accuracy_text,
     count_text,
     percent_text,
     predict_line,
@@ -52,14 +53,19 @@ def print_search_summary(report: SearchReport, console: Console, *, details: boo
 
 
 def _verdict(report: SearchReport) -> Text:
-    right = percent_text(report.result.test_metric)
+    if _counts_right(report):
+        right = percent_text(report.result.test_metric)
+        what = f"gets {right} of new {_kind(report)} right"
+    else:
+        reached = accuracy_text(report.result.test_metric)
+        what = f"has the {report.metric_words} {reached} on new {_kind(report)}"
     if not report.better and report.start != "seed":
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
             "than the model that the search started from was found. The network that is written "
-            f"out gets {right} of new {_kind(report)} right.",
+            f"out {what}.",
         )
-    found = f"a network that gets {right} of new {_kind(report)} right"
+    found = f"a network that {what}"
     first = "" if report.better else " It is the first one: no other was better."
     return Text.assemble(("Found ", "bold green"), f"{found}.{first}")
 
@@ -67,10 +73,10 @@ def _verdict(report: SearchReport) -> Text:
 def _findings(report: SearchReport) -> list[tuple[str, str]]:
     rows = [*_accuracy(report), ("size", _size(report.result))]
     if report.start != "seed":
-        rows.append(("before", f"{_figures(report.reference)}: {report.start}"))
+        rows.append(("before", f"{_figures(report.reference, report)}: {report.start}"))
     if report.ensemble is not None:
         averaged = counted(len(report.members), "network")
-        rows.append(("average", f"{_figures(report.ensemble)}: {averaged}"))
+        rows.append(("average", f"{_figures(report.ensemble, report)}: {averaged}"))
     rows.append(("data", f"{report.data}, {len(report.classes)} classes"))
     rows.append(("time", time_text(report.elapsed_s, report.budget_s)))
     return rows
@@ -79,12 +85,22 @@ def _findings(report: SearchReport) -> list[tuple[str, str]]:
 def _accuracy(report: SearchReport) -> list[tuple[str, str]]:
     right, number = report.result.test_metric, report.num_unseen
     told = f"{_kind(report)} that the search has not used"
+    if not _counts_right(report):
+        return [
+            (report.metric_words, f"{accuracy_text(right)} on {count_text(number)} {told}"),
+            ("guessing", f"{accuracy_text(report.chance)}: the best constant answer"),
+        ]
     low, high = map(percent_text, accuracy_interval(right, number))
     return [
         ("accuracy", f"{percent_text(right)} of {count_text(number)} {told}"),
         ("expect", f"{low} to {high} of other {_kind(report)} like these (95 % confidence)"),
-        ("guessing", f"{percent_text(report.commonest_share)}: always the most common class"),
+        ("guessing", f"{percent_text(report.chance)}: always the most common class"),
     ]
+
+
+def _counts_right(report: SearchReport) -> bool:
+    """Whether what is kept is a share of right answers, one for each sample."""
+    return report.metric == "accuracy"
 
 
 def _kind(report: SearchReport) -> str:
@@ -92,8 +108,10 @@ def _kind(report: SearchReport) -> str:
     return "images" if CLASS_FILE in report.files else "samples"
 
 
-def _figures(model: ModelFacts) -> str:
-    return f"{percent_text(model.test_metric)} are right, {_size(model)}"
+def _figures(model: ModelFacts, report: SearchReport) -> str:
+    if _counts_right(report):
+        return f"{percent_text(model.test_metric)} are right, {_size(model)}"
+    return f"{report.metric_words} {accuracy_text(model.test_metric)}, {_size(model)}"
 
 
 def _size(model: ModelFacts) -> str:
@@ -128,7 +146,10 @@ def _print_details(report: SearchReport, console: Console) -> None:
         models.append((f"ensemble of {len(report.members)}", report.ensemble))
     # What a network is more than a seed tells nobody anything.
     change = report.ensemble is None and report.start != "seed"
-    print_apart(console, models_table(models, change=change))
+    print_apart(
+        console,
+        models_table(models, metric=report.metric, words=report.metric_words, change=change),
+    )
     console.print()
     print_changes(report.lineage, console)
     print_apart(console, pairs_table(_costs(report)))

@@ -16,6 +16,7 @@ from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, Ru
 from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
+    by_class,
     count_text,
     difference_text,
     printable,
@@ -27,10 +28,10 @@ from prune_mi.report.wording import (
 
 _Row = tuple[str, Callable[[ModelFacts], Any], Callable[[Any], str], Callable[[Any, Any], str]]
 
-_FULL_TEST = "full test accuracy"
-_BALANCED = "balanced test accuracy"
+_FULL_TEST = "full test {metric}"
 _MOST_CLASSES = 12
-_ALIKE = 0.005  # of two kinds of accuracy, of which one is then shown
+_ALIKE = 0.005  # of two metrics, of which one is then shown
+_SELDOM = ("top-5",)  # said in report.json alone
 
 
 def _more_text(now: int, before: int) -> str:
@@ -43,14 +44,13 @@ _ROWS: tuple[_Row, ...] = (
     ("MACs", lambda model: model.macs, quantity_text, relative_text),
     ("layers", lambda model: model.num_layers, count_text, _more_text),
     ("size", lambda model: model.size_bytes, size_text, relative_text),
-    ("validation accuracy", lambda model: model.val_metric, accuracy_text, difference_text),
+    ("validation {metric}", lambda model: model.val_metric, accuracy_text, difference_text),
     (
-        "test accuracy (unseen by selection)",
+        "test {metric} (unseen by selection)",
         lambda model: model.test_metric,
         accuracy_text,
         difference_text,
     ),
-    (_BALANCED, lambda model: model.balanced_accuracy, accuracy_text, difference_text),
     (_FULL_TEST, lambda model: model.full_test_metric, accuracy_text, difference_text),
 )
 
@@ -64,7 +64,7 @@ def print_summary(report: RunReport, console: Console) -> None:
     if recalibrated is not None:
         print_apart(console, Text(printable(recalibrated)))
     if report.smaller and report.classes:
-        print_apart(console, _classes_table(report.classes))
+        print_apart(console, _classes_table(report.classes, report.task))
     console.print()
     print_changes(report.removals, console)
     print_notes(report.notes, console)
@@ -88,7 +88,7 @@ def _verdict(report: RunReport) -> Text:
         return Text.assemble(
             ("Smaller: ", "bold green"),
             f"{relative_text(new.macs, old.macs)} MACs, "
-            f"{relative_text(new.num_params, old.num_params)} params, test accuracy "
+            f"{relative_text(new.num_params, old.num_params)} params, test {report.metric_words} "
             f"{_changed(new.test_metric, old.test_metric)}.",
         )
     if report.removals:
@@ -105,7 +105,7 @@ def _verdict(report: RunReport) -> Text:
     return Text.assemble(
         ("Nothing smaller ", "bold yellow"),
         f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop)} in "
-        "validation accuracy: the original is written out unchanged.",
+        f"validation {report.metric_words}: the original is written out unchanged.",
     )
 
 
@@ -113,14 +113,20 @@ def _figures(report: RunReport) -> Table:
     models = [("reference", report.reference)]
     if report.control is not None:
         models.append(("control", report.control))
-    return models_table([*models, ("result", report.result)])
+    return models_table(
+        [*models, ("result", report.result)], metric=report.metric, words=report.metric_words
+    )
 
 
-def models_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = True) -> Table:
+def models_table(
+    models: Sequence[tuple[str, ModelFacts]], *, metric: str, words: str, change: bool = True
+) -> Table:
     """The figures of some models side by side, the last of them in bold.
 
     Args:
         models: Titles and figures.
+        metric: What is kept, by name; the other metrics of the task follow in rows of their own.
+        words: The same in words.
         change: Whether a last column tells how the last model differs from the first.
     """
     titles = [title for title, _ in models]
@@ -132,13 +138,15 @@ def models_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = Tru
             model.full_test_metric == model.test_metric for model in facts
         ):
             continue  # no test image validated
-        if label == _BALANCED and all(
-            abs(model.balanced_accuracy - model.test_metric) < _ALIKE for model in facts
-        ):
-            continue  # the classes are about as many
         values = [figure(model) for model in facts]
         changes = [difference(values[-1], values[0])] if change else []
-        table.add_row(label, *map(write, values), *changes)
+        table.add_row(label.format(metric=words), *map(write, values), *changes)
+    for name in facts[-1].metrics:
+        others = [model.metrics[name] for model in facts]
+        differ = any(abs(model.metrics[name] - model.test_metric) >= _ALIKE for model in facts)
+        if name != metric and differ and name not in _SELDOM:
+            changes = [difference_text(others[-1], others[0])] if change else []
+            table.add_row(f"test {name}", *map(accuracy_text, others), *changes)
     return table
 
 
@@ -154,15 +162,14 @@ def _against_control(report: RunReport, control: ModelFacts) -> Text:
     gap = difference_text(report.result.test_metric, control.test_metric)
     return Text(
         f"The control is the unpruned original, trained on {seen} images (the result: {own}). "
-        f"Test accuracy, result minus control: {gap}."
+        f"Test {report.metric_words}, result minus control: {gap}."
     )
 
 
 def _limit_text(limit: LimitFacts) -> str:
     """The drop, what was allowed, and how likely that is to hold on unseen images."""
-    metric = "accuracy" if limit.metric == "accuracy" else "balanced accuracy"
     told = (
-        f"{difference_text(-limit.drop, 0.0)} {metric} on {count_text(limit.num_validation)} "
+        f"{difference_text(-limit.drop, 0.0)} {limit.metric} on {count_text(limit.num_validation)} "
         f"validation images (standard error {limit.standard_error:.4f}); allowed "
         f"{limit.allowed:g}"
     )
@@ -183,18 +190,19 @@ def _recalibrated_text(report: RunReport) -> str | None:
     gap = difference_text(report.result.test_metric, model.test_metric)
     return (
         f"The recalibrated original (batch-norm statistics of {report.statistics.chosen}, nothing "
-        f"trained or removed) has the test accuracy {accuracy_text(model.test_metric)}, "
+        f"trained or removed) has the test {report.metric_words} "
+        f"{accuracy_text(model.test_metric)}, "
         f"{difference_text(model.test_metric, report.reference.test_metric)} against the "
-        "original. This gain does not come from pruning. Test accuracy, result minus recalibrated "
-        f"original: {gap}."
+        f"original. This gain does not come from pruning. Test {report.metric_words}, result minus "
+        f"recalibrated original: {gap}."
     )
 
 
-def _classes_table(classes: Sequence[ClassFacts]) -> Table:
+def _classes_table(classes: Sequence[ClassFacts], task: str) -> Table:
     """Each class before and after; of many classes those that lost most."""
     shown = sorted(classes, key=lambda each: each.result - each.reference)[:_MOST_CLASSES]
     names = {each.name for each in shown}
-    title = "Test accuracy by class"
+    title = f"Test {by_class(task)}"
     if len(classes) > len(shown):
         title += f" (of {len(classes)} classes, the {len(shown)} that lost most)"
     headings = ("", "images", "reference", "result", "change", "95 % interval")
@@ -238,7 +246,8 @@ def _change(index: int, morph: MorphRecord) -> Table:
 
 
 def _closing(report: RunReport) -> list[tuple[str, str]]:
-    aim = f"{report.objective}, at most {accuracy_text(report.max_accuracy_drop)} accuracy lost"
+    lost = f"{accuracy_text(report.max_accuracy_drop)} {report.metric_words} lost"
+    aim = f"{report.objective}, at most {lost}"
     generations = len(report.generations)
     children = sum(len(generation.children) for generation in report.generations)
     return [

@@ -25,6 +25,15 @@ def accuracy_text(accuracy: float) -> str:
     return f"{accuracy:.4f}"
 
 
+def by_class(task: str) -> str:
+    """What a task measures of each class, label or number."""
+    return {
+        "multi-label": "accuracy by label",
+        "regression": "R² by number",
+        "segmentation": "IoU by class",
+    }.get(task, "accuracy by class")
+
+
 def percent_text(accuracy: float) -> str:
     """`0.9933` as `99.3 %`; only what is all right is `100.0 %`."""
     rounded = round(accuracy * 100, 1)

@@ -23,7 +23,7 @@ from prune_mi.execution.tasks import (
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import events
 from prune_mi.runs.log import EventLog
-from prune_mi.runs.weights import Weights, bits_of, bits_text
+from prune_mi.runs.weights import Weights, scores_of, scores_text
 
 _KINDS: Mapping[type[Task], type[events.Screened | events.Trained | events.Recalibrated]] = {
     ScreenTask: events.Screened,
@@ -166,7 +166,7 @@ class Evaluations:
             name=task.name,
             graph=self._weights.get(event.weights, task.graph),
             quality=event.quality,
-            scores=bits_of(scores),
+            scores=scores_of(scores),
             images_trained=0 if trained is None else trained.images,
             seconds=event.seconds,
             images_per_second=0.0 if trained is None else trained.images_per_second,
@@ -180,7 +180,7 @@ def _event(
     name, quality, seconds = outcome.name, outcome.quality, outcome.seconds
     if isinstance(task, ScreenTask):
         return events.Screened(name, quality, seconds, digest)
-    scores = bits_text(outcome.scores)
+    scores = scores_text(outcome.scores)
     if isinstance(task, RecalibrateTask):
         return events.Recalibrated(name, quality, scores, seconds, digest)
     return events.Trained(

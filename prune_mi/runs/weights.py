@@ -104,16 +104,22 @@ class Weights:
 _AGAIN = "start the run again with --overwrite"
 
 
-def bits_text(scores: np.ndarray) -> str:
-    """A bool array as text: its length, and its bits in base64."""
-    packed = base64.b64encode(np.packbits(scores).tobytes()).decode("ascii")
-    return f"{len(scores)}:{packed}"
+def scores_text(scores: np.ndarray) -> str:
+    """What samples score as text: their number, and bits or, behind an f, float32 in base64."""
+    if scores.dtype == bool:
+        raw, kind = np.packbits(scores).tobytes(), ""
+    else:
+        raw, kind = scores.astype("<f4").tobytes(), "f"
+    return f"{len(scores)}{kind}:{base64.b64encode(raw).decode('ascii')}"
 
 
-def bits_of(text: str) -> np.ndarray:
-    """The bool array of `bits_text`."""
+def scores_of(text: str) -> np.ndarray:
+    """The bool or float32 array of `scores_text`."""
     length, _, packed = text.partition(":")
-    bits = np.unpackbits(np.frombuffer(base64.b64decode(packed), dtype=np.uint8))
+    raw = base64.b64decode(packed)
+    if length.endswith("f"):
+        return np.frombuffer(raw, dtype="<f4").astype(np.float32)
+    bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8))
     return bits[: int(length)].astype(bool)
 
 

@@ -1,11 +1,11 @@
 """The loss of a child: its labels, and the original model's outputs.
 
-    L = (1 - d) CE(y, p) + d T^2 KL(q_T || p_T),   q_T = softmax(log q / T)
+    L = (1 - d) hard(y, p) + d soft(q, p)
 
-with d the weight of distillation, q the original's class probabilities and p the child's. Softmax
-is invariant to a shift of its argument, so log-probabilities serve in place of logits.
+with d the weight of distillation, p what the child yields and q what the original did; both terms
+are the task's, see `training.terms`. With weights each sample's loss counts as much as it weighs.
 
-Each output o beside the classifier's is to follow the original's, whatever its scale: it adds
+Each output o beside the judged one is to follow the original's, whatever its scale: it adds
 
     E[(p_o - q_o)^2] / (Var[q_o] + e)
 
@@ -20,67 +20,63 @@ from typing import Any
 import keras
 from keras import ops
 
-from prune_mi.training.targets import TINY
+from prune_mi.tasks.probabilities import TINY
+from prune_mi.training.own_loss import own_loss
+from prune_mi.training.plan import LossPlan
+from prune_mi.training.terms import TERMS
 
 _OF_MEAN_SQUARE = 1e-4
 
 
 class DistillationLoss(keras.losses.Loss):
-    """Cross-entropy and distillation in one.
+    """A task's loss and distillation in one.
 
-    `y_true` is float `(batch, 2 * num_classes + rest)`: the one-hot label, the original's
-    log-probabilities and its other outputs. `y_pred` is `(batch, num_classes + rest)`:
-    probabilities or logits, and the other outputs.
+    `y_true` is what `tasks.packed_targets` makes: float `(batch, labels + teacher + rest)`, of
+    masks `(batch, height, width, 1 + classes)`, and one channel more where samples are weighted.
+    `y_pred` is what a packed graph yields: the judged output, and the others behind it.
 
     Args:
+        plan: What is learned.
         weight: Of distillation; the labels have the rest.
-        temperature: Softens both in the distillation term.
-        from_logits: Whether the first columns of `y_pred` are logits.
-        other_outputs: Columns of each output beside the classifier's.
+        temperature: Softens both in the distillation term, where that has probabilities.
     """
 
-    def __init__(
-        self,
-        *,
-        weight: float,
-        temperature: float,
-        from_logits: bool,
-        other_outputs: tuple[int, ...] = (),
-    ) -> None:
+    def __init__(self, plan: LossPlan, *, weight: float, temperature: float) -> None:
         super().__init__(name="distillation")
-        self._other_outputs = other_outputs
+        self._plan = plan
         self._weight = weight
-        self._temperature = temperature
-        self._from_logits = from_logits
+        self._terms = TERMS[plan.kind](plan, temperature)
+        self._own = None if plan.own is None else own_loss(plan.own)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each sample, `(batch,)`."""
-        rest = sum(self._other_outputs)
-        num_classes = y_pred.shape[-1] - rest
-        y_pred = ops.cast(y_pred, "float32")
-        classes = self._of_classes(y_true[:, : 2 * num_classes], y_pred[:, :num_classes])
+        plan = self._plan
+        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        weights = None
+        if plan.weighted:
+            weights, y_true = y_true[..., -1], y_true[..., :-1]
+        rest = sum(plan.other_outputs)
+        judged = y_pred[:, : y_pred.shape[-1] - rest] if rest else y_pred
+        wanted = y_true[:, : y_true.shape[-1] - rest] if rest else y_true
+        labels, teacher = self._terms.split(wanted, judged)
+        found = self._of_judged(labels, teacher, judged)
+        if weights is not None:
+            axes = tuple(range(1, len(weights.shape)))
+            found = found * (ops.mean(weights, axis=axes) if axes else weights)
         if not rest:
-            return classes
-        return classes + self._of_others(y_true[:, 2 * num_classes :], y_pred[:, num_classes:])
+            return found
+        return found + self._of_others(y_true[:, -rest:], y_pred[:, -rest:])
 
-    def _of_classes(self, y_true: Any, predicted: Any) -> Any:
-        one_hot, teacher = ops.split(y_true, 2, axis=-1)
-        log_p = (
-            ops.log_softmax(predicted)
-            if self._from_logits
-            else ops.log(ops.clip(predicted, TINY, 1.0))
-        )
-        hard = -ops.sum(one_hot * log_p, axis=-1)
-        if self._weight == 0:
+    def _of_judged(self, labels: Any, teacher: Any, judged: Any) -> Any:
+        own, weight = self._own, self._weight
+        hard = self._terms.hard(labels, judged) if own is None else own(labels, judged)
+        if weight == 0:
             return hard
-        soft_teacher = ops.log_softmax(teacher / self._temperature)
-        soft_child = ops.log_softmax(log_p / self._temperature)
-        divergence = ops.sum(ops.exp(soft_teacher) * (soft_teacher - soft_child), axis=-1)
-        return (1 - self._weight) * hard + self._weight * self._temperature**2 * divergence
+        return (1 - weight) * hard + weight * self._terms.soft(teacher, judged)
 
     def _of_others(self, original: Any, predicted: Any) -> Any:
         total, start = 0.0, 0
-        for size in self._other_outputs:
+        for size in self._plan.other_outputs:
             wanted = original[:, start : start + size]
             apart = ops.mean(ops.square(predicted[:, start : start + size] - wanted), axis=-1)
             variance = ops.mean(ops.var(wanted, axis=0))

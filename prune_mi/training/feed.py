@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -24,12 +24,14 @@ class TrainingImages:
         targets: float `(n, ...)`, whatever the loss takes.
         scaling: Applied to each batch.
         augmentation: Applied to each batch after scaling.
+        targets_move: Whether targets are maps that are turned and shifted with their images.
     """
 
     images: np.ndarray
     targets: np.ndarray
     scaling: InputScaling
     augmentation: AugmentationPolicy
+    targets_move: bool = False
 
 
 class Feed:
@@ -60,7 +62,11 @@ class Feed:
         rng = np.random.default_rng((self._seed, epoch, place + 1))
         policy = self._source.augmentation
         images = self._source.scaling.apply(np.asarray(self._source.images[rows]))
-        return policy.apply(images, rng=rng), self._source.targets[rows]
+        targets = self._source.targets[rows]
+        if self._source.targets_move:
+            same = np.random.default_rng((self._seed, epoch, place + 1))
+            targets = replace(policy, fill="edge").apply(targets, rng=same)
+        return policy.apply(images, rng=rng), targets
 
     def stacked(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Batches `start` to `stop`, each array with an axis for them in front."""

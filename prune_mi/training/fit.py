@@ -79,10 +79,9 @@ def train(
     model.compile(
         optimizer=_optimizer(plan),
         loss=DistillationLoss(
+            plan.loss,
             weight=plan.recipe.distillation,
             temperature=plan.recipe.temperature,
-            from_logits=plan.from_logits,
-            other_outputs=plan.other_outputs,
         ),
         jit_compile=keras.backend.backend() == "jax" or needs_xla(model),
     )

@@ -171,7 +171,7 @@ def test_no_probe_is_asked_about_samples_that_it_was_fitted_on(rng: np.random.Ge
     assert -1 < _bits(probe, noise) < 0.05
 
 
-def test_corrected_bits_of_nothing_are_none(rng: np.random.Generator) -> None:
+def test_corrected_scores_of_nothing_are_none(rng: np.random.Generator) -> None:
     even = np.full((1, len(LABELS)), 1 / len(LABELS))
     for criterion in (kmeans, soft):
         says_nothing = _estimate(criterion, _features(0.0, rng))

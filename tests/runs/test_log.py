@@ -31,7 +31,7 @@ from prune_mi.records.events import (
 from prune_mi.runs.lock import LOCK_FILE, FolderLock
 from prune_mi.runs.log import EventLog, effective, read_events
 from prune_mi.runs.resumption import Wanted, read_before
-from prune_mi.runs.weights import Weights, bits_of, bits_text
+from prune_mi.runs.weights import Weights, scores_of, scores_text
 from tests.graph_builder import chain
 from tests.told import started
 
@@ -251,7 +251,7 @@ def test_one_process_at_a_time_and_a_crash_leaves_no_lock(
 
 @given(st.lists(st.booleans()))
 def test_bits_go_through_text(bits: list[bool]) -> None:
-    assert bits_of(bits_text(np.array(bits, dtype=bool))).tolist() == bits
+    assert scores_of(scores_text(np.array(bits, dtype=bool))).tolist() == bits
 
 
 def test_weights_are_kept_by_content_and_dropped(tmp_path: Path) -> None:

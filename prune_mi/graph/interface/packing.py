@@ -44,6 +44,7 @@ class Packing:
     Attributes:
         original: The graph with its own ends.
         judged: Place of the judged output among the original's.
+        as_classes: Whether a judged output of one unit is read as two classes.
         graph: The packed graph; the original itself where it has one input and one output of
             several columns.
     """
@@ -51,6 +52,7 @@ class Packing:
     original: LayerGraph
     judged: int
     graph: LayerGraph
+    as_classes: bool = True
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -67,6 +69,8 @@ class Packing:
     @property
     def unit(self) -> UnitReading | None:
         """How the judged output is read where it is one unit; None where it has several."""
+        if not self.as_classes:
+            return None
         return _reading(self.original, self.original.outputs[self.judged])
 
     @property
@@ -78,12 +82,14 @@ class Packing:
         return not nested and all(len(each) == 1 for each in ends)
 
 
-def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
+def pack(graph: LayerGraph, *, judged: int = 0, as_classes: bool = True) -> Packing:
     """Gives a graph one input and one output.
 
     Args:
         graph: The sizes of its inputs and outputs must be known, the batch apart.
-        judged: Place of the output that is to be kept accurate: `(batch, classes)`, or one unit.
+        judged: Place of the output that is to be kept: `(batch, columns)`, or one unit; where it
+            is the only one, of any shape.
+        as_classes: Whether one unit tells two classes apart; else it is a number.
 
     Raises:
         ModelError: If an input or output has an unknown size, or an input holds no numbers.
@@ -93,11 +99,14 @@ def pack(graph: LayerGraph, *, judged: int = 0) -> Packing:
         packed = _with_one_input(packed)
     elif isinstance(graph.input_structure, dict | list):
         packed = replace(packed, input_structure=0)
-    if len(graph.outputs) > 1 or is_one_unit(graph, graph.outputs[judged]):
-        packed = _with_one_output(packed, Packing(graph, judged, packed))
+    ref = graph.outputs[judged]
+    is_unit = is_one_unit(graph, ref) and (as_classes or len(graph.spec(ref).shape) != 2)
+    if len(graph.outputs) > 1 or is_unit:
+        packed = _with_one_output(packed, Packing(graph, judged, packed, as_classes))
     elif isinstance(graph.output_structure, dict | list):
         packed = replace(packed, output_structure=0)
-    return Packing(graph, judged, packed if packed is graph else validate_graph(packed))
+    packed = packed if packed is graph else validate_graph(packed)
+    return Packing(graph, judged, packed, as_classes)
 
 
 def with_outputs_protected(graph: LayerGraph, *, judged: int) -> LayerGraph:
@@ -199,7 +208,7 @@ def _with_one_output(graph: LayerGraph, packing: Packing) -> LayerGraph:
     for place in packing.order:
         ref = graph.outputs[place]
         spec, size = graph.spec(ref), _size_of(graph, ref, "output")
-        reading = _reading(graph, ref) if place == packing.judged else None
+        reading = packing.unit if place == packing.judged else None
         stem = f"packed_output_{place}"
         if spec.dtype != FLOAT:
             ref = add(cast_layer(fresh_name(graph, f"{stem}_cast"), FLOAT), ref, *spec.shape[1:])

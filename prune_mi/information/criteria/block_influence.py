@@ -42,7 +42,7 @@ def block_influence(request: RankingRequest) -> Scores:
             cosines.append(np.sqrt(_share(rest, squares.sum(axis=0))))
         else:
             cosines.append(_cosine(features[site.before], features[site.after]))
-    weights = even_and_drawn(len(request.labels), seed=request.seed)
+    weights = even_and_drawn(len(request.groups), seed=request.seed)
     return Scores.of_weightings((1 - np.stack(cosines)) @ weights.T)
 
 

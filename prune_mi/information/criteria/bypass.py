@@ -1,4 +1,4 @@
-"""Class information that a network loses when a unit is bypassed, as the network itself sees it.
+"""Information about the answers that a network loses when a unit is bypassed, as it sees them.
 
 The geometric mean of two figures in bits:
 
@@ -7,7 +7,8 @@ The geometric mean of two figures in bits:
     M = log2 C (1 - mean over features j of max(0, corr(F_j, F'_j)))
 
 p is the whole network's posterior, q that of the network without the unit; F and F' are the
-features that the last layer with a kernel reads, C the number of classes.
+features that the last layer with a kernel reads, C the number of classes. Of other tasks than
+classification D is the task's own divergence (`Task.divergence`), and C the number of what is told.
 
 D: the layers behind a unit decode the class from the tensor z that the unit yields, and their
 cross-entropy bounds the information in it, I(Z; Y) >= H(Y) + E log2 q(Y|Z). The gain is how much
@@ -29,14 +30,18 @@ Sources: Barber & Agakov (2003), The IM Algorithm, for the bound; Xu et al. (202
 Usable Information, for a gain as a difference of decoders' cross-entropies.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from prune_mi.information.ablation import Ablation, last_features
 from prune_mi.information.criteria.cka import weighted_cka
 from prune_mi.information.criterion import Criterion, RankingRequest, Scores, even_and_drawn
 from prune_mi.information.features import reducer
+from prune_mi.tasks.head import Head
 
-_TEMPERATURE = 5.0
+_PIXELS = 256
 _CONSTANT = 1e-12  # variance of a feature that does not vary
 
 
@@ -49,14 +54,13 @@ def bypass(request: RankingRequest) -> Scores:
         request, thrifty=True, read=lambda graph: (graph.outputs[0], last_features(graph))
     )
     pool = reducer(request.graph, last_features(request.graph), "pool")
-    (output, before), without = ablation.gathered(np.asarray, pool)
-    known = _log_posterior(output, request)
-    divergences = np.stack(
-        [_divergence_bits(known, _log_posterior(left, request)) for left, _ in without]
-    )
+    head, sampled = sampled_head(request.judge.head)
+    (output, before), without = ablation.gathered(sampled, pool)
+    divergence = request.judge.task.divergence
+    divergences = np.stack([divergence(output, left, head) for left, _ in without])
     weights = even_and_drawn(len(before), seed=request.seed)
     moved = np.stack([moved_share(before, after, weights) for _, after in without])
-    gains = np.sqrt(divergences @ weights.T * moved * np.log2(request.num_classes))
+    gains = np.sqrt(divergences @ weights.T * moved * np.log2(max(head.shape[-1], 2)))
     return Scores.of_weightings(gains[ablation.rows()])
 
 
@@ -92,16 +96,19 @@ def moved_share(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.n
     return np.asarray(1 - kept / np.maximum(varies.sum(axis=1), 1))
 
 
-def _log_posterior(output: np.ndarray, request: RankingRequest) -> np.ndarray:
-    """Natural logarithms of the softened class probabilities, float64 `(n, num_classes)`."""
-    scores = output[:, : request.num_classes].astype(np.float64)
-    if not request.from_logits:
-        scores = np.log(np.clip(scores, 1e-7, 1.0))
-    scores /= _TEMPERATURE
-    scores -= scores.max(axis=1, keepdims=True)
-    return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+def sampled_head(head: Head) -> tuple[Head, Callable[[Any], np.ndarray]]:
+    """The judged output as it is compared: of maps some pixels, the same of all samples.
 
+    Returns:
+        The head of what is compared, and what takes it from a network's output.
+    """
+    if not head.is_spatial:
+        return head, np.asarray
+    height, width, classes = head.shape
+    count = min(_PIXELS, height * width)
+    places = np.random.default_rng(0).choice(height * width, count, replace=False)
 
-def _divergence_bits(known: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """KL(p || q) of each image, float64 `(n,)`."""
-    return np.asarray((np.exp(known) * (known - left)).sum(axis=1).clip(0.0) / np.log(2))
+    def sampled(output: Any) -> np.ndarray:
+        return np.asarray(output).reshape(len(output), -1, classes)[:, places]
+
+    return Head((count, 1, classes), head.from_logits), sampled

@@ -4,7 +4,7 @@
 
 At g = 1 the unit is there, at g = 0 removed. The gates alone are trained, for forty steps, on
 
-    cross-entropy + sum of s_u g_u,
+    the task's loss + sum of s_u g_u,
 
 with s_u the unit's share of what all gated units cost together, in multiply-accumulates and
 evenly by half, lest what costs nothing be free. A unit's gain is how far its gate stood open,
@@ -37,6 +37,9 @@ from prune_mi.information.ablation import bytes_an_image, rows_among
 from prune_mi.information.criterion import NUM_DRAWS, Criterion, RankingRequest, Scores
 from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.tasks.targets import packed_targets
+from prune_mi.training.distillation import DistillationLoss
+from prune_mi.training.plan import LossPlan
 
 _STEPS = 40
 _BATCH = 64
@@ -108,11 +111,18 @@ def _trained(graph: LayerGraph, names: Sequence[str], request: RankingRequest) -
     optimizer.build(model.trainable_variables)
     fresh = [ops.convert_to_numpy(variable) for variable in optimizer.variables]
 
-    def loss(labels: Any, outputs: Any) -> Any:
-        return keras.losses.sparse_categorical_crossentropy(
-            labels, outputs[:, : request.num_classes], from_logits=request.from_logits
-        )
+    judge = request.judge
+    targets = packed_targets(judge.task, judge.head, request.truth)
+    variance = request.truth.var(axis=0) if judge.task.loss == "numbers" else ()
+    plan = LossPlan(
+        judge.task.loss, judge.head.from_logits, variance=tuple(float(each) for each in variance)
+    )
+    by_labels = DistillationLoss(plan, weight=0.0, temperature=1.0)
 
+    def loss(wanted: Any, outputs: Any) -> Any:
+        return by_labels.call(wanted, outputs if judge.head.is_spatial else outputs[:, :size_of])
+
+    size_of = judge.head.size
     compiled = keras.backend.backend() == "jax" or needs_xla(model)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=compiled)
     size = min(len(request.images), _BATCH)
@@ -127,7 +137,7 @@ def _trained(graph: LayerGraph, names: Sequence[str], request: RankingRequest) -
         path = []
         for part in _batches(len(request.images), size, rng):
             batch = request.scaling.apply(np.asarray(request.images[part]))
-            model.train_on_batch(batch, request.labels[part])
+            model.train_on_batch(batch, targets[part])
             path.append([float(ops.convert_to_numpy(each.openness)) for each in gates])
         found.append(np.mean(path, axis=0))
     return np.stack(found, axis=1)

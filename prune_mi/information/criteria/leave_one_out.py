@@ -21,15 +21,16 @@ from prune_mi.information.criterion import Criterion, RankingRequest, Scores, ev
 def leave_one_out(request: RankingRequest) -> Scores:
     """Accuracy lost, a fraction: see above."""
     ablation = Ablation(request, thrifty=False, read=lambda graph: graph.outputs)
-    labels = request.labels[ablation.images]
+    truth, judge = request.truth[ablation.images], request.judge
 
     def answers(output: Any) -> np.ndarray:
-        return np.asarray(np.asarray(output)[:, : request.num_classes].argmax(axis=1))
+        return judge.compact(np.asarray(output))
 
     (whole,), without = ablation.gathered(answers)
-    right = (whole == labels).astype(np.float64)
-    lost = np.stack([right - (answer == labels) for (answer,) in without])[ablation.rows()]
-    weights = even_and_drawn(len(labels), seed=request.seed)
+    before = judge.scores(whole, truth).astype(np.float64)
+    lost = np.stack([before - judge.scores(answer, truth) for (answer,) in without])
+    lost = lost[ablation.rows()]
+    weights = even_and_drawn(len(truth), seed=request.seed)
     return Scores(lost.mean(axis=1), lost @ weights[1:].T)
 
 

@@ -69,16 +69,57 @@ def regression_loss_of(config: CompileConfig | None, name: str, place: int) -> s
     Returns:
         None where the loss is one of classes, or is not known.
     """
+    found = loss_name_of(config, name, place)
+    return found if found in _OF_NUMBERS else None
+
+
+def loss_name_of(config: CompileConfig | None, name: str, place: int) -> str | None:
+    """The name of an output's loss, such as `mean_squared_error`; None where there is none."""
+    loss = loss_config_of(config, name, place)
+    if isinstance(loss, Mapping):
+        is_function = loss.get("class_name") == "function"
+        loss = loss.get("config") if is_function else loss.get("class_name")
+    if loss is None:
+        return None
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)).lower()
+
+
+def loss_config_of(config: CompileConfig | None, name: str, place: int) -> Any:
+    """What is written of an output's loss; None where there is none."""
     loss = None if config is None else config.loss
     if isinstance(loss, Mapping) and "class_name" not in loss:
         loss = loss.get(name)
     if isinstance(loss, list | tuple):
         loss = loss[place] if place < len(loss) else None
-    if isinstance(loss, Mapping):
-        is_function = loss["class_name"] == "function"
-        loss = loss["config"] if is_function else loss["class_name"]
-    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)).lower()
-    return snake if snake in _OF_NUMBERS else None
+    return loss
+
+
+def own_loss_of(config: CompileConfig | None, name: str, place: int) -> Any:
+    """What is written of an output's loss where that is the user's own; None where it is Keras's.
+
+    Raises:
+        ModelError: If it is the user's own and is not known here.
+    """
+    loss, snake = loss_config_of(config, name, place), loss_name_of(config, name, place)
+    if snake is None or _known_to(keras.losses, snake) or _is_of_keras(loss):
+        return None
+    made_loss(loss)
+    return loss
+
+
+def made_loss(written: Any) -> Any:
+    """A loss of Keras's or of the user's own, from what is written of it.
+
+    Raises:
+        ModelError: If it is not known here.
+    """
+    return keras.losses.get(_loss(written))
+
+
+def _is_of_keras(loss: Any) -> bool:
+    if not isinstance(loss, Mapping):
+        return False
+    return str(loss.get("module", "")).split(".")[0] in ("keras", "builtins_of_keras")
 
 
 def compile_like(model: keras.Model, config: CompileConfig | None) -> str | None:

@@ -1,0 +1,106 @@
+"""A loss of the user's own, called as it was in the training of the original."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from prune_mi.errors import ModelError, first_line
+from prune_mi.keras_io.saving.compiling import made_loss
+from prune_mi.tasks.head import Head
+from prune_mi.tasks.judge import Judge
+from prune_mi.training.plan import LossPlan, OwnLoss
+from prune_mi.training.terms import TERMS
+
+_FEW = 256  # samples that a loss is tried on
+
+OfEach = Callable[[Any, Any], Any]
+"""From labels and what is yielded to the loss of each sample, `(batch,)`."""
+
+
+def own_loss(plan: OwnLoss) -> OfEach:
+    """The loss of each sample.
+
+    Args:
+        plan: Which, and how it takes labels.
+    """
+    loss = made_loss(plan.config)
+    if isinstance(loss, keras.losses.Loss):
+        loss = loss.call  # before any mean over the batch
+
+    def of_each(labels: Any, judged: Any) -> Any:
+        if plan.unit is not None:
+            labels, judged = labels[:, 1:], _as_unit(judged, plan.unit)
+        elif not plan.one_hot:
+            labels = ops.argmax(labels, axis=-1)
+        found = ops.cast(loss(labels, judged), "float32")
+        axes = tuple(range(1, len(found.shape)))
+        return plan.scale * (ops.mean(found, axis=axes) if axes else found)
+
+    return of_each
+
+
+def _as_unit(judged: Any, unit: str) -> Any:
+    """What one unit yielded, from the two columns that it is read as."""
+    if unit == "tanh":
+        return judged[:, 1:] - judged[:, :1]
+    return judged[:, 1:]
+
+
+def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str | None) -> OwnLoss:
+    """How a loss of the user's own is called, found out by calling it.
+
+    It is scaled so that the best constant answer loses as much as by the task's own loss.
+
+    Args:
+        written: As the model's file has it.
+        judge: Knows the task and the judged output.
+        truth: Of training samples.
+        unit: How the judged output is read where it is one unit of two classes.
+
+    Raises:
+        ModelError: If it takes the labels in no form that is known.
+    """
+    some = truth[:_FEW]
+    head, kind = replace(judge.head, from_logits=False), judge.task.loss
+    targets = ops.convert_to_tensor(judge.task.targets(some, None, head).astype("float32"))
+    labels, constant = _at_chance(kind, targets, head, truth)
+    plan = LossPlan(
+        kind=kind, variance=tuple(truth.var(axis=0).tolist() if kind == "numbers" else ())
+    )
+    standard = float(ops.mean(TERMS[kind](plan, 1.0).hard(labels, constant)))
+    faults = []
+    for one_hot in (True, False) if kind in ("classes", "masks") and unit is None else (True,):
+        tried = OwnLoss(written, one_hot, unit, 1.0)
+        try:
+            found = own_loss(tried)(labels, constant)
+            value = float(ops.mean(found))
+        except Exception as error:  # whatever the user's function makes of it
+            faults.append(first_line(error))
+            continue
+        if tuple(found.shape) == (len(some),) and math.isfinite(value):
+            return replace(tried, scale=standard / value if value > 0 else 1.0)
+        faults.append(f"it yields {value} of the shape {tuple(found.shape)}")
+    raise ModelError(
+        f"the model's own loss cannot be called with these labels: {'; '.join(faults)}; expected a "
+        "function of labels and outputs that yields a number for each sample. Compile the model "
+        "with a loss of Keras's to train by that"
+    )
+
+
+def _at_chance(kind: str, targets: Any, head: Head, truth: np.ndarray) -> tuple[Any, Any]:
+    """Labels, and the best constant answer to them."""
+    if kind == "masks":
+        classes = max(head.shape[-1], 2)
+        labels = ops.one_hot(ops.cast(targets[..., 0], "int32"), classes)
+        mean = ops.mean(labels, axis=(0, 1, 2), keepdims=True)
+        if head.shape[-1] == 1:
+            return labels, ops.broadcast_to(mean[..., 1:], (*labels.shape[:-1], 1))
+    else:
+        labels = ops.split(targets, 2, axis=-1)[0]
+        mean = ops.mean(labels, axis=0, keepdims=True)
+    return labels, ops.broadcast_to(mean, labels.shape)
