@@ -10,7 +10,7 @@ from prune_mi.cli.made_options import opens_models, takes
 from prune_mi.cli.options import JsonResult, option
 from prune_mi.cli.told import found_and_told
 from prune_mi.config import OptimizeSettings, parse_size
-from prune_mi.config.declare import INPUT
+from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.data.class_order import read_class_list
 from prune_mi.data.image_files import list_image_files
 from prune_mi.errors import ExitCode
@@ -55,9 +55,13 @@ def predict(
         str | None,
         option("For a model with several outputs: the name of the output with the classes.", INPUT),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        option("Folder to write the class of each pixel into, as PNG files.", OUTPUT),
+    ] = None,
     json_output: JsonResult = False,
 ) -> None:
-    """Classify images with a model.
+    """Ask a model about images: classes, labels, numbers or pixels.
 
     The names of the classes come from classes.json beside the model.
     `search` and `optimize` write this file.
@@ -85,6 +89,7 @@ def predict(
             output=output,
             image_size=size,
             classes=given["classes"],
+            masks=masks,
         )
 
     predictions = found_and_told(predicted, print_predictions, json_output=json_output)

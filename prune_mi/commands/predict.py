@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from PIL import Image
 from scipy.special import softmax
 
 from prune_mi.data import InputScaling, shape_text
@@ -34,14 +35,19 @@ from prune_mi.data.image_files import (
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.keras_io.model_graph.trace import model_ends, trace_model
-from prune_mi.keras_io.saving.compiling import CompileConfig, regression_loss_of
 from prune_mi.measure.predictor import predict
+from prune_mi.preparation.find_task import task_of_head
 from prune_mi.preparation.interface import Interface, read_interface
 from prune_mi.preparation.loading import open_source, unit_note
 from prune_mi.preparation.logits import yields_logits
-from prune_mi.records import ImagePrediction, ModelSource, Predictions
+from prune_mi.records import ImagePrediction, ImageValues, ModelSource, Predictions
+from prune_mi.tasks.head import Head
+from prune_mi.tasks.segmentation import decisions
+from prune_mi.tasks.task import Task
+from prune_mi.tasks.told import values_of
 
 _BATCH = 128
+_PARTS = {"classes": "classes", "masks": "classes", "flags": "labels", "numbers": "numbers"}
 
 
 def predict_images(
@@ -52,15 +58,16 @@ def predict_images(
     output: str | None = None,
     image_size: Sequence[int] | None = None,
     classes: str | Sequence[str] | None = None,
+    masks: Path | None = None,
 ) -> Predictions:
-    """Classifies image files.
+    """Asks a model about image files: the class of each, its labels, numbers or pixels.
 
     Class names, and what the model wants its pixels to be, come from `classes.json` beside it; one
     that only says the order of classes, as `optimize` reads it too, will do for the names. Photos
     are turned as their EXIF tags say.
 
     Args:
-        source: The model file, of Keras 2 or 3: a classifier of images.
+        source: The model file, of Keras 2 or 3, which takes images.
         images: Files, or folders of them.
         scaling: What the model takes: `none`, `unit`, `signed`, `caffe` or `torch`; None takes what
             `classes.json` says, else `none`.
@@ -68,11 +75,13 @@ def predict_images(
         image_size: Height and width, where the model takes images of any size.
         classes: Names of the classes in the order of the model's outputs, or the path of a file of
             them; they go before those of `classes.json`.
+        masks: A folder that the class of each pixel is written into, as PNG files, where the model
+            tells one.
 
     Raises:
         DataError: If there are no such images, none of them can be read, or `classes.json` is
             broken or another model's.
-        ModelError: If the model file cannot be used, or is no classifier of images.
+        ModelError: If the model file cannot be used, or takes no images.
         ConfigError: If an argument is unknown or does not suit the model.
     """
     files = list_image_files(images)
@@ -84,10 +93,11 @@ def predict_images(
     loaded = open_source(source)
     notes.extend(loaded.notes)
     interface = read_interface(loaded.model, output)
-    if known is None and given is None:
-        _refuse_numbers(interface, loaded.compile_config)
-    names = _class_names(interface, class_file, known, beside, given, notes)
-    if interface.unit is not None:
+    has_classes = known is not None or given is not None
+    task = task_of_head(interface, loaded.compile_config, has_classes=has_classes)
+    _require_masks(task, masks)
+    names = _class_names(interface, task, class_file, known, beside, given, notes)
+    if interface.unit is not None and task.loss == "classes":
         notes.append(unit_note(interface, names if known or given else ()))
     shape = _image_shape(interface, image_size, class_file)
     require_colours(kind, shape)
@@ -109,33 +119,63 @@ def predict_images(
             f"the model {source.path} yields NaN or infinity for these images; expected a trained "
             "model, and pixels scaled as in its training (--scaling)"
         )
-    logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
-    if interface.unit is not None:
-        outputs = two_columns(outputs, interface.unit)
-    if logits:
-        outputs = softmax(outputs, axis=1)
+    if task.loss == "classes":
+        logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
+        if interface.unit is not None:
+            outputs = two_columns(outputs, interface.unit)
+        if logits:
+            outputs = softmax(outputs, axis=1)
+        told: Sequence[ImagePrediction | ImageValues] = [
+            _prediction(file, row, names) for file, row in zip(read.readable, outputs, strict=True)
+        ]
+    else:
+        told = _told(task, interface, outputs, read.readable, names, masks)
     notes.extend(read.notes())
     return Predictions(
         model=str(source.path),
+        task=task.name,
         scaling=scaled(8).describe(),
-        images=tuple(
-            _prediction(file, row, names) for file, row in zip(read.readable, outputs, strict=True)
-        ),
+        images=tuple(told),
         broken=tuple(map(str, read.broken)),
         notes=tuple(notes),
     )
 
 
-def _refuse_numbers(interface: Interface, compiled: CompileConfig | None) -> None:
-    """Refuses a linear unit that was trained to foretell a number: there are no labels to tell."""
-    loss = regression_loss_of(compiled, interface.judged_name, interface.judged)
-    if interface.unit == "logit" and loss is not None:
-        raise ModelError(
-            f"the model's output {interface.judged_name!r} is one linear unit that was trained "
-            f"with {loss}: that is regression, which has no classes (planned for a later version); "
-            "expected a classifier. If it is one, name its classes with --classes. To get its "
-            "numbers, call model.predict(images)"
+def _require_masks(task: Task, masks: Path | None) -> None:
+    if masks is None:
+        return
+    if task.loss != "masks":
+        raise ConfigError(
+            f"a folder for masks was given, {masks}, but the model is for {task.name}; expected a "
+            "model with a class for each pixel"
         )
+    if masks.exists() and not masks.is_dir():
+        raise ConfigError(f"the folder for masks is {masks}, which is a file; expected a folder")
+
+
+def _told(
+    task: Task,
+    interface: Interface,
+    outputs: np.ndarray,
+    files: Sequence[Path],
+    names: Sequence[str],
+    masks: Path | None,
+) -> list[ImageValues]:
+    """What is said of each image; masks are written beside that."""
+    linear = interface.ends_in == {"linear"}
+    shape = outputs.shape[1:] if outputs.ndim > 1 else (1,)
+    head = Head(shape, from_logits=linear and task.loss != "numbers")
+    outputs = outputs.reshape(len(outputs), *shape)
+    values = values_of(task, head, outputs, names)
+    if masks is None:
+        return [ImageValues(str(file), each) for file, each in zip(files, values, strict=True)]
+    masks.mkdir(parents=True, exist_ok=True)
+    found = []
+    for file, each, mask in zip(files, values, decisions(outputs, head), strict=True):
+        path = masks / f"{file.stem}.png"
+        Image.fromarray(mask.astype(np.uint8)).save(path)
+        found.append(ImageValues(str(file), each, str(path)))
+    return found
 
 
 def _read_beside(path: Path) -> tuple[ClassFile | None, tuple[str, ...] | None]:
@@ -208,13 +248,16 @@ def _image_shape(
 
 def _class_names(
     interface: Interface,
+    task: Task,
     class_file: ClassFile | None,
     known: tuple[str, ...] | None,
     beside: Path,
     given: tuple[str, ...] | None,
     notes: list[str],
 ) -> tuple[str, ...]:
-    num_classes = interface.num_classes
+    num_classes = interface.num_classes if task.loss == "classes" else interface.shape[-1] or 1
+    if task.loss == "masks":
+        num_classes = max(num_classes, 2)
     if given is not None:
         if len(given) != num_classes:
             raise ConfigError(
@@ -223,7 +266,9 @@ def _class_names(
             )
         return given
     if known is None:
-        notes.append(f"There is no {CLASS_FILE} beside the model, so its classes are numbered.")
+        notes.append(
+            f"There is no {CLASS_FILE} beside the model, so its {_PARTS[task.loss]} are numbered."
+        )
         return tuple(map(str, range(num_classes)))
     wanted = interface.inputs[0].shape
     fits = class_file is None or shape_matches(class_file.input, wanted)

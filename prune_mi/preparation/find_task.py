@@ -82,6 +82,24 @@ def found_task(
     return task_of(_TASKS[form])
 
 
+def task_of_head(
+    interface: Interface, compiled: CompileConfig | None, *, has_classes: bool
+) -> Task:
+    """The task of a model where nothing is known of its data.
+
+    Args:
+        interface: The model's.
+        compiled: What it was compiled with.
+        has_classes: Whether its classes have names: then one unit tells two of them apart.
+    """
+    if interface.unit is not None and has_classes:
+        return task_of("binary")
+    try:
+        return _task(interface, compiled, None, None)
+    except ModelError:  # nothing says what linear units are
+        return task_of("binary" if interface.unit is not None else "classification")
+
+
 def metric_of(task: Task, settings: RunSettings) -> Metric:
     """The metric that bears the limit.
 

@@ -126,6 +126,8 @@ class StatisticsChoice:
             "images for batch-norm statistics",
             lambda: self._affordable(seconds, networks=len(self._policies), scored=None),
         )
+        if self._baseline.profile.needs_statistics:  # as saved they are of no use
+            affordable = max(affordable, min(_FEW_IMAGES, self._num_train))
         enough = affordable >= min(_FEW_IMAGES, self._num_train)
         if not recalibrated_layers(original.graph, keep_frozen=True):
             return as_saved, [as_saved]

@@ -20,7 +20,7 @@ from prune_mi.records.evaluation import (
 )
 from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFacts, ModelSource
 from prune_mi.records.observer import Observer, SilentObserver
-from prune_mi.records.predictions import ImagePrediction, Predictions
+from prune_mi.records.predictions import ImagePrediction, ImageValues, Predictions
 from prune_mi.records.ranking import Ranking, RankingRow
 from prune_mi.records.reports import RunReport, SearchReport, UnfinishedReport
 from prune_mi.records.trained import (
@@ -50,6 +50,7 @@ __all__ = [
     "GateResult",
     "GenerationRecord",
     "ImagePrediction",
+    "ImageValues",
     "LimitFacts",
     "ModelFacts",
     "ModelSource",

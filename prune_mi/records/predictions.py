@@ -21,10 +21,27 @@ class ImagePrediction:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageValues:
+    """What a model says of one image, where that is not one class.
+
+    Attributes:
+        image: The file.
+        values: By name: the probability of each label, each number, or the share of the pixels that
+            are of each class.
+        mask: The file that the class of each pixel was written to, or None.
+    """
+
+    image: str
+    values: dict[str, float]
+    mask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
     """What `prune-mi predict` found out.
 
     Attributes:
+        task: What the model is for.
         scaling: What was done to the pixels, in words.
         images: Those that could be read, in the order given.
         broken: Files that could not.
@@ -32,7 +49,8 @@ class Predictions:
     """
 
     model: str
+    task: str
     scaling: str
-    images: tuple[ImagePrediction, ...]
+    images: tuple[ImagePrediction | ImageValues, ...]
     broken: tuple[str, ...]
     notes: tuple[str, ...]

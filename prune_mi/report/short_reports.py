@@ -11,6 +11,7 @@ from prune_mi.records import (
     Averaged,
     Conversion,
     ImagePrediction,
+    ImageValues,
     Predictions,
     Recalibration,
 )
@@ -112,7 +113,32 @@ def print_predictions(predictions: Predictions, console: Console) -> None:
     gets a line an image, however long; a terminal that is too narrow for that, one for the image's
     name and one for what is in it.
     """
-    rows = [_predicted_cells(each) for each in predictions.images]
+    rows = [
+        _predicted_cells(each) for each in predictions.images if isinstance(each, ImagePrediction)
+    ]
+    for valued in (each for each in predictions.images if isinstance(each, ImageValues)):
+        console.print(
+            _values_line(valued, predictions.task), soft_wrap=True, highlight=False, markup=False
+        )
+    if rows:
+        _print_rows(rows, console)
+    print_apart(console, *(Text(printable(note)) for note in predictions.notes))
+
+
+def _values_line(each: ImageValues, task: str) -> str:
+    """An image, and what is said of it: the labels that are yes, the numbers, the classes."""
+    values, image = each.values, printable(each.image)
+    if task == "regression":
+        told = "  ".join(f"{printable(name)} {value:.4g}" for name, value in values.items())
+        return f"{image}{_GAP}{told}"
+    shown = sorted(values.items(), key=lambda pair: -pair[1])
+    if task == "multi-label":
+        shown = [pair for pair in shown if pair[1] > 0.5]
+    told = ", ".join(f"{printable(name)} {value:.1%}" for name, value in shown) or "none"
+    return f"{image}{_GAP}{told}" + (f"{_GAP}{printable(each.mask)}" if each.mask else "")
+
+
+def _print_rows(rows: Sequence[tuple[str, str, str, str]], console: Console) -> None:
     widths = [max(map(cell_len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     fits = sum(widths) + len(_GAP) * (len(widths) - 1) <= console.width
     if fits or not console.is_terminal:
@@ -121,7 +147,6 @@ def print_predictions(predictions: Predictions, console: Console) -> None:
         lines = [line for row in rows for line in _two_lines(row)]
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
-    print_apart(console, *(Text(printable(note)) for note in predictions.notes))
 
 
 def _predicted_cells(each: ImagePrediction) -> tuple[str, str, str, str]:

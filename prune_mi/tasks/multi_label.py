@@ -40,7 +40,8 @@ def _always_yes(truth: np.ndarray, num_labels: int) -> float:
     return float((2 * yes[there] / (1 + yes[there])).mean()) if there.any() else 0.0
 
 
-def _probabilities(outputs: np.ndarray, head: Head) -> np.ndarray:
+def probabilities(outputs: np.ndarray, head: Head) -> np.ndarray:
+    """Of each label, float64 `(n, labels)`, none of them 0 or 1."""
     values = head.of(outputs).astype(np.float64)
     if head.from_logits:
         values = 0.5 * (1 + np.tanh(values / 2))  # a sigmoid that does not overflow
@@ -49,7 +50,7 @@ def _probabilities(outputs: np.ndarray, head: Head) -> np.ndarray:
 
 def _divergence(known: np.ndarray, left: np.ndarray, head: Head) -> np.ndarray:
     """Sum over labels of KL(p || q) of two answers, in bits."""
-    p, q = (_probabilities(each, head) for each in (known, left))
+    p, q = (probabilities(each, head) for each in (known, left))
     nats = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
     return np.asarray(nats.sum(axis=1) / np.log(2))
 
@@ -59,7 +60,7 @@ def _targets(truth: np.ndarray, teacher: np.ndarray | None, head: Head) -> np.nd
     flags = truth.astype(np.float32)
     if teacher is None:
         return np.concatenate([flags, np.zeros_like(flags)], axis=1)
-    p = _probabilities(teacher, head)
+    p = probabilities(teacher, head)
     return np.concatenate([flags, np.log(p / (1 - p))], axis=1, dtype=np.float32)
 
 
