@@ -126,7 +126,7 @@ def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 def read_header(path: Path) -> ImageHeader | None:
     """An image's header, or None where there is no readable one."""
     try:
-        with _opened(path) as image:
+        with open_image(path) as image:
             height, width = image.height, image.width
             # Pillow has turned the sides of a TIFF already, and loads a PNG to look for a tag
             # behind its pixels, where hardly anybody writes it.
@@ -181,7 +181,7 @@ def decode_images(
 
 
 def _decode(path: Path, size: tuple[int, int], mode: str, depth: Depth) -> np.ndarray:
-    with _opened(path) as image:
+    with open_image(path) as image:
         own = _depth(image)
         image.load()  # which turns a TIFF, and takes its tag away
         turn = _TURNS.get(_orientation(image))
@@ -231,7 +231,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """An image file open, of the known formats only; Pillow raises nearly anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -12,9 +12,16 @@ import numpy as np
 
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
 from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.decoded import ShapeChoice
 from prune_mi.data.fit_to_model import ModelInput, shape_text
-from prune_mi.data.image_folder import ShapeChoice, load_image_folder, shape_for_model
+from prune_mi.data.image_folder import (
+    is_unlabelled,
+    load_image_folder,
+    load_unlabelled,
+    shape_for_model,
+)
 from prune_mi.data.labels import FormChoice, LabelForm, as_classes, as_form, integer_labels
+from prune_mi.data.mask_folder import has_masks, load_mask_folder
 from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.data.splits import stratified_split
 from prune_mi.errors import DataError
@@ -136,7 +143,8 @@ def _with_channel(images: np.ndarray) -> np.ndarray:
 _WANTED: dict[LabelForm, str] = {
     "flags": "several labels for each, 0 or 1: pass an .npz with rows of them (y_train, y_test)",
     "numbers": "numbers to predict: pass an .npz with them (y_train, y_test)",
-    "masks": "a mask for each: pass an .npz with masks (y_train, y_test)",
+    "masks": "a mask for each: pass an .npz with masks (y_train, y_test), or a folder that has "
+    "images/ and masks/",
 }
 
 _NAMED: dict[str, Callable[[], Dataset]] = {
@@ -161,7 +169,8 @@ def load_dataset(
 
     Args:
         spec: `cifar10`, `fashion_mnist`, `mnist` or `digits`; or the path of an `.npz` file, of a
-            folder of class folders of images, or of a cifar-10-batches-py folder.
+            folder of class folders of images, or of images/ and masks/, or of a
+            cifar-10-batches-py folder.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
@@ -210,6 +219,10 @@ def _load(spec: str, choose_shape: ShapeChoice, choose_form: FormChoice) -> Data
         if path.is_dir():
             if is_cifar_batches(path):
                 return _in_form(load_cifar_batches(path), choose_form)
+            if has_masks(path):
+                return load_mask_folder(path, choose_shape=choose_shape, choose_form=choose_form)
+            if is_unlabelled(path) and choose_form(None) == "none":
+                return load_unlabelled(path, choose_shape=choose_shape)
             loaded = load_image_folder(path, choose_shape=choose_shape)
             return _in_form(loaded, choose_form)
         if path.suffix.lower() == ".npz":
@@ -256,5 +269,6 @@ def _load_inputs(spec: str, inputs: Sequence[ModelInput], choose_form: FormChoic
 def _accepted() -> str:
     return (
         f"expected {', '.join(DATASET_NAMES)}, or the path of an .npz file (x_train, y_train, "
-        "x_test, y_test), a folder of class folders of images, or a cifar-10-batches-py folder"
+        "x_test, y_test), a folder of class folders of images, or of images/ and masks/, or a "
+        "cifar-10-batches-py folder"
     )
