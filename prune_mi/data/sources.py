@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
+from prune_mi.data.csv_file import CSV_SUFFIXES, load_csv
 from prune_mi.data.dataset import Dataset, validate_dataset
 from prune_mi.data.decoded import ShapeChoice
 from prune_mi.data.fit_to_model import ModelInput, shape_text
@@ -169,8 +170,8 @@ def load_dataset(
 
     Args:
         spec: `cifar10`, `fashion_mnist`, `mnist` or `digits`; or the path of an `.npz` file, of a
-            folder of class folders of images, or of images/ and masks/, or of a
-            cifar-10-batches-py folder.
+            folder of class folders of images, or of images/ and masks/, of a
+            CSV file that names images, or of a cifar-10-batches-py folder.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
@@ -227,9 +228,11 @@ def _load(spec: str, choose_shape: ShapeChoice, choose_form: FormChoice) -> Data
             return _in_form(loaded, choose_form)
         if path.suffix.lower() == ".npz":
             return load_npz(path, choose_form=choose_form)
+        if path.suffix.lower() in CSV_SUFFIXES:
+            return load_csv(path, choose_shape=choose_shape, choose_form=choose_form)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
-    raise _unusable(spec, "it is not an .npz file")
+    raise _unusable(spec, "it is neither an .npz nor a .csv file")
 
 
 def _unusable(spec: str, fault: str) -> DataError:
@@ -269,6 +272,6 @@ def _load_inputs(spec: str, inputs: Sequence[ModelInput], choose_form: FormChoic
 def _accepted() -> str:
     return (
         f"expected {', '.join(DATASET_NAMES)}, or the path of an .npz file (x_train, y_train, "
-        "x_test, y_test), a folder of class folders of images, or of images/ and masks/, or a "
-        "cifar-10-batches-py folder"
+        "x_test, y_test), a folder of class folders of images, or of images/ and masks/, a "
+        "CSV file of image files and labels, or a cifar-10-batches-py folder"
     )
