@@ -15,21 +15,9 @@ from prune_mi.errors import DataError, counted, listed
 
 CSV_SUFFIXES = (".csv", ".tsv")
 
-_FILE_COLUMNS = frozenset(
-    [
-        "file",
-        "filename",
-        "file_name",
-        "filepath",
-        "file_path",
-        "path",
-        "img",
-        "image",
-        "image_file",
-        "image_path",
-        "image_name",
-        "img_path",
-    ]
+_FILE_COLUMNS = (
+    *("file", "filename", "file_name", "filepath", "file_path", "path"),
+    *("image", "image_file", "image_path", "image_name", "img", "img_path"),
 )
 _SPLIT, _WEIGHT = "split", "sample_weight"
 _SPLITS = {
