@@ -1,12 +1,13 @@
 """A data set in one `.npz` file, for a model of one input or of several."""
 
+import struct
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,7 +22,11 @@ from prune_mi.data.arrays import (
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import ModelInput
 from prune_mi.data.labels import FormChoice, as_classes
+from prune_mi.data.scratch import IN_MEMORY, Growing, Room
 from prune_mi.errors import DataError, first_line
+
+_LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
+_READ_BYTES = 1 << 24
 
 
 def load_npz(path: Path, *, choose_form: FormChoice = as_classes) -> Dataset:
@@ -41,7 +46,7 @@ def load_npz(path: Path, *, choose_form: FormChoice = as_classes) -> Dataset:
     with _opened(path) as file:
         there = tuple(file.files)
         require_arrays(there, choose_form, source=str(path))
-        arrays = {name: file[name] for name in there if is_wanted(name)}
+        arrays = {name: _array(path, file, name) for name in there if is_wanted(name)}
     return dataset_of_arrays(arrays, choose_form, source=str(path))
 
 
@@ -67,9 +72,59 @@ def load_npz_inputs(
         there = tuple(file.files)
         require_input_arrays(there, inputs, choose_form, source=str(path))
         arrays = {
-            name: file[name] for name in there if name.startswith(("x_", "y_")) or name == WEIGHTS
+            name: _array(path, file, name)
+            for name in there
+            if name.startswith(("x_", "y_")) or name == WEIGHTS
         }
     return dataset_of_inputs(arrays, inputs, choose_form, source=str(path))
+
+
+def _array(path: Path, file: Any, name: str) -> np.ndarray:
+    """One array: a large one is mapped from the file, or from a copy where it is compressed."""
+    member = file.zip.NameToInfo.get(f"{name}.npy")
+    if member is None or member.file_size <= IN_MEMORY:
+        return np.asarray(file[name])
+    with file.zip.open(member) as stream:
+        shape, fortran_order, dtype = _npy_header(stream)
+        if dtype.hasobject or fortran_order or len(shape) < 2:
+            return np.asarray(file[name])
+        if member.compress_type == zipfile.ZIP_STORED:
+            start = _start_of(path, member) + stream.tell()
+            return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+        return _unpacked(stream, shape, dtype)
+
+
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0
+    return (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(stream)
+
+
+def _start_of(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where a member's content begins in the file, behind its own header."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+            raise zipfile.BadZipFile(f"bad header of {member.filename}")
+        *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    return member.header_offset + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
+
+
+def _unpacked(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+    grown = Growing(Room())
+    try:
+        step = max(1, _READ_BYTES // max(1, row_bytes))
+        for start in range(0, shape[0], step):
+            count = min(step, shape[0] - start)
+            content = stream.read(count * row_bytes)
+            if len(content) < count * row_bytes:
+                raise EOFError("an array is cut off")
+            grown.append(np.frombuffer(content, dtype=dtype).reshape(count, *shape[1:]))
+        return grown.finished()
+    finally:
+        grown.close()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from prune_mi.execution.store import SharedData, Store
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.measure.metric import quality
 from prune_mi.preparation.profile import Profile
-from prune_mi.preparation.roles import Roles, roles_of_model, validation_images
+from prune_mi.preparation.roles import Roles, roles_of_model, validation_split
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Trained, reference
 from prune_mi.training.targets import distillation_targets, log_probabilities
@@ -142,21 +142,21 @@ def measured(
     rate = len(data.x_test) / max(time.monotonic() - started, 1e-6)
     classes = outputs[:, : profile.num_classes]
 
-    def correct(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        pool.store.put("asked_images", images)
+    def correct(images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        pool.store.put("asked_images", images, rows)
         answers = pool.predict(profile.graph, "asked_images")[:, : profile.num_classes]
-        return np.asarray(answers.argmax(axis=1) == labels)
+        return np.asarray(answers.argmax(axis=1) == labels[rows])
 
     roles = roles_of_model(
-        data, classes, settings, lambda rows: correct(data.x_train[rows], data.y_train[rows])
+        data, classes, settings, lambda rows: correct(data.x_train, data.y_train, rows)
     )
     observer.note(roles.description)
     if roles.validation_source == "test":
         right = classes[roles.validation].argmax(axis=1) == data.y_test[roles.validation]
     else:
-        right = correct(*validation_images(data, roles))
+        right = correct(*validation_split(data, roles), roles.validation)
     metric = metric_of(settings)
-    value = quality(right, validation_images(data, roles)[1], metric)
+    value = quality(right, validation_split(data, roles)[1][roles.validation], metric)
     images = share_images(data, roles, settings, pool=pool, most_images=most_images(rate))
     given = reference(profile.graph, value, right[images.order])
     return Baseline(profile, data, images, metric, given, given, outputs, rate)
@@ -178,18 +178,16 @@ def share_images(
     train = rng.permutation(roles.train)
     if most_images is not None:
         train = train[: max(most_images, settings.calibration_images)]
-    images, labels = np.asarray(data.x_train[train]), data.y_train[train]
-    val_images, val_labels = validation_images(data, roles)
+    labels = data.y_train[train]
+    val_images, all_labels = validation_split(data, roles)
+    val_labels = all_labels[roles.validation]
     order = rng.permutation(len(val_labels))
     sample = stratified_sample(labels, size=settings.ranking.num_samples, rng=rng)
-    for name, array in {
-        "train_images": images,
-        "val_images": np.asarray(val_images[order]),
-        "val_labels": val_labels[order],
-        "ranking_images": images[sample],
-        "ranking_labels": labels[sample],
-    }.items():
-        pool.store.put(name, array)
+    pool.store.put("train_images", data.x_train, train)
+    pool.store.put("val_images", val_images, roles.validation[order])
+    pool.store.put("val_labels", val_labels, order)
+    pool.store.put("ranking_images", data.x_train, train[sample])
+    pool.store.put("ranking_labels", labels, sample)
     return Images(roles, labels, val_labels[order], order, settings.screening_images)
 
 

@@ -10,9 +10,11 @@ from typing import TypeVar
 import numpy as np
 
 from prune_mi.data import AugmentationPolicy, InputScaling
+from prune_mi.data.chunks import forget
 
 _T = TypeVar("_T")
 _AHEAD = 4
+_FORGET_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Feed:
         self._num_batches = num_batches
         self._seed = seed
         self._epoch = -1
+        self._read_bytes = 0
         self._order = np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -59,7 +62,12 @@ class Feed:
         rows = np.sort(self._order[place * self.batch_size : (place + 1) * self.batch_size])
         rng = np.random.default_rng((self._seed, epoch, place + 1))
         policy = self._source.augmentation
-        images = self._source.scaling.apply(np.asarray(self._source.images[rows]))
+        raw = np.asarray(self._source.images[rows])
+        images = self._source.scaling.apply(raw)
+        self._read_bytes += raw.nbytes
+        if self._read_bytes > _FORGET_BYTES:  # pages of a memory map, which would add up to all
+            forget(self._source.images)
+            self._read_bytes = 0
         return policy.apply(images, rng=rng), self._source.targets[rows]
 
     def stacked(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
