@@ -11,6 +11,13 @@ from typing import Any
 
 import numpy as np
 
+LARGE = 1 << 28
+"""Bytes of an array above which it is worth while to forget what was read of it."""
+
+FEW_ROWS = 256
+"""Rows here and there in a mapped file, after which it is forgotten: with each one the system maps
+what lies around it too, a quarter of a MiB or so."""
+
 # Bounds the temporaries of what is computed on all images, in pixels.
 _CHUNK_PIXELS = 1 << 22
 
@@ -23,9 +30,23 @@ def chunks(images: np.ndarray, rows: np.ndarray | None = None) -> Iterator[np.nd
         rows: Which of them, int `(n,)`, in their order; None: all.
     """
     step = max(1, _CHUNK_PIXELS // max(1, images[0].size))
+    if rows is not None and is_mapped(images):
+        step = min(step, FEW_ROWS)
     for start in range(0, len(images) if rows is None else len(rows), step):
         yield images[start : start + step] if rows is None else images[rows[start : start + step]]
         forget(images)
+
+
+def taken(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of an array, `(n, ...)`, in memory; no more of a mapped file than these stays."""
+    if not is_mapped(images) or not len(rows):
+        return np.asarray(images[rows])
+    found = np.empty((len(rows), *images.shape[1:]), dtype=images.dtype)
+    start = 0
+    for chunk in chunks(images, rows):
+        found[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return found
 
 
 def extremes(images: np.ndarray) -> tuple[float, float]:

@@ -4,6 +4,7 @@ A store is pickled with each call, and then holds the versions that were there a
 """
 
 import os
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,9 @@ import numpy as np
 
 from prune_mi.config import Metric
 from prune_mi.data import AugmentationPolicy, InputScaling
-from prune_mi.data.chunks import FilePart, chunks, file_part
+from prune_mi.data.chunks import FilePart, chunks, file_part, forget
+
+_MOST_OPEN = 32
 
 
 class Store(Protocol):
@@ -99,12 +102,23 @@ def _write(path: Path, array: np.ndarray, rows: np.ndarray | None) -> None:
             file.write(np.ascontiguousarray(chunk).tobytes())
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=_MOST_OPEN)
 def _opened(path: Path | FilePart) -> np.ndarray:
     if isinstance(path, FilePart):
-        return path.mapped()
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = path.mapped()
+    else:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    _LATELY.append(array)
     return array
+
+
+_LATELY: deque[np.ndarray] = deque(maxlen=_MOST_OPEN)
+
+
+def forget_mapped() -> None:
+    """Gives back the memory of all arrays that this process has read from stores."""
+    for array in _LATELY:
+        forget(array)
 
 
 @dataclass(frozen=True, slots=True)

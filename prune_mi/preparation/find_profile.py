@@ -20,6 +20,7 @@ from prune_mi.data import (
     shape_text,
     stratified_sample,
 )
+from prune_mi.data.chunks import taken
 from prune_mi.data.class_order import class_names
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.analysis.input_kind import has_channels, input_kind
@@ -74,7 +75,7 @@ def profile_of(
     answers = Predictor(build_model(packing.graph))
     rng = np.random.default_rng((settings.seed, 0))
     probe = stratified_sample(data.y_train, size=_PROBE_IMAGES, rng=rng)
-    images, labels = data.x_train[probe], data.y_train[probe]
+    images, labels = taken(data.x_train, probe), data.y_train[probe]
     candidates = _candidates(packing.graph, data, settings.scaling)
 
     def ask(rows: np.ndarray, scaling: InputScaling) -> np.ndarray:

@@ -10,11 +10,10 @@ from typing import TypeVar
 import numpy as np
 
 from prune_mi.data import AugmentationPolicy, InputScaling
-from prune_mi.data.chunks import forget
+from prune_mi.data.chunks import FEW_ROWS, LARGE, forget
 
 _T = TypeVar("_T")
 _AHEAD = 4
-_FORGET_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Feed:
         self._num_batches = num_batches
         self._seed = seed
         self._epoch = -1
-        self._read_bytes = 0
+        self._read_rows = 0
         self._order = np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -64,10 +63,10 @@ class Feed:
         policy = self._source.augmentation
         raw = np.asarray(self._source.images[rows])
         images = self._source.scaling.apply(raw)
-        self._read_bytes += raw.nbytes
-        if self._read_bytes > _FORGET_BYTES:  # pages of a memory map, which would add up to all
+        self._read_rows += len(rows)
+        if self._source.images.nbytes > LARGE and self._read_rows >= FEW_ROWS:
             forget(self._source.images)
-            self._read_bytes = 0
+            self._read_rows = 0
         return policy.apply(images, rng=rng), self._source.targets[rows]
 
     def stacked(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,14 @@ def test_rows_come_in_their_order(mapped: np.ndarray, monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(np.concatenate(list(chunks.chunks(mapped, rows))), mapped[rows])
 
 
+@pytest.mark.parametrize("rows", [np.array([7, 0, 499]), np.empty(0, np.int64)])
+def test_some_rows_are_taken(mapped: np.ndarray, rows: np.ndarray) -> None:
+    for images in (mapped, np.array(mapped)):
+        found = chunks.taken(images, rows)
+        np.testing.assert_array_equal(found, mapped[rows])
+        assert found.shape == (len(rows), 64, 64) and not chunks.is_mapped(found)
+
+
 def test_the_extremes_are_those_of_all(mapped: np.ndarray) -> None:
     assert chunks.extremes(mapped) == (float(mapped.min()), float(mapped.max()))
 
