@@ -10,6 +10,7 @@ from prune_mi.data.dataset import Dataset
 from prune_mi.data.decoded import ShapeChoice, decode_splits, hold_out_tests
 from prune_mi.data.image_files import SUFFIXES
 from prune_mi.data.labels import FormChoice, LabelForm, as_classes, labels_of_splits, sample_weights
+from prune_mi.data.scratch import rows_of
 from prune_mi.data.strata import strata
 from prune_mi.errors import DataError, counted, listed
 
@@ -123,7 +124,8 @@ def load_csv(
         groups, where = strata(y["all"], form), f"{path} has no column {_SPLIT!r}"
         rest, held_out, note = hold_out_tests(groups, where=where, alike=_ALIKE[form])
         x, y, rows = (
-            {"train": each["all"][rest], "test": each["all"][held_out]} for each in (x, y, rows)
+            {"train": rows_of(each["all"], rest), "test": rows_of(each["all"], held_out)}
+            for each in (x, y, rows)
         )
         notes += (note,)
     return Dataset(

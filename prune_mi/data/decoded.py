@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from prune_mi.data.chunks import is_mapped
 from prune_mi.data.image_files import (
     FULL_BRIGHT,
     MODES,
@@ -15,6 +16,7 @@ from prune_mi.data.image_files import (
     decode_images,
     read_header,
 )
+from prune_mi.data.scratch import note_on_disk
 from prune_mi.data.splits import stratified_split
 from prune_mi.errors import DataError, listed
 
@@ -84,7 +86,9 @@ def decode_splits(
                 broken.append(_relative(file, folder))
         readable[name][np.flatnonzero(readable[name])[~decoded]] = False
     _require_few_broken(broken, len(sizes) + len(broken), folder)
+    on_disk = sum(each.nbytes for each in images.values() if is_mapped(each))
     notes = (*_notes(sizes, size, broken), *_depth_notes(every, depth))
+    notes += (note_on_disk(on_disk, str(folder)),) if on_disk else ()
     return Decoded(images, readable, notes, FULL_BRIGHT[depth] if depth == 16 else None)
 
 

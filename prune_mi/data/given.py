@@ -16,7 +16,7 @@ from prune_mi.data.arrays import (
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import ModelInput
 from prune_mi.data.labels import FormChoice
-from prune_mi.data.scratch import Room, scratch_folder, size_text
+from prune_mi.data.scratch import Room, note_on_disk
 from prune_mi.data.streams import by_input, is_stream, read_stream
 from prune_mi.data.user_code import told_of
 from prune_mi.errors import DataError
@@ -82,10 +82,7 @@ def load_given(
         require_arrays(tuple(known), choose_form, source=source)
         found = dataset_of_arrays(known, choose_form, source=source)
     if room.used_bytes:
-        told = (
-            f"{size_text(room.used_bytes)} of {source} were read through once and lie on the disk "
-            f"of {scratch_folder()} until the end"
-        )
+        told = note_on_disk(room.used_bytes, source)
         found = replace(found, notes=(*found.notes, told))
     return found
 

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from prune_mi.data.scratch import Growing, Room
 from prune_mi.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -30,6 +31,8 @@ Depth = Literal[8, 16, 32]
 
 FULL_BRIGHT: dict[Depth, float | None] = {8: 255.0, 16: 65535.0, 32: None}
 """The value of a full-bright pixel in a file of each depth; None where the file does not say."""
+
+_DECODED_BYTES = 1 << 25  # at a time
 
 # What systems and programs leave in folders of images; names with a dot in front are theirs, too.
 _LEFTOVERS = frozenset(
@@ -159,26 +162,33 @@ def decode_images(
         and bool `(len(files),)`, False for the files that could not be decoded.
 
     Raises:
-        DataError: If the images do not fit in memory.
+        DataError: If there is no room for the images, in memory or, if they are many, on the disk.
     """
-    shape = (len(files), *size, len(mode))
+    shape, dtype = (*size, len(mode)), np.dtype(np.uint8 if depth == 8 else np.float32)
+    readable = np.zeros(len(files), dtype=np.bool_)
+    grown = Growing(Room())
+    step = max(1, _DECODED_BYTES // max(1, int(np.prod(shape)) * dtype.itemsize))
     try:
-        images = np.empty(shape, dtype=np.uint8 if depth == 8 else np.float32)
+        for start in range(0, len(files), step):
+            part = files[start : start + step]
+            images = np.empty((len(part), *shape), dtype=dtype)
+            count = 0
+            for index, path in enumerate(part, start):
+                try:
+                    images[count] = decode_image(path, size, mode, depth)
+                except Exception:  # As in `read_header`.
+                    continue
+                readable[index] = True
+                count += 1
+            grown.append(images[:count])
+        return (grown.finished() if len(grown) else np.empty((0, *shape), dtype)), readable
     except MemoryError as error:
         raise DataError(
             f"{len(files)} images of {size[0]} x {size[1]} pixels do not fit in memory: "
             "pass fewer or smaller images"
         ) from error
-    readable = np.zeros(len(files), dtype=np.bool_)
-    count = 0
-    for index, path in enumerate(files):
-        try:
-            images[count] = decode_image(path, size, mode, depth)
-        except Exception:  # As in `read_header`.
-            continue
-        readable[index] = True
-        count += 1
-    return images[:count], readable
+    finally:
+        grown.close()
 
 
 def decode_image(

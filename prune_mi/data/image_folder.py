@@ -9,6 +9,7 @@ import numpy as np
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.decoded import ShapeChoice, decode_splits, hold_out_tests
 from prune_mi.data.image_files import SUFFIXES, ImageHeader, find_images, is_leftover
+from prune_mi.data.scratch import rows_of
 from prune_mi.errors import DataError
 
 LONGEST_SIDE = 64
@@ -57,8 +58,8 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         images, labels = loaded.pop("all")
         _check_classes(labels, class_names, folder)
         rest, held_out, note = hold_out_tests(labels, where=f"{folder} has no train/ and test/")
-        loaded["train"] = images[rest], labels[rest]
-        loaded["test"] = images[held_out], labels[held_out]
+        loaded["train"] = rows_of(images, rest), labels[rest]
+        loaded["test"] = rows_of(images, held_out), labels[held_out]
         notes += (note,)
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))
@@ -113,7 +114,7 @@ def load_unlabelled(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         rest, held_out, note = hold_out_tests(
             np.zeros(len(images), np.int64), where=f"{folder} has no train/ and test/", alike=""
         )
-        x |= {"train": images[rest], "test": images[held_out]}
+        x |= {"train": rows_of(images, rest), "test": rows_of(images, held_out)}
         notes += (note,)
     y = {name: np.zeros(len(images), dtype=np.int64) for name, images in x.items()}
     return Dataset(

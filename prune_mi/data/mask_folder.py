@@ -10,6 +10,7 @@ from prune_mi.data.dataset import Dataset
 from prune_mi.data.decoded import ShapeChoice, decode_splits, hold_out_tests
 from prune_mi.data.image_files import SUFFIXES, find_images, is_leftover, open_image, read_header
 from prune_mi.data.labels import FormChoice, as_classes, labels_of_splits
+from prune_mi.data.scratch import rows_of
 from prune_mi.data.strata import strata
 from prune_mi.errors import DataError, counted, listed
 
@@ -86,7 +87,7 @@ def load_mask_folder(
             strata(labels, "masks"), where=f"{folder} has no train/ and test/", alike=""
         )
         every = x.pop("all")
-        x |= {"train": every[rest], "test": every[held_out]}
+        x |= {"train": rows_of(every, rest), "test": rows_of(every, held_out)}
         stored |= {"train": labels[rest], "test": labels[held_out]}
         notes += (note,)
     form = choose_form(stored["train"])

@@ -11,6 +11,7 @@ from typing import IO
 
 import numpy as np
 
+from prune_mi.data.chunks import chunks, is_mapped
 from prune_mi.errors import DataError
 
 IN_MEMORY = 1 << 28
@@ -32,6 +33,31 @@ def size_text(size_bytes: int) -> str:
     """`310 MiB`, `5.6 GiB`."""
     gib = size_bytes / (1 << 30)
     return f"{gib:.1f} GiB" if gib >= 1 else f"{size_bytes / (1 << 20):.0f} MiB"
+
+
+def note_on_disk(size_bytes: int, source: str) -> str:
+    """What the user should know of data that were put on the disk."""
+    return (
+        f"{size_text(size_bytes)} of {source} were read through once and lie on the disk of "
+        f"{scratch_folder()} until the end"
+    )
+
+
+def rows_of(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of an array; of one on the disk another one there, where they are many.
+
+    Raises:
+        DataError: If there is no room for them.
+    """
+    if not is_mapped(images) or not len(rows):
+        return np.asarray(images[rows])
+    grown = Growing(Room())
+    try:
+        for chunk in chunks(images, rows):
+            grown.append(np.asarray(chunk))
+        return grown.finished()
+    finally:
+        grown.close()
 
 
 class Room:
