@@ -10,8 +10,8 @@ import numpy as np
 
 from prune_mi.config import Gates, RunSettings
 from prune_mi.data import Dataset
+from prune_mi.data.chunks import chunks
 from prune_mi.delivery.measuring import installed_versions
-from prune_mi.graph.digest import arrays_digest
 from prune_mi.records import ModelSource
 from prune_mi.records.events import Command, Started
 
@@ -64,5 +64,12 @@ def _file_digest(path: Path) -> str:
 
 
 def _data_digest(data: Dataset) -> str:
+    """Of all samples and labels, the names of the classes, and weights where there are any."""
     names = np.frombuffer(repr(data.class_names).encode(), dtype=np.uint8)
-    return arrays_digest([names, *(each for _, *pair in data.splits() for each in pair)])
+    found = hashlib.blake2b(digest_size=16)
+    weights = [] if data.w_train is None else [data.w_train]
+    for array in (names, *(each for _, *pair in data.splits() for each in pair), *weights):
+        found.update(str(array.shape).encode())
+        for chunk in chunks(array) if array.size else ():
+            found.update(np.ascontiguousarray(chunk).tobytes())
+    return found.hexdigest()

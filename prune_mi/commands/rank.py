@@ -7,6 +7,7 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data import Dataset, stratified_sample
+from prune_mi.data.chunks import taken
 from prune_mi.data.strata import strata
 from prune_mi.errors import ModelError
 from prune_mi.execution.store import Store
@@ -98,7 +99,7 @@ def ranking_request(
     return RankingRequest(
         graph=graph,
         sites=[unit_site(unit) for unit in removable_units(graph) if unit.macs or unit.num_params],
-        images=data.x_train[chosen],
+        images=taken(data.x_train, chosen),
         truth=data.y_train[chosen],
         groups=groups[chosen],
         scaling=profile.scaling,

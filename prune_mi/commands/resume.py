@@ -110,5 +110,8 @@ def _source(before: Before, model: Path | None) -> ModelSource | None:
 
 def _found(path: str, where: str) -> str:
     """A path as it was typed, or from the folder that the run was started in."""
+    file, colon, function = path.rpartition(":")
+    if colon and file.endswith(".py") and not Path(path).exists():
+        return f"{_found(file, where)}:{function}"
     from_there = Path(where) / path
     return str(from_there) if not Path(path).exists() and from_there.exists() else path

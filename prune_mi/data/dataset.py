@@ -236,17 +236,20 @@ def _check_weights(weights: np.ndarray, dataset: Dataset) -> None:
         raise DataError(f"all {where} are 0; expected some above 0")
 
 
-def image_digests(images: np.ndarray) -> np.ndarray:
+def image_digests(images: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """A digest of each image, uint8 `(N, 16)`: another one for other values, shapes or dtypes.
 
     Args:
         images: `(N, ...)`, any dtype.
+        rows: Which of them, int `(n,)`; None: all.
     """
-    array = np.ascontiguousarray(images)
-    start = hashlib.blake2b(f"{array.dtype.str}{array.shape[1:]}".encode(), digest_size=_DIGEST)
-    found = np.empty((len(array), _DIGEST), dtype=np.uint8)
-    for place, image in enumerate(array):
-        digest = start.copy()
-        digest.update(image.tobytes())
-        found[place] = np.frombuffer(digest.digest(), dtype=np.uint8)
+    start = hashlib.blake2b(f"{images.dtype.str}{images.shape[1:]}".encode(), digest_size=_DIGEST)
+    found = np.empty((len(images) if rows is None else len(rows), _DIGEST), dtype=np.uint8)
+    place = 0
+    for chunk in chunks(images, rows) if len(found) else ():
+        for image in chunk:
+            digest = start.copy()
+            digest.update(image.tobytes())
+            found[place] = np.frombuffer(digest.digest(), dtype=np.uint8)
+            place += 1
     return found

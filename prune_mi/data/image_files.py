@@ -5,12 +5,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from prune_mi.data.scratch import Growing, Room
 from prune_mi.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -29,6 +31,8 @@ Depth = Literal[8, 16, 32]
 
 FULL_BRIGHT: dict[Depth, float | None] = {8: 255.0, 16: 65535.0, 32: None}
 """The value of a full-bright pixel in a file of each depth; None where the file does not say."""
+
+_DECODED_BYTES = 1 << 25  # at a time
 
 # What systems and programs leave in folders of images; names with a dot in front are theirs, too.
 _LEFTOVERS = frozenset(
@@ -123,10 +127,10 @@ def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def read_header(path: Path) -> ImageHeader | None:
+def read_header(source: Path | BytesIO) -> ImageHeader | None:
     """An image's header, or None where there is no readable one."""
     try:
-        with _opened(path) as image:
+        with open_image(source) as image:
             height, width = image.height, image.width
             # Pillow has turned the sides of a TIFF already, and loads a PNG to look for a tag
             # behind its pixels, where hardly anybody writes it.
@@ -158,30 +162,40 @@ def decode_images(
         and bool `(len(files),)`, False for the files that could not be decoded.
 
     Raises:
-        DataError: If the images do not fit in memory.
+        DataError: If there is no room for the images, in memory or, if they are many, on the disk.
     """
-    shape = (len(files), *size, len(mode))
+    shape, dtype = (*size, len(mode)), np.dtype(np.uint8 if depth == 8 else np.float32)
+    readable = np.zeros(len(files), dtype=np.bool_)
+    grown = Growing(Room())
+    step = max(1, _DECODED_BYTES // max(1, int(np.prod(shape)) * dtype.itemsize))
     try:
-        images = np.empty(shape, dtype=np.uint8 if depth == 8 else np.float32)
+        for start in range(0, len(files), step):
+            part = files[start : start + step]
+            images = np.empty((len(part), *shape), dtype=dtype)
+            count = 0
+            for index, path in enumerate(part, start):
+                try:
+                    images[count] = decode_image(path, size, mode, depth)
+                except Exception:  # As in `read_header`.
+                    continue
+                readable[index] = True
+                count += 1
+            grown.append(images[:count])
+        return (grown.finished() if len(grown) else np.empty((0, *shape), dtype)), readable
     except MemoryError as error:
         raise DataError(
             f"{len(files)} images of {size[0]} x {size[1]} pixels do not fit in memory: "
             "pass fewer or smaller images"
         ) from error
-    readable = np.zeros(len(files), dtype=np.bool_)
-    count = 0
-    for index, path in enumerate(files):
-        try:
-            images[count] = _decode(path, size, mode, depth)
-        except Exception:  # As in `read_header`.
-            continue
-        readable[index] = True
-        count += 1
-    return images[:count], readable
+    finally:
+        grown.close()
 
 
-def _decode(path: Path, size: tuple[int, int], mode: str, depth: Depth) -> np.ndarray:
-    with _opened(path) as image:
+def decode_image(
+    source: Path | BytesIO, size: tuple[int, int], mode: str, depth: Depth
+) -> np.ndarray:
+    """One image `(H, W, C)` as `decode_images` has it; Pillow raises nearly anything."""
+    with open_image(source) as image:
         own = _depth(image)
         image.load()  # which turns a TIFF, and takes its tag away
         turn = _TURNS.get(_orientation(image))
@@ -231,10 +245,12 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def open_image(source: Path | BytesIO) -> Iterator[Image.Image]:
+    """An image file open, of the known formats only; Pillow raises nearly anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         # Of a path Pillow maps uncompressed pixels into memory, a TIFF's with its sides turned.
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        opened = source if isinstance(source, BytesIO) else source.open("rb")
+        with opened as file, Image.open(file, formats=_FORMATS) as image:
             yield image

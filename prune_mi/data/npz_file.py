@@ -1,40 +1,32 @@
 """A data set in one `.npz` file, for a model of one input or of several."""
 
-import re
+import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from prune_mi.data.dataset import Dataset, check_values
-from prune_mi.data.fit_to_model import ModelInput, fitting_shape, shape_text
-from prune_mi.data.labels import FormChoice, LabelForm, as_classes, labels_of_splits, sample_weights
+from prune_mi.data.arrays import (
+    WEIGHTS,
+    dataset_of_arrays,
+    dataset_of_inputs,
+    is_wanted,
+    require_arrays,
+    require_input_arrays,
+)
+from prune_mi.data.dataset import Dataset
+from prune_mi.data.fit_to_model import ModelInput
+from prune_mi.data.labels import FormChoice, as_classes
+from prune_mi.data.scratch import IN_MEMORY, Growing, Room
 from prune_mi.errors import DataError, first_line
 
-_REQUIRED = ("x_train", "y_train", "x_test", "y_test")
-_OPTIONAL = ("x_val", "y_val")
-_UNLABELLED = ("x_train", "x_test")
-_WEIGHTS = "sample_weight_train"
-_LARGEST_EXACT = 2**24  # of whole numbers in float32
-
-# What people call such arrays, by the words of a name.
-_WORD = re.compile(r"[a-z]+")
-_CAMEL = re.compile(r"([a-z])([A-Z])")
-_MEANING = {
-    word: meaning
-    for meaning, words in {
-        "x": "x image images img imgs data feature features input inputs",
-        "y": "y label labels lbl target targets class classes",
-        "train": "train training tr",
-        "test": "test testing te",
-    }.items()
-    for word in words.split()
-}
+_LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
+_READ_BYTES = 1 << 24
 
 
 def load_npz(path: Path, *, choose_form: FormChoice = as_classes) -> Dataset:
@@ -53,32 +45,9 @@ def load_npz(path: Path, *, choose_form: FormChoice = as_classes) -> Dataset:
     """
     with _opened(path) as file:
         there = tuple(file.files)
-        is_labelled = any(name in there or _likely(name, there) for name in ("y_train", "y_test"))
-        required = _REQUIRED if is_labelled or choose_form(None) != "none" else _UNLABELLED
-        missing = [name for name in required if name not in there]
-        if missing:
-            raise DataError(
-                f"{path} lacks {', '.join(missing)}; it holds {', '.join(there) or 'no arrays'}; "
-                f"expected {', '.join(_REQUIRED)} and perhaps {', '.join(_OPTIONAL)}: save it "
-                f"again under these names{_likely_names(missing, there)}"
-            )
-        known = (*_REQUIRED, *_OPTIONAL, _WEIGHTS)
-        arrays = {name: file[name] for name in there if name in known}
-    if ("x_val" in arrays) != ("y_val" in arrays) and required != _UNLABELLED:
-        alone = "x_val" if "x_val" in arrays else "y_val"
-        raise DataError(
-            f"{path} has only {alone}; expected both x_val and y_val, or neither: add the other"
-        )
-    stored = arrays["x_train"]
-    images = {
-        name.removeprefix("x_"): raw_images(array, where=f"{name} of {path}")
-        for name, array in arrays.items()
-        if name.startswith("x")
-    }
-    # Where an array's type says the value of a full-bright pixel: of 16 bits, unsigned.
-    is_deep = stored.dtype == np.uint16 and images["train"].dtype == np.float32
-    full_value = 65535.0 if is_deep else None
-    return _dataset(path, images, arrays, choose_form, full_value=full_value)
+        require_arrays(there, choose_form, source=str(path))
+        arrays = {name: _array(path, file, name) for name in there if is_wanted(name)}
+    return dataset_of_arrays(arrays, choose_form, source=str(path))
 
 
 def load_npz_inputs(
@@ -101,147 +70,61 @@ def load_npz_inputs(
     """
     with _opened(path) as file:
         there = tuple(file.files)
+        require_input_arrays(there, inputs, choose_form, source=str(path))
         arrays = {
-            name: file[name] for name in there if name.startswith(("x_", "y_")) or name == _WEIGHTS
+            name: _array(path, file, name)
+            for name in there
+            if name.startswith(("x_", "y_")) or name == WEIGHTS
         }
-    is_labelled = any(name.startswith("y_") for name in there) or choose_form(None) != "none"
-    has_val = any(name.startswith(("x_val", "y_val")) for name in arrays)
-    splits = ("train", "test", "val") if has_val else ("train", "test")
-    _require_names(path, there, inputs, splits, is_labelled=is_labelled)
-    packed = {}
-    shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
-    for split in splits:
-        parts = [
-            _samples(arrays[f"x_{split}_{each.name}"], each, f"x_{split}_{each.name} of {path}")
-            for each in inputs
-        ]
-        shapes[split] = tuple(part.shape[1:] for part in parts)
-        lengths = [len(part) for part in parts]
-        if len(set(lengths)) > 1:
-            counted = zip(inputs, lengths, strict=True)
-            told = ", ".join(f"x_{split}_{each.name} {length}" for each, length in counted)
-            raise DataError(
-                f"the arrays of the {split} split of {path} have different lengths: {told}; "
-                "expected one row a sample in each: drop what is unpaired"
-            )
-        if shapes[split] != shapes["train"]:
-            raise DataError(
-                f"samples of the {split} split of {path} have the shapes "
-                f"{_texts(shapes[split])}, those of the train split {_texts(shapes['train'])}; "
-                "expected equal shapes"
-            )
-        flat = [part.reshape(len(part), -1) for part in parts]
-        packed[split] = np.concatenate(flat, axis=1, dtype=np.float32)
-    return _dataset(path, packed, arrays, choose_form, input_shapes=shapes["train"])
+    return dataset_of_inputs(arrays, inputs, choose_form, source=str(path))
 
 
-def _dataset(
-    path: Path,
-    samples: Mapping[str, np.ndarray],
-    arrays: Mapping[str, np.ndarray],
-    choose_form: FormChoice,
-    *,
-    input_shapes: tuple[tuple[int, ...], ...] = (),
-    full_value: float | None = None,
-) -> Dataset:
-    """The data set of samples by their splits, with the labels `y_SPLIT` of `arrays`, if any."""
-    form: LabelForm = choose_form(arrays["y_train"]) if "y_train" in arrays else "none"
-    stored = {split: arrays.get(f"y_{split}", each) for split, each in samples.items()}
-    labels, notes = labels_of_splits(stored, form, source=str(path))
-    weights = arrays.get(_WEIGHTS)
-    return Dataset(
-        x_train=samples["train"],
-        y_train=labels["train"],
-        x_test=samples["test"],
-        y_test=labels["test"],
-        x_val=samples.get("val"),
-        y_val=labels.get("val"),
-        class_names=(),
-        source=str(path),
-        notes=notes,
-        input_shapes=input_shapes,
-        order_known=form != "classes",
-        full_value=full_value,
-        form=form,
-        w_train=None if weights is None else sample_weights(weights, where=f"{_WEIGHTS} of {path}"),
-    )
+def _array(path: Path, file: Any, name: str) -> np.ndarray:
+    """One array: a large one is mapped from the file, or from a copy where it is compressed."""
+    member = file.zip.NameToInfo.get(f"{name}.npy")
+    if member is None or member.file_size <= IN_MEMORY:
+        return np.asarray(file[name])
+    with file.zip.open(member) as stream:
+        shape, fortran_order, dtype = _npy_header(stream)
+        if dtype.hasobject or fortran_order or len(shape) < 2:
+            return np.asarray(file[name])
+        if member.compress_type == zipfile.ZIP_STORED:
+            start = _start_of(path, member) + stream.tell()
+            return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+        return _unpacked(stream, shape, dtype)
 
 
-def _require_names(
-    path: Path,
-    there: Sequence[str],
-    inputs: Sequence[ModelInput],
-    splits: Sequence[str],
-    *,
-    is_labelled: bool,
-) -> None:
-    expected = [f"x_{split}_{each.name}" for split in splits for each in inputs]
-    expected += [f"y_{split}" for split in splits] if is_labelled else []
-    missing = [name for name in expected if name not in there]
-    extra = [name for name in there if name.startswith(("x_", "y_")) and name not in expected]
-    faults = []
-    if missing:
-        faults.append(f"lacks {', '.join(missing)}")
-    if extra:
-        faults.append(f"has {', '.join(extra)}, but the model has no input of that name")
-    if faults:
-        named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
-        raise DataError(
-            f"{path} {' and '.join(faults)}; it holds {', '.join(there) or 'no arrays'}; "
-            f"the model's inputs are {named}: expected {', '.join(expected)}"
-        )
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0
+    return (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(stream)
 
 
-def _samples(array: np.ndarray, model_input: ModelInput, where: str) -> np.ndarray:
-    """One input's samples in the model's shape, uint8 or float32."""
-    if array.dtype.kind in "iu" and array.size:
-        largest = max(abs(int(array.min())), abs(int(array.max())))
-        if largest > _LARGEST_EXACT:
-            raise DataError(
-                f"{where} reaches {largest}; expected whole numbers up to {_LARGEST_EXACT}, which "
-                "is what float32 holds exactly: renumber them"
-            )
-    samples = raw_images(array, where=where)
-    wanted = model_input.shape
-    shape = fitting_shape(samples.shape[1:], wanted) if samples.ndim else None
-    if shape is not None:
-        samples = samples.reshape(len(samples), *shape)
-        check_values(samples, where)
-        return samples
-    raise DataError(
-        f"{where} has the shape {samples.shape}; the model's input {model_input.name!r} takes "
-        f"{shape_text(wanted)}, one a row: reshape the array"
-    )
+def _start_of(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where a member's content begins in the file, behind its own header."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+            raise zipfile.BadZipFile(f"bad header of {member.filename}")
+        *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    return member.header_offset + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
 
 
-def _texts(shapes: Sequence[tuple[int, ...]]) -> str:
-    return ", ".join(map(shape_text, shapes))
-
-
-def raw_images(images: np.ndarray, *, where: str) -> np.ndarray:
-    """Brings pixels to one of the two types that data sets hold, values unchanged.
-
-    Args:
-        images: Numbers of any real type.
-        where: How messages name the array.
-
-    Returns:
-        uint8 where the values are whole, typed as integers and within 0..255, else float32.
-
-    Raises:
-        DataError: If the array does not hold real numbers.
-    """
-    if images.dtype.kind not in "biuf":
-        raise DataError(
-            f"{where} holds {images.dtype} values; expected pixels, uint8 or float32: convert them"
-        )
-    if images.dtype in (np.uint8, np.float32):
-        return images.astype(images.dtype.newbyteorder("="), copy=False)
-    if images.dtype.kind != "f" and images.size and images.min() >= 0 and images.max() <= 255:
-        return images.astype(np.uint8)
-    # What overflows becomes infinite, which validation reports.
-    with np.errstate(over="ignore"):
-        return images.astype(np.float32)
+def _unpacked(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+    grown = Growing(Room())
+    try:
+        step = max(1, _READ_BYTES // max(1, row_bytes))
+        for start in range(0, shape[0], step):
+            count = min(step, shape[0] - start)
+            content = stream.read(count * row_bytes)
+            if len(content) < count * row_bytes:
+                raise EOFError("an array is cut off")
+            grown.append(np.frombuffer(content, dtype=dtype).reshape(count, *shape[1:]))
+        return grown.finished()
+    finally:
+        grown.close()
 
 
 @contextmanager
@@ -263,27 +146,3 @@ def _opened(path: Path) -> Iterator[Any]:
         raise DataError(f"cannot read {path}: {first_line(error)}; {hint}") from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is a broken zip: {first_line(error)}; {hint}") from error
-
-
-def _likely_names(missing: Sequence[str], there: Sequence[str]) -> str:
-    """What the missing arrays may be called, and the line that renames them; may be empty."""
-    likely = {name: found for name in missing if (found := _likely(name, there))}
-    if not likely:
-        return ""
-    kept = [name for name in _REQUIRED if name in there]
-    renamed = ", ".join(f"{new}=old[{old!r}]" for new, old in likely.items())
-    same = "".join(f", {name}=old[{name!r}]" for name in kept)
-    return f". Probably: old = np.load('old.npz'); np.savez('new.npz', {renamed}{same})"
-
-
-def _likely(wanted: str, there: Sequence[str]) -> str | None:
-    """The one array that is probably meant by a name such as x_train."""
-    kind, split = wanted.split("_")
-    found = [
-        name
-        for name in there
-        if name not in _REQUIRED + _OPTIONAL
-        and {_MEANING.get(word) for word in _WORD.findall(_CAMEL.sub(r"\1_\2", name).lower())}
-        == {kind, split}
-    ]
-    return found[0] if len(found) == 1 else None

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from prune_mi.data.chunks import chunks
+from prune_mi.data.chunks import chunks, extremes
 from prune_mi.errors import DataError
 
 ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
@@ -29,6 +29,8 @@ _DESCRIPTIONS: dict[ScalingKind, str] = {
 # keras.applications.imagenet_utils; of pixels 0..255 in blue, green, red, and of 0..1 in red first.
 _CAFFE_MEANS = (103.939, 116.779, 123.68)
 _TORCH_MEANS, _TORCH_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Bytes of images of which all are summed up, and of which so many are.
+_LARGE, _ENOUGH = 1 << 30, 1 << 28
 # What cameras and X-ray detectors fill of 16 bits: 8, 10, 12 or 14 of them.
 _PARTLY_FILLED = (255.0, 1023.0, 4095.0, 16383.0)
 
@@ -85,7 +87,7 @@ def pixel_range(images: np.ndarray) -> float:
         16 as in scikit-learn's digits; 255; or the highest value where that is above 255. Integer
         images count as 0..16 only where they reach 16: darker ones are dark photographs.
     """
-    lowest, highest = float(images.min()), float(images.max())
+    lowest, highest = extremes(images)
     if highest <= 1 or lowest < 0:
         return 1.0
     if highest == 16 or (highest < 16 and images.dtype.kind == "f"):
@@ -152,11 +154,11 @@ def fit_scaling(
         return InputScaling(kind, None, None, full)
     if kind == "standardize":
         channels = x_train.ndim != 3 if has_channels is None else has_channels
-        mean, deviation = _channel_statistics(x_train, has_channels=channels)
+        mean, deviation = _channel_statistics(_representative(x_train), has_channels=channels)
         return InputScaling(kind, mean.astype(np.float32), deviation.astype(np.float32), full)
     if kind == "mean-image":
         # x/R - mean(x/R) = (x - mean(x)) / R
-        mean = _mean_image(x_train).astype(np.float32)
+        mean = _mean_image(_representative(x_train)).astype(np.float32)
         return InputScaling(kind, mean, np.asarray(full, dtype=np.float32), full)
     return scaling_of_range(kind, full)
 
@@ -184,16 +186,18 @@ def candidate_scalings(
         those for three colours where there are not three or they were scaled before.
     """
     by_value = pixel_range(x_train)
-    is_scaled = by_value == 1 and float(x_train.min()) < 0
+    lowest, highest = extremes(x_train)
+    is_scaled = by_value == 1 and lowest < 0
     skipped = {"unit"} if by_value == 1 and full is None else set()
     skipped |= set() if coloured and not is_scaled else set(COLOUR_KINDS)
     tried = [
-        fit_scaling(kind, x_train, has_channels=has_channels, full=full)
+        fit_scaling(
+            kind, x_train, has_channels=has_channels, full=by_value if full is None else full
+        )
         for kind in kinds
         if kind not in skipped or len(kinds) == 1
     ]
     if full is not None:
-        highest = float(x_train.max())
         used = next((each for each in _PARTLY_FILLED if highest <= each), full)
         if used < full:
             narrow = [kind for kind in kinds if kind in ("unit", "signed")]
@@ -255,6 +259,13 @@ def clearly_above(chance: float, num_samples: int) -> float:
     """
     standard_error = sqrt(chance * (1 - chance) / num_samples)
     return chance + max(3 * standard_error, min(0.05, (1 - chance) / 2))
+
+
+def _representative(images: np.ndarray) -> np.ndarray:
+    """All images, or of more than a GiB of them evenly spaced ones: their mean is as good."""
+    if images.nbytes <= _LARGE:
+        return images
+    return images[:: -(-images.nbytes // _ENOUGH)]
 
 
 def _mean_image(images: np.ndarray) -> np.ndarray:

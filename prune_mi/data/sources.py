@@ -11,12 +11,23 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
+from prune_mi.data.csv_file import CSV_SUFFIXES, load_csv
 from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.decoded import ShapeChoice
+from prune_mi.data.described_records import DESCRIPTION_SUFFIXES, load_records
 from prune_mi.data.fit_to_model import ModelInput, shape_text
-from prune_mi.data.image_folder import ShapeChoice, load_image_folder, shape_for_model
+from prune_mi.data.given import Given, load_given
+from prune_mi.data.image_folder import (
+    is_unlabelled,
+    load_image_folder,
+    load_unlabelled,
+    shape_for_model,
+)
 from prune_mi.data.labels import FormChoice, LabelForm, as_classes, as_form, integer_labels
+from prune_mi.data.mask_folder import has_masks, load_mask_folder
 from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.data.splits import stratified_split
+from prune_mi.data.user_code import called_function, names_function, require_function_file
 from prune_mi.errors import DataError
 
 CIFAR10_VARIABLE = "PRUNE_MI_CIFAR10"
@@ -136,7 +147,8 @@ def _with_channel(images: np.ndarray) -> np.ndarray:
 _WANTED: dict[LabelForm, str] = {
     "flags": "several labels for each, 0 or 1: pass an .npz with rows of them (y_train, y_test)",
     "numbers": "numbers to predict: pass an .npz with them (y_train, y_test)",
-    "masks": "a mask for each: pass an .npz with masks (y_train, y_test)",
+    "masks": "a mask for each: pass an .npz with masks (y_train, y_test), or a folder that has "
+    "images/ and masks/",
 }
 
 _NAMED: dict[str, Callable[[], Dataset]] = {
@@ -150,7 +162,7 @@ DATASET_NAMES = tuple(_NAMED)
 
 
 def load_dataset(
-    spec: str,
+    spec: Given,
     *,
     image_shape: tuple[int | None, int | None, int | None] | None = None,
     choose_shape: ShapeChoice | None = None,
@@ -160,8 +172,11 @@ def load_dataset(
     """Loads and validates a data set.
 
     Args:
-        spec: `cifar10`, `fashion_mnist`, `mnist` or `digits`; or the path of an `.npz` file, of a
-            folder of class folders of images, or of a cifar-10-batches-py folder.
+        spec: A text or path: `cifar10`, `fashion_mnist`, `mnist` or `digits`; the path of an
+            `.npz` file, of a folder of class folders of images, or of images/ and masks/, of a
+            CSV file that names images, or of a cifar-10-batches-py folder; `module:function` or
+            `file.py:function`, whose function gives arrays, datasets or iterables. Or these
+            themselves; see `load_given`.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
@@ -178,12 +193,29 @@ def load_dataset(
     """
     if choose_shape is None:
         choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
-    if len(inputs) > 1:
-        dataset = _load_inputs(spec, inputs, choose_form)
+    if not isinstance(spec, str | Path):
+        dataset = load_given(spec, choose_form, source="the data given", inputs=inputs)
+    elif is_function(str(spec)):
+        with called_function(str(spec)) as given:
+            dataset = load_given(given, choose_form, source=str(spec), inputs=inputs)
+    elif len(inputs) > 1:
+        dataset = _load_inputs(str(spec), inputs, choose_form)
     else:
-        dataset = _load(spec, choose_shape, choose_form)
+        dataset = _load(str(spec), choose_shape, choose_form, inputs)
     validate_dataset(dataset)
     return dataset
+
+
+def is_function(spec: str) -> bool:
+    """Whether a text names a function, and no file has that name."""
+    return names_function(spec) and not _is_there(spec)
+
+
+def _is_there(spec: str) -> bool:
+    try:
+        return Path(spec).expanduser().exists()
+    except (OSError, ValueError):
+        return False
 
 
 def require_named(spec: str) -> None:
@@ -192,6 +224,9 @@ def require_named(spec: str) -> None:
     Raises:
         DataError: If there is neither a data set nor a file or folder of that name.
     """
+    if is_function(spec):
+        require_function_file(spec)
+        return
     path = Path(spec).expanduser()
     try:
         there = spec in _NAMED or path.is_dir() or path.is_file()
@@ -201,7 +236,12 @@ def require_named(spec: str) -> None:
         raise _unusable(spec, "there is no such name, file or folder")
 
 
-def _load(spec: str, choose_shape: ShapeChoice, choose_form: FormChoice) -> Dataset:
+def _load(
+    spec: str,
+    choose_shape: ShapeChoice,
+    choose_form: FormChoice,
+    inputs: Sequence[ModelInput],
+) -> Dataset:
     if spec in _NAMED:
         return _in_form(_NAMED[spec](), choose_form)
     require_named(spec)
@@ -210,13 +250,23 @@ def _load(spec: str, choose_shape: ShapeChoice, choose_form: FormChoice) -> Data
         if path.is_dir():
             if is_cifar_batches(path):
                 return _in_form(load_cifar_batches(path), choose_form)
+            if has_masks(path):
+                return load_mask_folder(path, choose_shape=choose_shape, choose_form=choose_form)
+            if is_unlabelled(path) and choose_form(None) == "none":
+                return load_unlabelled(path, choose_shape=choose_shape)
             loaded = load_image_folder(path, choose_shape=choose_shape)
             return _in_form(loaded, choose_form)
         if path.suffix.lower() == ".npz":
             return load_npz(path, choose_form=choose_form)
+        if path.suffix.lower() in CSV_SUFFIXES:
+            return load_csv(path, choose_shape=choose_shape, choose_form=choose_form)
+        if path.suffix.lower() in DESCRIPTION_SUFFIXES:
+            return load_records(
+                path, choose_shape=choose_shape, choose_form=choose_form, inputs=inputs
+            )
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
-    raise _unusable(spec, "it is not an .npz file")
+    raise _unusable(spec, "it is no .npz, .csv or .yaml file")
 
 
 def _unusable(spec: str, fault: str) -> DataError:
@@ -256,5 +306,6 @@ def _load_inputs(spec: str, inputs: Sequence[ModelInput], choose_form: FormChoic
 def _accepted() -> str:
     return (
         f"expected {', '.join(DATASET_NAMES)}, or the path of an .npz file (x_train, y_train, "
-        "x_test, y_test), a folder of class folders of images, or a cifar-10-batches-py folder"
+        "x_test, y_test), a folder of class folders of images, or of images/ and masks/, a "
+        "CSV file of image files and labels, or a cifar-10-batches-py folder, or module:function"
     )

@@ -85,3 +85,5 @@ def main() -> None:
         except OSError:
             os._exit(0)
         gc.collect()  # models lie in cycles
+        if (store := sys.modules.get("prune_mi.execution.store")) is not None:
+            store.forget_mapped()

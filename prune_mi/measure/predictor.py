@@ -8,11 +8,13 @@ import keras
 import numpy as np
 
 from prune_mi.data import InputScaling
+from prune_mi.data.chunks import LARGE, forget
 from prune_mi.keras_io.forward.forward_pass import compiled_forward, eager_forward
 
 _FEW = 256
 
 
+_FORGET_EVERY = 64  # batches
 _MOST_AT_ONCE = 64  # images evaluated eagerly: all tensors of theirs are held
 
 
@@ -43,6 +45,8 @@ class Predictor:
             batch = scaling.apply(np.asarray(images[start : start + size]))
             filled = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
             outputs.append(np.asarray(answer(filled), dtype=np.float32)[: len(batch)])
+            if images.nbytes > LARGE and start // size % _FORGET_EVERY == _FORGET_EVERY - 1:
+                forget(images)
         return np.concatenate(outputs)
 
 

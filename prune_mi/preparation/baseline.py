@@ -13,7 +13,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.store import SharedData, Store
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.profile import Profile
-from prune_mi.preparation.roles import Roles, roles_of_model, validation_images
+from prune_mi.preparation.roles import Roles, roles_of_model, validation_split
 from prune_mi.records import Observer
 from prune_mi.search.candidate import Trained, reference
 from prune_mi.tasks import agreement
@@ -139,8 +139,8 @@ def measured(
     rate = len(data.x_test) / max(time.monotonic() - started, 1e-6)
     judge = profile.judge
 
-    def answers(images: np.ndarray) -> np.ndarray:
-        pool.store.put("asked_images", images)
+    def answers(images: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        pool.store.put("asked_images", images, rows)
         return pool.predict(profile.graph, "asked_images")
 
     if data.form == "none":
@@ -150,16 +150,17 @@ def measured(
         data,
         test_scores,
         settings,
-        lambda rows: judge.scores(answers(data.x_train[rows]), data.y_train[rows]),
+        lambda rows: judge.scores(answers(data.x_train, rows), data.y_train[rows]),
     )
     observer.note(roles.description)
-    validation, truth = validation_images(data, roles)
+    validation, whole_truth = validation_split(data, roles)
+    truth = whole_truth[roles.validation]
     if roles.validation_source == "test":
         # Of what is no mean of samples by themselves, other samples have other scores.
         known = outputs[roles.validation]
         scores = judge.scores(known, truth)
     else:
-        scores = judge.scores(answers(validation), truth)
+        scores = judge.scores(answers(validation, roles.validation), truth)
     images = share_images(data, roles, settings, pool=pool, most_images=most_images(rate))
     given = reference(profile.graph, judge.quality(scores, truth), scores[images.order])
     return Baseline(profile, data, images, given, given, outputs, rate)
@@ -201,20 +202,18 @@ def share_images(
     train = rng.permutation(roles.train)
     if most_images is not None:
         train = train[: max(most_images, settings.calibration_images)]
-    images, truth = np.asarray(data.x_train[train]), data.y_train[train]
-    val_images, val_truth = validation_images(data, roles)
+    truth = data.y_train[train]
+    val_images, whole_truth = validation_split(data, roles)
+    val_truth = whole_truth[roles.validation]
     order = rng.permutation(len(val_truth))
     groups = strata(truth, data.form)
     sample = stratified_sample(groups, size=settings.ranking.num_samples, rng=rng)
-    for name, array in {
-        "train_images": images,
-        "val_images": np.asarray(val_images[order]),
-        "val_truth": val_truth[order],
-        "ranking_images": images[sample],
-        "ranking_truth": truth[sample],
-        "ranking_groups": groups[sample],
-    }.items():
-        pool.store.put(name, array)
+    pool.store.put("train_images", data.x_train, train)
+    pool.store.put("val_images", val_images, roles.validation[order])
+    pool.store.put("val_truth", val_truth, order)
+    pool.store.put("ranking_images", data.x_train, train[sample])
+    pool.store.put("ranking_truth", truth, sample)
+    pool.store.put("ranking_groups", groups, sample)
     weights = None if data.w_train is None else data.w_train[train]
     return Images(roles, truth, weights, val_truth[order], order, settings.screening_images)
 

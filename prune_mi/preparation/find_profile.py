@@ -22,6 +22,7 @@ from prune_mi.data import (
     shape_text,
     stratified_sample,
 )
+from prune_mi.data.chunks import taken
 from prune_mi.data.class_order import class_names
 from prune_mi.data.strata import strata
 from prune_mi.errors import ConfigError, DataError, ModelError
@@ -89,7 +90,7 @@ def profile_of(
     rng = np.random.default_rng((settings.seed, 0))
     count = min(_PROBE_IMAGES, max(_FEWEST_PROBED, _MOST_VALUES // math.prod(shape)))
     probe = stratified_sample(strata(data.y_train, data.form), size=count, rng=rng)
-    images, labels = data.x_train[probe], data.y_train[probe]
+    images, labels = taken(data.x_train, probe), data.y_train[probe]
     asked = _Asked(answers, packing, interface, data, probe, Head(shape))
     with _doubting(_doubt_of_bound(interface, task, compiled), observer):
         reading, labels = _read(asked, images, labels, task, settings, observer)

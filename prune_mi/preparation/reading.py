@@ -14,6 +14,7 @@ from prune_mi.data import (
     other_orders,
     stratified_sample,
 )
+from prune_mi.data.chunks import taken
 from prune_mi.data.class_order import as_loaded, class_names
 from prune_mi.measure.confidence import is_clearly_better, is_saturated
 
@@ -76,7 +77,7 @@ class Evidence:
         """What the model yields under a scaling."""
         scaling = self.scalings[name]
         if scaling not in self.known:
-            self.known[scaling] = self.ask(self.data.x_train[self.rows], scaling)
+            self.known[scaling] = self.ask(taken(self.data.x_train, self.rows), scaling)
         return self.known[scaling]
 
     def right(self, name: str, order: ClassOrder) -> np.ndarray:

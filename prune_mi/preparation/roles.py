@@ -57,8 +57,13 @@ def search_roles(data: Dataset, settings: RunSettings) -> Roles:
 
 def validation_images(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels that selection sees."""
-    images, labels = {name: (x, y) for name, x, y in data.splits()}[roles.validation_source]
+    images, labels = validation_split(data, roles)
     return images[roles.validation], labels[roles.validation]
+
+
+def validation_split(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels of which selection sees the rows `roles.validation`."""
+    return {name: (x, y) for name, x, y in data.splits()}[roles.validation_source]
 
 
 def roles_of_model(

@@ -19,8 +19,8 @@ from prune_mi.runs.folder import REPORT_FILE, SELECTION_FILE
 def write_selection(path: Path, roles: Roles, data: Dataset) -> None:
     """Writes the digests of the test images that selection sees; of none where it sees none."""
     saw = roles.validation_source == "test"
-    seen = data.x_test[roles.validation] if saw else data.x_test[:0]
-    np.savez_compressed(path, test_images=image_digests(seen))
+    seen = roles.validation if saw else roles.validation[:0]
+    np.savez_compressed(path, test_images=image_digests(data.x_test, seen))
 
 
 def selected_on(model: Path, images: np.ndarray) -> np.ndarray:

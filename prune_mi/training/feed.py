@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from prune_mi.data import AugmentationPolicy, InputScaling
+from prune_mi.data.chunks import FEW_ROWS, LARGE, forget
 
 _T = TypeVar("_T")
 _AHEAD = 4
@@ -45,6 +46,7 @@ class Feed:
         self._num_batches = num_batches
         self._seed = seed
         self._epoch = -1
+        self._read_rows = 0
         self._order = np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -61,7 +63,12 @@ class Feed:
         rows = np.sort(self._order[place * self.batch_size : (place + 1) * self.batch_size])
         rng = np.random.default_rng((self._seed, epoch, place + 1))
         policy = self._source.augmentation
-        images = self._source.scaling.apply(np.asarray(self._source.images[rows]))
+        raw = np.asarray(self._source.images[rows])
+        images = self._source.scaling.apply(raw)
+        self._read_rows += len(rows)
+        if self._source.images.nbytes > LARGE and self._read_rows >= FEW_ROWS:
+            forget(self._source.images)
+            self._read_rows = 0
         targets = self._source.targets[rows]
         if self._source.targets_move:
             same = np.random.default_rng((self._seed, epoch, place + 1))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from prune_mi.data import load_dataset
+from prune_mi.data import image_files, load_dataset, scratch
+from prune_mi.data.chunks import is_mapped
 from prune_mi.errors import DataError
 
 CLASSES = ("cat", "dog", "owl")
@@ -396,3 +397,21 @@ def test_what_systems_leave_behind_is_passed_over(tmp_path: Path) -> None:
 def test_the_order_of_folders_is_not_known(tmp_path: Path) -> None:
     write_classes(tmp_path, 5)
     assert not load_dataset(str(tmp_path)).order_known
+
+
+def test_more_images_than_memory_holds_lie_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for label in range(2):
+        (tmp_path / f"{label}").mkdir()
+        for each in range(10):
+            value = np.full((8, 8), 20 * label + each, np.uint8)
+            Image.fromarray(value).save(tmp_path / f"{label}" / f"{each}.png")
+    expected = load_dataset(str(tmp_path), image_shape=(8, 8, 1))
+    monkeypatch.setattr(scratch, "IN_MEMORY", 200)
+    monkeypatch.setattr(image_files, "_DECODED_BYTES", 200)
+    found = load_dataset(str(tmp_path), image_shape=(8, 8, 1))
+    assert is_mapped(found.x_train) and is_mapped(found.x_test)
+    np.testing.assert_array_equal(found.x_train, expected.x_train)
+    np.testing.assert_array_equal(found.x_test, expected.x_test)
+    assert any("lie on the disk" in note for note in found.notes)

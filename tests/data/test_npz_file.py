@@ -1,11 +1,13 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from prune_mi.data import ModelInput, load_dataset
+from prune_mi.data import ModelInput, load_dataset, npz_file, scratch
+from prune_mi.data.chunks import is_mapped
 from prune_mi.data.labels import LabelForm
 from prune_mi.errors import DataError
 
@@ -314,3 +316,21 @@ def test_splits_of_other_sizes_are_refused(tmp_path: Path) -> None:
 def test_only_an_npz_has_several_inputs(spec: str) -> None:
     with pytest.raises(DataError, match=r"the model has 3 inputs \(image .*x_train_image"):
         load_dataset(spec, inputs=INPUTS)
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_large_arrays_are_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(npz_file, "IN_MEMORY", 300)
+    monkeypatch.setattr(npz_file, "_READ_BYTES", 100)
+    monkeypatch.setattr(scratch, "IN_MEMORY", 200)
+    arrays = make_arrays()
+    write(tmp_path / "mine.npz", **arrays)
+    data = load_dataset(str(tmp_path / "mine.npz"))
+    assert is_mapped(data.x_train) and not is_mapped(data.x_test)  # which is small
+    np.testing.assert_array_equal(data.x_train, arrays["x_train"])
+    content = (tmp_path / "mine.npz").read_bytes()
+    (tmp_path / "mine.npz").write_bytes(content.replace(b"PK\x03\x04", b"PK\x03\x05"))
+    with pytest.raises(DataError, match=r"mine\.npz is a broken zip|cannot read .*mine\.npz"):
+        load_dataset(str(tmp_path / "mine.npz"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.data import chunks
+from prune_mi.data import chunks, scaling
 from prune_mi.data.scaling import (
     ScalingKind,
     candidate_scalings,
@@ -206,3 +206,18 @@ def test_chance_must_be_beaten_clearly(
 def test_a_good_model_of_very_uneven_classes_passes() -> None:
     chosen = choose_scaling({"none": 0.995}, num_samples=2000, num_classes=2, majority_share=0.97)
     assert chosen == "none"
+
+
+def test_the_statistics_of_very_many_images_are_those_of_some(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = rng.integers(0, 256, (5000, 4, 4, 3), dtype=np.uint8)
+    whole = {kind: fit_scaling(kind, images) for kind in ("standardize", "mean-image")}
+    monkeypatch.setattr(scaling, "_LARGE", images.nbytes - 1)
+    monkeypatch.setattr(scaling, "_ENOUGH", images.nbytes // 4)
+    for kind, expected in whole.items():
+        found = fit_scaling(kind, images)
+        assert found.offset is not None and expected.offset is not None
+        assert not np.array_equal(found.offset, expected.offset)
+        np.testing.assert_allclose(found.offset, expected.offset, atol=10)
+        assert found.full == expected.full
