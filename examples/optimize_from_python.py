@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.out or Path(scratch)
         model, _ = train_small_model("resnet", "digits", folder, epochs=options.epochs, verbose=0)
-        report = prune_mi.optimize(
+        optimized = prune_mi.optimize(
             model,
             data="digits",
             out=folder / "run",
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             children=options.children,
             max_accuracy_drop=0.02,
         )
+    report = optimized.report
 
     for name, facts in (("before", report.reference), ("after", report.result)):
         print(

@@ -44,6 +44,7 @@ class Asked:
 
     Attributes:
         path: Its file.
+        name: How reports name it.
         cost: Counted on its graph.
         size_bytes: Of its file, or of all files of its folder.
         saved_bytes: Of the same model as `.keras`, without an optimizer's state.
@@ -55,6 +56,7 @@ class Asked:
     """
 
     path: Path
+    name: str
     cost: Cost
     size_bytes: int
     saved_bytes: int
@@ -110,7 +112,7 @@ def ask(
             num_classes = read_interface(loaded.model, settings.output).num_classes
             if num_classes != len(first.names):
                 raise ModelError(
-                    f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
+                    f"{source.told} tells {num_classes} classes apart, and {first.name} tells "
                     f"{len(first.names)} apart; expected models with the same classes"
                 )
         data = load_fitting_data(loaded.model, settings, observer, beside=source.path)
@@ -134,20 +136,22 @@ def ask(
         outputs = pool.predict(profile.graph, "test_images")
         own = class_names(data)
         names = own if first is None else first.names
-        places = _places(own, names, source.path)
+        places = _places(own, names, source.told)
         labels = places[data.y_test]
         if first is not None and not np.array_equal(labels, first.labels):
             raise DataError(
-                f"the test labels differ: {source.path} has {len(labels)} test images and "
-                f"{first.path} has {len(first.labels)}; expected a data set that both models read "
+                f"the test labels differ: {source.told} has {len(labels)} test images and "
+                f"{first.name} has {len(first.labels)}; expected a data set that both models read "
                 "alike"
             )
         answers = answers_of(outputs, len(names))
+        saved = saved_size(loaded.model, pool.folder)
         return Asked(
             path=source.path,
+            name=source.told,
             cost=graph_cost(profile.packing.original),
-            size_bytes=_file_size(source.path),
-            saved_bytes=saved_size(loaded.model, pool.folder),
+            size_bytes=saved if source.name else _file_size(source.path),
+            saved_bytes=saved,
             names=names,
             answers=np.where(answers == NO_ANSWER, NO_ANSWER, places[answers]),
             labels=labels,
@@ -167,11 +171,11 @@ def _named(path: Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:
+def _places(own: Sequence[str], names: Sequence[str], told: str) -> np.ndarray:
     """For each class of a model its place among those of the first."""
     if sorted(own) != sorted(names):
         raise ModelError(
-            f"the classes of {path} are {', '.join(own[:5])}, ..., but the classes of the first "
+            f"the classes of {told} are {', '.join(own[:5])}, ..., but the classes of the first "
             f"model are {', '.join(names[:5])}, ...; expected the same classes"
         )
     found = {name: place for place, name in enumerate(names)}
@@ -195,7 +199,7 @@ def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
         kept &= ~each.selected_on
         if is_forgotten(each.path):
             notes.note(
-                f"{each.path} was chosen on a part of its run's test images, but there is no "
+                f"{each.name} was chosen on a part of its run's test images, but there is no "
                 f"{SELECTION_FILE} beside it that says on which. If they are among the images "
                 "measured here, its figures are a little too good. Copy that file along with the "
                 "model."
@@ -229,7 +233,7 @@ def side_by_side(
             "one of these models."
         )
     return Evaluation(
-        data=settings.data,
+        data=str(settings.data),
         metric=settings.metric,
         num_images=int(rows.sum()),
         num_left_out=left_out,
@@ -242,7 +246,7 @@ def _evaluated(model: Asked, first: Asked, rows: np.ndarray, metric: Metric) -> 
     labels, correct = model.labels[rows], model.correct[rows]
     low, high = quality_interval(correct, labels, metric)
     return EvaluatedModel(
-        path=str(model.path),
+        path=model.name,
         quality=quality(correct, labels, metric),
         low=low,
         high=high,

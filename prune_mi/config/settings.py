@@ -10,6 +10,7 @@ from prune_mi.config.values import (
     Augmentation,
     ClassList,
     Criterion,
+    DataSource,
     Duration,
     Metric,
     Objective,
@@ -87,7 +88,7 @@ class TrainingSettings(Settings):
 class RunSettings(Settings):
     """What `prune-mi optimize` and `prune-mi search` have in common."""
 
-    data: str = setting(
+    data: DataSource = setting(
         ...,
         "Data set: cifar10, fashion_mnist, mnist, digits, or a path. The path is an .npz file "
         "(x_train, y_train, x_test, y_test; for several inputs x_train_NAME and x_test_NAME of "

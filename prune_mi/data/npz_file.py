@@ -62,15 +62,28 @@ def load_npz(path: Path) -> Dataset:
         raise DataError(
             f"{path} has only {alone}; expected both x_val and y_val, or neither: add the other"
         )
+    return dataset_of_arrays(arrays, str(path))
+
+
+def dataset_of_arrays(arrays: Mapping[str, np.ndarray], source: str) -> Dataset:
+    """A data set of arrays by the names that `load_npz` reads.
+
+    Args:
+        arrays: All that there must be, with both or none of x_val and y_val.
+        source: Where they are from, for messages and the data set.
+
+    Raises:
+        DataError: If one is of the wrong type.
+    """
     stored = arrays["x_train"]
     images = {
-        name.removeprefix("x_"): raw_images(array, where=f"{name} of {path}")
+        name.removeprefix("x_"): raw_images(array, where=f"{name} of {source}")
         for name, array in arrays.items()
         if name.startswith("x")
     }
     # Where an array's type says the value of a full-bright pixel: of 16 bits, unsigned.
     is_deep = stored.dtype == np.uint16 and images["train"].dtype == np.float32
-    return _dataset(path, images, arrays, full_value=65535.0 if is_deep else None)
+    return _dataset(source, images, arrays, full_value=65535.0 if is_deep else None)
 
 
 def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
@@ -91,14 +104,34 @@ def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
     with _opened(path) as file:
         there = tuple(file.files)
         arrays = {name: file[name] for name in there if name.startswith(("x_", "y_"))}
+    return dataset_of_inputs(arrays, there, inputs, str(path))
+
+
+def dataset_of_inputs(
+    arrays: Mapping[str, np.ndarray],
+    there: Sequence[str],
+    inputs: Sequence[ModelInput],
+    source: str,
+) -> Dataset:
+    """A data set of arrays by the names that `load_npz_inputs` reads.
+
+    Args:
+        arrays: Those whose names begin with `x_` or `y_`.
+        there: The names of all that there are.
+        inputs: The model's, at least two.
+        source: Where they are from, for messages and the data set.
+
+    Raises:
+        DataError: If arrays are missing, too many or of the wrong type or shape, or hold NaN.
+    """
     has_val = any(name.startswith(("x_val", "y_val")) for name in arrays)
     splits = ("train", "test", "val") if has_val else ("train", "test")
-    _require_names(path, there, inputs, splits)
+    _require_names(source, there, inputs, splits)
     packed = {}
     shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
     for split in splits:
         parts = [
-            _samples(arrays[f"x_{split}_{each.name}"], each, f"x_{split}_{each.name} of {path}")
+            _samples(arrays[f"x_{split}_{each.name}"], each, f"x_{split}_{each.name} of {source}")
             for each in inputs
         ]
         shapes[split] = tuple(part.shape[1:] for part in parts)
@@ -107,22 +140,22 @@ def load_npz_inputs(path: Path, inputs: Sequence[ModelInput]) -> Dataset:
             counted = zip(inputs, lengths, strict=True)
             told = ", ".join(f"x_{split}_{each.name} {length}" for each, length in counted)
             raise DataError(
-                f"the arrays of the {split} split of {path} have different lengths: {told}; "
+                f"the arrays of the {split} split of {source} have different lengths: {told}; "
                 "expected one row a sample in each: drop what is unpaired"
             )
         if shapes[split] != shapes["train"]:
             raise DataError(
-                f"samples of the {split} split of {path} have the shapes "
+                f"samples of the {split} split of {source} have the shapes "
                 f"{_texts(shapes[split])}, those of the train split {_texts(shapes['train'])}; "
                 "expected equal shapes"
             )
         flat = [part.reshape(len(part), -1) for part in parts]
         packed[split] = np.concatenate(flat, axis=1, dtype=np.float32)
-    return _dataset(path, packed, arrays, input_shapes=shapes["train"])
+    return _dataset(source, packed, arrays, input_shapes=shapes["train"])
 
 
 def _dataset(
-    path: Path,
+    source: str,
     samples: Mapping[str, np.ndarray],
     arrays: Mapping[str, np.ndarray],
     *,
@@ -132,7 +165,7 @@ def _dataset(
     """The data set of samples by their splits, with the labels `y_SPLIT` of `arrays`."""
     stored = {split: arrays[f"y_{split}"] for split in samples}
     labels = {
-        split: integer_labels(array, where=f"y_{split} of {path}")
+        split: integer_labels(array, where=f"y_{split} of {source}")
         for split, array in stored.items()
     }
     return Dataset(
@@ -143,7 +176,7 @@ def _dataset(
         x_val=samples.get("val"),
         y_val=labels.get("val"),
         class_names=(),
-        source=str(path),
+        source=source,
         notes=label_notes(stored.values()),
         input_shapes=input_shapes,
         order_known=False,
@@ -152,7 +185,7 @@ def _dataset(
 
 
 def _require_names(
-    path: Path,
+    source: str,
     there: Sequence[str],
     inputs: Sequence[ModelInput],
     splits: Sequence[str],
@@ -169,7 +202,7 @@ def _require_names(
     if faults:
         named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
         raise DataError(
-            f"{path} {' and '.join(faults)}; it holds {', '.join(there) or 'no arrays'}; "
+            f"{source} {' and '.join(faults)}; it holds {', '.join(there) or 'no arrays'}; "
             f"the model's inputs are {named}: expected {', '.join(expected)}"
         )
 

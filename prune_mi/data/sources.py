@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from prune_mi.config import Given
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
 from prune_mi.data.dataset import Dataset, integer_labels, validate_dataset
 from prune_mi.data.fit_to_model import ModelInput, shape_text
+from prune_mi.data.given import load_given
 from prune_mi.data.image_folder import ShapeChoice, load_image_folder, shape_for_model
 from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.data.splits import stratified_split
@@ -143,7 +145,7 @@ DATASET_NAMES = tuple(_NAMED)
 
 
 def load_dataset(
-    spec: str,
+    spec: str | Given,
     *,
     image_shape: tuple[int | None, int | None, int | None] | None = None,
     choose_shape: ShapeChoice | None = None,
@@ -153,7 +155,8 @@ def load_dataset(
 
     Args:
         spec: `cifar10`, `fashion_mnist`, `mnist` or `digits`; or the path of an `.npz` file, of a
-            folder of class folders of images, or of a cifar-10-batches-py folder.
+            folder of class folders of images, or of a cifar-10-batches-py folder; or what was
+            handed over from Python.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
@@ -168,7 +171,10 @@ def load_dataset(
     """
     if choose_shape is None:
         choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
-    dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape)
+    if isinstance(spec, Given):
+        dataset = load_given(spec, inputs)
+    else:
+        dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape)
     validate_dataset(dataset)
     return dataset
 

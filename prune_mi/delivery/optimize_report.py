@@ -90,8 +90,8 @@ def conclude(
     for note in (*moved, *unwritten, *class_warnings(classes)):
         run.notes.note(note)
     return RunReport(
-        model=str(original.path),
-        data=settings.data,
+        model=original.told,
+        data=str(settings.data),
         objective=settings.objective,
         max_accuracy_drop=settings.max_accuracy_drop,
         smaller=smaller,

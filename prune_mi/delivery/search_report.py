@@ -66,7 +66,7 @@ def conclude_search(
     has_classes = (folder.path / CLASS_FILE).is_file()
     return SearchReport(
         start=start,
-        data=settings.data,
+        data=str(settings.data),
         method=settings.method,
         reference=facts(given, reference_size, baseline.test_outputs),
         result=facts(best, (folder.path / BEST).stat().st_size, None),
