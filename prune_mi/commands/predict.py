@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import softmax
 
 from prune_mi.data import InputScaling, shape_text
+from prune_mi.data.arrays import raw_images
 from prune_mi.data.class_file import (
     CLASS_FILE,
     ClassFile,
@@ -33,7 +34,6 @@ from prune_mi.data.image_files import (
     list_image_files,
     read_header,
 )
-from prune_mi.data.npz_file import raw_images
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.keras_io.model_graph.trace import model_ends, trace_model

@@ -12,7 +12,7 @@ from prune_mi.commands.search import search_chapters
 from prune_mi.commands.story import carry_out
 from prune_mi.config import (
     Gates,
-    Given,
+    HandedOver,
     OptimizeSettings,
     RunSettings,
     SearchSettings,
@@ -109,7 +109,7 @@ def go_on(
         return report
     first = validated(type(wanted), before.started.settings)
     data = wanted.data
-    has_data = isinstance(data, Given) or not is_in_memory(data)
+    has_data = isinstance(data, HandedOver) or not is_in_memory(data)
     require_handed_over(before, model=model is not None, data=has_data)
     if isinstance(data, str):
         data = _found(data, before.started.where)

@@ -9,7 +9,7 @@ from prune_mi.config.files import (
     validated,
 )
 from prune_mi.config.gates import Gates, gates_of_pairs, make_gates, read_gates
-from prune_mi.config.given import Given
+from prune_mi.config.handed_over import HandedOver
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import (
     OptimizeSettings,
@@ -21,7 +21,7 @@ from prune_mi.config.values import Metric, Objective, parse_size
 
 __all__ = [
     "Gates",
-    "Given",
+    "HandedOver",
     "Metric",
     "Objective",
     "OptimizeSettings",

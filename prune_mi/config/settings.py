@@ -90,9 +90,11 @@ class RunSettings(Settings):
 
     data: DataSource = setting(
         ...,
-        "Data set: cifar10, fashion_mnist, mnist, digits, or a path. The path is an .npz file "
-        "(x_train, y_train, x_test, y_test; for several inputs x_train_NAME and x_test_NAME of "
-        "each), a folder with one folder of images per class, or a cifar-10-batches-py folder.",
+        "Data set: cifar10, fashion_mnist, mnist, digits, a path, or module:function. The path is "
+        "an .npz file (x_train, y_train, x_test, y_test; for several inputs x_train_NAME and "
+        "x_test_NAME of each), a folder with one folder of images per class or with images/ and "
+        "masks/, a CSV file of image files and labels, a YAML file that describes TFRecord files, "
+        "or a cifar-10-batches-py folder. The function gives arrays, datasets or generators.",
         panel=INPUT,
     )
     scaling: Scaling = setting(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
 
-from prune_mi.config.given import Given, data_source
+from prune_mi.config.handed_over import HandedOver, data_source
 from prune_mi.errors import ConfigError
 
 Objective = Literal["macs", "params", "accuracy"]
@@ -116,5 +116,5 @@ ClassList = Annotated[str | tuple[str, ...], BeforeValidator(_class_list)]
 
 # Written as a text, whatever it is: `config.yaml` and events hold no arrays.
 DataSource = Annotated[
-    str | Given, PlainValidator(data_source), PlainSerializer(str, return_type=str)
+    str | HandedOver, PlainValidator(data_source), PlainSerializer(str, return_type=str)
 ]

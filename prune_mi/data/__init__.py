@@ -4,7 +4,8 @@ from prune_mi.data.augmentation import NOT_VARIED, AugmentationPolicy
 from prune_mi.data.class_order import ClassOrder, other_orders, reordered
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import ModelInput, check_against_model, shape_text
-from prune_mi.data.given import data_setting
+from prune_mi.data.handed_over import data_setting
+from prune_mi.data.labels import LABEL_FORMS, FormChoice, LabelForm
 from prune_mi.data.scaling import (
     COLOUR_KINDS,
     SCALING_KINDS,
@@ -16,15 +17,19 @@ from prune_mi.data.scaling import (
 )
 from prune_mi.data.sources import load_dataset
 from prune_mi.data.splits import stratified_sample, stratified_split
+from prune_mi.data.strata import strata
 
 __all__ = [
     "COLOUR_KINDS",
+    "LABEL_FORMS",
     "NOT_VARIED",
     "SCALING_KINDS",
     "AugmentationPolicy",
     "ClassOrder",
     "Dataset",
+    "FormChoice",
     "InputScaling",
+    "LabelForm",
     "ModelInput",
     "candidate_scalings",
     "check_against_model",
@@ -36,6 +41,7 @@ __all__ = [
     "reordered",
     "reversed_colours",
     "shape_text",
+    "strata",
     "stratified_sample",
     "stratified_split",
 ]

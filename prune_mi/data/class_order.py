@@ -46,7 +46,7 @@ class ClassOrder:
         return self.places == tuple(range(len(self.places)))
 
     def relabelled(self, labels: np.ndarray) -> np.ndarray:
-        """Labels of the data, int `(N,)`, as places of the model's outputs, int64 `(N,)`."""
+        """Classes of the data, int `(N, ...)`, as places of the model's outputs, int64 alike."""
         outputs = np.empty(len(self.places), dtype=np.int64)
         outputs[list(self.places)] = np.arange(len(self.places))
         return np.asarray(outputs[labels])
@@ -60,9 +60,10 @@ def as_loaded(num_classes: int) -> ClassOrder:
 def other_orders(data: Dataset) -> tuple[ClassOrder, ...]:
     """The orders that people sort such names in, all different from that of the data.
 
-    None where the order is known. Classes without names are sorted as their numbers are.
+    None where the order is known, or there are no classes. Classes without names are sorted as
+    their numbers are.
     """
-    if data.order_known:
+    if data.order_known or data.form not in ("classes", "masks"):
         return ()
     names = class_names(data)
     found: dict[tuple[int, ...], str] = {}
@@ -82,8 +83,15 @@ def reordered(data: Dataset, order: ClassOrder) -> Dataset:
     if order.is_as_loaded:
         return data
     names = class_names(data)
+
+    def relabelled(labels: np.ndarray) -> np.ndarray:
+        if data.form in ("flags", "numbers"):
+            return labels[:, list(order.places)]
+        found = order.relabelled(labels)
+        return found if data.form == "classes" else found.astype(labels.dtype)
+
     return replace(
-        data.mapped(labels=order.relabelled),
+        data.mapped(labels=relabelled),
         class_names=tuple(names[place] for place in order.places),
         order_known=True,
     )
@@ -95,7 +103,7 @@ def in_given_order(data: Dataset, names: Sequence[str], *, num_classes: int) -> 
     Of classes that have names, such as folders, `names` are these, or numbers that say the same
     (`1` for a folder `01`); where no name is a number, numbers are places in the order that the
     data have. Of labels without names, numbers say which label each output stands for, and names
-    what it is called.
+    what it is called. Columns of flags, or of numbers to predict, are named and ordered alike.
 
     Args:
         data: As loaded.
@@ -150,6 +158,9 @@ def _numbered(data: Dataset, names: Sequence[str]) -> Dataset:
     """Labels without names: numbers say which is meant, and names are given to them."""
     if not all(name.isdecimal() for name in names):
         return replace(data, class_names=tuple(names), order_known=True)
+    if data.form in ("flags", "numbers"):
+        numbered = replace(data, class_names=class_names(data))
+        return in_given_order(numbered, names, num_classes=len(names))
     outputs = {int(name): output for output, name in enumerate(names)}
 
     def renumbered(labels: np.ndarray, split: str) -> np.ndarray:
@@ -161,7 +172,8 @@ def _numbered(data: Dataset, names: Sequence[str]) -> Dataset:
                 f"which the classes given ({_quoted(names)}) do not have; expected every label, in "
                 "the order of the model's outputs (--classes)"
             )
-        return np.asarray([outputs[int(label)] for label in found], dtype=np.int64)[rows]
+        places = np.asarray([outputs[int(label)] for label in found], dtype=np.int64)
+        return places[rows.reshape(labels.shape)].astype(labels.dtype, copy=False)
 
     changed: dict[str, Any] = {
         f"y_{split}": renumbered(labels, split) for split, _, labels in data.splits()

@@ -1,19 +1,19 @@
 """Labelled images, or other samples, in roles (train, test, perhaps val), and their checks.
 
-Labels may come in any form in which users store them. Short digests tell which images are the same.
+Short digests tell which images are the same.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from prune_mi.data.chunks import chunks
+from prune_mi.data.labels import LabelForm
 from prune_mi.errors import DataError
 
-# Bounds the temporaries of what is computed on all images, in pixels.
-_CHUNK_PIXELS = 1 << 22
 _DIGEST = 16  # bytes
 
 
@@ -24,8 +24,9 @@ class Dataset:
     Attributes:
         x_train, x_test, x_val: Raw values, float32 or uint8: images `(N, H, W, C)` or `(N, H, W)`,
             else `(N, ...)`; `x_val` is None where the user gave no validation images.
-        y_train, y_test, y_val: int64 `(N,)`, classes counted from 0.
-        class_names: One a class, or empty where unknown.
+        y_train, y_test, y_val: Labels in the form that `form` says; int64 `(N,)`, classes counted
+            from 0, where it is `classes`.
+        class_names: One a class, a flag or a number to predict, or empty where unknown.
         source: What the user asked for: a name or a path.
         notes: What loading decided on its own and the user should know.
         split_here: Whether the images came without a split, so that a model may know all of them.
@@ -33,6 +34,8 @@ class Dataset:
         order_known: Whether the classes are in an order that all models of this data have, or that
             the user has said; class folders have none, and the numbers of an array may be others.
         full_value: The value of a full-bright pixel where the files say it; None: by the values.
+        form: What the labels are; see `LabelForm`.
+        w_train: How much each training sample counts, float32 `(N,)` of at least 0; None: alike.
     """
 
     x_train: np.ndarray
@@ -48,10 +51,19 @@ class Dataset:
     split_here: bool = False
     order_known: bool = True
     full_value: float | None = None
+    form: LabelForm = "classes"
+    w_train: np.ndarray | None = None
 
     @property
     def num_classes(self) -> int:
-        """Classes by name, or else the highest label of any split plus one."""
+        """Classes by name, or else the highest label of any split plus one.
+
+        Of flags and numbers how many there are for each sample; 0 where there are no labels.
+        """
+        if self.form == "none":
+            return 0
+        if self.form in ("flags", "numbers"):
+            return int(self.y_train.shape[1])
         if self.class_names:
             return len(self.class_names)
         return 1 + max(int(labels.max()) for _, _, labels in self.splits())
@@ -87,7 +99,7 @@ def validate_dataset(dataset: Dataset) -> None:
     Raises:
         DataError: Names the first fault found: an array of the wrong type or rank, an empty split,
             lengths or image shapes that differ, pixels that are NaN or infinite, labels that are
-            non-integer, negative or without a class name.
+            not of their form, negative or without a class name, weights that are no such.
     """
     if (dataset.x_val is None) != (dataset.y_val is None):
         there, missing = ("x_val", "y_val") if dataset.y_val is None else ("y_val", "x_val")
@@ -97,12 +109,19 @@ def validate_dataset(dataset: Dataset) -> None:
     for split, images, labels in dataset.splits():
         where = f"{split} split of {dataset.source}"
         _check_images(images, where)
-        _check_labels(labels, images, where, dataset.class_names)
+        _check_labels(labels, images, where, dataset.class_names, dataset.form)
         if images.shape[1:] != dataset.image_shape:
             raise DataError(
                 f"images of the {where} have the shape {images.shape[1:]}, those of the train "
                 f"split {dataset.image_shape}; expected equal shapes: resize one of them"
             )
+        if labels.shape[1:] != dataset.y_train.shape[1:]:
+            raise DataError(
+                f"labels of the {where} have the shape {labels.shape[1:]}, those of the train "
+                f"split {dataset.y_train.shape[1:]}; expected equal shapes"
+            )
+    if dataset.w_train is not None:
+        _check_weights(dataset.w_train, dataset)
 
 
 def _check_images(images: np.ndarray, where: str) -> None:
@@ -143,26 +162,50 @@ def check_values(images: np.ndarray, where: str) -> None:
         start += len(chunk)
 
 
-def chunks(images: np.ndarray) -> Iterator[np.ndarray]:
-    """Some images at a time, in order, at least one each; there is one or more."""
-    step = max(1, _CHUNK_PIXELS // images[0].size)
-    for start in range(0, len(images), step):
-        yield images[start : start + step]
-
-
 def _check_labels(
-    labels: np.ndarray, images: np.ndarray, where: str, class_names: tuple[str, ...]
+    labels: np.ndarray,
+    images: np.ndarray,
+    where: str,
+    class_names: tuple[str, ...],
+    form: LabelForm,
 ) -> None:
-    if labels.dtype.kind not in "iu":
-        raise DataError(
-            f"labels of the {where} are non-integer ({labels.dtype}); expected whole numbers from "
-            "0, one a class: convert them"
-        )
-    if labels.ndim != 1 or len(labels) != len(images):
+    kinds, expected = _LABEL_KINDS[form]
+    if labels.dtype.kind not in kinds:
+        fault = f"non-integer ({labels.dtype})" if form == "classes" else str(labels.dtype)
+        raise DataError(f"labels of the {where} are {fault}; expected {expected}: convert them")
+    if labels.ndim != _LABEL_AXES[form] or len(labels) != len(images):
         raise DataError(
             f"the {where} has {len(images)} images but labels of the shape {labels.shape}; "
-            "expected one label an image: drop what is unpaired"
+            f"expected one {_LABEL_NOUNS[form]} an image: drop what is unpaired"
         )
+    if form in ("classes", "masks"):
+        _check_range(labels, where, class_names)
+
+
+_LABEL_KINDS: dict[LabelForm, tuple[str, str]] = {
+    "classes": ("iu", "whole numbers from 0, one a class"),
+    "none": ("iu", "zeros"),
+    "flags": ("u", "0 and 1"),
+    "numbers": ("f", "finite numbers"),
+    "masks": ("iu", "whole numbers from 0, a class for each pixel"),
+}
+_LABEL_AXES: dict[LabelForm, int] = {
+    "classes": 1,
+    "none": 1,
+    "flags": 2,
+    "numbers": 2,
+    "masks": 3,
+}
+_LABEL_NOUNS: dict[LabelForm, str] = {
+    "classes": "label",
+    "none": "label",
+    "flags": "row of labels",
+    "numbers": "row of numbers",
+    "masks": "mask",
+}
+
+
+def _check_range(labels: np.ndarray, where: str, class_names: tuple[str, ...]) -> None:
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0:
         raise DataError(
@@ -176,91 +219,21 @@ def _check_labels(
         )
 
 
-def integer_labels(labels: np.ndarray, *, where: str) -> np.ndarray:
-    """Turns labels of any usual form into integers.
-
-    Args:
-        labels: Integers or whole-valued floats `(N,)` or `(N, 1)`, or one-hot rows `(N, C)`. The
-            -1 and 1 of a hinge loss become 0 and 1.
-        where: How messages name the array, such as `y_train of digits.npz`.
-
-    Returns:
-        int64 `(N,)`; their range is not judged here.
-
-    Raises:
-        DataError: If the shape is none of these, a row is not one-hot, or a label is no whole
-            number; the message names the first offending row, and what such labels are.
-    """
-    if labels.dtype.kind not in "iufb":
+def _check_weights(weights: np.ndarray, dataset: Dataset) -> None:
+    where, count = f"sample weights of {dataset.source}", len(dataset.y_train)
+    if weights.shape != (count,):
         raise DataError(
-            f"{where} holds {labels.dtype} values; expected integer class labels: "
-            "replace each class by its number, counted from 0"
+            f"the {where} have the shape {weights.shape}; expected one number for each of the "
+            f"{count} training samples, ({count},)"
         )
-    if labels.ndim > 1 and labels.size == len(labels):
-        labels = labels.reshape(len(labels))
-    elif labels.ndim == 2:
-        return _from_one_hot(labels, where=where)
-    if labels.ndim != 1:
-        raise DataError(
-            f"{where} has the shape {labels.shape}; expected one label an image, (N,), "
-            "or one-hot rows, (N, classes)"
-            + (
-                ". A class for each pixel is segmentation, which cannot be optimized yet (planned "
-                "for a later version)"
-                if labels.ndim > 2
-                else ""
-            )
-        )
-    if labels.dtype.kind == "f":
-        wrong = np.flatnonzero(~np.isfinite(labels) | (labels != np.round(labels)))
-        if wrong.size:
-            raise DataError(
-                f"{where} holds non-integer labels, first {labels[wrong[0]]} in row {wrong[0]}; "
-                "expected whole numbers from 0, one for each class. Predicting numbers is "
-                "regression, which cannot be optimized yet (planned for a later version)"
-            )
-    integers = labels.astype(np.int64)
-    return (integers + 1) // 2 if has_signs(integers) else integers
-
-
-def has_signs(labels: np.ndarray) -> bool:
-    """Whether labels are the -1 and 1 of a hinge loss, which are two classes."""
-    return bool(labels.size) and bool(np.isin(labels, (-1, 1)).all() and labels.min() == -1)
-
-
-def label_notes(labels: Iterable[np.ndarray]) -> tuple[str, ...]:
-    """What the user should know of how labels were read, before they were integers."""
-    signs = any(has_signs(each) for each in labels)
-    return ("The labels -1 and 1 are two classes: -1 is class 0, 1 is class 1.",) if signs else ()
-
-
-def _from_one_hot(labels: np.ndarray, *, where: str) -> np.ndarray:
-    one_hot = ((labels == 0) | (labels == 1)).all(axis=1) & (labels.sum(axis=1) == 1)
-    wrong = np.flatnonzero(~one_hot)
+    wrong = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
     if wrong.size:
         raise DataError(
-            f"{where} has the shape {labels.shape}, but row {wrong[0]} is not one-hot; "
-            "expected a single 1 and zeros elsewhere, or integer labels of the shape (N,). "
-            f"{_what_rows_are(labels)}"
+            f"the {where} hold {weights[wrong[0]]} in row {wrong[0]}; expected finite numbers of "
+            "at least 0"
         )
-    classes: np.ndarray = np.argmax(labels, axis=1).astype(np.int64)
-    return classes
-
-
-def _what_rows_are(labels: np.ndarray) -> str:
-    """What rows that are not one-hot may be, as a sentence without its full stop."""
-    if ((labels == 0) | (labels == 1)).all():
-        return (
-            "Several classes, or none, for one sample are multi-label classification, which cannot "
-            "be optimized yet (planned for a later version). The closest supported model has one "
-            "sigmoid unit, and labels 0 and 1 of shape (N,), for the class that matters most"
-        )
-    if (labels >= 0).all() and np.allclose(labels.sum(axis=1), 1.0, atol=1e-3):
-        return "If these are probabilities, pass the number of the most likely class of each sample"
-    return (
-        "Several numbers for each sample are regression, which cannot be optimized yet (planned "
-        "for a later version)"
-    )
+    if not weights.any():
+        raise DataError(f"all {where} are 0; expected some above 0")
 
 
 def image_digests(images: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def check_against_model(
     Args:
         dataset: Already validated.
         input_shape: The model's input without the batch axis; None matches any size.
-        num_classes: Classes the model tells apart.
+        num_classes: Classes the model tells apart, or how many flags or numbers it yields.
 
     Returns:
         The data set, its samples given or relieved of a channel axis of size 1 where only that
@@ -105,10 +105,9 @@ def require_two_classes(dataset: Dataset, *, what: str, linear: bool) -> None:
             )
         if linear:
             raise DataError(
-                f"{told}, and {what}: that is regression, which cannot be optimized yet (planned "
-                "for a later version); expected a classifier. The closest supported models have "
-                "two classes (labels 0 and 1, for below and above a threshold), or one unit for "
-                "each class if the labels are classes"
+                f"{told}, and {what}: that is regression; expected a classifier. The closest "
+                "supported models have two classes (labels 0 and 1, for below and above a "
+                "threshold), or one unit for each class if the labels are classes"
             )
         raise DataError(
             f"{told}, but {what}, which is for two classes; expected 0 and 1: leave the other "
@@ -134,10 +133,28 @@ def _shape_hint(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
 
 
 def _check_classes(dataset: Dataset, num_classes: int) -> None:
+    if dataset.form == "none":
+        return
+    if dataset.form in ("flags", "numbers"):
+        _check_columns(dataset, num_classes)
+        return
+    if dataset.form == "masks" and not dataset.class_names:
+        _check_label_range(dataset, num_classes)  # a class may well be on no image
+        return
     if dataset.class_names:
         _check_count(dataset, num_classes)
     _check_label_range(dataset, num_classes)  # names may have been given to labels that are not so
     _check_count(dataset, num_classes)
+
+
+def _check_columns(dataset: Dataset, num_outputs: int) -> None:
+    noun = "labels" if dataset.form == "flags" else "numbers"
+    if dataset.num_classes != num_outputs:
+        raise DataError(
+            f"{dataset.source} has {dataset.num_classes} {noun} for each sample, but the model "
+            f"yields {num_outputs}; expected equal numbers: pass the data that the model was "
+            "trained on"
+        )
 
 
 def _check_count(dataset: Dataset, num_classes: int) -> None:

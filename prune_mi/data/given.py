@@ -1,141 +1,186 @@
-"""Data that are handed over from Python: what may be, and a data set of it.
+"""From what a user's code gives, or a user passes in Python, to a data set."""
 
-Arrays are read and never written; those of type uint8 and float32 are not copied.
-"""
-
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from prune_mi.config import Given
+from prune_mi.data.arrays import (
+    dataset_of_arrays,
+    dataset_of_inputs,
+    is_wanted,
+    require_arrays,
+    require_input_arrays,
+)
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import ModelInput
-from prune_mi.data.npz_file import dataset_of_arrays, dataset_of_inputs
-from prune_mi.errors import DataError, first_line
-from prune_mi.records import in_memory
+from prune_mi.data.labels import FormChoice
+from prune_mi.data.scratch import Room, scratch_folder, size_text
+from prune_mi.data.streams import by_input, is_stream, read_stream
+from prune_mi.data.user_code import told_of
+from prune_mi.errors import DataError
 
-_REQUIRED = ("x_train", "y_train", "x_test", "y_test")
-_ORDER = (*_REQUIRED, "x_val", "y_val")
-_ARRAYS = in_memory("arrays")
-_EXPECTED = (
-    "expected a data set's name, a path, the arrays (x_train, y_train, x_test, y_test) with "
-    "perhaps x_val and y_val behind them, or a dict of arrays by these names"
+Given = Any
+"""A name or path, a `Dataset`, or what `load_given` takes; nothing narrower holds arrays, datasets
+and generators of several libraries."""
+
+_SPLITS = {
+    word: split
+    for split, words in {
+        "train": "train training",
+        "val": "val valid validation",
+        "test": "test testing",
+    }.items()
+    for word in words.split()
+}
+_ACCEPTED = (
+    "expected (x_train, y_train, x_test, y_test), or six arrays in the order train, validation, "
+    "test; or a dict of arrays named as in an .npz; or a tuple (train, test) or (train, "
+    "validation, test), or a dict of these, each of them (x, y), (x, y, sample_weight), a "
+    "tf.data.Dataset, a keras.utils.PyDataset, or an iterable of samples or batches"
 )
 
 
-def data_setting(data: object) -> str | Given:
-    """What the setting `data` is for what a function in Python received.
+def load_given(
+    given: Given, choose_form: FormChoice, *, source: str, inputs: Sequence[ModelInput] = ()
+) -> Dataset:
+    """The data set of arrays, datasets or iterables.
 
     Args:
-        data: A data set's name, or a path; a tuple of the four or six arrays, or of the two pairs
-            that `keras.datasets` gives; a dict of arrays by their names; a `Dataset`; or a `Given`.
-            For a model with several inputs each `x` is a dict of arrays by the inputs' names, or a
-            list of arrays in the inputs' order.
+        given: Arrays `(x_train, y_train, x_test, y_test)`, six of them in the order train,
+            validation, test; or a dict of arrays by the names of an `.npz`; or a tuple of splits
+            `(train, test)` or `(train, validation, test)`, or a dict of them by name. A split is
+            `x`, `(x, y)`, `(x, y, sample_weight)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`,
+            an iterable of samples or batches, or a function that gives one of these. For several
+            inputs `x` is a dict by name, or a tuple in the model's order.
+        choose_form: Says what the labels are.
+        source: How messages name it.
+        inputs: The model's; none where there is no model yet.
 
     Raises:
-        DataError: If it is none of these.
+        DataError: If it is none of these, a split is missing, or one cannot be read to its end.
     """
-    if isinstance(data, Given | str):
-        return data
-    if isinstance(data, os.PathLike):
-        return os.fsdecode(data)
-    if isinstance(data, Dataset):
-        return Given(data, in_memory(data.source))
-    if isinstance(data, Mapping):
-        return Given(_complete({str(name): each for name, each in data.items()}), _ARRAYS)
-    if isinstance(data, tuple | list):
-        pairs = len(data) == 2 and all(isinstance(each, tuple | list) for each in data)
-        arrays = [each for pair in data for each in pair] if pairs else data
-        if len(arrays) in (len(_REQUIRED), len(_ORDER)):
-            return Given(_complete(dict(zip(_ORDER, arrays, strict=False))), _ARRAYS)
-        raise DataError(f"the data are a {type(data).__name__} of {len(data)} parts; {_EXPECTED}")
-    raise DataError(f"the data are of the type {type(data).__name__}; {_EXPECTED}")
-
-
-def load_given(given: Given, inputs: Sequence[ModelInput] = ()) -> Dataset:
-    """A data set of what was handed over.
-
-    Args:
-        given: As `data_setting` made it.
-        inputs: The model's; empty where there is no model.
-
-    Raises:
-        DataError: If arrays are missing, or one is of the wrong type or shape.
-    """
-    if isinstance(given.value, Dataset):
-        return given.value
-    arrays: dict[str, np.ndarray] = {}
-    for name, value in given.value.items():
-        parts = _parts(value, name, inputs)
-        if parts is None:
-            arrays[name] = _array(value, name)
-        elif len(inputs) == 1:
-            (part,) = parts.values()
-            arrays[name] = _array(part, name)
-        else:
-            for each, part in parts.items():
-                arrays[f"{name}_{each}"] = _array(part, f"{name}_{each}")
-    if len(inputs) > 1:
-        return dataset_of_inputs(arrays, tuple(arrays), inputs, str(given))
-    return dataset_of_arrays(arrays, str(given))
-
-
-def _complete(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays that are not None, where none is missing.
-
-    For several inputs there may be `x_train_left` and `x_train_right` in place of `x_train`.
-    """
-    there = {name: value for name, value in arrays.items() if value is not None}
-    known = {name: _whole(name) for name in there}
-    unknown = [name for name, whole in known.items() if whole is None]
-    missing = [name for name in _REQUIRED if name not in known.values()]
-    alone = {"x_val", "y_val"} & set(known.values())
-    if len(alone) == 1:
-        missing += sorted({"x_val", "y_val"} - alone)
-    faults = [f"lack {', '.join(missing)}"] * bool(missing)
-    faults += [f"have {', '.join(unknown)}, which is no name that is known"] * bool(unknown)
-    if faults:
-        raise DataError(f"the data {' and '.join(faults)}; {_EXPECTED}")
-    return there
-
-
-def _whole(name: str) -> str | None:
-    """`x_train` of `x_train` and of `x_train_left`; None of another name."""
-    parts = (each for each in _ORDER if each[0] == "x" and name.startswith(f"{each}_"))
-    return name if name in _ORDER else next(parts, None)
-
-
-def _parts(value: Any, name: str, inputs: Sequence[ModelInput]) -> dict[str, Any] | None:
-    """The arrays of several inputs by their names; None where there is one array."""
-    if isinstance(value, Mapping):
-        parts = {str(each): part for each, part in value.items()}
-    elif isinstance(value, tuple | list) and value and all(_is_array(each) for each in value):
-        if len(value) != len(inputs):
-            return None  # the rows of one array
-        parts = {each.name: part for each, part in zip(inputs, value, strict=True)}
-    else:
-        return None
-    if len(inputs) < 2 and len(parts) != 1:
+    if isinstance(given, Dataset):
+        return given
+    splits = _by_split(given, source)
+    missing = [split for split in ("train", "test") if split not in splits]
+    if missing:
         raise DataError(
-            f"{name} has the parts {', '.join(parts)}, but there is one input; expected one array"
+            f"{source} gives {' and '.join(splits)} but no {' and no '.join(missing)}; expected "
+            "train and test: keep samples apart that the model was not trained on"
         )
-    return parts
+    room = Room()
+    arrays: dict[str, np.ndarray] = {}
+    for split, value in splits.items():
+        arrays |= _arrays_of(value, split, source=source, inputs=inputs, room=room)
+    if len(inputs) > 1:
+        require_input_arrays(tuple(arrays), inputs, choose_form, source=source)
+        found = dataset_of_inputs(arrays, inputs, choose_form, source=source)
+    else:
+        known = {name: each for name, each in arrays.items() if is_wanted(name)}
+        require_arrays(tuple(known), choose_form, source=source)
+        found = dataset_of_arrays(known, choose_form, source=source)
+    if room.used_bytes:
+        told = (
+            f"{size_text(room.used_bytes)} of {source} were read through once and lie on the disk "
+            f"of {scratch_folder()} until the end"
+        )
+        found = replace(found, notes=(*found.notes, told))
+    return found
 
 
-def _is_array(value: Any) -> bool:
-    return len(getattr(value, "shape", ())) > 1
-
-
-def _array(value: Any, name: str) -> np.ndarray:
-    """What can be read as one array, as a view that nothing can be written through."""
-    try:
-        array = np.asarray(value).view()
-    except Exception as error:  # other libraries' arrays raise what they like
+def _by_split(given: Given, source: str) -> dict[str, Any]:
+    """What is given for each split, in the order train, test, val."""
+    if isinstance(given, Mapping):
+        named = _of_mapping({str(name): value for name, value in given.items()})
+        if named:
+            return _ordered(named)
         raise DataError(
-            f"{name} of the type {type(value).__name__} cannot be read as an array: "
-            f"{first_line(error)}; expected a NumPy array"
-        ) from error
-    array.flags.writeable = False
-    return array
+            f"{source} gives a dict with {', '.join(map(str, given)) or 'nothing in it'}; "
+            f"{_ACCEPTED}"
+        )
+    if not isinstance(given, tuple | list):
+        kind = type(given).__name__
+        fault = "one dataset for all splits" if is_stream(given) else f"a {kind}"
+        raise DataError(f"{source} gives {fault}; {_ACCEPTED}")
+    parts = list(given)
+    if len(parts) in (4, 6):
+        pairs = [tuple(parts[place : place + 2]) for place in range(0, len(parts), 2)]
+        names = ("train", "test") if len(pairs) == 2 else ("train", "val", "test")
+        return _ordered(dict(zip(names, pairs, strict=True)))
+    if len(parts) in (2, 3):
+        names = ("train", "test") if len(parts) == 2 else ("train", "val", "test")
+        return _ordered(dict(zip(names, parts, strict=True)))
+    raise DataError(f"{source} gives {len(parts)} things; {_ACCEPTED}")
+
+
+def _of_mapping(given: dict[str, Any]) -> dict[str, Any]:
+    """A dict of splits, or of arrays by the names of an `.npz`, by split; empty if neither."""
+    if given and all(name.lower() in _SPLITS for name in given):
+        return {_SPLITS[name.lower()]: value for name, value in given.items()}
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        kind, _, rest = name.replace("sample_weight", "weight").partition("_")
+        split, _, of_input = rest.partition("_")
+        if kind not in ("x", "y", "weight") or split not in ("train", "test", "val"):
+            return {}
+        found.setdefault(split, {})[f"{kind}_{of_input}" if of_input else kind] = value
+    return {split: _Named(parts) for split, parts in found.items()}
+
+
+class _Named(dict[str, Any]):
+    """The arrays of a split by `x`, `x_NAME`, `y` and `weight`."""
+
+
+def _ordered(splits: dict[str, Any]) -> dict[str, Any]:
+    return {name: splits[name] for name in ("train", "test", "val") if splits.get(name) is not None}
+
+
+def _arrays_of(
+    value: Any, split: str, *, source: str, inputs: Sequence[ModelInput], room: Room
+) -> dict[str, np.ndarray]:
+    """The arrays of a split, named as in an `.npz`."""
+    where = f"the {split} data of {source}"
+    if isinstance(value, _Named):
+        return _of_named(value, split, where, inputs)
+    if isinstance(value, Callable) and not is_stream(value) and not hasattr(value, "__array__"):  # type: ignore[arg-type]
+        try:
+            value = value()
+        except Exception as error:  # the user's code may raise anything
+            raise DataError(f"{where} raised {told_of(error)}") from error
+    if is_stream(value):
+        return read_stream(value, split, where=where, inputs=inputs, room=room)
+    named = _Named()
+    if isinstance(value, tuple) and len(value) in (2, 3):
+        named = _Named(zip(("x", "y", "weight"), value, strict=False))
+    elif isinstance(value, Mapping) and "x" in value:
+        named = _Named({"x": value["x"], "y": value.get("y"), "weight": value.get("sample_weight")})
+    elif value is not None:
+        named = _Named(x=value)
+    return _of_named(named, split, where, inputs)
+
+
+def _of_named(
+    parts: _Named, split: str, where: str, inputs: Sequence[ModelInput]
+) -> dict[str, np.ndarray]:
+    found: dict[str, Any] = {}
+    for name, value in parts.items():
+        if value is None:
+            continue
+        if name == "x":
+            for of_input, each in by_input(value, inputs, where=where).items():
+                found[f"x_{split}_{of_input}" if of_input else f"x_{split}"] = each
+        elif name == "weight":
+            found[f"sample_weight_{split}"] = value
+        else:
+            kind, _, of_input = name.partition("_")
+            found[f"{kind}_{split}_{of_input}" if of_input else f"{kind}_{split}"] = value
+    try:
+        arrays = {name: np.asarray(value) for name, value in found.items()}
+    except Exception as error:  # whatever a library's array raises
+        raise DataError(f"{where} is no array: {told_of(error)}; {_ACCEPTED}") from error
+    for name, array in arrays.items():
+        if not array.ndim:
+            raise DataError(f"{name} of {where} is {array.dtype} and no array; {_ACCEPTED}")
+    return arrays

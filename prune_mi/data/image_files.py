@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -123,10 +124,10 @@ def list_image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def read_header(path: Path) -> ImageHeader | None:
+def read_header(source: Path | BytesIO) -> ImageHeader | None:
     """An image's header, or None where there is no readable one."""
     try:
-        with _opened(path) as image:
+        with open_image(source) as image:
             height, width = image.height, image.width
             # Pillow has turned the sides of a TIFF already, and loads a PNG to look for a tag
             # behind its pixels, where hardly anybody writes it.
@@ -172,7 +173,7 @@ def decode_images(
     count = 0
     for index, path in enumerate(files):
         try:
-            images[count] = _decode(path, size, mode, depth)
+            images[count] = decode_image(path, size, mode, depth)
         except Exception:  # As in `read_header`.
             continue
         readable[index] = True
@@ -180,8 +181,11 @@ def decode_images(
     return images[:count], readable
 
 
-def _decode(path: Path, size: tuple[int, int], mode: str, depth: Depth) -> np.ndarray:
-    with _opened(path) as image:
+def decode_image(
+    source: Path | BytesIO, size: tuple[int, int], mode: str, depth: Depth
+) -> np.ndarray:
+    """One image `(H, W, C)` as `decode_images` has it; Pillow raises nearly anything."""
+    with open_image(source) as image:
         own = _depth(image)
         image.load()  # which turns a TIFF, and takes its tag away
         turn = _TURNS.get(_orientation(image))
@@ -231,10 +235,12 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def open_image(source: Path | BytesIO) -> Iterator[Image.Image]:
+    """An image file open, of the known formats only; Pillow raises nearly anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         # Of a path Pillow maps uncompressed pixels into memory, a TIFF's with its sides turned.
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        opened = source if isinstance(source, BytesIO) else source.open("rb")
+        with opened as file, Image.open(file, formats=_FORMATS) as image:
             yield image

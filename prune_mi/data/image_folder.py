@@ -1,48 +1,20 @@
 """A folder of class folders of images, and the one shape that these are brought to."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from prune_mi.data.dataset import Dataset
-from prune_mi.data.image_files import (
-    FULL_BRIGHT,
-    MODES,
-    SUFFIXES,
-    Depth,
-    ImageHeader,
-    decode_images,
-    find_images,
-    is_leftover,
-    read_header,
-)
-from prune_mi.data.splits import stratified_split
-from prune_mi.errors import DataError, listed
-
-ShapeChoice = Callable[[Sequence[ImageHeader]], tuple[int, int, int]]
-"""From the headers of all readable images, at least one, to height, width and channels."""
+from prune_mi.data.decoded import ShapeChoice, decode_splits, hold_out_tests
+from prune_mi.data.image_files import SUFFIXES, ImageHeader, find_images, is_leftover
+from prune_mi.errors import DataError
 
 LONGEST_SIDE = 64
 """Of images that nobody has said the size of, in pixels: larger ones make a search slow."""
 
 _MODEL_CHANNELS = (1, 3, 4)
-_TEST_FRACTION = 0.2
-_SPLIT_SEED = 0  # of every run, so that test images stay test images
-_MOST_BROKEN = 0.1  # of all images
-_FEW_BROKEN = 3  # are never too many
-_NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Image files of one split, sorted, with their classes and their headers."""
-
-    files: tuple[Path, ...]
-    labels: np.ndarray
-    headers: tuple[ImageHeader, ...]
 
 
 def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
@@ -66,50 +38,28 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
             bits are mixed with others, or memory does not suffice.
     """
     folder = folder.resolve()
-    roots = {name: folder / name for name in ("train", "test", "val") if (folder / name).is_dir()}
-    if ("train" in roots) != ("test" in roots):
-        there, missing = ("train", "test") if "train" in roots else ("test", "train")
-        raise DataError(
-            f"{folder} has {there}/ but no {missing}/; expected both, or class folders alone: add "
-            f"{missing}/, or pass {folder / there} to have it split"
-        )
+    roots = _roots(folder)
     given = "train" in roots
-    roots = roots if given else {"all": folder}
-    broken: list[str] = []
     class_names = _agreed_class_names(roots, folder)
-    splits = {name: _scan(root, class_names, folder, broken) for name, root in roots.items()}
-    headers = [header for split in splits.values() for header in split.headers]
-    if not headers:
-        raise DataError(
-            f"{folder} has class folders but no readable image in them; expected "
-            f"{', '.join(SUFFIXES)} files: add some, or convert yours"
-        )
-    height, width, channels = choose_shape(headers)
-    size, mode = (height, width), MODES[channels]
-    depth = _common_depth(headers, folder)
-    loaded, sizes = {}, []
-    for name, split in splits.items():
-        images, readable = decode_images(split.files, size=size, mode=mode, depth=depth)
-        loaded[name] = images, split.labels[readable]
-        for file, header, is_readable in zip(split.files, split.headers, readable, strict=True):
-            if is_readable:
-                sizes.append(header.size)
-            else:
-                broken.append(str(file.relative_to(folder)))
-    _require_few_broken(broken, len(sizes) + len(broken), folder)
-    notes = _notes(sizes, size, broken) + _depth_notes(headers, depth)
+    found = {name: _scan(root, class_names, folder) for name, root in roots.items()}
+    decoded = decode_splits(
+        {name: files for name, (files, _) in found.items()},
+        folder=folder,
+        choose_shape=choose_shape,
+        what="class folders",
+    )
+    loaded = {
+        name: (images, found[name][1][decoded.readable[name]])
+        for name, images in decoded.images.items()
+    }
+    notes = decoded.notes
     if not given:
         images, labels = loaded.pop("all")
         _check_classes(labels, class_names, folder)
-        rest, held_out = stratified_split(
-            labels, fraction=_TEST_FRACTION, rng=np.random.default_rng(_SPLIT_SEED)
-        )
+        rest, held_out, note = hold_out_tests(labels, where=f"{folder} has no train/ and test/")
         loaded["train"] = images[rest], labels[rest]
         loaded["test"] = images[held_out], labels[held_out]
-        notes.append(
-            f"{folder} has no train/ and test/, so its images are split: {len(rest)} to train on "
-            f"and {len(held_out)} to test on, the same share of each class"
-        )
+        notes += (note,)
     _check_classes(loaded["train"][1], class_names, folder)
     x_val, y_val = loaded.get("val", (None, None))
     return Dataset(
@@ -119,10 +69,66 @@ def load_image_folder(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
         y_val,
         class_names,
         str(folder),
-        tuple(notes),
+        notes,
         split_here=not given,
         order_known=False,
-        full_value=FULL_BRIGHT[depth] if depth == 16 else None,
+        full_value=decoded.full_value,
+    )
+
+
+def is_unlabelled(folder: Path) -> bool:
+    """Whether a folder, or its train/ and test/, holds images and no folders of classes."""
+    roots = [folder / name for name in ("train", "test", "val") if (folder / name).is_dir()]
+    roots = roots or [folder]
+    there = [entry for root in roots for entry in root.iterdir() if not is_leftover(entry.name)]
+    return not any(entry.is_dir() for entry in there) and any(
+        entry.suffix.lower() in SUFFIXES for entry in there
+    )
+
+
+def load_unlabelled(folder: Path, *, choose_shape: ShapeChoice) -> Dataset:
+    """Loads `train/*.png`, `test/*.png` and perhaps `val/*.png`, or `*.png`, split here.
+
+    Args:
+        folder: That `is_unlabelled` says yes of.
+        choose_shape: Says which shape all images are converted to.
+
+    Raises:
+        DataError: As of a folder of class folders.
+    """
+    folder = folder.resolve()
+    roots = _roots(folder)
+    decoded = decode_splits(
+        {
+            name: [file for file in find_images(root) if _inside(file, folder)]
+            for name, root in roots.items()
+        },
+        folder=folder,
+        choose_shape=choose_shape,
+        what="no class folders",
+    )
+    x, notes = dict(decoded.images), decoded.notes
+    if "all" in x:
+        images = x.pop("all")
+        rest, held_out, note = hold_out_tests(
+            np.zeros(len(images), np.int64), where=f"{folder} has no train/ and test/", alike=""
+        )
+        x |= {"train": images[rest], "test": images[held_out]}
+        notes += (note,)
+    y = {name: np.zeros(len(images), dtype=np.int64) for name, images in x.items()}
+    return Dataset(
+        x["train"],
+        y["train"],
+        x["test"],
+        y["test"],
+        x.get("val"),
+        y.get("val"),
+        (),
+        str(folder),
+        notes,
+        split_here="all" in roots,
+        full_value=decoded.full_value,
+        form="none",
     )
 
 
@@ -170,6 +176,22 @@ def shape_for_search(
     return max(1, round(height / shrink)), max(1, round(width / shrink)), channels
 
 
+def _roots(folder: Path) -> dict[str, Path]:
+    """The folders of the splits that there are; `all` is what is not split yet.
+
+    Raises:
+        DataError: If one of train/ and test/ is missing.
+    """
+    roots = {name: folder / name for name in ("train", "test", "val") if (folder / name).is_dir()}
+    if ("train" in roots) != ("test" in roots):
+        there, missing = ("train", "test") if "train" in roots else ("test", "train")
+        raise DataError(
+            f"{folder} has {there}/ but no {missing}/; expected both, or class folders alone: add "
+            f"{missing}/, or pass {folder / there} to have it split"
+        )
+    return roots if "train" in roots else {"all": folder}
+
+
 def _agreed_class_names(roots: dict[str, Path], folder: Path) -> tuple[str, ...]:
     names = {
         split: sorted(
@@ -201,22 +223,15 @@ def _inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder)
 
 
-def _scan(root: Path, class_names: tuple[str, ...], folder: Path, broken: list[str]) -> _Split:
+def _scan(root: Path, class_names: tuple[str, ...], folder: Path) -> tuple[list[Path], np.ndarray]:
+    """Image files of one split, sorted, with their classes."""
     files: list[Path] = []
     labels: list[int] = []
-    headers: list[ImageHeader] = []
     for label, name in enumerate(class_names):
-        for file in find_images(root / name):
-            if not _inside(file, folder):
-                continue
-            header = read_header(file)
-            if header is None:
-                broken.append(str(file.relative_to(folder)))
-                continue
-            files.append(file)
-            labels.append(label)
-            headers.append(header)
-    return _Split(tuple(files), np.asarray(labels, dtype=np.int64), tuple(headers))
+        inside = [file for file in find_images(root / name) if _inside(file, folder)]
+        files += inside
+        labels += [label] * len(inside)
+    return files, np.asarray(labels, dtype=np.int64)
 
 
 def _check_classes(labels: np.ndarray, class_names: tuple[str, ...], folder: Path) -> None:
@@ -226,56 +241,4 @@ def _check_classes(labels: np.ndarray, class_names: tuple[str, ...], folder: Pat
         raise DataError(
             f"class {name!r} of {folder} has no readable image to train on; expected at least one "
             f"a class: add images, or remove the folder {name}"
-        )
-
-
-def _notes(sizes: list[tuple[int, int]], size: tuple[int, int], broken: Sequence[str]) -> list[str]:
-    notes = []
-    num_resized = sum(each != size for each in sizes)
-    if num_resized:
-        notes.append(
-            f"{num_resized} of {len(sizes)} images were resized to "
-            f"{size[0]} x {size[1]} pixels (height x width)"
-        )
-    if broken:
-        notes.append(
-            f"{len(broken)} broken {'image was' if len(broken) == 1 else 'images were'} skipped: "
-            f"{listed(broken, _NAMED)}"
-        )
-    return notes
-
-
-def _common_depth(headers: list[ImageHeader], folder: Path) -> Depth:
-    depths = [header.depth for header in headers]
-    numbers = depths.count(32)
-    if numbers and numbers < len(depths):
-        raise DataError(
-            f"{numbers} of the {len(depths)} images of {folder} have 32 bits, the others 8 or 16; "
-            "expected one kind, since the values of 32-bit images have no fixed range: convert some"
-        )
-    return max(depths)
-
-
-def _depth_notes(headers: list[ImageHeader], depth: Depth) -> list[str]:
-    notes = []
-    num_flat = sum(header.depth < depth for header in headers)
-    if num_flat:
-        notes.append(
-            f"{num_flat} of {len(headers)} images have 8 bits, the others 16. Values of 8 bits are "
-            "multiplied by 257, so that 255 becomes 65535"
-        )
-    num_coloured = sum(header.depth == 16 and not header.grey for header in headers)
-    if num_coloured:
-        notes.append(
-            f"{num_coloured} of {len(headers)} images have colours of 16 bits. Only the upper 8 "
-            "bits are read; an .npz keeps all of them"
-        )
-    return notes
-
-
-def _require_few_broken(broken: Sequence[str], total: int, folder: Path) -> None:
-    if len(broken) > max(_FEW_BROKEN, _MOST_BROKEN * total):
-        raise DataError(
-            f"{len(broken)} of the {total} images of {folder} are broken: "
-            f"{listed(broken, _NAMED)}; expected a tenth at most: repair or remove them"
         )

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from prune_mi.data.dataset import chunks
+from prune_mi.data.chunks import chunks
 from prune_mi.errors import DataError
 
 ScalingKind = Literal["none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]

@@ -10,14 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from prune_mi.config import Given
+from prune_mi.config import HandedOver
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
-from prune_mi.data.dataset import Dataset, integer_labels, validate_dataset
+from prune_mi.data.csv_file import CSV_SUFFIXES, load_csv
+from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.decoded import ShapeChoice
+from prune_mi.data.described_records import DESCRIPTION_SUFFIXES, load_records
 from prune_mi.data.fit_to_model import ModelInput, shape_text
-from prune_mi.data.given import load_given
-from prune_mi.data.image_folder import ShapeChoice, load_image_folder, shape_for_model
+from prune_mi.data.given import Given, load_given
+from prune_mi.data.image_folder import (
+    is_unlabelled,
+    load_image_folder,
+    load_unlabelled,
+    shape_for_model,
+)
+from prune_mi.data.labels import FormChoice, LabelForm, as_classes, as_form, integer_labels
+from prune_mi.data.mask_folder import has_masks, load_mask_folder
 from prune_mi.data.npz_file import load_npz, load_npz_inputs
 from prune_mi.data.splits import stratified_split
+from prune_mi.data.user_code import called_function, names_function, require_function_file
 from prune_mi.errors import DataError
 
 CIFAR10_VARIABLE = "PRUNE_MI_CIFAR10"
@@ -134,6 +145,13 @@ def _with_channel(images: np.ndarray) -> np.ndarray:
     return images if images.ndim == 4 else images[..., None]
 
 
+_WANTED: dict[LabelForm, str] = {
+    "flags": "several labels for each, 0 or 1: pass an .npz with rows of them (y_train, y_test)",
+    "numbers": "numbers to predict: pass an .npz with them (y_train, y_test)",
+    "masks": "a mask for each: pass an .npz with masks (y_train, y_test), or a folder that has "
+    "images/ and masks/",
+}
+
 _NAMED: dict[str, Callable[[], Dataset]] = {
     "cifar10": load_cifar10,
     "fashion_mnist": partial(load_keras, "fashion_mnist"),
@@ -145,22 +163,27 @@ DATASET_NAMES = tuple(_NAMED)
 
 
 def load_dataset(
-    spec: str | Given,
+    spec: Given,
     *,
     image_shape: tuple[int | None, int | None, int | None] | None = None,
     choose_shape: ShapeChoice | None = None,
+    choose_form: FormChoice = as_classes,
     inputs: Sequence[ModelInput] = (),
 ) -> Dataset:
     """Loads and validates a data set.
 
     Args:
-        spec: `cifar10`, `fashion_mnist`, `mnist` or `digits`; or the path of an `.npz` file, of a
-            folder of class folders of images, or of a cifar-10-batches-py folder; or what was
-            handed over from Python.
+        spec: A text or path: `cifar10`, `fashion_mnist`, `mnist` or `digits`; the path of an
+            `.npz` file, of a folder of class folders of images, or of images/ and masks/, of a
+            CSV file that names images, or of a cifar-10-batches-py folder; `module:function` or
+            `file.py:function`, whose function gives arrays, datasets or iterables. Or these
+            themselves, see `load_given`; or what was handed over from Python.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
             sizes are known.
+        choose_form: Says what the labels are, from those of the training samples as they are
+            stored, or from None where there are none; it is called once.
         inputs: The model's. Where there are several, only an `.npz` has an array for each.
 
     Returns:
@@ -171,12 +194,32 @@ def load_dataset(
     """
     if choose_shape is None:
         choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
-    if isinstance(spec, Given):
-        dataset = load_given(spec, inputs)
+    source = "the data given"
+    if isinstance(spec, HandedOver):
+        source, spec = str(spec), spec.value
+    if not isinstance(spec, str | Path):
+        dataset = load_given(spec, choose_form, source=source, inputs=inputs)
+    elif is_function(str(spec)):
+        with called_function(str(spec)) as given:
+            dataset = load_given(given, choose_form, source=str(spec), inputs=inputs)
+    elif len(inputs) > 1:
+        dataset = _load_inputs(str(spec), inputs, choose_form)
     else:
-        dataset = _load_inputs(spec, inputs) if len(inputs) > 1 else _load(spec, choose_shape)
+        dataset = _load(str(spec), choose_shape, choose_form, inputs)
     validate_dataset(dataset)
     return dataset
+
+
+def is_function(spec: str) -> bool:
+    """Whether a text names a function, and no file has that name."""
+    return names_function(spec) and not _is_there(spec)
+
+
+def _is_there(spec: str) -> bool:
+    try:
+        return Path(spec).expanduser().exists()
+    except (OSError, ValueError):
+        return False
 
 
 def require_named(spec: str) -> None:
@@ -185,6 +228,9 @@ def require_named(spec: str) -> None:
     Raises:
         DataError: If there is neither a data set nor a file or folder of that name.
     """
+    if is_function(spec):
+        require_function_file(spec)
+        return
     path = Path(spec).expanduser()
     try:
         there = spec in _NAMED or path.is_dir() or path.is_file()
@@ -194,21 +240,37 @@ def require_named(spec: str) -> None:
         raise _unusable(spec, "there is no such name, file or folder")
 
 
-def _load(spec: str, choose_shape: ShapeChoice) -> Dataset:
+def _load(
+    spec: str,
+    choose_shape: ShapeChoice,
+    choose_form: FormChoice,
+    inputs: Sequence[ModelInput],
+) -> Dataset:
     if spec in _NAMED:
-        return _NAMED[spec]()
+        return _in_form(_NAMED[spec](), choose_form)
     require_named(spec)
     path = Path(spec).expanduser()
     try:
         if path.is_dir():
             if is_cifar_batches(path):
-                return load_cifar_batches(path)
-            return load_image_folder(path, choose_shape=choose_shape)
+                return _in_form(load_cifar_batches(path), choose_form)
+            if has_masks(path):
+                return load_mask_folder(path, choose_shape=choose_shape, choose_form=choose_form)
+            if is_unlabelled(path) and choose_form(None) == "none":
+                return load_unlabelled(path, choose_shape=choose_shape)
+            loaded = load_image_folder(path, choose_shape=choose_shape)
+            return _in_form(loaded, choose_form)
         if path.suffix.lower() == ".npz":
-            return load_npz(path)
+            return load_npz(path, choose_form=choose_form)
+        if path.suffix.lower() in CSV_SUFFIXES:
+            return load_csv(path, choose_shape=choose_shape, choose_form=choose_form)
+        if path.suffix.lower() in DESCRIPTION_SUFFIXES:
+            return load_records(
+                path, choose_shape=choose_shape, choose_form=choose_form, inputs=inputs
+            )
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the data {spec!r}: {error}; {_accepted()}") from error
-    raise _unusable(spec, "it is not an .npz file")
+    raise _unusable(spec, "it is no .npz, .csv or .yaml file")
 
 
 def _unusable(spec: str, fault: str) -> DataError:
@@ -217,10 +279,25 @@ def _unusable(spec: str, fault: str) -> DataError:
     return DataError(f"cannot use the data {spec!r}: {fault}; {guess}{_accepted()}")
 
 
-def _load_inputs(spec: str, inputs: Sequence[ModelInput]) -> Dataset:
+def _in_form(data: Dataset, choose_form: FormChoice) -> Dataset:
+    """Data of classes, with its labels left out where none are wanted.
+
+    Raises:
+        DataError: If labels of another form are wanted.
+    """
+    form = choose_form(data.y_train)
+    if form == "classes":
+        return data
+    if form != "none":
+        raise DataError(f"{data.source} has one class for each image; expected {_WANTED[form]}")
+    unlabelled = data.mapped(labels=lambda each: as_form(each, form, where="labels"))
+    return replace(unlabelled, class_names=(), order_known=True, form=form)
+
+
+def _load_inputs(spec: str, inputs: Sequence[ModelInput], choose_form: FormChoice) -> Dataset:
     path = Path(spec).expanduser()
     if path.suffix.lower() == ".npz" and path.is_file():
-        return load_npz_inputs(path, inputs)
+        return load_npz_inputs(path, inputs, choose_form=choose_form)
     named = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs)
     raise DataError(
         f"cannot use the data {spec!r}: the model has {len(inputs)} inputs ({named}), and "
@@ -233,5 +310,6 @@ def _load_inputs(spec: str, inputs: Sequence[ModelInput]) -> Dataset:
 def _accepted() -> str:
     return (
         f"expected {', '.join(DATASET_NAMES)}, or the path of an .npz file (x_train, y_train, "
-        "x_test, y_test), a folder of class folders of images, or a cifar-10-batches-py folder"
+        "x_test, y_test), a folder of class folders of images, or of images/ and masks/, a "
+        "CSV file of image files and labels, or a cifar-10-batches-py folder, or module:function"
     )

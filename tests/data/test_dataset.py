@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from prune_mi.data.dataset import Dataset, validate_dataset
+from prune_mi.data.labels import LabelForm
 from prune_mi.errors import DataError
 
 
@@ -40,6 +41,41 @@ def test_a_good_dataset_passes() -> None:
 def test_samples_need_not_be_images(shape: tuple[int, ...]) -> None:
     train, test = np.zeros((6, *shape), np.uint8), np.zeros((3, *shape), np.float32)
     validate_dataset(make_dataset(x_train=train, x_test=test))
+
+
+@pytest.mark.parametrize(
+    ("form", "labels", "num_classes"),
+    [
+        ("flags", np.ones((6, 4), np.uint8), 4),
+        ("numbers", np.ones((6, 2), np.float32), 2),
+        ("masks", np.ones((6, 4, 5), np.uint8), 2),
+        ("none", np.zeros(6, np.int64), 0),
+    ],
+)
+def test_labels_of_every_form_pass(form: LabelForm, labels: np.ndarray, num_classes: int) -> None:
+    dataset = make_dataset(form=form, y_train=labels, y_test=labels[:3])
+    validate_dataset(dataset)
+    assert dataset.num_classes == num_classes
+    with pytest.raises(DataError, match="3 images but labels of the shape"):
+        validate_dataset(replace(dataset, y_test=labels[:2]))
+    if labels.ndim > 1:
+        with pytest.raises(DataError, match=r"test split .*those of the train split .*equal shap"):
+            validate_dataset(replace(dataset, y_test=labels[:3, :1]))
+        with pytest.raises(DataError, match=r"are <U\d+; expected .*: convert"):
+            validate_dataset(replace(dataset, y_test=labels[:3].astype(str)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(5, np.float32), r"shape \(5,\); expected one number for each of the 6 training"),
+        (np.array([1, 1, -1, 1, 1, 1], np.float32), r"hold -1\.0 in row 2; expected finite"),
+        (np.zeros(6, np.float32), r"all sample weights of mine\.npz are 0"),
+    ],
+)
+def test_sample_weights_are_checked(weights: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        validate_dataset(make_dataset(w_train=weights))
 
 
 def image_with(value: float) -> np.ndarray:

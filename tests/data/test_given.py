@@ -1,133 +1,343 @@
-"""Arrays that are handed over from Python: every form of them, what is refused, nothing copied."""
+"""Data that a user's code gives; tf.data and PyDataset are in test_tensorflow_data.py."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from prune_mi.config import Given, dump_settings, make_settings
-from prune_mi.data import Dataset, data_setting, load_dataset
-from prune_mi.data.fit_to_model import ModelInput
-from prune_mi.errors import ConfigError, DataError
-from prune_mi.records import is_in_memory
+from prune_mi.data import Dataset, LabelForm, ModelInput, load_dataset, scratch, streams
+from prune_mi.errors import DataError
 
-X = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
-Y = np.array([0, 1, 2, 0, 1, 2])
-
-
-def loaded(data: object, *inputs: ModelInput) -> Dataset:
-    return load_dataset(data_setting(data), inputs=inputs)
+RNG = np.random.default_rng(0)
+X = RNG.integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
+Y = RNG.integers(0, 3, 40)
+W = RNG.random(40).astype(np.float32)
+ARRAYS = (X[:30], Y[:30], X[30:], Y[30:])
+IMAGE = (ModelInput("image", (8, 8, 1)),)
+TWO = (ModelInput("image", (8, 8, 1)), ModelInput("age", (1,)))
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        (X, Y, X[:3], Y[:3]),
-        [X, Y, X[:3], Y[:3]],
-        ((X, Y), (X[:3], Y[:3])),
-        {"x_train": X, "y_train": Y, "x_test": X[:3], "y_test": Y[:3]},
-        {"x_train": X, "y_train": Y, "x_test": X[:3], "y_test": Y[:3], "x_val": None},
-        (X, np.eye(3)[Y], X[:3], Y[:3].tolist(), None, None),
-    ],
-)
-def test_forms(data: Any) -> None:
-    found = loaded(data)
-    np.testing.assert_array_equal(found.x_train, X)
-    np.testing.assert_array_equal(found.y_train, Y)
-    np.testing.assert_array_equal(found.y_test, [0, 1, 2])
-    assert found.x_val is None
-    assert found.source == "arrays (in memory)" and not found.order_known
+def load(given: Any, form: LabelForm = "classes", **options: Any) -> Dataset:
+    options.setdefault("inputs", IMAGE)
+    return load_dataset(given, choose_form=lambda labels: form, **options)
 
 
-def test_validation_arrays_stand_behind() -> None:
-    found = loaded((X, Y, X[:3], Y[:3], X[3:], Y[3:]))
-    assert found.x_val is not None and found.y_val is not None
-    np.testing.assert_array_equal(found.x_val, X[3:])
-    np.testing.assert_array_equal(found.y_val, Y[3:])
+def samples(start: int, stop: int) -> Iterator[tuple[np.ndarray, np.int64]]:
+    yield from zip(X[start:stop], Y[start:stop], strict=True)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_pixels_are_not_copied_and_not_written(dtype: type) -> None:
-    pixels = X.astype(dtype)
-    found = loaded((pixels, Y, pixels, Y))
-    assert np.shares_memory(found.x_train, pixels)
-    assert pixels.flags.writeable
-    with pytest.raises(ValueError, match="read-only"):
-        found.x_train[0] = 0
+def batches(start: int, stop: int, size: int = 7) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for place in range(start, stop, size):
+        end = min(place + size, stop)
+        yield X[place:end], Y[place:end]
 
 
-def test_what_is_like_an_array_is_read() -> None:
-    class Tensor:
-        shape = X.shape
-
-        def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-            return X
-
-    np.testing.assert_array_equal(loaded((Tensor(), Y, X, Y)).x_train, X)
+def pairs(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    return X[start:stop], Y[start:stop]
 
 
 @pytest.mark.parametrize(
-    "x",
+    "given",
     [
-        {"x_train": {"left": X, "right": X[..., 0]}, "x_test": {"left": X, "right": X[..., 0]}},
-        {"x_train": [X, X[..., 0]], "x_test": (X, X[..., 0])},
-        {
-            "x_train_left": X,
-            "x_train_right": X[..., 0],
-            "x_test_left": X,
-            "x_test_right": X[..., 0],
-        },
+        ARRAYS,
+        list(ARRAYS),
+        ((X[:30], Y[:30]), (X[30:], Y[30:])),
+        {"x_train": X[:30], "y_train": Y[:30], "x_test": X[30:], "y_test": Y[30:]},
+        {"train": pairs(0, 30), "test": pairs(30, 40)},
+        {"train": {"x": X[:30], "y": Y[:30]}, "test": pairs(30, 40)},
+        (X[:30].tolist(), Y[:30].tolist(), X[30:].tolist(), Y[30:].tolist()),
+        (lambda: samples(0, 30), lambda: batches(30, 40)),
+        [list(samples(0, 30)).__iter__(), batches(30, 40)],
     ],
 )
-def test_several_inputs(x: dict[str, Any]) -> None:
-    inputs = ModelInput("left", (4, 4, 1)), ModelInput("right", (4, 4))
-    found = loaded({**x, "y_train": Y, "y_test": Y}, *inputs)
-    assert found.input_shapes == ((4, 4, 1), (4, 4))
-    np.testing.assert_array_equal(found.x_train[:, :16], X.reshape(6, 16))
+def test_every_form_gives_the_same(given: Any) -> None:
+    data = load(given)
+    np.testing.assert_array_equal(data.x_train, X[:30])
+    np.testing.assert_array_equal(data.y_train, Y[:30])
+    np.testing.assert_array_equal(data.x_test, X[30:])
+    np.testing.assert_array_equal(data.y_test, Y[30:])
+    assert data.x_train.dtype == np.uint8 and not data.notes and not data.order_known
 
 
-def test_one_array_for_two_inputs_is_refused() -> None:
-    inputs = ModelInput("left", (4, 4, 1)), ModelInput("right", (4, 4))
-    with pytest.raises(DataError, match=r"arrays \(in memory\) lacks x_train_left, .*has x_train"):
-        loaded((X, Y, X, Y), *inputs)
-    with pytest.raises(DataError, match="x_train has the parts left, right, but there is one"):
-        loaded(({"left": X, "right": X}, Y, X, Y), inputs[0])
+@pytest.mark.parametrize("inputs", [IMAGE, ()])
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_samples_and_batches_are_told_apart(inputs: Any, one_hot: bool) -> None:
+    labels = np.eye(3)[Y] if one_hot else Y
+    single = zip(X[:30], labels[:30], strict=True)
+    many = iter([(X[30:35], labels[30:35]), (X[35:], labels[35:])])
+    data = load((single, many), inputs=inputs)
+    assert data.x_train.shape == (30, 8, 8, 1) and data.x_test.shape == (10, 8, 8, 1)
+    np.testing.assert_array_equal(data.y_test, Y[30:])
+
+
+def test_splits_come_as_train_validation_test() -> None:
+    flat = (*pairs(0, 20), *pairs(20, 30), *pairs(30, 40))
+    for given in (flat, (pairs(0, 20), batches(20, 30), samples(30, 40))):
+        data = load(given)
+        assert data.y_val is not None
+        np.testing.assert_array_equal(data.y_val, Y[20:30])
+        np.testing.assert_array_equal(data.y_test, Y[30:])
+
+
+def test_sample_weights_of_the_training_split() -> None:
+    with_weights = zip(X[:30], Y[:30], W[:30], strict=True)
+    for train in ((X[:30], Y[:30], W[:30]), with_weights):
+        data = load({"training": train, "validation": pairs(20, 30), "test": pairs(30, 40)})
+        assert data.w_train is not None
+        np.testing.assert_array_equal(data.w_train, W[:30])
+
+
+def test_samples_without_labels() -> None:
+    for given in ((X[:30], X[30:]), (iter(X[:30]), iter([X[30:]]))):
+        data = load(given, "none")
+        assert data.form == "none" and len(data.x_train) == 30 and len(data.y_test) == 10
+
+
+def test_labels_of_another_form() -> None:
+    values = X.reshape(40, -1)[:, :2] / 255
+    data = load(((X[:30], values[:30]), zip(X[30:], values[30:], strict=True)), "numbers")
+    np.testing.assert_allclose(data.y_test, values[30:], rtol=1e-6)
+    masks = (X[..., 0] > 100).astype(int)
+    data = load((zip(X[:30], masks[:30], strict=True), (X[30:], masks[30:])), "masks")
+    np.testing.assert_array_equal(data.y_train, masks[:30])
+
+
+def test_several_inputs_by_name_or_in_order() -> None:
+    def split(start: int, stop: int, named: bool) -> Iterator[Any]:
+        for image, age, label in zip(X[start:stop], W[start:stop], Y[start:stop], strict=True):
+            yield ({"age": age[None], "image": image} if named else (image, age[None])), label
+
+    expected = np.concatenate([X.reshape(40, -1), W[:, None]], axis=1, dtype=np.float32)
+    arrays = {
+        "x_train_image": X[:30],
+        "x_train_age": W[:30],
+        "y_train": Y[:30],
+        "x_test": {"image": X[30:], "age": W[30:]},
+        "y_test": Y[30:],
+    }
+    ages = W[:, None]
+    flat = ((X[:30], ages[:30]), Y[:30], (X[30:], ages[30:]), Y[30:])
+    for given in (arrays, flat, (split(0, 30, True), split(30, 40, False))):
+        data = load(given, inputs=TWO)
+        assert data.input_shapes == ((8, 8, 1), (1,))
+        np.testing.assert_array_equal(data.x_train, expected[:30])
+        np.testing.assert_array_equal(data.x_test, expected[30:])
+
+
+def test_a_dict_with_an_image_and_a_label() -> None:
+    def split(start: int, stop: int) -> Iterator[dict[str, Any]]:
+        for image, label in samples(start, stop):
+            yield {"image": image, "label": label, "id": 3}
+
+    data = load((split(0, 30), split(30, 40)))
+    np.testing.assert_array_equal(data.y_train, Y[:30])
+
+
+def test_large_streams_lie_on_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(scratch, "IN_MEMORY", 1000)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(scratch.tempfile, "tempdir", None)
+    data = load((samples(0, 30), batches(30, 40)))
+    assert isinstance(data.x_train, np.memmap) and not isinstance(data.x_test, np.memmap)
+    np.testing.assert_array_equal(data.x_train, X[:30])
+    assert "were read through once and lie on the disk" in data.notes[0]
+    assert not list(tmp_path.iterdir())  # the file has no name, so nothing can be left behind
+
+
+def test_a_stream_larger_than_the_disk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "IN_MEMORY", 100)
+    monkeypatch.setattr(scratch, "MOST_ON_DISK", 1 << 10)
+    with pytest.raises(DataError, match=r"larger than 0 MiB.* set TMPDIR to a folder on a larger"):
+        load((samples(0, 30), pairs(30, 40)))
+
+
+def raises() -> Iterator[Any]:
+    yield X[0], Y[0]
+    raise KeyError("no such photo")
+
+
+def ragged() -> Iterator[Any]:
+    yield X[0], Y[0]
+    yield X[0, :4], Y[0]
+
+
+def ragged_batches() -> Iterator[Any]:
+    yield X[:5], Y[:5]
+    yield X[:5, :4], Y[:5]
+
+
+def unpaired() -> Iterator[Any]:
+    yield X[:5], Y[:4]
+
+
+def changing() -> Iterator[Any]:
+    yield X[:5], Y[:5]
+    yield X[:5]
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("train", "message"),
     [
-        ((X, Y), "the data are a tuple of 2 parts; expected .*x_train, y_train, x_test, y_test"),
-        (5, "the data are of the type int"),
-        ({"x_train": X, "y_train": Y}, "the data lack x_test, y_test"),
-        ((X, Y, X, Y, X, None), "the data lack y_val"),
-        ({"X": X}, "the data lack x_train, .* and have X, which is no name that is known"),
-        ((X, Y[:5], X, Y), r"train split of arrays \(in memory\) has 6 images but labels"),
-        ((np.array(["a"] * 6), Y, X, Y), r"x_train of arrays \(in memory\) holds <U1 values"),
-        (([[1, 2], [3]], Y, X, Y), "x_train of the type list cannot be read as an array"),
-        ((X, Y + 0.5, X, Y), "y_train of arrays"),
+        (
+            raises(),
+            r"train data .* raised KeyError: 'no such photo' \(test_given\.py, "
+            r"line \d+\), after 1 samples",
+        ),
+        (iter(()), r"the train data of the data given yields nothing; expected at least one"),
+        (
+            ragged(),
+            r"samples of several shapes or kinds \(\(4, 8, 1\), \(8, 8, 1\)\); exp",
+        ),
+        (ragged_batches(), r"samples of several shapes: x_train has \(4, 8, 1\) from sample 5 on"),
+        (unpaired(), r"gives 5 samples, 4 labels in one batch; expected as many of each"),
+        (changing(), r"gives x_train after x_train, y_train; expected \(x, y\)"),
+        (itertools.repeat((X[0], Y[0])), r"seems never to end: each of its first samples came 4"),
+        (
+            itertools.cycle(list(samples(0, 40))),
+            r"never to end.* itertools\.islice\(generator",
+        ),
+        (iter([(1, 2, 3, 4)]), r"gives 4 things at a time; expected \(x, y\)"),
+        (
+            iter([(X[0].astype(str), 1)]),
+            r"x_train of the data given holds <U3 values; expec",
+        ),
+        (lambda: 1 / 0, r"the train data of the data given raised ZeroDivisionError"),
+        ((X[:5], 3), r"y_train of the train data of .* and no array; expected"),
+        ((X[:5], None), r"the data given lacks y_train"),
+        (iter([([[1, 2], [3]], 0)]), r"gives what is no array"),
     ],
 )
-def test_what_is_refused(data: Any, message: str) -> None:
+def test_every_fault_of_a_stream_is_told(train: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        loaded(data)
+        load((train, pairs(30, 40)))
 
 
-def test_a_data_set_is_taken_as_it_is() -> None:
-    given = loaded((X, Y, X, Y))
-    assert loaded(given) is given
+def test_a_stream_without_end_of_new_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless() -> Iterator[Any]:
+        rng = np.random.default_rng(0)
+        while True:
+            yield rng.integers(0, 255, (500, 8, 8, 1), dtype=np.uint8), np.zeros(500, int)
+
+    monkeypatch.setattr(streams, "MOST_SAMPLES", 5000)
+    with pytest.raises(DataError, match=r"has given 5,000 samples and goes on"):
+        load((endless(), pairs(30, 40)))
+    monkeypatch.setattr(streams, "LONGEST_SECONDS", 0.0)
+    with pytest.raises(DataError, match=r"has given samples for 0 hours and goes on"):
+        load((endless(), pairs(30, 40)))
 
 
-def test_paths_stay_texts() -> None:
-    assert data_setting(Path("flowers.npz")) == "flowers.npz"
-    assert data_setting("digits") == "digits"
+def test_the_same_sample_three_times_is_no_endless_stream() -> None:
+    data = load((itertools.chain(*(samples(0, 40) for _ in range(3))), pairs(30, 40)))
+    assert len(data.x_train) == 120
 
 
-def test_settings_are_written_without_arrays() -> None:
-    settings = make_settings({"data": data_setting((X, Y, X, Y))})
-    assert isinstance(settings.data, Given)
-    told = settings.model_dump(mode="json")["data"]
-    assert is_in_memory(told) and "data: arrays (in memory)" in dump_settings(settings)
-    with pytest.raises(ConfigError, match="`data` is 5; expected a data set's name or the path"):
-        make_settings({"data": 5})
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3, r"the data given gives a int; expected \(x_train, y_train, x_test, y_test\)"),
+        (samples(0, 30), r"gives one dataset for all splits; expected"),
+        ((1, 2, 3, 4, 5), r"gives 5 things; expected"),
+        (
+            {"train": pairs(0, 30)},
+            r"gives train but no test; expected train and test: keep",
+        ),
+        ({"a": 1}, r"gives a dict with a; expected"),
+        ({}, r"gives a dict with nothing in it"),
+        ({"x_train": X, "y_train": Y}, r"gives train but no test"),
+        (
+            ({"a": X, "b": X}, Y, {"a": X, "b": X}, Y),
+            r"gives several inputs \(a, b\); expec",
+        ),
+    ],
+)
+def test_what_is_no_data_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(given)
+
+
+def test_inputs_of_other_names_are_refused() -> None:
+    other = {"a": X, "b": W}
+    with pytest.raises(DataError, match=r"gives a, b where the model has the inputs image, age"):
+        load(((other, Y), (other, Y)), inputs=TWO)
+    with pytest.raises(DataError, match=r"gives one where the model has the inputs image, age"):
+        load(((X, Y), (X, Y)), inputs=TWO)
+
+
+MODULE = """
+import numpy as np
+from beside import scale
+
+def data():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 8, 8, 1)) * scale, rng.integers(0, 3, 40)
+    return x[:30], y[:30], x[30:], y[30:]
+
+def later():
+    def samples():
+        import beside
+        yield np.zeros((8, 8, 1)), 0
+        raise ValueError("row 7 is broken")
+    return samples(), samples()
+
+def broken():
+    return {}["none"]
+
+number = 3
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> str:
+    (tmp_path / "beside.py").write_text("scale = 255\n")
+    (tmp_path / "pipeline_of_mine.py").write_text(MODULE)
+    return str(tmp_path / "pipeline_of_mine.py")
+
+
+def test_a_function_of_a_file(pipeline: str) -> None:
+    data = load(f"{pipeline}:data")
+    assert len(data.x_train) == 30 and data.x_train.dtype == np.float32
+    assert data.source == f"{pipeline}:data"
+
+
+def test_a_function_of_a_module(pipeline: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(pipeline).parent)
+    monkeypatch.syspath_prepend(str(Path(pipeline).parent))
+    assert len(load("pipeline_of_mine:data").x_test) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "later",
+            r"the train data of .*:later raised ValueError: row 7 is broken \(pipeline_",
+        ),
+        (
+            "broken",
+            r"the data .*:broken' raised KeyError: 'none' \(pipeline_of_mine\.py, line",
+        ),
+        ("nothing", r"nothing is not there; expected a function of .*it has broken, data, later"),
+        ("number", r"number is no function; expected"),
+    ],
+)
+def test_faults_of_a_function_are_told(pipeline: str, name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(f"{pipeline}:{name}")
+
+
+def test_modules_that_cannot_be_imported(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot import the data 'no_such_module_at_all:data': M"):
+        load("no_such_module_at_all:data")
+    with pytest.raises(DataError, match=r"there is no such file: .*nowhere\.py"):
+        load(f"{tmp_path}/nowhere.py:data")
+    (tmp_path / "syntax.py").write_text("def data(:\n")
+    with pytest.raises(DataError, match=r"cannot import the data .*syntax\.py:data': SyntaxError"):
+        load(f"{tmp_path}/syntax.py:data")
+
+
+def test_what_is_a_data_set_already_is_taken() -> None:
+    data = load(ARRAYS)
+    assert load_dataset(data) is data

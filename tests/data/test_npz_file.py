@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prune_mi.data import ModelInput, load_dataset
+from prune_mi.data.labels import LabelForm
 from prune_mi.errors import DataError
 
 INPUTS = (ModelInput("image", (4, 4, 1)), ModelInput("facts", (3,)), ModelInput("age", ()))
@@ -99,6 +100,51 @@ def test_pixels_keep_their_values_in_one_of_two_types(
 def test_every_fault_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_dataset(save(tmp_path, **changes))
+
+
+def test_labels_of_another_form_are_asked_for_once(tmp_path: Path) -> None:
+    asked: list[np.ndarray | None] = []
+
+    def choose(labels: np.ndarray | None) -> LabelForm:
+        asked.append(labels)
+        return "numbers"
+
+    y_train = np.linspace(0, 1, 6)
+    data = load_dataset(save(tmp_path, y_train=y_train, y_test=np.arange(3)), choose_form=choose)
+    assert len(asked) == 1 and asked[0] is not None and asked[0].tolist() == y_train.tolist()
+    assert data.form == "numbers" and data.order_known
+    np.testing.assert_allclose(data.y_train, y_train[:, None].astype(np.float32))
+    assert data.y_test.tolist() == [[0.0], [1.0], [2.0]]
+
+
+def test_a_file_without_labels(tmp_path: Path) -> None:
+    asked: list[np.ndarray | None] = []
+
+    def choose(labels: np.ndarray | None) -> LabelForm:
+        asked.append(labels)
+        return "none"
+
+    data = load_dataset(save(tmp_path, y_train=None, y_test=None), choose_form=choose)
+    assert asked == [None] and data.form == "none"
+    assert not data.y_train.any() and len(data.y_train) == len(data.x_train)
+    with pytest.raises(DataError, match="lacks y_train, y_test"):
+        load_dataset(save(tmp_path, y_train=None, y_test=None))
+    with pytest.raises(DataError, match="lacks y_test"):  # labels in one split alone
+        load_dataset(save(tmp_path, y_test=None), choose_form=choose)
+
+
+def test_labels_may_be_left_unread(tmp_path: Path) -> None:
+    data = load_dataset(save(tmp_path), choose_form=lambda labels: "none")
+    assert data.form == "none" and not data.y_test.any()
+
+
+def test_sample_weights(tmp_path: Path) -> None:
+    weights = np.arange(1, 7)
+    data = load_dataset(save(tmp_path, sample_weight_train=weights[:, None]))
+    assert data.w_train is not None and data.w_train.dtype == np.float32
+    assert data.w_train.tolist() == weights.tolist()
+    with pytest.raises(DataError, match=r"sample_weight_train of .* \(6, 2\); expected one number"):
+        load_dataset(save(tmp_path, sample_weight_train=np.ones((6, 2))))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prune_mi.data import dataset
+from prune_mi.data import chunks
 from prune_mi.data.scaling import (
     ScalingKind,
     candidate_scalings,
@@ -83,7 +83,7 @@ def test_chunks_do_not_change_the_statistics(
     images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {kind: fit_scaling(kind, images) for kind in ("standardize", "mean-image")}
-    monkeypatch.setattr(dataset, "_CHUNK_PIXELS", 7 * images[0].size)
+    monkeypatch.setattr(chunks, "_CHUNK_PIXELS", 7 * images[0].size)
     for kind, expected in whole.items():
         chunked = fit_scaling(kind, images)
         np.testing.assert_allclose(chunked.offset, expected.offset, rtol=1e-6)

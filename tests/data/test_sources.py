@@ -66,9 +66,9 @@ def test_anything_else_is_refused(spec: str, message: str, tmp_path: Path) -> No
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "data.csv"
+    path = tmp_path / "data.txt"
     path.write_text("1,2,3")
-    with pytest.raises(DataError, match=r"data\.csv': it is not an \.npz file; expected cifar10"):
+    with pytest.raises(DataError, match=r"data\.txt': it is no \.npz, \.csv or \.yaml f"):
         load_dataset(str(path))
 
 
@@ -123,3 +123,13 @@ def test_what_is_not_there_is_known_without_loading(tmp_path: Path) -> None:
         require_named("cifar")
     with pytest.raises(DataError, match="there is no such name, file or folder"):
         require_named(str(tmp_path / "nowhere"))
+
+
+def test_classes_that_are_not_wanted_are_left_out() -> None:
+    data = load_dataset("digits", choose_form=lambda labels: "none")
+    assert data.form == "none" and not data.y_train.any() and not data.class_names
+
+
+def test_named_data_have_classes_alone() -> None:
+    with pytest.raises(DataError, match="digits has one class for each image; expected numbers"):
+        load_dataset("digits", choose_form=lambda labels: "numbers")

@@ -5,11 +5,11 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Given:
+class HandedOver:
     """Data that are handed over from Python. Files and events have what they are told as.
 
     Attributes:
-        value: The objects; `data.given` says which.
+        value: The objects; `data.given` reads them.
         told: What they are told as, such as `arrays (in memory)`.
     """
 
@@ -26,6 +26,6 @@ def data_source(value: object) -> object:
     Raises:
         ValueError: If it is neither.
     """
-    if isinstance(value, str | Given):
+    if isinstance(value, str | HandedOver):
         return value
     raise ValueError("expected a data set's name or the path of a file or folder")
