@@ -9,8 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import prune_mi
+from prune_mi.cli import app
 from prune_mi.data import load_dataset
 from prune_mi.errors import ConfigError, ModelError, PruneMIError, RunFolderError
 from prune_mi.records import Predictions, RunReport
@@ -64,14 +66,15 @@ def optimized(
     folder = tmp_path_factory.mktemp("python")
     weights, settings = model.get_weights(), model.get_config()
     optimizer, pixels = model.optimizer, [each.copy() for each in arrays]
-    left = set(Path(tempfile.gettempdir()).glob("prune-mi-*"))
+    scratch = tmp_path_factory.mktemp("scratch")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr(tempfile, "tempdir", str(scratch))
         names = _carry_out("prune_mi.optimize(", SHORT, model, arrays)
         found = prune_mi.resume("smaller")  # which has ended, and needs nothing
     assert [each.name for each in folder.iterdir()] == ["smaller"]
     assert isinstance(found, prune_mi.Optimized) and found.report == names["report"]
-    assert set(Path(tempfile.gettempdir()).glob("prune-mi-*")) == left
+    assert list(scratch.iterdir()) == []
     for now, before in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(now, before)
     for now, before in zip(arrays, pixels, strict=True):
@@ -164,11 +167,13 @@ def test_a_run_goes_on_with_the_same_objects_alone(
     other.layers[-1].bias.assign_add([0.01] * 10)
     with pytest.raises(RunFolderError, match=r"its model was small \(in memory\) \("):
         prune_mi.resume(folder, model=other, data=arrays, generations=2, quiet=True)
+    found = CliRunner().invoke(app, ["optimize", "--resume", str(folder)])
+    assert found.exit_code == 2 and "prune_mi.resume(" in found.output
     assert (folder / "events.jsonl").read_bytes() == events
     monkeypatch.chdir(folder.parent)
     names = _carry_out("prune_mi.resume(", "generations=2, quiet=True", model, arrays)
-    found = names["optimized"]
-    assert [each.index for each in found.report.generations] == [1, 2]
+    resumed = names["optimized"]
+    assert [each.index for each in resumed.report.generations] == [1, 2]
     assert json.loads((folder / "report.json").read_text())["model"] == "small (in memory)"
 
 

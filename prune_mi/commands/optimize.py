@@ -67,11 +67,12 @@ def optimize(
     Args:
         model: A loaded model, which stays as it is; or a `.keras` or `.h5` file, or a SavedModel
             folder of Keras 2. Its own layers must be registered with Keras.
-        data: The arrays `(x_train, y_train, x_test, y_test)`, with perhaps `x_val` and `y_val`
-            behind them; a dict of arrays by these names; or a data set's name, or the path of an
-            `.npz`, an image folder or a cifar-10-batches-py folder. Images are `(N, height, width,
-            channels)`, raw or as the model takes them; labels are `(N,)`, counted from 0, or
-            one-hot. Arrays are read and never written.
+        data: The arrays `(x_train, y_train, x_test, y_test)`, or six of them in the order train,
+            validation, test; a dict of arrays by these names; the splits `(train, test)` or
+            `(train, validation, test)`, each of them a `tf.data.Dataset`, a
+            `keras.utils.PyDataset` or an iterable; or a data set's name or a path. Images are
+            `(N, height, width, channels)`, raw or as the model takes them; labels are `(N,)`,
+            counted from 0, or one-hot. Arrays are read and never written.
         out: The run folder; None makes `prune-mi-runs/<model's name>`.
         overwrite: Whether an earlier run's files in `out` may be replaced.
         observer: Hears of progress; None shows it: a table in a notebook, a live display in a
