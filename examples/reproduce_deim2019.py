@@ -146,7 +146,7 @@ def _run(
     if (folder / "report.json").exists():
         return read_search_report(folder / "report.json")
     settings |= {"data": data, "seed": seed, "workers": options.workers}
-    report = search_architecture(**settings, out=folder, overwrite=True)
+    report = search_architecture(**settings, out=folder, overwrite=True, quiet=True)
     console.print(
         f"{method}, seed {seed}: test accuracy {report.result.test_metric:.4f}, "
         f"{report.layers} layers, {report.elapsed_s:.0f} s",

@@ -1,7 +1,8 @@
 """Takes the layers out of a trained Keras model that add no information about the classes.
 
-`optimize(model, data=...)` does what the command `prune-mi optimize` does, and
-`search_architecture(data=...)`, `evaluate` and `check` what those of their names do.
+`optimize(model, data=...)` does what the command `prune-mi optimize` does, `search_architecture`
+what `prune-mi search` does, and the other functions what the commands of their names do. They take
+loaded models and arrays wherever they take paths.
 """
 
 from importlib import import_module
@@ -15,29 +16,44 @@ from prune_mi.records import Check, Evaluation, RunReport, SearchReport
 if TYPE_CHECKING:
     from prune_mi.commands.check import check
     from prune_mi.commands.evaluate import evaluate
+    from prune_mi.commands.inspect import inspect
     from prune_mi.commands.optimize import optimize
+    from prune_mi.commands.predict import predict
+    from prune_mi.commands.rank import rank
+    from prune_mi.commands.recalibrate import recalibrate
     from prune_mi.commands.resume import resume
     from prune_mi.commands.search import search_architecture
+    from prune_mi.delivery.optimized import Optimized
 
 __version__ = "0.1.0"
 __all__ = [
     "Check",
     "Evaluation",
+    "Optimized",
     "PruneMIError",
     "RunReport",
     "SearchReport",
     "__version__",
     "check",
     "evaluate",
+    "inspect",
     "optimize",
+    "predict",
+    "rank",
+    "recalibrate",
     "resume",
     "search_architecture",
 ]
 # Imported when they are first asked for, and Keras with them.
 _ROOMS = {
+    "Optimized": "delivery.optimized",
     "check": "commands.check",
     "evaluate": "commands.evaluate",
+    "inspect": "commands.inspect",
     "optimize": "commands.optimize",
+    "predict": "commands.predict",
+    "rank": "commands.rank",
+    "recalibrate": "commands.recalibrate",
     "resume": "commands.resume",
     "search_architecture": "commands.search",
 }

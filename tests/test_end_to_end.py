@@ -196,7 +196,7 @@ def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path)
         final_epochs=0.5,
         workers=1,
         gates={"min_macs_reduction": 0.1},
-    )
+    ).report
     assert [each.decision for each in report.gates] == ["failed"]
     assert report == read_report(tmp_path / "run" / "report.json")
     assert not report.smaller

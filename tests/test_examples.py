@@ -1,7 +1,9 @@
 """The examples and the settings files, run as they stand, shortened."""
 
+import ast
 import importlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,14 +51,42 @@ def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
         assert model.output_shape == (None, 10)
 
 
-def test_optimize_from_python_prints_before_and_after(
-    run_here: Callable[..., str], tmp_path: Path
+@pytest.mark.processes
+def test_optimize_in_python_as_a_script(tmp_path: Path) -> None:
+    """With a layer of the script's own, and worker processes that do not run the script again."""
+    before = set(tmp_path.parent.iterdir())
+    printed = _run_example("optimize_in_python.py", str(tmp_path / "run"))
+    found = re.search(r"before +([\d,]+) params.*\nafter +([\d,]+) params", printed)
+    assert found is not None, printed
+    old, new = (int(each.replace(",", "")) for each in found.groups())
+    assert new < old
+    assert "accepted" in printed  # progress, in lines
+    assert printed.count("before") == 1
+    assert (tmp_path / "run" / "best.keras").is_file() and set(tmp_path.parent.iterdir()) == before
+
+
+def test_the_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--epochs", "3", "--budget", "none", "--generations", "1", "--children", "2"]
-    arguments += ["--out", str(tmp_path)]
-    printed = run_here("optimize_from_python", *arguments)
-    assert "before" in printed and "after" in printed
-    assert (tmp_path / "run" / "report.json").exists()
+    """Cell by cell, as a kernel runs it; what stands last in a cell is shown."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "examples" / "optimize_in_a_notebook.ipynb").read_text(encoding="utf-8")
+    cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
+    names: dict[str, object] = {}
+    shown = []
+    for cell in cells:
+        code = ast.parse("".join(cell["source"]))
+        last = code.body.pop() if isinstance(code.body[-1], ast.Expr) else None
+        exec(compile(code, "cell", "exec"), names)
+        if isinstance(last, ast.Expr):
+            shown.append(eval(compile(ast.Expression(last.value), "cell", "eval"), names))
+    (result,) = [each for each in shown if each is not None]
+    html = result._repr_html_()
+    assert "<caption>The models</caption>" in html and "Smaller: -" in html
+    assert "<details open><summary>What changed (" in html
+    printed = capsys.readouterr().out
+    assert "params, accuracy 0." in printed and "passed: " in printed
+    assert [each.name for each in tmp_path.iterdir()] == ["digits-run"]
 
 
 def test_the_layers_that_people_use_are_counted_as_shipped(

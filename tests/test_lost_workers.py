@@ -67,8 +67,9 @@ data = np.load("data.npz")
 model.fit(data["x_train"], data["y_train"], epochs=30, verbose=0)
 model.save("model.keras")
 killer = Killer()
-report = optimize("model.keras", data="data.npz", out="run", workers=1, max_accuracy_drop=0.5,
+found = optimize("model.keras", data="data.npz", out="run", workers=1, max_accuracy_drop=0.5,
     scaling="none", generations=1, children=2, child_epochs=1, final_epochs=1, observer=killer)
+report = found.report
 assert killer.left == [] and report.smaller and report.images_trained > 0
 assert child_processes() == []
 failed = [child.detail for child in report.generations[0].children if child.verdict == "failed"]

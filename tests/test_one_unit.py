@@ -109,7 +109,7 @@ def test_the_result_keeps_its_one_unit(
     request: pytest.FixtureRequest,
 ) -> None:
     model = request.getfixturevalue(kind)
-    report = prune_mi.optimize(model, data=str(data), out=tmp_path / "run", **SHORT)
+    report = prune_mi.optimize(model, data=str(data), out=tmp_path / "run", **SHORT).report
     assert report.smaller
     assert any(reading in note for note in report.notes)
     assert report.reference.full_test_metric > 0.9

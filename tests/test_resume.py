@@ -16,7 +16,6 @@ from prune_mi.cli import app
 from prune_mi.data import load_dataset
 from prune_mi.errors import ConfigError, RunFolderError
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.records import RunReport
 from prune_mi.runs.resumption import Before
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("resume")]  # one unbroken run for all
@@ -111,8 +110,9 @@ def test_a_run_goes_on_that_has_next_to_no_time_left(
     folder = tmp_path / "run"
     _interrupted(monkeypatch, digits_model, folder, 4, budget=300.0)
     monkeypatch.setattr(Before, "elapsed", 299.0)
-    report = prune_mi.resume(folder)
-    assert isinstance(report, RunReport)
+    found = prune_mi.resume(folder)
+    assert isinstance(found, prune_mi.Optimized)
+    report = found.report
     assert report.elapsed_s > 299
     assert keras.models.load_model(folder / "best.keras").output_shape == (None, 10)
 
@@ -122,8 +122,9 @@ def test_a_run_that_has_ended_is_shown_again(unbroken: Path, tmp_path: Path) -> 
     shutil.copytree(unbroken, folder)
     before = _told(folder)
     (folder / "report.json").unlink()
-    report = prune_mi.resume(folder)
-    assert isinstance(report, RunReport)
+    found = prune_mi.resume(folder)
+    assert isinstance(found, prune_mi.Optimized)
+    assert found.path == folder / "best.keras"
     assert _told(folder) == before
     (folder / "report.json").unlink()
     assert _invoke("report", folder)[0] == 0
@@ -133,8 +134,9 @@ def test_a_run_that_has_ended_is_shown_again(unbroken: Path, tmp_path: Path) -> 
 def test_more_generations_may_be_made(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(unbroken, folder)
-    report = prune_mi.resume(folder, generations=3)
-    assert isinstance(report, RunReport)
+    found = prune_mi.resume(folder, generations=3)
+    assert isinstance(found, prune_mi.Optimized)
+    report = found.report
     assert [each.index for each in report.generations] == [1, 2, 3]
     assert _told(folder)["generations"][:2] == _told(unbroken)["generations"]
     assert "The run goes on with `generations` 3, not 2." in report.notes

@@ -81,7 +81,9 @@ def data(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Path:
 def test_two_inputs_and_two_outputs(
     model: Path, data: Path, digits: Dataset, tmp_path: Path
 ) -> None:
-    report = prune_mi.optimize(model, data=str(data), output="digit", out=tmp_path / "run", **SHORT)
+    report = prune_mi.optimize(
+        model, data=str(data), output="digit", out=tmp_path / "run", **SHORT
+    ).report
     assert report.smaller
     assert (report.input_scaling, report.augmentation) == ("none", "none")
     assert any("brightness" in note and "1 - R^2" in note for note in report.notes)
@@ -179,7 +181,7 @@ def test_one_input_that_is_no_image(
         out=tmp_path / "run",
         output="digit",
         **SHORT,
-    )
+    ).report
     assert report.smaller
     assert (report.input_scaling, report.augmentation) == (scaling, "none")
     assert report.result.full_test_metric > 0.8

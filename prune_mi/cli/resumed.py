@@ -7,9 +7,9 @@ from typing import Any
 from prune_mi.cli.settings import resolve
 from prune_mi.config import Gates, OptimizeSettings, SearchSettings
 from prune_mi.errors import ConfigError
-from prune_mi.records import Observer
+from prune_mi.records import ModelSource, Observer
 from prune_mi.records.events import Command
-from prune_mi.runs.resumption import read_before
+from prune_mi.runs.resumption import read_before, require_handed_over
 
 
 def resumed(
@@ -48,6 +48,7 @@ def resumed(
             f"the run in {folder} was begun by {before.started.command}; expected "
             f"prune-mi {before.started.command} --resume {folder}"
         )
+    require_handed_over(before, model=model is not None, data=given.get("data") is not None)
     kind = OptimizeSettings if command == "optimize" else SearchSettings
     wanted = resolve(kind, given, config, before.settings)
     before.changes(wanted.model_dump(mode="json"))  # seconds before Keras is imported
@@ -55,6 +56,7 @@ def resumed(
     def run(observer: Observer) -> Any:
         from prune_mi.commands.resume import go_on
 
-        return go_on(before, wanted, model=model, gates=gates, observer=observer, started=began)
+        source = None if model is None else ModelSource(model)
+        return go_on(before, wanted, model=source, gates=gates, observer=observer, started=began)
 
     return run

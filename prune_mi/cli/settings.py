@@ -47,7 +47,7 @@ def resolve(
             "or a cifar-10-batches-py folder"
         )
     settings = validated(kind, values, Origin(config, given, options=True))
-    require_named(settings.data)  # seconds before Keras is imported, as the next
+    require_named(str(settings.data))  # seconds before Keras is imported, as the next
     if settings.classes is not None:
         read_class_list(settings.classes)
     return settings

@@ -37,8 +37,8 @@ def started(
     return Started(
         command=command,
         version=installed_versions().get("prune-mi", "unknown"),
-        model=None if source is None else str(source.path),
-        model_digest=None if source is None else _file_digest(source.path),
+        model=None if source is None else source.told,
+        model_digest=None if source is None else source.digest or _file_digest(source.path),
         data_digest=_data_digest(data),
         source={} if source is None else _plain(asdict(source)),
         settings=settings.model_dump(mode="json"),

@@ -1,8 +1,11 @@
 """`prune-mi check`: a candidate held to gates against its baseline."""
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from prune_mi.comparison.gates import judge
 from prune_mi.comparison.side_by_side import (
@@ -14,20 +17,22 @@ from prune_mi.comparison.side_by_side import (
     side_by_side,
 )
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
+from prune_mi.data import data_setting
 from prune_mi.errors import ModelError
-from prune_mi.keras_io.files.model_file import model_sources
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.records import Check, ModelSource, Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker
 
 
 def check(
-    candidate: str | Path,
+    candidate: str | PathLike[str] | keras.Model,
     *,
-    baseline: str | Path,
-    data: str,
+    baseline: str | PathLike[str] | keras.Model,
+    data: Any,
     gates: Mapping[str, Any],
     observer: Observer | None = None,
-    model_json: str | Path | None = None,
+    model_json: str | PathLike[str] | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -35,8 +40,8 @@ def check(
     """Holds a candidate to gates against its baseline, as `prune-mi check` does.
 
     Args:
-        candidate: A file, or the folder of a run.
-        baseline: The model that it is to replace.
+        candidate: A loaded model, a file, the folder of a run, or what `optimize` gave back.
+        baseline: The model that it is to replace, likewise.
         data: As for `optimize`; the test images count.
         gates: By the names of the fields of `prune_mi.config.Gates`, such as
             `{"max_accuracy_drop": 0.02, "max_size": "300KB"}`. Files of the folder are not read.
@@ -50,19 +55,11 @@ def check(
     Raises:
         PruneMIError: What was received, what was expected and how to mend it.
     """
-    new, old = model_sources(
-        [Path(candidate), Path(baseline)],
-        model_json=None if model_json is None else Path(model_json),
-        allow_unsafe=allow_unsafe,
-        custom_objects=custom_objects,
-    )
-    return check_model(
-        new,
-        old,
-        make_settings({**settings, "data": data}),
-        make_gates(gates),
-        observer=observer or SilentObserver(),
-    )
+    wanted, held_to = make_settings({**settings, "data": data_setting(data)}), make_gates(gates)
+    trust = Trust(allow_unsafe, custom_objects)
+    models = [candidate, baseline]
+    with opened_sources(models, model_json=model_json, trust=trust) as (new, old):
+        return check_model(new, old, wanted, held_to, observer=observer or SilentObserver())
 
 
 def check_model(
@@ -95,10 +92,10 @@ def check_model(
     """
     notes = NoteTaker(observer)
     with opened_pool([baseline, candidate], settings, notes) as pool:
-        notes.phase(f"Evaluating the baseline {baseline.path}")
+        notes.phase(f"Evaluating the baseline {baseline.told}")
         first = ask(baseline, settings, notes, pool=pool)
         _require_sound(first, settings)
-        notes.phase(f"Evaluating the candidate {candidate.path}")
+        notes.phase(f"Evaluating the candidate {candidate.told}")
         second = ask(candidate, settings, notes, pool=pool, first=first, as_first=True)
     rows = kept_rows([first, second], notes)
     evaluation = side_by_side([first, second], rows, settings, notes)
@@ -115,8 +112,8 @@ def check_model(
 def _require_sound(baseline: Asked, settings: OptimizeSettings) -> None:
     if baseline.profile.needs_statistics and not settings.allow_weak_model:
         raise ModelError(
-            f"{baseline.path} is right on these data only after its batch-norm statistics are "
+            f"{baseline.name} is right on these data only after its batch-norm statistics are "
             "computed again, so nearly any candidate would pass against it as it is; expected a "
-            f"baseline that works as saved: `prune-mi recalibrate {baseline.path}` writes one "
+            f"baseline that works as saved: `prune-mi recalibrate {baseline.name}` writes one "
             "(--allow-weak-model compares with it as it is)"
         )

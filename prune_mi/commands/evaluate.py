@@ -1,22 +1,26 @@
 """`prune-mi evaluate`: models measured side by side."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from os import PathLike
 from typing import Any
+
+import keras
 
 from prune_mi.comparison.side_by_side import Asked, ask, kept_rows, opened_pool, side_by_side
 from prune_mi.config import OptimizeSettings, make_settings
+from prune_mi.data import data_setting
 from prune_mi.errors import ConfigError
-from prune_mi.keras_io.files.model_file import model_sources
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.records import Evaluation, ModelSource, Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker
 
 
 def evaluate(
-    *models: str | Path,
-    data: str,
+    *models: str | PathLike[str] | keras.Model,
+    data: Any,
     observer: Observer | None = None,
-    model_json: str | Path | None = None,
+    model_json: str | PathLike[str] | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -24,7 +28,7 @@ def evaluate(
     """Measures models side by side, as `prune-mi evaluate` does.
 
     Args:
-        *models: Files, or folders of runs; one or more, with the same classes.
+        *models: Loaded models, files, or folders of runs; one or more, with the same classes.
         data: As for `optimize`; the test images count.
         observer: Hears of progress.
         model_json: JSON of `model.to_json()`, for files that hold weights alone.
@@ -38,17 +42,10 @@ def evaluate(
     """
     if not models:
         raise ConfigError("received no model; expected one or more")
-    sources = model_sources(
-        [Path(each) for each in models],
-        model_json=None if model_json is None else Path(model_json),
-        allow_unsafe=allow_unsafe,
-        custom_objects=custom_objects,
-    )
-    return evaluate_models(
-        sources,
-        make_settings({**settings, "data": data}),
-        observer=observer or SilentObserver(),
-    )
+    wanted = make_settings({**settings, "data": data_setting(data)})
+    trust = Trust(allow_unsafe, custom_objects)
+    with opened_sources(models, model_json=model_json, trust=trust) as sources:
+        return evaluate_models(sources, wanted, observer=observer or SilentObserver())
 
 
 def evaluate_models(
@@ -71,7 +68,7 @@ def evaluate_models(
     asked: list[Asked] = []
     with opened_pool(sources, settings, notes) as pool:
         for source in sources:
-            notes.phase(f"Evaluating {source.path}")
+            notes.phase(f"Evaluating {source.told}")
             first = asked[0] if asked else None
             asked.append(ask(source, settings, notes, pool=pool, first=first))
     return side_by_side(asked, kept_rows(asked, notes), settings, notes)

@@ -3,15 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from prune_mi.commands.beginning import started
 from prune_mi.commands.story import carry_out
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
+from prune_mi.data import data_setting
 from prune_mi.delivery.control import Control
 from prune_mi.delivery.final_training import Finalists, FinalTraining
 from prune_mi.delivery.optimize_report import Made, conclude
+from prune_mi.delivery.optimized import Optimized
 from prune_mi.delivery.writing import keep_safe
 from prune_mi.errors import BudgetError
 from prune_mi.evolution.early_refusal import require_worthwhile
@@ -28,40 +33,51 @@ from prune_mi.evolution.timing import (
     teacher_images,
 )
 from prune_mi.keras_io.model_graph.trace import trace_model
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
 from prune_mi.preparation.can_go import how_much_can_go
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.preparation.start import open_model
 from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
 from prune_mi.preparation.study import study
-from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver, Statistics
+from prune_mi.records import ModelSource, Observer, RunReport, Statistics
 from prune_mi.records.events import SearchEnded
+from prune_mi.report.watching import watched
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
 
 def optimize(
-    model: str | Path,
+    model: str | PathLike[str] | keras.Model,
     *,
-    data: str,
-    out: str | Path | None = None,
+    data: Any,
+    out: str | PathLike[str] | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
+    quiet: bool = False,
     gates: Mapping[str, Any] | None = None,
-    model_json: str | Path | None = None,
+    model_json: str | PathLike[str] | None = None,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
-) -> RunReport:
+) -> Optimized:
     """Shrinks a trained Keras classifier, as `prune-mi optimize` does.
 
     Args:
-        model: A `.keras` or `.h5` file, or a SavedModel folder of Keras 2.
-        data: A data set's name, or the path of an `.npz`, an image folder or a
-            cifar-10-batches-py folder.
+        model: A loaded model, which stays as it is; or a `.keras` or `.h5` file, or a SavedModel
+            folder of Keras 2. Its own layers must be registered with Keras.
+        data: The arrays `(x_train, y_train, x_test, y_test)`, or six of them in the order train,
+            validation, test; a dict of arrays by these names; the splits `(train, test)` or
+            `(train, validation, test)`, each of them a `tf.data.Dataset`, a
+            `keras.utils.PyDataset` or an iterable; or a data set's name or a path. Images are
+            `(N, height, width, channels)`, raw or as the model takes them; labels are `(N,)`,
+            counted from 0, or one-hot. Arrays are read and never written.
         out: The run folder; None makes `prune-mi-runs/<model's name>`.
         overwrite: Whether an earlier run's files in `out` may be replaced.
-        observer: Hears of progress.
+        observer: Hears of progress; None shows it: a table in a notebook, a live display in a
+            terminal, else lines on standard output.
+        quiet: Whether no progress is shown.
         gates: What the result is held to, by the names of the fields of `prune_mi.config.Gates`;
             the report's `gates` has the verdicts.
         model_json: JSON of `model.to_json()`, where the file holds weights alone.
@@ -71,24 +87,28 @@ def optimize(
             `max_accuracy_drop=0.02`; `output` names the one to keep accurate of several.
 
     Returns:
-        What was found; `report.json` in the run folder says the same.
+        The slim model and the report: `model, report = optimize(...)`. A notebook shows it as
+        tables. Nothing is written but the run folder.
 
     Raises:
         PruneMIError: What was received, what was expected and how to mend it.
     """
-    return run_optimize(
-        ModelSource(
-            path=Path(model),
-            model_json=None if model_json is None else Path(model_json),
-            allow_unsafe=allow_unsafe,
-            custom_objects=custom_objects,
-        ),
-        make_settings({**settings, "data": data}),
-        out=None if out is None else Path(out),
-        overwrite=overwrite,
-        observer=observer or SilentObserver(),
-        gates=None if gates is None else make_gates(gates),
-    )
+    wanted = make_settings({**settings, "data": data_setting(data)})
+    held_to = None if gates is None else make_gates(gates)
+    trust = Trust(allow_unsafe, custom_objects)
+    with (
+        opened_sources([model], model_json=model_json, trust=trust) as (source,),
+        watched(observer, quiet=quiet) as seen,
+    ):
+        report = run_optimize(
+            source,
+            wanted,
+            out=None if out is None else Path(out),
+            overwrite=overwrite,
+            observer=seen,
+            gates=held_to,
+        )
+    return Optimized.of(report, report.folder, trust)
 
 
 def run_optimize(
@@ -127,7 +147,7 @@ class _Chapters:
     ) -> None:
         self.settings = settings
         self.default_folder = Path("prune-mi-runs") / source.path.stem
-        self.inputs = (source.path, Path(settings.data))
+        self.inputs = (source.path, Path(str(settings.data)))
         self._source = source
         self._gates = gates
 

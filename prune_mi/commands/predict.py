@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from prune_mi.data import InputScaling, shape_text
+from prune_mi.data.arrays import raw_images
 from prune_mi.data.class_file import (
     CLASS_FILE,
     ClassFile,
@@ -22,7 +25,7 @@ from prune_mi.data.class_file import (
     require_colours,
 )
 from prune_mi.data.class_order import read_class_list
-from prune_mi.data.fit_to_model import shape_matches
+from prune_mi.data.fit_to_model import fitting_shape, shape_matches
 from prune_mi.data.image_files import (
     FORMATS_TEXT,
     MODES,
@@ -35,11 +38,13 @@ from prune_mi.data.image_files import (
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.keras_io.model_graph.trace import model_ends, trace_model
-from prune_mi.measure.predictor import predict
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.measure.predictor import predict as ask
 from prune_mi.preparation.find_task import task_of_head
 from prune_mi.preparation.interface import Interface, read_interface
 from prune_mi.preparation.loading import open_source, unit_note
 from prune_mi.preparation.logits import yields_logits
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.records import ImagePrediction, ImageValues, ModelSource, Predictions
 from prune_mi.tasks.head import Head
 from prune_mi.tasks.segmentation import decisions
@@ -50,9 +55,61 @@ _BATCH = 128
 _PARTS = {"classes": "classes", "masks": "classes", "flags": "labels", "numbers": "numbers"}
 
 
+def predict(
+    model: str | PathLike[str] | keras.Model,
+    images: Any,
+    *,
+    scaling: str | None = None,
+    output: str | None = None,
+    image_size: Sequence[int] | None = None,
+    classes: str | Sequence[str] | None = None,
+    masks: str | PathLike[str] | None = None,
+    model_json: str | PathLike[str] | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+) -> Predictions:
+    """Classifies images, as `prune-mi predict` does.
+
+    Args:
+        model: A loaded model, a file, the folder of a run, or what `optimize` gave back.
+        images: Paths of image files and folders, one or several; or an array
+            `(N, height, width, channels)` of raw pixels in the size that the model takes.
+        scaling: What the model takes: `none`, `unit`, `signed`, `caffe` or `torch`; None takes what
+            `classes.json` beside the file says, else `none`.
+        output: Of a model with several outputs, the classes' one.
+        image_size: Height and width, where the model takes images of any size.
+        classes: Names of the classes in the order of the model's outputs, or the path of a file of
+            them; they go before those of `classes.json`.
+        masks: A folder that the class of each pixel is written into, as PNG files, where the model
+            tells one.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    if isinstance(images, str | PathLike):
+        images = [images]
+    is_array = hasattr(images, "shape")
+    trust = Trust(allow_unsafe, custom_objects)
+    with opened_sources([model], model_json=model_json, trust=trust) as (source,):
+        return predict_images(
+            source,
+            raw_images(np.asarray(images), where="the images")
+            if is_array
+            else [Path(each) for each in images],
+            scaling=scaling,
+            output=output,
+            image_size=image_size,
+            classes=classes,
+            masks=None if masks is None else Path(masks),
+        )
+
+
 def predict_images(
     source: ModelSource,
-    images: Sequence[Path],
+    images: Sequence[Path] | np.ndarray,
     *,
     scaling: str | None = None,
     output: str | None = None,
@@ -68,7 +125,7 @@ def predict_images(
 
     Args:
         source: The model file, of Keras 2 or 3, which takes images.
-        images: Files, or folders of them.
+        images: Files, or folders of them; or raw pixels `(N, height, width, channels)`.
         scaling: What the model takes: `none`, `unit`, `signed`, `caffe` or `torch`; None takes what
             `classes.json` says, else `none`.
         output: Of a model with several outputs, the classes' one.
@@ -84,7 +141,7 @@ def predict_images(
         ModelError: If the model file cannot be used, or takes no images.
         ConfigError: If an argument is unknown or does not suit the model.
     """
-    files = list_image_files(images)
+    files = images if isinstance(images, np.ndarray) else list_image_files(images)
     beside = source.path.parent / CLASS_FILE
     class_file, known = _read_beside(beside)
     notes: list[str] = []
@@ -102,23 +159,17 @@ def predict_images(
     shape = _image_shape(interface, image_size, class_file)
     require_colours(kind, shape)
 
+    raw_range = None if class_file is None else class_file.pixel_range
+
     def scaled(depth: Depth) -> InputScaling:
-        pixel_range = None if class_file is None else class_file.pixel_range
-        return file_scaling(kind, pixel_range=pixel_range, depth=depth)
+        return file_scaling(kind, pixel_range=raw_range, depth=depth)
 
     inputs, ends = model_ends(loaded.model)
     judged = keras.Model(inputs, ends[interface.judged])
-    outputs, read = _answers(judged, files, shape, scaled)
-    if not read.readable:
-        raise DataError(
-            f"none of the {len(files)} images can be read, the first is {files[0]}; expected "
-            f"undamaged {FORMATS_TEXT} files"
-        )
-    if not np.isfinite(outputs).all():
-        raise ModelError(
-            f"the model {source.path} yields NaN or infinity for these images; expected a trained "
-            "model, and pixels scaled as in its training (--scaling)"
-        )
+    # Arrays are what the model was trained on, not what files of 8 bits hold.
+    depth: Depth = 8 if raw_range is None else 32
+    outputs, read = _answers(judged, files, shape, scaled, depth)
+    _require_answers(outputs, read, files, source)
     if task.loss == "classes":
         logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
         if interface.unit is not None:
@@ -132,13 +183,29 @@ def predict_images(
         told = _told(task, interface, outputs, read.readable, names, masks)
     notes.extend(read.notes())
     return Predictions(
-        model=str(source.path),
+        model=source.told,
         task=task.name,
         scaling=scaled(8).describe(),
         images=tuple(told),
         broken=tuple(map(str, read.broken)),
         notes=tuple(notes),
     )
+
+
+def _require_answers(
+    outputs: np.ndarray, read: "_Read", files: Sequence[Path] | np.ndarray, source: ModelSource
+) -> None:
+    """Refuses images of which none can be read, and answers that are no numbers."""
+    if not read.readable:
+        raise DataError(
+            f"none of the {len(files)} images can be read, the first is {files[0]}; expected "
+            f"undamaged {FORMATS_TEXT} files"
+        )
+    if not np.isfinite(outputs).all():
+        raise ModelError(
+            f"the model {source.told} yields NaN or infinity for these images; expected a trained "
+            "model, and pixels scaled as in its training (--scaling)"
+        )
 
 
 def _require_masks(task: Task, masks: Path | None) -> None:
@@ -157,7 +224,7 @@ def _told(
     task: Task,
     interface: Interface,
     outputs: np.ndarray,
-    files: Sequence[Path],
+    files: Sequence[Path | str],
     names: Sequence[str],
     masks: Path | None,
 ) -> list[ImageValues]:
@@ -172,7 +239,7 @@ def _told(
     masks.mkdir(parents=True, exist_ok=True)
     found = []
     for file, each, mask in zip(files, values, decisions(outputs, head), strict=True):
-        path = masks / f"{file.stem}.png"
+        path = masks / f"{Path(file).stem}.png"
         Image.fromarray(mask.astype(np.uint8)).save(path)
         found.append(ImageValues(str(file), each, str(path)))
     return found
@@ -289,7 +356,7 @@ def _class_names(
 class _Read:
     """What became of the files on the way; `changed` counts by what was done to them."""
 
-    readable: list[Path] = field(default_factory=list)
+    readable: list[Path | str] = field(default_factory=list)
     broken: list[Path] = field(default_factory=list)
     changed: Counter[str] = field(default_factory=Counter)
 
@@ -303,11 +370,14 @@ class _Read:
 
 def _answers(
     model: keras.Model,
-    files: Sequence[Path],
+    files: Sequence[Path] | np.ndarray,
     shape: tuple[int, ...],
     scaling: Callable[[Depth], InputScaling],
+    depth_of_arrays: Depth,
 ) -> tuple[np.ndarray, _Read]:
     """A row of outputs for each image that can be read, in order."""
+    if isinstance(files, np.ndarray):
+        return _of_array(model, files, shape, scaling(depth_of_arrays))
     channels = shape[2] if len(shape) == 3 else 1
     size = f"{shape[0]} x {shape[1]} pixels (height x width)"
     read, rows = _Read(), []
@@ -332,8 +402,22 @@ def _answers(
                     read.changed["read as colour images"] += channels > 1 and header.grey
             if len(pixels):
                 images = pixels.reshape(len(pixels), *shape)
-                rows.append(predict(model, images, scaling(depth)))
+                rows.append(ask(model, images, scaling(depth)))
     return (np.concatenate(rows) if rows else np.empty((0, 0), np.float32)), read
+
+
+def _of_array(
+    model: keras.Model, images: np.ndarray, shape: tuple[int, ...], scaling: InputScaling
+) -> tuple[np.ndarray, _Read]:
+    """The same of raw pixels, whose names are their places."""
+    own = fitting_shape(images.shape[1:], shape) if images.ndim else None
+    if own is None or not len(images):
+        raise DataError(
+            f"the images have the shape {images.shape}; expected images of {shape_text(shape)}, "
+            "one or more, along a first axis"
+        )
+    names: list[Path | str] = [str(place) for place in range(len(images))]
+    return ask(model, images.reshape(len(images), *own), scaling), _Read(readable=names)
 
 
 def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
@@ -341,7 +425,7 @@ def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
     return 8 if header is None else header.depth
 
 
-def _prediction(file: Path, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:
+def _prediction(file: Path | str, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:
     best, second = np.argsort(-row, kind="stable")[:2]
     return ImagePrediction(
         image=str(file),

@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import replace
+from os import PathLike
+from typing import Any
 
+import keras
 import numpy as np
 
-from prune_mi.config import OptimizeSettings
-from prune_mi.data import Dataset, stratified_sample
+from prune_mi.config import OptimizeSettings, make_settings
+from prune_mi.data import Dataset, data_setting, stratified_sample
 from prune_mi.data.chunks import taken
 from prune_mi.data.strata import strata
 from prune_mi.errors import ModelError
@@ -19,15 +22,53 @@ from prune_mi.graph.units.sites import unit_site
 from prune_mi.graph.units.unit import Unit
 from prune_mi.information.criterion import RankingRequest
 from prune_mi.information.ranking import Information, RankedSite, criterion, rank_sites
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.start import open_model
 from prune_mi.preparation.study import studied
-from prune_mi.records import ModelSource, Observer, Ranking, RankingRow
+from prune_mi.records import ModelSource, Observer, Ranking, RankingRow, SilentObserver
 from prune_mi.runs.notes import NoteTaker
 
 _IMAGES = "images_to_rank_on"
 _FEWEST_SAMPLES = 1000
 _SAMPLES_A_CLASS = 100
+
+
+def rank(
+    model: str | PathLike[str] | keras.Model,
+    *,
+    data: Any,
+    samples: int | None = None,
+    least: int = 5,
+    observer: Observer | None = None,
+    model_json: str | PathLike[str] | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+    **settings: Any,
+) -> Ranking:
+    """Ranks the removable units of a model, as `prune-mi rank` does.
+
+    Args:
+        model: A loaded model, a file, or the folder of a run.
+        data: As for `optimize`; units are ranked on training images.
+        samples: Training images, stratified by class; None takes 100 a class, 1000 at least.
+        least: The number k, for the probability that a unit is among the k lowest.
+        observer: Hears of progress.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+        **settings: `ranking`, such as `{"criterion": "kmeans"}`, `protect`, `scaling`, `output`,
+            `classes`, `allow_weak_model` and `seed`, as for `optimize`.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    wanted = make_settings({**settings, "data": data_setting(data)})
+    trust = Trust(allow_unsafe, custom_objects)
+    heard = observer or SilentObserver()
+    with opened_sources([model], model_json=model_json, trust=trust) as (source,):
+        return rank_model(source, wanted, samples=samples, least=least, observer=heard)
 
 
 def rank_model(
@@ -60,7 +101,7 @@ def rank_model(
         graph = request.graph
         if not request.sites:
             raise ModelError(
-                f"no unit of {source.path} can be removed; run `prune-mi inspect` to see why, "
+                f"no unit of {source.told} can be removed; run `prune-mi inspect` to see why, "
                 "layer by layer"
             )
         notes.phase(f"Ranking {len(request.sites)} units")
@@ -69,8 +110,8 @@ def rank_model(
         ranked, information = pool.call(_ranked, asked, pool.store, least)
     by_name = {each.site.name: (rank, each) for rank, each in enumerate(ranked)}
     return Ranking(
-        model=str(source.path),
-        data=settings.data,
+        model=source.told,
+        data=str(settings.data),
         criterion=settings.ranking.criterion,
         measure=criterion(settings.ranking.criterion).measure,
         num_samples=len(request.groups),

@@ -1,22 +1,81 @@
 """`prune-mi recalibrate`: other batch-norm statistics where they make a model more accurate."""
 
 import time
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from prune_mi.config import OptimizeSettings
+import keras
+
+from prune_mi.config import OptimizeSettings, make_settings
+from prune_mi.data import data_setting
 from prune_mi.delivery.writing import unpacked_model, write_model
 from prune_mi.errors import ConfigError
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.keras_io.saving.compiling import compile_like
 from prune_mi.keras_io.saving.save import h5_can_hold
 from prune_mi.preparation.baseline import Baseline, measured, shared_data
 from prune_mi.preparation.loading import load_fitting_data, open_source
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.preparation.statistics import AS_SAVED, Option, StatisticsChoice
 from prune_mi.preparation.study import studied
-from prune_mi.records import ModelSource, Observer, RecalibratedModel, Recalibration
+from prune_mi.records import (
+    ModelSource,
+    Observer,
+    RecalibratedModel,
+    Recalibration,
+    SilentObserver,
+)
 from prune_mi.repair.recalibrate import recalibrated_layers
 from prune_mi.report.files import require_new, require_writable
 from prune_mi.runs.notes import NoteTaker
+
+
+def recalibrate(
+    model: str | PathLike[str] | keras.Model,
+    *,
+    data: Any,
+    out: str | PathLike[str] | None = None,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    model_json: str | PathLike[str] | None = None,
+    allow_unsafe: bool = False,
+    custom_objects: str | None = None,
+    **settings: Any,
+) -> Recalibration:
+    """Writes a model with other batch-norm statistics where they make it more accurate.
+
+    It does what `prune-mi recalibrate` does.
+
+    Args:
+        model: A loaded model, which stays as it is, a file, or the folder of a run.
+        data: As for `optimize`.
+        out: The file to write, `.keras` or `.h5`; a loaded model needs one. None puts
+            `-recalibrated.keras` behind the file's name.
+        overwrite: Whether it may be replaced.
+        observer: Hears of progress.
+        model_json: JSON of `model.to_json()`, where the file holds weights alone.
+        allow_unsafe: Whether Python code in the file, such as a Lambda layer's, may run.
+        custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+        **settings: `scaling`, `output`, `classes`, `validation`, `metric`, `allow_weak_model`,
+            `workers` and `seed`, as for `optimize`.
+
+    Raises:
+        PruneMIError: What was received, what was expected and how to mend it.
+    """
+    wanted = make_settings({**settings, "data": data_setting(data)})
+    if out is None and not isinstance(model, str | PathLike):
+        raise ConfigError("received a loaded model and no `out`; expected the file to write")
+    trust = Trust(allow_unsafe, custom_objects)
+    with opened_sources([model], model_json=model_json, trust=trust) as (source,):
+        return recalibrate_model(
+            source,
+            wanted,
+            out=None if out is None else Path(out),
+            overwrite=overwrite,
+            observer=observer or SilentObserver(),
+        )
 
 
 def recalibrate_model(
@@ -77,8 +136,8 @@ def recalibrate_model(
         write_model(model, loaded, path, baseline)
         written = str(path)
     return Recalibration(
-        model=str(source.path),
-        data=settings.data,
+        model=source.told,
+        data=str(settings.data),
         validation=baseline.roles.validation_source,
         metric=baseline.judge.metric.words,
         chosen=chosen.name,

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from prune_mi.commands.beginning import started
 from prune_mi.commands.story import carry_out
 from prune_mi.config import SearchSettings, make_search_settings
+from prune_mi.data import data_setting
 from prune_mi.data.class_order import class_names
 from prune_mi.delivery.final_training import members_of, train_members
 from prune_mi.delivery.search_report import conclude_search
@@ -23,6 +27,7 @@ from prune_mi.evolution.race_plan import RacePlan
 from prune_mi.evolution.timing import WRITING_SECONDS, search_closing_seconds
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
+from prune_mi.preparation.objects import opened_sources
 from prune_mi.preparation.start import (
     load_seed_data,
     open_model,
@@ -32,7 +37,8 @@ from prune_mi.preparation.start import (
     usual_work,
 )
 from prune_mi.preparation.study import study
-from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
+from prune_mi.records import ModelSource, Observer, SearchReport
+from prune_mi.report.watching import watched
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -44,11 +50,12 @@ _FEWEST_SECONDS = 10.0
 
 def search_architecture(
     *,
-    data: str,
-    model: str | Path | None = None,
-    out: str | Path | None = None,
+    data: Any,
+    model: str | PathLike[str] | keras.Model | None = None,
+    out: str | PathLike[str] | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
+    quiet: bool = False,
     allow_unsafe: bool = False,
     custom_objects: str | None = None,
     **settings: Any,
@@ -56,12 +63,12 @@ def search_architecture(
     """Looks for a network that classifies some data well, as `prune-mi search` does.
 
     Args:
-        data: A data set's name, or the path of an `.npz`, an image folder or a
-            cifar-10-batches-py folder.
-        model: A trained model to start from; None starts from the minimal seed.
+        data: As for `optimize`: arrays, a data set's name or a path.
+        model: A trained model to start from, loaded or a file; None starts from the minimal seed.
         out: The run folder; None makes one in `prune-mi-runs`.
         overwrite: Whether an earlier run's files in `out` may be replaced.
-        observer: Hears of progress.
+        observer: Hears of progress; None shows it, as for `optimize`.
+        quiet: Whether no progress is shown.
         allow_unsafe: Whether Python code in the model file may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
         **settings: Fields of `SearchSettings`, such as `method="mi"` or `budget="10m"`.
@@ -72,16 +79,19 @@ def search_architecture(
     Raises:
         PruneMIError: What was received, what was expected and how to mend it.
     """
-    source = None
-    if model is not None:
-        source = ModelSource(Path(model), None, allow_unsafe, custom_objects)
-    return run_search(
-        source,
-        make_search_settings({**settings, "data": data}),
-        out=None if out is None else Path(out),
-        overwrite=overwrite,
-        observer=observer or SilentObserver(),
-    )
+    wanted = make_search_settings({**settings, "data": data_setting(data)})
+    trust = Trust(allow_unsafe, custom_objects)
+    with (
+        opened_sources([] if model is None else [model], trust=trust) as sources,
+        watched(observer, quiet=quiet, finds=True) as seen,
+    ):
+        return run_search(
+            sources[0] if sources else None,
+            wanted,
+            out=None if out is None else Path(out),
+            overwrite=overwrite,
+            observer=seen,
+        )
 
 
 def run_search(
@@ -118,7 +128,7 @@ class _Chapters:
         self.default_folder = Path("prune-mi-runs") / (
             f"search-{source.path.stem if source else 'seed'}"
         )
-        self.inputs: Sequence[Path] = [Path(settings.data), *([source.path] if source else [])]
+        self.inputs: Sequence[Path] = [Path(str(settings.data)), *([source.path] if source else [])]
         self.trust = Trust()
         self._source = source
         self._first: FirstTraining | None = None
@@ -207,7 +217,7 @@ class _Chapters:
 
     def conclude(self, run: Run[SearchSettings]) -> SearchReport:
         return conclude_search(
-            "seed" if self._source is None else str(self._source.path),
+            "seed" if self._source is None else self._source.told,
             self._finalists,
             self._evolved,
             run,

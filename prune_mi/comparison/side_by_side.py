@@ -45,6 +45,7 @@ class Asked:
 
     Attributes:
         path: Its file.
+        name: How reports name it.
         cost: Counted on its graph.
         size_bytes: Of its file, or of all files of its folder.
         saved_bytes: Of the same model as `.keras`, without an optimizer's state.
@@ -56,6 +57,7 @@ class Asked:
     """
 
     path: Path
+    name: str
     cost: Cost
     size_bytes: int
     saved_bytes: int
@@ -106,7 +108,7 @@ def ask(
             num_classes = read_interface(loaded.model, settings.output).num_classes
             if num_classes != len(first.names):
                 raise ModelError(
-                    f"{source.path} tells {num_classes} classes apart, and {first.path} tells "
+                    f"{source.told} tells {num_classes} classes apart, and {first.name} tells "
                     f"{len(first.names)} apart; expected models with the same classes"
                 )
         data = load_fitting_data(loaded, settings, observer, beside=source.path)
@@ -145,19 +147,21 @@ def ask(
         if not profile.head.is_spatial:
             outputs = profile.head.of(outputs)
         if data.form == "classes":
-            places = _places(own, names, source.path)
+            places = _places(own, names, source.told)
             outputs, truth = outputs[:, np.argsort(places)], places[truth]
         if first is not None and not np.array_equal(truth, first.truth):
             raise DataError(
-                f"the test labels differ: {source.path} has {len(truth)} test images and "
-                f"{first.path} has {len(first.truth)}; expected a data set that both models read "
+                f"the test labels differ: {source.told} has {len(truth)} test images and "
+                f"{first.name} has {len(first.truth)}; expected a data set that both models read "
                 "alike"
             )
+        saved = saved_size(loaded.model, pool.folder)
         return Asked(
             path=source.path,
+            name=source.told,
             cost=graph_cost(profile.packing.original),
-            size_bytes=_file_size(source.path),
-            saved_bytes=saved_size(loaded.model, pool.folder),
+            size_bytes=saved if source.name else _file_size(source.path),
+            saved_bytes=saved,
             names=names,
             outputs=outputs,
             truth=truth,
@@ -177,11 +181,11 @@ def _named(path: Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _places(own: Sequence[str], names: Sequence[str], path: Path) -> np.ndarray:
+def _places(own: Sequence[str], names: Sequence[str], told: str) -> np.ndarray:
     """For each class of a model its place among those of the first."""
     if sorted(own) != sorted(names):
         raise ModelError(
-            f"the classes of {path} are {', '.join(own[:5])}, ..., but the classes of the first "
+            f"the classes of {told} are {', '.join(own[:5])}, ..., but the classes of the first "
             f"model are {', '.join(names[:5])}, ...; expected the same classes"
         )
     found = {name: place for place, name in enumerate(names)}
@@ -205,7 +209,7 @@ def kept_rows(asked: Sequence[Asked], notes: Observer) -> np.ndarray:
         kept &= ~each.selected_on
         if is_forgotten(each.path):
             notes.note(
-                f"{each.path} was chosen on a part of its run's test images, but there is no "
+                f"{each.name} was chosen on a part of its run's test images, but there is no "
                 f"{SELECTION_FILE} beside it that says on which. If they are among the images "
                 "measured here, its figures are a little too good. Copy that file along with the "
                 "model."
@@ -239,7 +243,7 @@ def side_by_side(
             "one of these models."
         )
     return Evaluation(
-        data=settings.data,
+        data=str(settings.data),
         task=asked[0].profile.judge.task.name,
         metric=asked[0].profile.judge.metric.words,
         num_images=int(rows.sum()),
@@ -255,7 +259,7 @@ def _evaluated(model: Asked, first: Asked, rows: np.ndarray) -> EvaluatedModel:
     ends = quality_interval(scores, judge.metric.weights(truth))
     low, high = sorted(judge.value(each) for each in ends)
     return EvaluatedModel(
-        path=str(model.path),
+        path=model.name,
         quality=judge.value(judge.quality(scores, truth)),
         low=low,
         high=high,

@@ -9,6 +9,7 @@ from prune_mi.config.files import (
     validated,
 )
 from prune_mi.config.gates import Gates, gates_of_pairs, make_gates, read_gates
+from prune_mi.config.handed_over import HandedOver
 from prune_mi.config.search import SearchSettings
 from prune_mi.config.settings import (
     OptimizeSettings,
@@ -20,6 +21,7 @@ from prune_mi.config.values import Objective, TaskName, parse_size
 
 __all__ = [
     "Gates",
+    "HandedOver",
     "Objective",
     "OptimizeSettings",
     "Origin",

@@ -11,6 +11,7 @@ from prune_mi.config.values import (
     ClassList,
     ClassWeights,
     Criterion,
+    DataSource,
     Duration,
     Objective,
     Optimizer,
@@ -93,7 +94,7 @@ class TrainingSettings(Settings):
 class RunSettings(Settings):
     """What `prune-mi optimize` and `prune-mi search` have in common."""
 
-    data: str = setting(
+    data: DataSource = setting(
         ...,
         "Data set: cifar10, fashion_mnist, mnist, digits, a path, or module:function. The path is "
         "an .npz file (x_train, y_train, x_test, y_test; for several inputs x_train_NAME and "

@@ -3,8 +3,9 @@
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
 
+from prune_mi.config.handed_over import HandedOver, data_source
 from prune_mi.errors import ConfigError
 
 Objective = Literal["macs", "params", "accuracy"]
@@ -121,5 +122,9 @@ def _class_list(value: object) -> object:
 
 ClassList = Annotated[str | tuple[str, ...], BeforeValidator(_class_list)]
 
-
 ClassWeights = Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...]
+
+# Written as a text, whatever it is: `config.yaml` and events hold no arrays.
+DataSource = Annotated[
+    str | HandedOver, PlainValidator(data_source), PlainSerializer(str, return_type=str)
+]

@@ -4,6 +4,7 @@ from prune_mi.data.augmentation import NOT_VARIED, AugmentationPolicy
 from prune_mi.data.class_order import ClassOrder, other_orders, reordered
 from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import ModelInput, check_against_model, shape_text
+from prune_mi.data.handed_over import data_setting
 from prune_mi.data.labels import LABEL_FORMS, FormChoice, LabelForm
 from prune_mi.data.scaling import (
     COLOUR_KINDS,
@@ -33,6 +34,7 @@ __all__ = [
     "candidate_scalings",
     "check_against_model",
     "choose_scaling",
+    "data_setting",
     "fit_scaling",
     "load_dataset",
     "other_orders",

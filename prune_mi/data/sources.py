@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from prune_mi.config import HandedOver
 from prune_mi.data.cifar_batches import is_cifar_batches, load_cifar_batches
 from prune_mi.data.csv_file import CSV_SUFFIXES, load_csv
 from prune_mi.data.dataset import Dataset, validate_dataset
@@ -176,7 +177,7 @@ def load_dataset(
             `.npz` file, of a folder of class folders of images, or of images/ and masks/, of a
             CSV file that names images, or of a cifar-10-batches-py folder; `module:function` or
             `file.py:function`, whose function gives arrays, datasets or iterables. Or these
-            themselves; see `load_given`.
+            themselves, see `load_given`; or what was handed over from Python.
         image_shape: Height, width and channels that images of a folder are converted to; None
             leaves the choice to the folder. Other sources stay as they are.
         choose_shape: Goes before `image_shape`: says the same of a folder when its images' own
@@ -193,8 +194,11 @@ def load_dataset(
     """
     if choose_shape is None:
         choose_shape = partial(shape_for_model, wanted=image_shape or (None, None, None))
+    source = "the data given"
+    if isinstance(spec, HandedOver):
+        source, spec = str(spec), spec.value
     if not isinstance(spec, str | Path):
-        dataset = load_given(spec, choose_form, source="the data given", inputs=inputs)
+        dataset = load_given(spec, choose_form, source=source, inputs=inputs)
     elif is_function(str(spec)):
         with called_function(str(spec)) as given:
             dataset = load_given(given, choose_form, source=str(spec), inputs=inputs)

@@ -84,8 +84,8 @@ def conclude(
     for note in (*moved, *unwritten, *class_warnings(classes, baseline.judge)):
         run.notes.note(note)
     return RunReport(
-        model=str(original.path),
-        data=settings.data,
+        model=original.told,
+        data=str(settings.data),
         task=baseline.judge.task.name,
         metric=baseline.judge.metric.name,
         metric_words=baseline.judge.metric.words,

@@ -66,7 +66,7 @@ def conclude_search(
     has_classes = (folder.path / CLASS_FILE).is_file()
     return SearchReport(
         start=start,
-        data=settings.data,
+        data=str(settings.data),
         task=baseline.judge.task.name,
         metric=baseline.judge.metric.name,
         metric_words=baseline.judge.metric.words,

@@ -1,6 +1,7 @@
 """A model file and a data set that belong together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prune_mi.config import RunSettings
@@ -22,13 +23,14 @@ from prune_mi.tasks.task import Task
 
 def open_source(source: ModelSource, *, verify: bool = False) -> LoadedModel:
     """Opens a model file as the user says of it; see `load_model`."""
-    return load_model(
+    loaded = load_model(
         source.path,
         model_json=source.model_json,
         allow_unsafe=source.allow_unsafe,
         custom_objects=source.custom_objects,
         verify=verify,
     )
+    return replace(loaded, name=source.name)
 
 
 def load_fitting_data(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from prune_mi.config import HandedOver
 from prune_mi.data import Dataset, load_dataset, shape_text
 from prune_mi.data.image_files import ImageHeader
 from prune_mi.data.image_folder import shape_for_search
@@ -20,7 +21,7 @@ _NAMED = 5
 
 
 def load_data_for_search(
-    spec: str, observer: Observer, *, image_size: tuple[int, int] | None = None
+    spec: str | HandedOver, observer: Observer, *, image_size: tuple[int, int] | None = None
 ) -> Dataset:
     """Loads labelled images, or vectors, that a network is to be found for.
 

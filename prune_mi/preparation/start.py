@@ -49,6 +49,8 @@ def open_model(
             "The model has operations that HDF5 files cannot hold. The result is written only as "
             ".keras."
         )
+    if compiles and loaded.name and loaded.compile_config is None:
+        notes.append("The model is not compiled, and so the result will not be either.")
     for note in notes:
         if note is not None:
             observer.note(note)

@@ -18,6 +18,7 @@ from prune_mi.records.evaluation import (
     Evaluation,
     GateResult,
 )
+from prune_mi.records.in_memory import in_memory, is_in_memory
 from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFacts, ModelSource
 from prune_mi.records.observer import Observer, SilentObserver
 from prune_mi.records.predictions import ImagePrediction, ImageValues, Predictions
@@ -71,4 +72,6 @@ __all__ = [
     "TrainedChild",
     "UnfinishedReport",
     "Verdict",
+    "in_memory",
+    "is_in_memory",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from prune_mi.records.children import MorphRecord, Reason
+from prune_mi.records.in_memory import is_in_memory
 from prune_mi.records.models import Cost
 from prune_mi.records.reports import RunReport, SearchReport
 
@@ -39,6 +40,12 @@ class Started:
     settings: Mapping[str, Any]
     gates: Mapping[str, Any] | None = None
     where: str = ""
+
+    @property
+    def handed_over(self) -> tuple[str, ...]:
+        """Which of `model` and `data` were objects, so that they lie in no file."""
+        told = {"model": self.model, "data": str(self.settings.get("data", ""))}
+        return tuple(name for name, each in told.items() if is_in_memory(each))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,22 @@ class ModelSource:
         model_json: JSON of `model.to_json()`, where the file holds weights alone.
         allow_unsafe: Whether Python code in the file may run.
         custom_objects: A module's name or the path of a `.py` file with the model's own layers.
+        name: What it is told as in place of the path, where the file was written for a model that
+            was handed over in memory.
+        digest: Of that model's layers and weights.
     """
 
     path: Path
     model_json: Path | None = None
     allow_unsafe: bool = False
     custom_objects: str | None = None
+    name: str | None = None
+    digest: str | None = None
+
+    @property
+    def told(self) -> str:
+        """How reports name the model."""
+        return self.name or str(self.path)
 
 
 @dataclass(frozen=True, slots=True)

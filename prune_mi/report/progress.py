@@ -182,13 +182,14 @@ def live_area(state: RunState, now_s: float) -> RenderableType:
     times = [f"{clock_text(now_s - state.started_s)} elapsed", state.time_left_text(now_s)]
     head.add_row(Text(state.phase, style="bold cyan"), ", ".join(filter(None, times)))
     rows: list[RenderableType] = [head]
-    rows += [_one_line(text) for text in (_generation_text(state), _best_text(state)) if text]
+    rows += [_one_line(text) for text in (generation_line(state), best_line(state)) if text]
     if state.trainings:
         rows.append(_bars(state.trainings, now_s))
     return Group(*rows)
 
 
-def _generation_text(state: RunState) -> str:
+def generation_line(state: RunState) -> str:
+    """The generation under way and what became of its children; empty before the first."""
     if state.generation is None:
         return ""
     index, total, parent = state.generation
@@ -205,7 +206,8 @@ def _generation_text(state: RunState) -> str:
     return f"{generation_title(index, total, parent, state)}: {told}{last}"
 
 
-def _best_text(state: RunState) -> str:
+def best_line(state: RunState) -> str:
+    """The best model so far; empty until something was measured."""
     best, cost, quality = state.best, state.reference_cost, state.reference_accuracy
     if state.plain:
         return _plain_best_text(state)

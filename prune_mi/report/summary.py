@@ -57,10 +57,10 @@ _ROWS: tuple[_Row, ...] = (
 
 def print_summary(report: RunReport, console: Console) -> None:
     """Prints what a run found: the figures, every change and its reason, notes and files."""
-    print_apart(console, _verdict(report), _figures(report))
+    print_apart(console, verdict(report), figures(report))
     if report.control is not None:
-        print_apart(console, _against_control(report, report.control))
-    recalibrated = _recalibrated_text(report)
+        print_apart(console, against_control(report, report.control))
+    recalibrated = recalibrated_text(report)
     if recalibrated is not None:
         print_apart(console, Text(printable(recalibrated)))
     if report.smaller and report.classes:
@@ -72,7 +72,15 @@ def print_summary(report: RunReport, console: Console) -> None:
         console.print()
         print_gates(report.gates, console, prefix="--gate ")
     console.print()
-    console.print(pairs_table(_closing(report)), highlight=False)
+    console.print(pairs_table(closing(report)), highlight=False)
+
+
+def print_closing(report: RunReport, console: Console) -> None:
+    """Prints what a run has come to in a few lines: verdict, figures, and where the files lie."""
+    print_apart(console, verdict(report), figures(report))
+    console.print()
+    written = [pair for pair in closing(report) if pair[0] == "written"]
+    console.print(pairs_table(written), highlight=False)
 
 
 def print_changes(morphs: Sequence[MorphRecord], console: Console) -> None:
@@ -82,7 +90,8 @@ def print_changes(morphs: Sequence[MorphRecord], console: Console) -> None:
         console.print(_change(index, morph), highlight=False)
 
 
-def _verdict(report: RunReport) -> Text:
+def verdict(report: RunReport) -> Text:
+    """What a run has come to, in a sentence."""
     old, new = report.reference, report.result
     if report.smaller:
         return Text.assemble(
@@ -109,7 +118,8 @@ def _verdict(report: RunReport) -> Text:
     )
 
 
-def _figures(report: RunReport) -> Table:
+def figures(report: RunReport) -> Table:
+    """Reference, control and result side by side."""
     models = [("reference", report.reference)]
     if report.control is not None:
         models.append(("control", report.control))
@@ -156,7 +166,8 @@ def _changed(new: float, old: float) -> str:
     return told if told.startswith(("+", "-")) else "unchanged"
 
 
-def _against_control(report: RunReport, control: ModelFacts) -> Text:
+def against_control(report: RunReport, control: ModelFacts) -> Text:
+    """What the control was trained on, and how the result stands to it."""
     seen = quantity_text(report.control_images)
     own = quantity_text(report.images_trained)
     gap = difference_text(report.result.test_metric, control.test_metric)
@@ -182,7 +193,7 @@ def _limit_text(limit: LimitFacts) -> str:
     )
 
 
-def _recalibrated_text(report: RunReport) -> str | None:
+def recalibrated_text(report: RunReport) -> str | None:
     """What other batch-norm statistics alone do for the original, or None where they do nothing."""
     model = report.recalibrated
     if model is None:
@@ -245,7 +256,8 @@ def _change(index: int, morph: MorphRecord) -> Table:
     return table
 
 
-def _closing(report: RunReport) -> list[tuple[str, str]]:
+def closing(report: RunReport) -> list[tuple[str, str]]:
+    """What a run was given and what it did, as labels and texts."""
     lost = f"{accuracy_text(report.max_accuracy_drop)} {report.metric_words} lost"
     aim = f"{report.objective}, at most {lost}"
     generations = len(report.generations)

@@ -55,7 +55,8 @@ class RunFolder:
 
     `scratch` is a folder in it with a name of its own, for arrays shared between processes; it is
     gone when the run ends. `best_accuracy` is the validation accuracy of the model that was written
-    last as the best, a fraction, or None.
+    last as the best, a fraction, or None. `handed_over` are the arguments of `prune_mi.resume` that
+    a run needs again to go on, since they lie in no file.
 
     Args:
         path: The folder.
@@ -80,6 +81,7 @@ class RunFolder:
     ) -> None:
         self.path = path
         self.best_accuracy: float | None = None
+        self.handed_over: tuple[str, ...] = ()
         self._begun = resumes
         self._command = ""
         if not resumes:
@@ -169,12 +171,20 @@ class RunFolder:
                 best += f" (validation accuracy {accuracy_text(self.best_accuracy)})"
         told = (
             f"interrupted; {self.path} holds {', '.join(there)}. {best}. To go on with the run:\n"
-            f"  prune-mi {self._command} --resume {shlex.quote(printable(str(self.path)))}"
+            f"  {self._resume_line()}"
         )
         if {"best.keras", CLASS_FILE} <= set(there):
             line = predict_line(printable(str(self.path / "best.keras")))
             return f"{told}\nAsk best.keras what is on an image:\n  {line}"
         return told
+
+    def _resume_line(self) -> str:
+        """What goes on with the run: a command, or a call where it needs objects again."""
+        path = printable(str(self.path))
+        if self.handed_over:
+            again = ", ".join(f"{name}=..." for name in self.handed_over)
+            return f"prune_mi.resume({path!r}, {again})"
+        return f"prune-mi {self._command} --resume {shlex.quote(path)}"
 
     def clean(self) -> None:
         """Lets others in, and removes what only the run needed; and what is empty then."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prune_mi.errors import ConfigError, RunFolderError
-from prune_mi.records import events
+from prune_mi.records import events, is_in_memory
 from prune_mi.records.events import Event, Resumed, Started
 from prune_mi.runs.folder import CHECKPOINTS, EVENTS_FILE
 from prune_mi.runs.log import Line, effective, read_events
@@ -157,6 +157,33 @@ def read_before(folder: Path) -> Before:
             f"{path} does not say how the run began; start it again with --overwrite"
         )
     return Before(folder, lines, torn_at, told)
+
+
+def require_handed_over(before: Before, *, model: bool, data: bool) -> None:
+    """Refuses to go on without the objects that a run began with.
+
+    Args:
+        before: What the run has come to.
+        model: Whether there is a model again.
+        data: Whether there are data again.
+
+    Raises:
+        RunFolderError: If one is missing; the message has the call.
+    """
+    there = {"model": model, "data": data}
+    needed = [
+        name
+        for name, told in (("model", before.started.model), ("data", before.settings["data"]))
+        if is_in_memory(told)
+    ]
+    missing = [name for name in needed if not there[name]]
+    if missing:
+        again = ", ".join(f"{name}=..." for name in needed)
+        raise RunFolderError(
+            f"the run in {before.folder} was handed its {' and '.join(needed)} in memory, so they "
+            f"lie in no file; expected {' and '.join(missing)} again, with the same content: "
+            f"prune_mi.resume({str(before.folder)!r}, {again})"
+        )
 
 
 def require_same(started: Started, before: Before) -> None:

@@ -71,6 +71,7 @@ class Run(Generic[S]):
         Raises:
             RunFolderError: If a run that goes on was begun with another model or other data.
         """
+        self.folder.handed_over = started.handed_over
         if self._before is None:
             self.folder.begin(self.settings, started.command)
             self.log.append(started)

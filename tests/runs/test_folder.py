@@ -197,3 +197,12 @@ def test_an_earlier_runs_files_are_not_taken_for_what_an_interruption_left(
         (tmp_path / name).touch()
     folder = make(tmp_path, overwrite=True)
     assert folder.left_behind() == "interrupted; nothing was written"
+
+
+def test_a_run_that_was_handed_objects_tells_the_call_that_goes_on(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(make_settings({"data": "digits"}), "optimize")
+    folder.handed_over = ("model", "data")
+    *_, line = folder.left_behind().splitlines()
+    assert line == f"  prune_mi.resume({str(tmp_path / 'run')!r}, model=..., data=...)"
+    folder.clean()

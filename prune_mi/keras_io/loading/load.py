@@ -42,6 +42,7 @@ class LoadedModel:
         as_it_is: Whether Keras 3 opens the file by itself and alone; else the model was rebuilt
             from what Keras 2 said of it, or had its architecture beside it.
         difference: From the outputs of Keras 2, as a fraction of them; None where it was not asked.
+        name: What it is told as in place of the path; see `ModelSource`.
     """
 
     path: Path
@@ -52,6 +53,12 @@ class LoadedModel:
     written_by: str
     as_it_is: bool
     difference: float | None
+    name: str | None = None
+
+    @property
+    def told(self) -> str:
+        """How reports name it."""
+        return self.name or str(self.path)
 
     @property
     def is_h5(self) -> bool:
