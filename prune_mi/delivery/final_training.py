@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prune_mi.config import OptimizeSettings, SearchSettings
+from prune_mi.costs.objective import named_objective
 from prune_mi.delivery.control import CONTROL, Control
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.recipe import after_training, damage_of, training_task
@@ -108,7 +109,8 @@ class FinalTraining:
         finalists = self._train(promising, seconds)
         result = finalists.result
         floor = self._baseline.judged_by.accuracy - self._run.settings.max_accuracy_drop
-        if acceptable(result, elite=elite, floor=floor, objective=self._run.settings.objective):
+        objective = named_objective(self._run.settings.objective)
+        if acceptable(result, elite=elite, floor=floor, objective=objective):
             return finalists
         self._run.notes.note(
             f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "

@@ -9,6 +9,7 @@ import numpy as np
 
 from prune_mi.comparison.gates import Rivals, judge
 from prune_mi.config import Gates, OptimizeSettings
+from prune_mi.costs.objective import named_objective
 from prune_mi.data.class_order import class_names
 from prune_mi.delivery.final_training import Finalists
 from prune_mi.delivery.measuring import installed_versions, measured_facts
@@ -74,7 +75,8 @@ def conclude(
     other = start.graph is not given.graph
     recalibrated = models.facts(start, original_size) if other else None
     control = finalists.control
-    smaller = _smaller(result, reference, settings.objective)
+    objective = named_objective(settings.objective)
+    smaller = objective.amount(final.cost) < objective.amount(given.cost)
     limit = limit_facts(final, evolved, allowed, baseline, settings, chosen=changed)
     classes = class_facts(
         models.outputs(given)[:, : baseline.num_classes],
@@ -223,9 +225,3 @@ def _moved_outputs(before: np.ndarray, after: np.ndarray, baseline: Baseline) ->
         "selection, measured as 1 - R^2 against the original (0: equal; 1: no better than the "
         f"original's mean): {told}."
     ]
-
-
-def _smaller(result: ModelFacts, reference: ModelFacts, objective: str) -> bool:
-    if objective == "params":
-        return result.num_params < reference.num_params
-    return result.macs < reference.macs

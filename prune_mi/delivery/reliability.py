@@ -5,6 +5,7 @@ from statistics import NormalDist
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.costs.objective import named_objective
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.measure.limit import paired_drop
@@ -40,10 +41,12 @@ def limit_facts(
     correct = result.correct if chosen else allowed.before
     drop = allowed.drop(correct)
     bias, probability = 0.0, None
-    if chosen and settings.objective != "accuracy":
+    objective = named_objective(settings.objective)
+    counts = chosen and objective.makes_smaller
+    if counts:
         others = [each for each in evolved.trained if each.name != result.name]
         judged = [*others, TrainedChild(result.name, result.cost, correct)]
-        bias = allowed.chosen(judged, objective=settings.objective, seed=settings.seed).bias
+        bias = allowed.chosen(judged, objective=objective, seed=settings.seed).bias
         probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
     return LimitFacts(
         metric=settings.metric,
@@ -51,7 +54,7 @@ def limit_facts(
         drop=drop.value,
         standard_error=drop.standard_error,
         bias=bias,
-        kept_back=result.margin if chosen and settings.objective != "accuracy" else 0.0,
+        kept_back=result.margin if counts else 0.0,
         confidence=allowed.confidence,
         probability=probability,
         num_validation=len(correct),

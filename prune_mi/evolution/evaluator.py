@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from prune_mi.costs.objective import Objective
 from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import (
     TrainingSpeed,
@@ -74,13 +75,17 @@ class Evaluator:
             ]
         )
 
-    def ranking(self, candidate: Proposed, *, objective: str) -> tuple[SiteScore, ...]:
+    def ranking(self, candidate: Proposed, *, objective: Objective) -> tuple[SiteScore, ...]:
         """The units of a candidate whose removal saves any of the objective, the least first.
 
         Raises:
             RunError: If they could not be ranked.
         """
-        sites = [site for site in unit_sites(candidate.graph) if site.saves[objective] > 0]
+        sites = [
+            site
+            for site in unit_sites(candidate.graph)
+            if objective.taken_off(site.saves, num_layers=len(site.nodes)) > 0
+        ]
         if not sites:
             return ()
         (answer,) = self.rank([(candidate, sites)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.graph.cost import objective_cost
+from prune_mi.costs.objective import Objective, named_objective
 from prune_mi.measure.limit import (
     Chosen,
     Drop,
@@ -62,9 +62,11 @@ class AllowedDrop:
         )
         return replace(candidate, margin=margin + (bias if self.confidence is not None else 0.0))
 
-    def chosen(self, children: Sequence[TrainedChild], *, objective: str, seed: int) -> Chosen:
+    def chosen(
+        self, children: Sequence[TrainedChild], *, objective: Objective, seed: int
+    ) -> Chosen:
         """What a choice among trained children would be, and what it is worth."""
-        ordered = sorted(children, key=lambda each: objective_cost(each.cost, objective))
+        ordered = sorted(children, key=lambda each: objective.amount(each.cost))
         return choose_within(
             self.before,
             [each.correct for each in ordered],
@@ -89,7 +91,7 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
     needed = None
-    if limit > 0 and settings.objective != "accuracy":
+    if limit > 0 and named_objective(settings.objective).makes_smaller:
         needed = images_needed(
             baseline.given.accuracy,
             limit,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.costs.objective import named_objective
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.limits import AllowedDrop, allowed_drop
 from prune_mi.evolution.recipe import TrainingSpeed
@@ -68,6 +69,7 @@ class Pruning:
         self._baseline = baseline
         self._allowed = allowed
         self._evaluator = evaluator
+        self._objective = named_objective(settings.objective)
         self._finalists = settings.trained_children or run.evaluations.workers
         self._time = time_plan
         self._overhead = time_plan.generation_overhead
@@ -83,7 +85,7 @@ class Pruning:
             baseline.start,
             allowed_drop=self._allowed_drop,
             margin=allowed.expected_margin,
-            objective=settings.objective,
+            objective=self._objective,
             mix=resolve_mix(settings.mix),
             max_morphs=settings.morphs or _morphs_for(baseline.start),
             rng=np.random.default_rng((settings.seed, 2)),
@@ -115,7 +117,7 @@ class Pruning:
         ).seconds
         if self._seconds is not None and self._seconds == remaining:
             self._on_last(parent, self._evaluator.speed)
-        self._ranking = self._evaluator.ranking(parent, objective=settings.objective)
+        self._ranking = self._evaluator.ranking(parent, objective=self._objective)
         later = round(_SECOND_WAVE * settings.children)
         self._waves = [settings.children - later, later]
 
@@ -166,7 +168,7 @@ class Pruning:
         if self._allowed.confidence is not None:
             self._bias = self._allowed.chosen(
                 list(self._trained.values()),
-                objective=self._run.settings.objective,
+                objective=self._objective,
                 seed=self._run.settings.seed,
             ).bias
         return [self._allowed.with_margin(each, bias=self._bias) for each in trained]
@@ -180,8 +182,7 @@ class Pruning:
         elite, floor = self.climber.elite, self.climber.floor
         if child.name == elite.name:
             return events.Accepted(child.name, child.accuracy, floor)
-        counts = self._run.settings.objective != "accuracy"
-        if counts and child.accuracy - child.margin < floor:
+        if self._objective.makes_smaller and child.accuracy - child.margin < floor:
             numbers = {"accuracy": child.accuracy, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
         return events.Refused(child.name, "elite is better", {}, elite.name)

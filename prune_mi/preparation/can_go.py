@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.inspection import what_can_go
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import Observer
@@ -28,9 +29,10 @@ class CanGo:
 
 def how_much_can_go(graph: LayerGraph, settings: OptimizeSettings, observer: Observer) -> CanGo:
     """Tells the observer how much of a model can go, and why the rest cannot."""
-    if settings.objective == "accuracy":
+    objective = named_objective(settings.objective)
+    if not objective.makes_smaller:
         return CanGo("", None, too_little=False)
-    found = what_can_go(graph, settings.objective)
+    found = what_can_go(graph, objective.told_by.name)
     text = what_can_go_text(found)
     observer.note(text)
     too_little = found.share < _LEAST and not settings.continue_anyway

@@ -128,6 +128,7 @@ def _proposed(event: events.Proposed, generation: int) -> ChildRecord:
         seconds=0.0,
         verdict="pending",
         detail="",
+        other_costs=event.cost.others,
     )
 
 

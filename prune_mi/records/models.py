@@ -1,6 +1,7 @@
 """Models as records have them: files, costs, figures."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -48,17 +49,24 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a model costs, counted from its graph.
+    """What a model costs, counted from its graph; see `costs.kinds`.
 
     Attributes:
         num_params: Weights of every kind, trainable or not.
         macs: Multiply-accumulates of one forward pass of one sample.
         num_layers: Layers and operations, input layers included, as Keras's summary counts them.
+        others: Further costs by name.
     """
 
     num_params: int
     macs: int
     num_layers: int
+    others: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Every cost by its name."""
+        return {"macs": self.macs, "params": self.num_params, **self.others}
 
 
 @dataclass(frozen=True, slots=True)

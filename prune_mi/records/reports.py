@@ -7,7 +7,7 @@ from prune_mi.records.evaluation import GateResult
 from prune_mi.records.models import Cost, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

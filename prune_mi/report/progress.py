@@ -15,10 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.costs.objective import Objective, named_objective
 from prune_mi.records import ChildRecord, Cost, events
 from prune_mi.records.events import Event
 from prune_mi.records.generations import Generations
 from prune_mi.report.wording import (
+    amount_text,
     clock_text,
     count_text,
     generation_text,
@@ -61,7 +63,7 @@ class RunState:
     """
 
     started_s: float
-    objective: str = "macs"
+    objective: Objective = field(default_factory=lambda: named_objective("macs"))
     finds: bool = False
     details: bool = False
     phase: str = ""
@@ -85,7 +87,7 @@ class RunState:
         child = self.generations.hear(event)
         match event:
             case events.Started():
-                self.objective = str(event.settings.get("objective", "accuracy"))
+                self.objective = named_objective(event.settings.get("objective", "accuracy"))
             case events.Referenced():
                 self.reference_cost, self.reference_accuracy = event.cost, event.accuracy
             case events.GenerationBegan():
@@ -117,12 +119,9 @@ class RunState:
         """`21:48 left`, or nothing without a budget."""
         return "" if self.deadline_s is None else f"{clock_text(self.deadline_s - now_s)} left"
 
-    def _rank(self, record: ChildRecord) -> tuple[float, float]:
-        if self.objective == "accuracy":
-            return (-(record.trained_accuracy or record.screened_accuracy or 0.0), record.macs)
-        if self.objective == "params":
-            return (record.num_params, record.macs)
-        return (record.macs, record.num_params)
+    def _rank(self, record: ChildRecord) -> tuple[float, ...]:
+        accuracy = record.trained_accuracy or record.screened_accuracy or 0.0
+        return (*self.objective.key(record.cost, accuracy), *record.cost.amounts.values())
 
 
 def generation_title(index: int, total: int | None, parent: str, state: RunState) -> str:
@@ -241,23 +240,18 @@ def _plain_best_text(state: RunState) -> str:
 
 
 def _cost_text(record: ChildRecord, state: RunState) -> str:
-    reference, objective = state.reference_cost, state.objective
-    own = Cost(record.num_params, record.macs, record.num_layers)
-    if state.finds:
-        return _full_cost_text(own, state)
-    if objective == "params" and reference is not None and reference.num_params > 0:
-        return f"params {own.num_params / reference.num_params:.2f}x"
-    if objective != "params" and reference is not None and reference.macs > 0:
-        return f"macs {own.macs / reference.macs:.2f}x"
-    return _full_cost_text(own, state)
+    name = state.objective.told_by.name
+    before = 0 if state.reference_cost is None else state.reference_cost.amounts[name]
+    if state.finds or before <= 0:
+        return _full_cost_text(record.cost, state)
+    return f"{name} {record.cost.amounts[name] / before:.2f}x"
 
 
 def _full_cost_text(cost: Cost, state: RunState) -> str:
     if state.finds:
         return f"{count_text(cost.num_params)} {'weights' if state.plain else 'params'}"
-    if state.objective == "params":
-        return f"params {count_text(cost.num_params)}"
-    return f"macs {quantity_text(cost.macs)}"
+    kind = state.objective.told_by
+    return f"{kind.name} {amount_text(kind, cost.amounts[kind.name])}"
 
 
 def _one_line(text: str) -> Text:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from prune_mi.costs.objective import Objective
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import Allows, morph
@@ -47,13 +48,13 @@ class HillClimber:
     Args:
         reference: The original, with its validation accuracy.
         allowed_drop: Accuracy that may be lost, a fraction.
-        objective: `macs`, `params` or `accuracy`.
+        objective: What children are compared by, and removals are to save.
         mix: Probabilities of morphisms.
         max_morphs: Morphisms a child at most.
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
         margin: What acceptance is expected to leave unused of the allowed drop.
-        num_validation: With the objective `accuracy`, images that accuracies are measured on: of
+        num_validation: Where nothing is made small, images that accuracies are measured on: of
             the accepted children that are within half a standard error of the best one, and half
             a point, the one with the fewest weights is taken. None takes the best one.
     """
@@ -63,7 +64,7 @@ class HillClimber:
         reference: Trained,
         *,
         allowed_drop: float,
-        objective: str,
+        objective: Objective,
         mix: Mapping[str, float],
         max_morphs: int,
         rng: np.random.Generator,
@@ -286,7 +287,7 @@ class HillClimber:
         return chance_of_success(expected, self._allowed - self._margin)
 
     def _most_promising(self, trained: Sequence[Trained]) -> Trained | None:
-        if self._objective == "accuracy":
+        if not self._objective.makes_smaller:
             return None
         latest = {each.name: each for each in ([self.promising] if self.promising else [])}
         latest |= {each.name: each for each in trained}
