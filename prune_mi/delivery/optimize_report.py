@@ -12,6 +12,7 @@ from prune_mi.config import Gates, OptimizeSettings
 from prune_mi.costs.objective import named_objective
 from prune_mi.data.class_order import class_names
 from prune_mi.delivery.final_training import Finalists
+from prune_mi.delivery.frontier import frontier_facts, points_of
 from prune_mi.delivery.measuring import installed_versions, measured_facts
 from prune_mi.delivery.reliability import class_facts, class_warnings, limit_facts, unused_facts
 from prune_mi.delivery.writing import unpacked_model, write_models
@@ -91,6 +92,12 @@ def conclude(
     moved = _moved_outputs(models.outputs(given), outputs, baseline) if changed else []
     for note in (*moved, *unwritten, *class_warnings(classes)):
         run.notes.note(note)
+    frontier = frontier_facts(
+        points_of(evolved, start, final),
+        final,
+        measured={given.name: reference, final.name: result},
+        files={final.name: files[0]},
+    )
     return RunReport(
         model=str(original.path),
         data=settings.data,
@@ -122,6 +129,7 @@ def conclude(
         notes=(),
         folder=str(folder.path),
         files=files,
+        frontier=frontier,
         gates=() if gates is None else _judged(gates, reference, result, before, outputs, baseline),
     )
 

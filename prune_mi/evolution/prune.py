@@ -28,6 +28,7 @@ from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
 from prune_mi.runs.run import Run
+from prune_mi.search.archive import Archive
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
@@ -76,6 +77,7 @@ class Pruning:
         self._on_last = on_last
         self._trained: dict[str, TrainedChild] = {}
         self._accepted: list[Trained] = []
+        self._archive = Archive(baseline.start)
         self._bias = 0.0
         self._ranking: Sequence[SiteScore] = ()
         self._waves: list[int] = []
@@ -189,13 +191,15 @@ class Pruning:
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
         """See `Strategy`: the climber has learned all but what was accepted in its time."""
+        self._archive.add(trained)
         if accepted is not None:
             self._accepted.append(accepted)
 
     def wanted(self) -> Sequence[str]:
-        """See `Strategy`: another limit may make another accepted child the best."""
+        """See `Strategy`: another limit may make another child the best, another aim any point."""
         promising = self.climber.promising
-        return [each.name for each in self._accepted] + ([promising.name] if promising else [])
+        kept = [*self._accepted, *([promising] if promising else []), *self._archive.points()]
+        return list(dict.fromkeys(each.name for each in kept))
 
     def evolved(self) -> Evolved:
         """See `Strategy`."""
@@ -204,6 +208,7 @@ class Pruning:
             promising=self._hopeful(),
             allowed=self._allowed,
             trained=tuple(self._trained.values()),
+            frontier=self._archive.points(),
             bias=self._bias,
         )
 

@@ -18,7 +18,15 @@ from prune_mi.records.evaluation import (
     Evaluation,
     GateResult,
 )
-from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFacts, ModelSource
+from prune_mi.records.models import (
+    Average,
+    Averaged,
+    Conversion,
+    Cost,
+    FrontierPoint,
+    ModelFacts,
+    ModelSource,
+)
 from prune_mi.records.observer import Observer, SilentObserver
 from prune_mi.records.predictions import ImagePrediction, Predictions
 from prune_mi.records.ranking import Ranking, RankingRow
@@ -47,6 +55,7 @@ __all__ = [
     "Effect",
     "EvaluatedModel",
     "Evaluation",
+    "FrontierPoint",
     "GateResult",
     "GenerationRecord",
     "ImagePrediction",

@@ -92,6 +92,31 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """A network of a run that no other one dominates: cheaper ones are worse, better ones dearer.
+
+    Attributes:
+        name: `reference`, or the child's.
+        costs: By the names of costs.
+        val_metric: The metric on validation images, a fraction.
+        images_trained: Images that it and its ancestors trained on since the reference.
+        is_result: Whether it is the run's result.
+        has_weights: Whether its weights lie in the run folder, for `prune-mi pick`.
+        model: Measured on test images, as the result is; None where it was not.
+        file: The model file that it was written to, relative to the run folder; None: to none.
+    """
+
+    name: str
+    costs: Mapping[str, int] = field(hash=False)
+    val_metric: float
+    images_trained: int
+    is_result: bool
+    has_weights: bool
+    model: ModelFacts | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Averaged:
     """One model of an average, or the average itself; the accuracy is a fraction."""
 

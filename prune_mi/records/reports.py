@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord
 from prune_mi.records.evaluation import GateResult
-from prune_mi.records.models import Cost, ModelFacts
+from prune_mi.records.models import Cost, FrontierPoint, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
 SCHEMA_VERSION = 2
@@ -31,6 +31,8 @@ class RunReport:
         folder: The run folder.
         files: Written model files, relative to the run folder.
         gates: What the result was held to, judged on test images that no selection saw.
+        frontier: What the run found beside the result: networks that no other one dominates, by
+            costs and the metric on validation images, the best metric first.
         schema_version: Of `report.schema.json`.
     """
 
@@ -65,6 +67,7 @@ class RunReport:
     folder: str
     files: tuple[str, ...]
     gates: tuple[GateResult, ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
 
@@ -146,6 +149,7 @@ class UnfinishedReport:
         stop_reason: Why there are no further generations; None where there are.
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
+        frontier: As of `RunReport`, of children trained so far; of `optimize` alone.
         schema_version: As of `RunReport`.
     """
 
@@ -161,4 +165,5 @@ class UnfinishedReport:
     elapsed_s: float
     notes: tuple[str, ...]
     folder: str
+    frontier: tuple[FrontierPoint, ...] = ()
     schema_version: int = SCHEMA_VERSION

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from prune_mi.errors import counted
 from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, RunReport
+from prune_mi.report.frontier import print_frontier
 from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
@@ -67,6 +68,7 @@ def print_summary(report: RunReport, console: Console) -> None:
         print_apart(console, _classes_table(report.classes))
     console.print()
     print_changes(report.removals, console)
+    print_frontier(report.frontier, report.folder, console)
     print_notes(report.notes, console)
     if report.gates:
         console.print()
