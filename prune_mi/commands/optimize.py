@@ -9,6 +9,7 @@ from typing import Any
 from prune_mi.commands.beginning import started
 from prune_mi.commands.story import carry_out
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
+from prune_mi.costs.objective import objective_of
 from prune_mi.delivery.control import Control
 from prune_mi.delivery.final_training import Finalists, FinalTraining
 from prune_mi.delivery.optimize_report import Made, conclude
@@ -241,7 +242,14 @@ class _Chapters:
         notes.phase("Final training" + (" beside the control" if control else ""))
         notes.time_left(budget.remaining())
         allowed = evolved.allowed or self._allowed
-        training = FinalTraining(run, evolved, baseline, allowed=allowed, control=control)
+        training = FinalTraining(
+            run,
+            evolved,
+            baseline,
+            allowed=allowed,
+            objective=objective_of(settings, baseline.given.cost),
+            control=control,
+        )
         finalists = training.run(_time_before(budget, closing))
         seconds = last_statistics_seconds(budget.total)
         return evolved, training.with_best_statistics(finalists, choice, seconds=seconds)

@@ -11,8 +11,10 @@ Three kinds of objective follow from that. Quality is the metric that is kept, s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prune_mi.config import OptimizeSettings
 from prune_mi.costs.catalog import cost_kind
 from prune_mi.costs.kind import CostKind
+from prune_mi.errors import ConfigError
 from prune_mi.records import Cost
 
 # What the most accurate model is told by where nothing is to be made small.
@@ -117,3 +119,30 @@ def named_objective(name: str, *, may_lose: float | None = None) -> Objective:
     if name == "accuracy":
         return Objective(costs=(), may_lose=may_lose)
     return Objective(costs=(cost_kind(name),), may_lose=may_lose)
+
+
+def objective_of(settings: OptimizeSettings, original: Cost) -> Objective:
+    """The objective of a run.
+
+    Args:
+        settings: The run's.
+        original: What the original costs, which targets may be shares of.
+
+    Raises:
+        ConfigError: If the original is under all targets as it is.
+    """
+    if not settings.targets:
+        return named_objective(settings.objective, may_lose=settings.allowed_drop)
+    targets = []
+    for name, asked in settings.targets.items():
+        whole = original.amounts[name]
+        targets.append(Target(cost_kind(name), asked * whole if asked <= 1 else asked))
+    found = Objective(tuple(each.kind for each in targets), tuple(targets), settings.allowed_drop)
+    if found.is_feasible(original):
+        told = " and ".join(
+            f"`target_{each.kind.name}` is {each.most:,.0f}, and the model has "
+            f"{original.amounts[each.kind.name]:,} {each.kind.label}"
+            for each in targets
+        )
+        raise ConfigError(f"{told}: it is there already; expected less")
+    return found

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prune_mi.config import OptimizeSettings, SearchSettings
-from prune_mi.costs.objective import named_objective
+from prune_mi.costs.objective import Objective
 from prune_mi.delivery.control import CONTROL, Control
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.recipe import after_training, damage_of, training_task
@@ -33,6 +33,7 @@ class Finalists:
             without one.
         control_images: Images that its training saw, whether or not its weights were kept.
         augmentation: What the final training did to its images; None where there was none.
+        closest: Of pruning under targets that nothing has met: the nearest to them.
         members: Of growing: the result, and the other networks of an average.
         images, training_s: What the final trainings saw, and what their steps took.
     """
@@ -41,6 +42,7 @@ class Finalists:
     control: Trained | None = None
     control_images: int = 0
     augmentation: str | None = None
+    closest: Trained | None = None
     members: tuple[Trained, ...] = ()
     images: int = 0
     training_s: float = 0.0
@@ -73,6 +75,7 @@ class FinalTraining:
         evolved: Where the search ended.
         baseline: What it started from.
         allowed: What may be lost.
+        objective: What a result must be.
         control: The control, which may be under way; None without one.
     """
 
@@ -83,12 +86,14 @@ class FinalTraining:
         baseline: Baseline,
         *,
         allowed: AllowedDrop,
+        objective: Objective,
         control: Control | None,
     ) -> None:
         self._run = run
         self._evolved = evolved
         self._baseline = baseline
         self._allowed = allowed
+        self._objective = objective
         self._control = control
 
     def run(self, seconds: float | None) -> Finalists:
@@ -102,23 +107,43 @@ class FinalTraining:
         start = self._baseline.start
         if promising is None:
             return Finalists(start) if elite.name == start.name else self._train(elite, seconds)
-        self._run.notes.note(
-            f"{promising.name} is cheaper than the best accepted model and may still come within "
-            "the allowed drop, so it gets the final training."
-        )
+        self._run.notes.note(self._why(promising))
         finalists = self._train(promising, seconds)
         result = finalists.result
-        floor = self._baseline.judged_by.accuracy - self._run.settings.max_accuracy_drop
-        objective = named_objective(self._run.settings.objective)
-        if acceptable(result, elite=elite, floor=floor, objective=objective):
+        floor = self._floor
+        if acceptable(result, elite=elite, floor=floor, objective=self._objective):
             return finalists
-        self._run.notes.note(
-            f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "
-            f"required {floor + result.margin:.4f}. {elite.name} is kept."
-        )
+        if self._objective.is_feasible(result.cost):
+            self._run.notes.note(
+                f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "
+                f"required {floor + result.margin:.4f}. {elite.name} is kept."
+            )
         if seconds is None and elite.name != start.name:
             return self._train(elite, seconds)
-        return replace(finalists, result=elite)
+        closest = result if self._objective.targets and elite.name == start.name else None
+        return replace(finalists, result=elite, closest=closest)
+
+    @property
+    def _floor(self) -> float:
+        """The lowest accuracy on validation images that a result may have, its margin apart."""
+        limit = self._run.settings.allowed_drop
+        return -math.inf if limit is None else self._baseline.judged_by.accuracy - limit
+
+    def _why(self, promising: Trained) -> str:
+        if not self._objective.targets:
+            return (
+                f"{promising.name} is cheaper than the best accepted model and may still come "
+                "within the allowed drop, so it gets the final training."
+            )
+        if not self._objective.is_feasible(promising.cost):
+            return (
+                f"No model came under the target. {promising.name} is the nearest, so it gets the "
+                "final training."
+            )
+        return (
+            f"{promising.name} is under the target and may still come within the allowed drop, so "
+            "it gets the final training."
+        )
 
     def with_best_statistics(
         self, finalists: Finalists, choice: StatisticsChoice, *, seconds: float | None

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.costs.objective import named_objective
+from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.measure.limit import paired_drop
@@ -41,9 +41,9 @@ def limit_facts(
     correct = result.correct if chosen else allowed.before
     drop = allowed.drop(correct)
     bias, probability = 0.0, None
-    objective = named_objective(settings.objective)
-    counts = chosen and objective.makes_smaller
-    if counts:
+    objective = objective_of(settings, baseline.given.cost)
+    counts = chosen and objective.bounds_loss
+    if counts and allowed.limit is not None:
         others = [each for each in evolved.trained if each.name != result.name]
         judged = [*others, TrainedChild(result.name, result.cost, correct)]
         bias = allowed.chosen(judged, objective=objective, seed=settings.seed).bias
@@ -63,7 +63,7 @@ def limit_facts(
 
 
 def class_facts(
-    before: np.ndarray, after: np.ndarray, baseline: Baseline, *, limit: float
+    before: np.ndarray, after: np.ndarray, baseline: Baseline, *, limit: float | None
 ) -> tuple[ClassFacts, ...]:
     """Each class's accuracy before and after, on test images that no selection saw.
 
@@ -73,7 +73,7 @@ def class_facts(
         before: The original's outputs on the whole test set, `(n, classes)`.
         after: The result's.
         baseline: The data, and which of its images no selection saw.
-        limit: The allowed drop, a fraction.
+        limit: The allowed drop, a fraction; None: any.
     """
     unseen, data = baseline.roles.unseen, baseline.data
     labels = data.y_test[unseen]
@@ -93,7 +93,7 @@ def class_facts(
                 result=float(other.mean()),
                 low=low,
                 high=high,
-                beyond=high < -limit,
+                beyond=limit is not None and high < -limit,
             )
         )
     return tuple(facts)
@@ -117,8 +117,8 @@ def unused_facts(
 ) -> tuple[str, ...]:
     """What of the allowed drop and of the budget was left, and why."""
     told = []
-    left = limit.allowed - limit.drop
-    if smaller and left > 0:
+    left = 0.0 if limit.allowed is None else limit.allowed - limit.drop
+    if smaller and limit.allowed is not None and left > 0 and not settings.targets:
         kept = f" ({limit.kept_back:.4f} of it is a margin for the error of the estimate)"
         much = "all" if limit.drop <= 0 else f"{left:.4f}"
         told.append(

@@ -29,7 +29,7 @@ class AllowedDrop:
     Attributes:
         before: bool `(n,)`, for each validation image whether the original as given is right.
         weights: float64 `(n,)`, see `image_weights`.
-        limit: The allowed drop, a fraction.
+        limit: The allowed drop, a fraction; None: any.
         confidence: See `safety_margin`.
         num_unseen: Test images that no selection sees.
         expected_margin: What acceptance will leave unused, before there is a child to tell.
@@ -37,7 +37,7 @@ class AllowedDrop:
 
     before: np.ndarray
     weights: np.ndarray
-    limit: float
+    limit: float | None
     confidence: float | None
     num_unseen: int
     expected_margin: float
@@ -54,6 +54,8 @@ class AllowedDrop:
             bias: How much smaller drops look for having been chosen; added to the margin where a
                 confidence was asked for.
         """
+        if self.limit is None:
+            return replace(candidate, margin=0.0)
         margin = safety_margin(
             self.drop(candidate.correct),
             self.limit,
@@ -65,7 +67,12 @@ class AllowedDrop:
     def chosen(
         self, children: Sequence[TrainedChild], *, objective: Objective, seed: int
     ) -> Chosen:
-        """What a choice among trained children would be, and what it is worth."""
+        """What a choice among trained children would be, and what it is worth.
+
+        Where any drop is allowed, nothing is chosen by it.
+        """
+        if self.limit is None:
+            return Chosen(None, 0.0, 0.0)
         ordered = sorted(children, key=lambda each: objective.amount(each.cost))
         return choose_within(
             self.before,
@@ -81,11 +88,21 @@ class AllowedDrop:
 def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Observer) -> AllowedDrop:
     """The allowed drop of a run; the observer hears where there are too few images to keep it."""
     labels = baseline.images.validation_labels
-    limit, asked = settings.max_accuracy_drop, settings.confidence
+    limit, asked = settings.allowed_drop, settings.confidence
     num_images, num_unseen = len(labels), len(baseline.roles.unseen)
     weights = image_weights(labels, settings.metric)
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
+    allowed = AllowedDrop(
+        before=baseline.given.correct,
+        weights=weights,
+        limit=limit,
+        confidence=asked,
+        num_unseen=num_unseen,
+        expected_margin=0.0,
+    )
+    if limit is None:
+        return allowed
     error = expected_error(baseline.given.accuracy, limit, telling)
     margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
@@ -111,11 +128,4 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
             f"a smaller model can be measured only to about ±{error:.4f}, and {kept}. Use about "
             f"{needed:,} validation images, or a larger --max-accuracy-drop."
         )
-    return AllowedDrop(
-        before=baseline.given.correct,
-        weights=weights,
-        limit=limit,
-        confidence=asked,
-        num_unseen=num_unseen,
-        expected_margin=margin,
-    )
+    return replace(allowed, expected_margin=margin)

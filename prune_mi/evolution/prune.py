@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.costs.objective import named_objective
+from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.limits import AllowedDrop, allowed_drop
 from prune_mi.evolution.recipe import TrainingSpeed
@@ -33,7 +33,7 @@ from prune_mi.search.budget import final_images, generation_seconds, room_for_ge
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.racing import Rung, plan_rungs
-from prune_mi.search.selection import with_hope
+from prune_mi.search.target_climber import TargetClimber
 from prune_mi.search.termination import StoppingRules
 
 _FAIR_CHANCE = 0.3
@@ -70,7 +70,7 @@ class Pruning:
         self._baseline = baseline
         self._allowed = allowed
         self._evaluator = evaluator
-        self._objective = named_objective(settings.objective)
+        self._objective = objective_of(settings, baseline.given.cost)
         self._finalists = settings.trained_children or run.evaluations.workers
         self._time = time_plan
         self._overhead = time_plan.generation_overhead
@@ -83,7 +83,8 @@ class Pruning:
         self._waves: list[int] = []
         self._began = 0.0
         self._seconds: float | None = None
-        self.climber = HillClimber(
+        kind = TargetClimber if self._objective.targets else HillClimber
+        self.climber = kind(
             baseline.start,
             allowed_drop=self._allowed_drop,
             margin=allowed.expected_margin,
@@ -144,7 +145,9 @@ class Pruning:
         joins the last rung.
         """
         labels = self._baseline.images.validation_labels
-        hopeful, hopeless = with_hope(ready, chance=chance_level(labels, self._baseline.metric))
+        hopeful, hopeless = self.climber.hopeful(
+            ready, chance=chance_level(labels, self._baseline.metric)
+        )
         everyone = self.climber.choose(hopeful, len(hopeful) + 1)
         rungs = self._rungs(len(everyone))
         if len(rungs) > 1:
@@ -183,7 +186,11 @@ class Pruning:
         """See `Strategy`."""
         elite, floor = self.climber.elite, self.climber.floor
         if child.name == elite.name:
-            return events.Accepted(child.name, child.accuracy, floor)
+            required = None if self._objective.may_lose is None else floor
+            return events.Accepted(child.name, child.accuracy, required)
+        if not self._objective.is_feasible(child.cost):
+            over = self._objective.excess(child.cost)
+            return events.Refused(child.name, "over the target", {"over": over})
         if self._objective.makes_smaller and child.accuracy - child.margin < floor:
             numbers = {"accuracy": child.accuracy, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
@@ -198,7 +205,8 @@ class Pruning:
     def wanted(self) -> Sequence[str]:
         """See `Strategy`: another limit may make another child the best, another aim any point."""
         promising = self.climber.promising
-        kept = [*self._accepted, *([promising] if promising else []), *self._archive.points()]
+        kept = [*self._accepted, *([promising] if promising else []), *self.climber.waiting]
+        kept += self._archive.points()
         return list(dict.fromkeys(each.name for each in kept))
 
     def evolved(self) -> Evolved:
@@ -215,12 +223,15 @@ class Pruning:
     @property
     def _allowed_drop(self) -> float:
         """What may be lost against the start."""
+        if self._allowed.limit is None:
+            return math.inf
         floor = self._baseline.judged_by.accuracy - self._allowed.limit
         return self._baseline.start.accuracy - floor
 
     def _heed_limit(self) -> None:
         """Judges anew what was accepted, where a run goes on with another limit."""
-        if self._run.settings.max_accuracy_drop != self._allowed.limit:
+        if self._run.settings.allowed_drop != self._allowed.limit:
+            self._objective = objective_of(self._run.settings, self._baseline.given.cost)
             anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
             self._allowed = replace(anew, before=self._allowed.before)
             self._accepted = self.judge(self._accepted)
@@ -229,6 +240,7 @@ class Pruning:
                 margin=self._allowed.expected_margin,
                 reference=self._baseline.start,
                 accepted=self._accepted,
+                objective=self._objective,
             )
 
     def _has_time(self) -> bool:

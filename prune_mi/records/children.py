@@ -14,11 +14,13 @@ Reason = Literal[
     "elite is better",
     "less accurate",
     "equal, but larger",
+    "over the target",
 ]
 Verdict = Literal[
     "pending",
     "accepted",
     "over the allowed drop",
+    "over the target",
     "not smaller",
     "not better",
     "not trained",

@@ -1,6 +1,7 @@
 """What a run has come to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord
 from prune_mi.records.evaluation import GateResult
@@ -31,6 +32,10 @@ class RunReport:
         folder: The run folder.
         files: Written model files, relative to the run folder.
         gates: What the result was held to, judged on test images that no selection saw.
+        targets: What costs may be at most, by their names.
+        closest: Where no model kept all limits, the nearest, which is `closest.keras`; None where
+            one did, and without targets.
+        missed: Which limits that misses, and by how much.
         frontier: What the run found beside the result: networks that no other one dominates, by
             costs and the metric on validation images, the best metric first.
         schema_version: Of `report.schema.json`.
@@ -39,7 +44,7 @@ class RunReport:
     model: str
     data: str
     objective: str
-    max_accuracy_drop: float
+    max_accuracy_drop: float | None
     smaller: bool
     reference: ModelFacts
     control: ModelFacts | None
@@ -67,6 +72,9 @@ class RunReport:
     folder: str
     files: tuple[str, ...]
     gates: tuple[GateResult, ...] = ()
+    targets: Mapping[str, float] = field(default_factory=dict)
+    closest: ModelFacts | None = None
+    missed: tuple[str, ...] = ()
     frontier: tuple[FrontierPoint, ...] = ()
     schema_version: int = SCHEMA_VERSION
 

@@ -7,14 +7,16 @@ there are the changes of each network too, in the words of the field.
 No input or output happens here: `console.py` owns the terminal, the clock and the lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, get_args
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.config.values import CostName
 from prune_mi.costs.objective import Objective, named_objective
 from prune_mi.records import ChildRecord, Cost, events
 from prune_mi.records.events import Event
@@ -58,12 +60,13 @@ class RunState:
     """What the observer has heard so far. Times are seconds on the observer's clock.
 
     `objective`, which a run begins with, decides which accepted child counts as best, and which
-    cost is shown. `finds` is whether a network is being found, not made smaller; `details` whether
-    that is told in the words of the field.
+    cost is shown; under targets the best is the one accepted last. `finds` is whether a network is
+    being found, not made smaller; `details` whether that is told in the words of the field.
     """
 
     started_s: float
     objective: Objective = field(default_factory=lambda: named_objective("macs"))
+    has_targets: bool = False
     finds: bool = False
     details: bool = False
     phase: str = ""
@@ -87,7 +90,8 @@ class RunState:
         child = self.generations.hear(event)
         match event:
             case events.Started():
-                self.objective = named_objective(event.settings.get("objective", "accuracy"))
+                self.objective = _told_objective(event.settings)
+                self.has_targets = bool(_targets(event.settings))
             case events.Referenced():
                 self.reference_cost, self.reference_accuracy = event.cost, event.accuracy
             case events.GenerationBegan():
@@ -100,7 +104,11 @@ class RunState:
             self.trainings.pop(child.name, None)
             if child.verdict == "accepted":
                 self.accepted[child.name] = child
-                if self.best is None or self._rank(child) < self._rank(self.best):
+                if (
+                    self.has_targets
+                    or self.best is None
+                    or self._rank(child) < self._rank(self.best)
+                ):
                     self.best = child
         return child
 
@@ -122,6 +130,18 @@ class RunState:
     def _rank(self, record: ChildRecord) -> tuple[float, ...]:
         accuracy = record.trained_accuracy or record.screened_accuracy or 0.0
         return (*self.objective.key(record.cost, accuracy), *record.cost.amounts.values())
+
+
+def _targets(settings: Mapping[str, Any]) -> list[str]:
+    """Names of the costs that have targets."""
+    names = get_args(CostName)
+    return [name for name in names if settings.get(f"target_{name}") is not None]
+
+
+def _told_objective(settings: Mapping[str, Any]) -> Objective:
+    """The objective of a run as its progress is told by."""
+    targets = _targets(settings)
+    return named_objective(targets[0] if targets else settings.get("objective", "accuracy"))
 
 
 def generation_title(index: int, total: int | None, parent: str, state: RunState) -> str:

@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.costs.catalog import cost_kind
 from prune_mi.errors import counted
 from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, RunReport
 from prune_mi.report.frontier import print_frontier
 from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
+    amount_text,
     count_text,
     difference_text,
     printable,
@@ -104,9 +106,16 @@ def _verdict(report: RunReport) -> Text:
             f"{printable(report.can_go)} The original is written out unchanged. To search anyway, "
             "pass --continue-anyway.",
         )
+    if report.targets:
+        near = f" The nearest misses {'; '.join(report.missed)}." if report.missed else ""
+        return Text.assemble(
+            ("Target not met: ", "bold yellow"),
+            f"no model kept all limits. best.keras is the original, unchanged.{near}",
+            " It is written as closest.keras." if report.closest is not None else "",
+        )
     return Text.assemble(
         ("Nothing smaller ", "bold yellow"),
-        f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop)} in "
+        f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop or 0.0)} in "
         "validation accuracy: the original is written out unchanged.",
     )
 
@@ -165,8 +174,8 @@ def _limit_text(limit: LimitFacts) -> str:
     metric = "accuracy" if limit.metric == "accuracy" else "balanced accuracy"
     told = (
         f"{difference_text(-limit.drop, 0.0)} {metric} on {count_text(limit.num_validation)} "
-        f"validation images (standard error {limit.standard_error:.4f}); allowed "
-        f"{limit.allowed:g}"
+        f"validation images (standard error {limit.standard_error:.4f})"
+        + ("" if limit.allowed is None else f"; allowed {limit.allowed:g}")
     )
     if limit.probability is None:
         return told
@@ -239,8 +248,20 @@ def _change(index: int, morph: MorphRecord) -> Table:
     return table
 
 
+def _aim(report: RunReport) -> str:
+    """What was asked for."""
+    bound = ""
+    if report.max_accuracy_drop is not None:
+        bound = f", at most {accuracy_text(report.max_accuracy_drop)} accuracy lost"
+    if not report.targets:
+        return report.objective + bound
+    kinds = [(cost_kind(name), most) for name, most in report.targets.items()]
+    under = " and ".join(f"{amount_text(kind, most)} {kind.label}" for kind, most in kinds)
+    return f"the most accurate model of at most {under}{bound}"
+
+
 def _closing(report: RunReport) -> list[tuple[str, str]]:
-    aim = f"{report.objective}, at most {accuracy_text(report.max_accuracy_drop)} accuracy lost"
+    aim = _aim(report)
     generations = len(report.generations)
     children = sum(len(generation.children) for generation in report.generations)
     return [

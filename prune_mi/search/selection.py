@@ -149,13 +149,23 @@ def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: O
     """Whether a trained candidate may replace the elite.
 
     It must cost less and stay above the floor by its margin; where nothing is made small, as in the
-    paper, it must be more accurate than the elite.
+    paper, it must be more accurate than the elite. Where there are targets it must be under all of
+    them, and before the elite by the objective.
     """
     if not objective.makes_smaller:
         return candidate.accuracy > elite.accuracy
-    return candidate.accuracy - candidate.margin >= floor - _ROUNDING and improves(
+    if objective.targets:
+        before, own = (objective.key(each.cost, each.accuracy) for each in (elite, candidate))
+        return is_fit(candidate, floor=floor, objective=objective) and own < before
+    return is_fit(candidate, floor=floor, objective=objective) and improves(
         candidate, elite, objective
     )
+
+
+def is_fit(candidate: Trained, *, floor: float, objective: Objective) -> bool:
+    """Whether a trained candidate is under all targets and, by its margin, above the floor."""
+    above = candidate.accuracy - candidate.margin >= floor - _ROUNDING
+    return above and objective.is_feasible(candidate.cost)
 
 
 def best_of(

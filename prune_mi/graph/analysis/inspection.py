@@ -86,6 +86,22 @@ def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
     )
 
 
+def smallest_graph(graph: LayerGraph, counted: str) -> LayerGraph:
+    """The graph without all that can go of a cost, and without what can go once that has gone.
+
+    Args:
+        graph: The model, its protected layers marked.
+        counted: The name of a cost that follows from the graph.
+    """
+    kind = cost_kind(counted)
+    while True:
+        units = [u for u in find_units(graph) if u.reason is None and saves(u, kind) > 0]
+        slimmed, gone = _without(graph, _together(graph, units))
+        if not gone or kind.count(slimmed) >= kind.count(graph):
+            return graph
+        graph = slimmed
+
+
 def _together(graph: LayerGraph, units: Sequence[Unit]) -> tuple[Unit, ...]:
     """Outermost units of which none has a call in common, and one input of each join stays.
 
