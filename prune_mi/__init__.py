@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prune_mi.commands.check import check
     from prune_mi.commands.evaluate import evaluate
     from prune_mi.commands.optimize import optimize
+    from prune_mi.commands.pick import pick
     from prune_mi.commands.resume import resume
     from prune_mi.commands.search import search_architecture
 
@@ -30,6 +31,7 @@ __all__ = [
     "check",
     "evaluate",
     "optimize",
+    "pick",
     "resume",
     "search_architecture",
 ]
@@ -38,6 +40,7 @@ _ROOMS = {
     "check": "commands.check",
     "evaluate": "commands.evaluate",
     "optimize": "commands.optimize",
+    "pick": "commands.pick",
     "resume": "commands.resume",
     "search_architecture": "commands.search",
 }

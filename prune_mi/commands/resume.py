@@ -71,9 +71,9 @@ def go_on(
         write_report(report, before.folder / REPORT_FILE)
         return report
     first = validated(type(wanted), before.started.settings)
-    data = _found(wanted.data, before.started.where)
+    data = found_path(wanted.data, before.started.where)
     first = first.model_copy(update={"data": data, "workers": wanted.workers})
-    source = _source(before, model)
+    source = source_of(before, model)
     carried_out = partial(
         carry_out,
         out=before.folder,
@@ -95,7 +95,13 @@ def go_on(
     return carried_out(search_chapters(source, first))
 
 
-def _source(before: Before, model: Path | None) -> ModelSource | None:
+def source_of(before: Before, model: Path | None) -> ModelSource | None:
+    """The model file of a run, and how it is opened; None of a search from nothing.
+
+    Args:
+        before: What the run has come to.
+        model: Where the model lies by now; None: where it lay.
+    """
     if not before.source:
         return None
     values = dict(before.source)
@@ -103,12 +109,12 @@ def _source(before: Before, model: Path | None) -> ModelSource | None:
         values["path"] = str(model)
     for name in ("path", "model_json", "custom_objects"):
         if values.get(name) is not None:
-            values[name] = _found(values[name], before.started.where)
+            values[name] = found_path(values[name], before.started.where)
     paths = {name: Path(values[name]) for name in ("path", "model_json") if values.get(name)}
     return ModelSource(**{**values, **paths})
 
 
-def _found(path: str, where: str) -> str:
+def found_path(path: str, where: str) -> str:
     """A path as it was typed, or from the folder that the run was started in."""
     from_there = Path(where) / path
     return str(from_there) if not Path(path).exists() and from_there.exists() else path

@@ -98,7 +98,7 @@ def conclude(
         run.notes.note(_write_closest(original, closest, run, baseline))
         missed = missed_limits(closest, objective, judged_by=baseline.judged_by)
     frontier = frontier_facts(
-        points_of(evolved, start, final, *([] if closest is None else [closest])),
+        points_of(evolved, start, finalists),
         final,
         measured={given.name: reference, final.name: result},
         files={final.name: files[0], **({closest.name: CLOSEST} if closest else {})},

@@ -114,6 +114,15 @@ class RemovePool(Morphism):
 MORPHISMS = (RemoveByRank(), RemoveAtRandom(), RemoveDropout(), RemoveLayer(), RemovePool())
 
 
+def without_unit(graph: LayerGraph, name: str) -> LayerGraph | None:
+    """The graph without a unit of a name; None where there is none that can go."""
+    for site in unit_sites(graph):
+        if site.name == name:
+            edited = site.edited(graph)
+            return edited if isinstance(edited, LayerGraph) else None
+    return None
+
+
 def _loss(ranked: SiteScore) -> float:
     """Accuracy where that is known, small losses all counting as one; else information."""
     if ranked.expected_loss is not None:

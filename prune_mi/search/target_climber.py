@@ -9,14 +9,15 @@ Children that were trained for different times are compared by the accuracy that
 expect of each after the final training.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prune_mi.costs.objective import Objective
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.morphisms.catalog import morph
+from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
+from prune_mi.morphisms.removals import without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber, identity_of
@@ -26,7 +27,7 @@ from prune_mi.search.termination import SearchState
 _BY_RANK = "remove-by-rank"
 _BLIND_GREED, _INFORMED_GREED = 0.5, 0.9
 _DRAWS_A_CHILD = 25
-_CHOICES = 4  # draws of which a child is the one that is expected to lose least
+_CHOICES = 6  # draws of which a child is the one that loses, or saves beyond the target, least
 _ON_THE_WAY = 3  # every third child of the original stops half way
 _LEAST_LOSS = 0.005  # of accuracy, about what a thousand images resolve
 
@@ -79,11 +80,13 @@ class TargetClimber(HillClimber):
             mix = {_BY_RANK: 1.0} if mix.get(_BY_RANK) else mix
         else:
             self._begin_generation()
+        # What comes costs, and would have to go again.
+        mix = {name: each for name, each in mix.items() if CATALOG[name].effect == "removes"} or mix
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
         children: list[Proposed] = []
         for place in range(num_children):
             half_way = not seen and self._parent is self._start and place % _ON_THE_WAY == 1
-            found = self._drawn(context, mix, half_way=half_way)
+            found = self._drawn(context, mix, half_way=half_way, nearest=place % 2 == 1)
             if found is not None:
                 self._seen.add(identity_of(found[0]))
                 children.append(self._child(self._parent, *found, place=len(children)))
@@ -93,9 +96,22 @@ class TargetClimber(HillClimber):
         return tuple(children)
 
     def _drawn(
-        self, context: MorphContext, mix: Mapping[str, float], *, half_way: bool
+        self,
+        context: MorphContext,
+        mix: Mapping[str, float],
+        *,
+        half_way: bool,
+        nearest: bool,
     ) -> tuple[LayerGraph, tuple[MorphRecord, ...]] | None:
-        """The least damaging of some new draws; None where none is new."""
+        """One of some new draws; None where none is new.
+
+        Args:
+            context: What the draws may know.
+            mix: Probabilities of morphisms.
+            half_way: Whether half of what is over the targets is enough.
+            nearest: Whether to take the one that saves least beyond that, and not the one that is
+                expected to lose least.
+        """
         objective = self._objective
         # Half of what is over on the way, else all of it.
         most = objective.excess(self._parent.cost) / 2 if half_way else 0.0
@@ -113,12 +129,39 @@ class TargetClimber(HillClimber):
                 rng=self._rng,
                 enough=lambda graph: over(graph) == 0,
             )
+            graph, records = self._trimmed(graph, records, context, over)
             if records and identity_of(graph) not in self._seen:
                 found.append((graph, records))
             if len(found) == _CHOICES:
                 break
-        risks = [(over(graph), self._risk(records, context)) for graph, records in found]
-        return found[risks.index(min(risks))] if found else None
+        if not found:
+            return None
+
+        def rank(each: tuple[LayerGraph, tuple[MorphRecord, ...]]) -> tuple[float, float, float]:
+            graph, records = each
+            risk, amount = self._risk(records, context), -objective.amount(graph_cost(graph))
+            return (over(graph), *((amount, risk) if nearest else (risk, amount)))
+
+        return min(found, key=rank)
+
+    def _trimmed(
+        self,
+        graph: LayerGraph,
+        records: tuple[MorphRecord, ...],
+        context: MorphContext,
+        over: Callable[[LayerGraph], float],
+    ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
+        """A child without removals that turned out to be needless, the riskiest first."""
+        if over(graph) > 0 or not all(each.is_removal for each in records):
+            return graph, records
+        for each in sorted(records, key=lambda each: -self._risk([each], context)):
+            rest = tuple(other for other in records if other is not each)
+            fewer: LayerGraph | None = self._parent.graph
+            for other in rest:
+                fewer = None if fewer is None else without_unit(fewer, other.target)
+            if rest and fewer is not None and over(fewer) == 0:
+                graph, records = fewer, rest
+        return graph, records
 
     def _risk(self, records: Sequence[MorphRecord], context: MorphContext) -> float:
         """What a child's removals are expected to lose together, in the ranking's measure."""
