@@ -19,6 +19,7 @@ from prune_mi.errors import BudgetError
 from prune_mi.evolution.early_refusal import require_worthwhile
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.limits import allowed_drop
+from prune_mi.evolution.lineage_images import lineage_images
 from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.prune import Pruning
 from prune_mi.evolution.strategy import Evolved
@@ -260,7 +261,7 @@ class _Chapters:
             budget, began, closing, baseline, settings, workers=run.evaluations.workers
         )
         control = Control(run, baseline, time_plan) if settings.control else None
-        evaluator = Evaluator(run, baseline)
+        evaluator = Evaluator(run, baseline, most_images=lineage_images(settings).of_child)
         pruning = Pruning(
             run,
             baseline,

@@ -265,6 +265,14 @@ class OptimizeSettings(RunSettings):
         gt=0.5,
         lt=1,
     )
+    images: int | None = setting(
+        None,
+        "Training images that the result sees in all, its ancestors' among them, for comparison "
+        "with other tools. 0: removals are repaired, and nothing is trained.",
+        panel=CONTROL,
+        words="epochs or the budget decide",
+        ge=0,
+    )
     control: bool = setting(
         True,
         "Train the unpruned model as well, for comparison.",

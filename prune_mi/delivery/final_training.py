@@ -8,6 +8,7 @@ from prune_mi.config import OptimizeSettings, SearchSettings
 from prune_mi.costs.objective import Objective
 from prune_mi.delivery.control import CONTROL, Control
 from prune_mi.evolution.limits import AllowedDrop
+from prune_mi.evolution.lineage_images import lineage_images
 from prune_mi.evolution.recipe import after_training, damage_of, training_task
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
@@ -165,6 +166,7 @@ class FinalTraining:
     def _images(self, finalist: Trained, seconds: float | None) -> list[int]:
         """Images that a training in so much time is given at most, and those expected."""
         wanted = self._run.settings.most_final_epochs * self._baseline.images.num_train
+        wanted = lineage_images(self._run.settings).of_final(finalist, wanted)
         if seconds is None:
             return [round(wanted), round(wanted)]
         rate = training_speed(
@@ -202,8 +204,8 @@ class FinalTraining:
             tasks.append(task)
             augmentation = task.augmentation.name
         begun = control is not None and control.begun
-        if control is not None and not begun:
-            lineage = finalist.images_trained + num_images
+        lineage = finalist.images_trained + num_images
+        if control is not None and not begun and (lineage or settings.images is None):
             tasks.append(control.task(lineage, seconds=seconds, expected_images=expected))
         before = {finalist.name: finalist}
         if control is not None:

@@ -1,6 +1,6 @@
 """Candidates ranked, screened and trained in the pool."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,8 @@ from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.racing import Rung
 
+MostImages = Callable[[Screened, int], int]
+
 
 class Evaluator:
     """Evaluates the candidates of one run.
@@ -37,9 +39,17 @@ class Evaluator:
     Args:
         run: The run under way.
         baseline: What it begins with.
+        most_images: Images that a child's training sees, of those wanted.
     """
 
-    def __init__(self, run: Run[Any], baseline: Baseline) -> None:
+    def __init__(
+        self,
+        run: Run[Any],
+        baseline: Baseline,
+        *,
+        most_images: MostImages = lambda child, wanted: wanted,
+    ) -> None:
+        self._most_images = most_images
         self.profile = baseline.profile
         self._run = run
         self._baseline = baseline
@@ -139,7 +149,9 @@ class Evaluator:
                 child,
                 self.profile,
                 self._run.settings,
-                num_images=max(1, round(rung.share * self._run.settings.child_epochs * num_train)),
+                num_images=self._most_images(
+                    child, max(1, round(rung.share * self._run.settings.child_epochs * num_train))
+                ),
                 num_train_images=num_train,
                 seconds=rung.seconds,
                 damage=damage_of(child, self._baseline),

@@ -194,6 +194,9 @@ class Pruning:
         if self._objective.makes_smaller and child.accuracy - child.margin < floor:
             numbers = {"accuracy": child.accuracy, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
+        if self._objective.targets and child.accuracy <= elite.accuracy:
+            numbers = {"accuracy": child.accuracy, "best": elite.accuracy}
+            return events.Refused(child.name, "less accurate", numbers, elite.name)
         return events.Refused(child.name, "elite is better", {}, elite.name)
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
