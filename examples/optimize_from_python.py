@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     for name, facts in (("before", report.reference), ("after", report.result)):
         print(
-            f"{name:6}  test accuracy {facts.test_accuracy:.4f}  params {facts.num_params:>7,}"
+            f"{name:6}  test accuracy {facts.test_metric:.4f}  params {facts.num_params:>7,}"
             f"  MACs {facts.macs:>9,}  layers {facts.num_layers}"
         )
     for morph in report.removals:

@@ -148,7 +148,7 @@ def _run(
     settings |= {"data": data, "seed": seed, "workers": options.workers}
     report = search_architecture(**settings, out=folder, overwrite=True)
     console.print(
-        f"{method}, seed {seed}: test accuracy {report.result.test_accuracy:.4f}, "
+        f"{method}, seed {seed}: test accuracy {report.result.test_metric:.4f}, "
         f"{report.layers} layers, {report.elapsed_s:.0f} s",
         highlight=False,
     )
@@ -165,7 +165,7 @@ def _print(reports: dict[str, list[SearchReport]], console: Console) -> None:
         adopted = sum(each.adoptions for each in found)
         table.add_row(
             method,
-            _spread([each.result.test_accuracy for each in found], ".4f"),
+            _spread([each.result.test_metric for each in found], ".4f"),
             _spread([each.layers for each in found], ".1f"),
             _spread([each.result.num_params for each in found], ",.0f"),
             f"{adopted} of {trials}" if trials else "",

@@ -21,26 +21,26 @@ def proposed(
 
 def screened(
     name: str,
-    accuracy: float,
+    quality: float,
     graph: LayerGraph = GRAPH,
     *,
     cost: Cost | None = None,
     **known: Any,
 ) -> Screened:
-    known = {"accuracy": accuracy, "screened_accuracy": accuracy, **known}
+    known = {"quality": quality, "screened_quality": quality, **known}
     return Screened(name=name, graph=graph, **_filled(graph, cost, known))
 
 
 def trained(
     name: str,
-    accuracy: float,
+    quality: float,
     graph: LayerGraph = GRAPH,
     *,
     cost: Cost | None = None,
     **known: Any,
 ) -> Trained:
-    known = {"screened_accuracy": None, "correct": np.ones(1, bool), "own_images": 100, **known}
-    return Trained(name=name, graph=graph, accuracy=accuracy, **_filled(graph, cost, known))
+    known = {"screened_quality": None, "scores": np.ones(1, bool), "own_images": 100, **known}
+    return Trained(name=name, graph=graph, quality=quality, **_filled(graph, cost, known))
 
 
 def _filled(graph: LayerGraph, cost: Cost | None, known: dict[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from prune_mi.runs.log import effective, read_events
 pytestmark = pytest.mark.slow
 CONFIGS = Path(__file__).parent.parent / "configs"
 FACTS = (
-    "test_accuracy",
-    "full_test_accuracy",
-    "val_accuracy",
+    "test_metric",
+    "full_test_metric",
+    "val_metric",
     "num_params",
     "macs",
     "num_layers",
@@ -56,7 +56,7 @@ def test_the_report_has_everything(whole_run: Path) -> None:
     for name in ("reference", "control", "result"):
         for fact in FACTS:
             assert report[name][fact] >= 0, (name, fact)
-        assert report[name]["test_accuracy"] <= 1
+        assert report[name]["test_metric"] <= 1
     assert report["input_scaling"] == "unit"
     assert report["seed"] == 0
     assert report["images_trained"] > 0
@@ -72,7 +72,7 @@ def test_the_result_is_held_to_gates_on_images_that_selection_has_not_seen(whole
     report = read_report(whole_run / "report.json")
     drop, size = report.gates
     assert (drop.name, drop.decision) == ("max-accuracy-drop", "passed")
-    lost = report.reference.test_accuracy - report.result.test_accuracy
+    lost = report.reference.test_metric - report.result.test_metric
     assert drop.value == pytest.approx(lost)
     assert size.value == (whole_run / "best.keras").stat().st_size
     data = load_dataset("digits")
@@ -103,8 +103,8 @@ def test_a_criterion_named_on_the_command_line(tmp_path: Path, digits_model: Pat
 
 def test_the_result_stays_within_the_allowed_drop(whole_run: Path) -> None:
     report = read_report(whole_run / "report.json")
-    floor = report.reference.val_accuracy - report.max_accuracy_drop
-    assert report.result.val_accuracy >= floor
+    floor = report.reference.val_metric - report.max_accuracy_drop
+    assert report.result.val_metric >= floor
 
 
 def test_every_child_is_reported_and_among_the_events(whole_run: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_written_models_are_the_reported_one(whole_run: Path) -> None:
         )
         outputs = model.predict(data.x_test / 16.0, verbose=0)
         right = float(np.mean(outputs.argmax(axis=1) == data.y_test))
-        assert right == pytest.approx(report.result.full_test_accuracy, abs=1e-9)
+        assert right == pytest.approx(report.result.full_test_metric, abs=1e-9)
 
 
 def test_only_the_documented_files_are_left(whole_run: Path) -> None:
@@ -151,23 +151,23 @@ def test_the_choice_can_be_made_again_from_what_is_written(whole_run: Path) -> N
     report = read_report(whole_run / "report.json")
     with np.load(whole_run / "trained.npz") as written:
         trained = {
-            child.name: child.trained_accuracy
+            child.name: child.trained_quality
             for generation in report.generations
             for child in generation.children
-            if child.trained_accuracy is not None
+            if child.trained_quality is not None
         }
         accuracies = written["correct"].mean(axis=1)
         found = dict(zip(written["names"].tolist(), accuracies, strict=True))
-        assert found.pop("result") == pytest.approx(report.result.val_accuracy)
+        assert found.pop("result") == pytest.approx(report.result.val_metric)
         assert found == pytest.approx(trained)
-        assert written["original"].mean() == pytest.approx(report.reference.val_accuracy)
+        assert written["original"].mean() == pytest.approx(report.reference.val_metric)
     limit = report.limit
-    assert limit.drop == pytest.approx(report.reference.val_accuracy - report.result.val_accuracy)
+    assert limit.drop == pytest.approx(report.reference.val_metric - report.result.val_metric)
     assert limit.drop + limit.kept_back <= limit.allowed + 1e-9
     assert limit.probability is not None and 0.5 < limit.probability <= 1
     weights = [each.num_images for each in report.classes]
     results = [each.result for each in report.classes]
-    assert np.average(results, weights=weights) == pytest.approx(report.result.test_accuracy)
+    assert np.average(results, weights=weights) == pytest.approx(report.result.test_metric)
     assert np.mean(results) == pytest.approx(report.result.balanced_accuracy)
 
 
@@ -213,8 +213,8 @@ def test_demo_shrinks_its_network(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     report = read_report(tmp_path / "demo" / "report.json")
     assert report.result.num_params <= 0.6 * report.reference.num_params
-    accuracy = report.reference.full_test_accuracy
-    assert report.result.full_test_accuracy >= accuracy - 0.02
+    accuracy = report.reference.full_test_metric
+    assert report.result.full_test_metric >= accuracy - 0.02
     line = result.output.splitlines()[-1]
     assert line.startswith("  prune-mi check ")
     checked = CliRunner().invoke(app, [*shlex.split(line)[1:], "--quiet"])

@@ -112,7 +112,7 @@ def test_the_result_keeps_its_one_unit(
     report = prune_mi.optimize(model, data=str(data), out=tmp_path / "run", **SHORT)
     assert report.smaller
     assert any(reading in note for note in report.notes)
-    assert report.reference.full_test_accuracy > 0.9
+    assert report.reference.full_test_metric > 0.9
     original, result = (
         keras.models.load_model(path) for path in (model, tmp_path / "run" / "best.keras")
     )
@@ -125,7 +125,7 @@ def test_the_result_keeps_its_one_unit(
     arrays = np.load(data)
     answers = result.predict(arrays["x_test"], verbose=0)[:, 0]
     right = float(np.mean((answers > threshold) == arrays["y_test"]))
-    assert right == pytest.approx(report.result.full_test_accuracy, abs=1e-9)
+    assert right == pytest.approx(report.result.full_test_metric, abs=1e-9)
     written = getattr(result.loss, "name", result.loss)
     assert str(written).replace("_", "").lower() == loss.replace("_", "").lower()
     labels = arrays["y_test"].astype(int)
@@ -210,7 +210,7 @@ def test_a_search_goes_on_from_one_unit(sigmoid: Path, data: Path, tmp_path: Pat
         answers = unit.predict(arrays["x_test"], verbose=0)
         assert answers.shape[1:] == (1,)
         right = float(np.mean((answers[:, 0] > 0.5) == arrays["y_test"]))
-        assert right == pytest.approx(facts.full_test_accuracy, abs=1e-9)
+        assert right == pytest.approx(facts.full_test_metric, abs=1e-9)
 
 
 def _model(units: int, activation: str | None, *, loss: str | None = None) -> keras.Model:

@@ -49,8 +49,8 @@ def test_stale_statistics_are_replaced(stale_model: Path, tmp_path: Path) -> Non
     found = json.loads(result.stdout)
     assert found["chosen"] != "as saved"
     by_name = {each["statistics"]["name"]: each for each in found["candidates"]}
-    assert by_name["as saved"]["full_test_accuracy"] == pytest.approx(_accuracy(stale_model))
-    assert by_name[found["chosen"]]["full_test_accuracy"] == pytest.approx(_accuracy(out))
+    assert by_name["as saved"]["full_test_metric"] == pytest.approx(_accuracy(stale_model))
+    assert by_name[found["chosen"]]["full_test_metric"] == pytest.approx(_accuracy(out))
     assert _accuracy(out) > _accuracy(stale_model) + 0.02
     before, after = _norms(stale_model)[1], _norms(out)[1]
     np.testing.assert_array_equal(before.moving_variance, after.moving_variance)  # frozen
@@ -91,10 +91,10 @@ def test_optimize_starts_from_the_better_statistics(stale_model: Path, tmp_path:
     assert "This gain does not come from pruning" in " ".join(result.output.split())
     report = read_report(tmp_path / "run" / "report.json")
     assert report.recalibrated is not None
-    assert report.recalibrated.full_test_accuracy > report.reference.full_test_accuracy + 0.02
-    assert report.reference.full_test_accuracy == pytest.approx(_accuracy(stale_model))
+    assert report.recalibrated.full_test_metric > report.reference.full_test_metric + 0.02
+    assert report.reference.full_test_metric == pytest.approx(_accuracy(stale_model))
     assert report.control is not None
-    assert report.control.val_accuracy >= report.recalibrated.val_accuracy
+    assert report.control.val_metric >= report.recalibrated.val_metric
     # The allowed drop stays one from the model as given.
-    before, after = report.reference.val_accuracy, report.result.val_accuracy
+    before, after = report.reference.val_metric, report.result.val_metric
     assert report.limit.drop == pytest.approx(before - after)

@@ -178,13 +178,13 @@ def test_another_model_of_a_run_is_picked_and_measures_as_listed(
         file = tmp_path / f"{point['name']}.keras"
         done = prune_mi.pick(unbroken, name=point["name"], out=file)
         assert done.model.macs == point["costs"]["macs"]
-        assert done.model.val_accuracy == pytest.approx(point["val_metric"])
+        assert done.model.val_metric == pytest.approx(point["val_metric"])
         data = load_dataset("digits")
         answers = keras.models.load_model(file).predict(data.x_test, verbose=0).argmax(axis=1)
         right = float(np.mean(answers == data.y_test))
-        assert right == pytest.approx(done.model.full_test_accuracy, abs=0.003)
+        assert right == pytest.approx(done.model.full_test_metric, abs=0.003)
         assert done.control is not None
-        assert done.control.test_accuracy == told["control"]["test_accuracy"]
+        assert done.control.test_metric == told["control"]["test_metric"]
     assert (unbroken / "events.jsonl").read_bytes() == before
     code, text = _invoke("pick", unbroken, "--max-macs", "1", "--max-params", "0.0001")
     assert code == 3 and "The nearest is" in text

@@ -66,13 +66,13 @@ def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
     data = np.load(digits)
     answers = model.predict(data["x_test"], verbose=0).argmax(axis=1)
     right = float(np.mean(answers == data["y_test"]))
-    assert report.result.test_accuracy == pytest.approx(right, abs=1e-6)
+    assert report.result.test_metric == pytest.approx(right, abs=1e-6)
     assert report.num_unseen == len(data["y_test"])
     shares = np.bincount(data["y_test"]) / len(data["y_test"])
     assert report.commonest_share == pytest.approx(shares.max())
     cost = graph_cost(trace_model(model))
     assert (report.result.num_params, report.result.macs) == (cost.num_params, cost.macs)
-    assert report.result.test_accuracy > report.reference.test_accuracy + 0.1
+    assert report.result.test_metric > report.reference.test_metric + 0.1
     assert report.validation == "train"
     assert report.total_images > report.images_trained > 0
     assert report.training_s > 0
@@ -81,11 +81,11 @@ def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
 
 def test_the_best_never_worsens_on_validation(found: Path) -> None:
     told = effective(read_events(found / "events.jsonl")[0])
-    accepted = [each.accuracy for each in told if isinstance(each, events.Accepted)]
+    accepted = [each.quality for each in told if isinstance(each, events.Accepted)]
     assert accepted == sorted(accepted) and accepted
     report = read_search_report(found / "report.json")
     # The final training may lose what is within the error of the 60 or so that validate.
-    assert report.result.val_accuracy >= accepted[-1] - standard_error(accepted[-1], 50)
+    assert report.result.val_metric >= accepted[-1] - standard_error(accepted[-1], 50)
     first, second = report.generations
     sizes = [
         {len(each.morphs) for each in generation.children if each.morphs}
@@ -106,7 +106,7 @@ def test_the_ensemble_is_the_mean_of_its_members(found: Path, digits: Path) -> N
     assert other.min() > -1e-4
     assert report.ensemble is not None and len(report.members) == 2
     right = float(np.mean(answers.argmax(axis=1) == data["y_test"]))
-    assert report.ensemble.test_accuracy == pytest.approx(right, abs=1e-6)
+    assert report.ensemble.test_metric == pytest.approx(right, abs=1e-6)
     assert report.ensemble.num_params > report.result.num_params
 
 
@@ -141,7 +141,7 @@ def test_deletion_by_mi_counts_its_trials_and_can_be_repeated(digits: Path, tmp_
     assert len(slimmed) == first.trials
     assert {child.morphs[0].kind for child in slimmed} == {"remove-layer"}
     assert first.lineage == again.lineage
-    assert first.result.val_accuracy == again.result.val_accuracy
+    assert first.result.val_metric == again.result.val_metric
     assert [each.children[0].morphs for each in first.generations] == [
         each.children[0].morphs for each in again.generations
     ]
@@ -155,7 +155,7 @@ def test_a_trained_model_may_be_the_start(digits_model: Path, tmp_path: Path) ->
         **{**SHORT, "workers": 1, "children": 1, "mix": "deletion-heavy"},
     )
     assert report.start == str(digits_model)
-    assert report.result.val_accuracy >= report.reference.val_accuracy
+    assert report.result.val_metric >= report.reference.val_metric
     assert (tmp_path / "run" / "best.keras").is_file()
     assert read_class_file(tmp_path / "run" / "classes.json").scaling == "unit"
 
@@ -186,7 +186,7 @@ def test_vectors_are_classified_too(tmp_path: Path) -> None:
     settings |= {"children": 1, "generations": 1, "final_epochs": 1.0}
     settings["training"] = {**settings["training"], "augmentation": "auto"}
     report = _search(path, tmp_path / "run", **settings)
-    assert report.result.test_accuracy > 0.6
+    assert report.result.test_metric > 0.6
     assert report.files == ("best.keras",)
     assert not (tmp_path / "run" / "classes.json").exists()
 
@@ -207,7 +207,7 @@ def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> Non
     assert first.result == again.result
     told = [
         [
-            (child.name, child.morphs, child.trained_accuracy, child.verdict)
+            (child.name, child.morphs, child.trained_quality, child.verdict)
             for child in each.children
         ]
         for each in (*first.generations, *again.generations)

@@ -97,7 +97,7 @@ def test_two_inputs_and_two_outputs(
     fed = {"rows": _rows(digits.x_test), "image": digits.x_test}
     before, after = (each.predict(fed, verbose=0) for each in (original, result))
     right = float(np.mean(after["digit"].argmax(axis=1) == digits.y_test))
-    assert right == pytest.approx(report.result.full_test_accuracy, abs=1e-9)
+    assert right == pytest.approx(report.result.full_test_metric, abs=1e-9)
     moved = np.mean((after["brightness"] - before["brightness"]) ** 2)
     assert moved < 0.5 * before["brightness"].var()
     wanted = {"digit": digits.y_test, "brightness": digits.x_test.mean(axis=(1, 2))}
@@ -182,4 +182,4 @@ def test_one_input_that_is_no_image(
     )
     assert report.smaller
     assert (report.input_scaling, report.augmentation) == (scaling, "none")
-    assert report.result.full_test_accuracy > 0.8
+    assert report.result.full_test_metric > 0.8

@@ -10,13 +10,13 @@ def of_child(child: ChildRecord) -> Iterator[Event]:
     """What happens to a child until its record is as it is."""
     cost = Cost(child.num_params, child.macs, child.num_layers)
     yield events.Proposed(child.name, child.parent, child.morphs, cost)
-    if child.screened_accuracy is not None:
-        yield events.Screened(child.name, child.screened_accuracy, child.seconds, "weights")
-    if child.trained_accuracy is not None:
+    if child.screened_quality is not None:
+        yield events.Screened(child.name, child.screened_quality, child.seconds, "weights")
+    if child.trained_quality is not None:
         yield events.Trained(
-            child.name, child.trained_accuracy, "1:gA==", child.images_trained, 0.0, 0.0, 0.0, "w"
+            child.name, child.trained_quality, "1:gA==", child.images_trained, 0.0, 0.0, 0.0, "w"
         )
-    accuracy = child.trained_accuracy or 0.0
+    accuracy = child.trained_quality or 0.0
     match child.verdict:
         case "accepted":
             yield events.Accepted(child.name, accuracy, 0.5)

@@ -213,7 +213,7 @@ class _Chapters:
         )
         baseline, statistics = choice.start(seconds=statistics_seconds(run.budget.total))
         if baseline.profile.needs_statistics:
-            self._allowed = replace(self._allowed, before=baseline.start.correct)
+            self._allowed = replace(self._allowed, before=baseline.start.scores)
         self._baseline = baseline
         if not self._replays:
             notes.phase("Predicting all training images with the original, for distillation")

@@ -110,7 +110,7 @@ def _chosen(report: RunReport, name: str | None, limits: Limits) -> FrontierPoin
     costs = {"macs": start.macs, "params": start.num_params}
     told_by = report.objective if report.objective in costs else "macs"
     return choose_point(
-        report.frontier, limits, costs=costs, val_metric=start.val_accuracy, told_by=told_by
+        report.frontier, limits, costs=costs, val_metric=start.val_metric, told_by=told_by
     )
 
 
@@ -143,7 +143,7 @@ def _written(
         run.go_on(before, Wanted())
         baseline = chapters.begin(run)
         given = baseline.given
-        log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
+        log.once(Referenced, lambda: Referenced(given.cost, given.quality))
         chapters.evolve(run, baseline)
         notes.phase(f"Writing {point.name} and measuring it on the test images of the run")
         candidate, facts = chapters.write_point(run, point.name, file)

@@ -99,6 +99,6 @@ def _on_test_images(tried: Option, baseline: Baseline, pool: WorkerPool) -> Reca
     outputs = outputs[:, : baseline.num_classes]
     return RecalibratedModel(
         statistics=tried.told,
-        test_accuracy=accuracy(outputs[unseen], labels[unseen]),
-        full_test_accuracy=accuracy(outputs, labels),
+        test_metric=accuracy(outputs[unseen], labels[unseen]),
+        full_test_metric=accuracy(outputs, labels),
     )

@@ -116,7 +116,7 @@ def carry_out(
             run.go_on(read_before(folder.path), wanted or Wanted())
         baseline = chapters.begin(run)
         given = baseline.given
-        log.once(Referenced, lambda: Referenced(given.cost, given.accuracy))
+        log.once(Referenced, lambda: Referenced(given.cost, given.quality))
         write_selection(folder.selection, baseline.roles, baseline.data)
         chapters.evolve(run, baseline)
         notes.phase("Measuring on test images that were not used so far")

@@ -116,7 +116,7 @@ class FinalTraining:
             return finalists
         if self._objective.is_feasible(result.cost):
             self._run.notes.note(
-                f"{result.name} reached {result.accuracy:.4f} on the validation images, below the "
+                f"{result.name} reached {result.quality:.4f} on the validation images, below the "
                 f"required {floor + result.margin:.4f}. {elite.name} is kept."
             )
         if seconds is None and elite.name != start.name:
@@ -128,7 +128,7 @@ class FinalTraining:
     def _floor(self) -> float:
         """The lowest accuracy on validation images that a result may have, its margin apart."""
         limit = self._run.settings.allowed_drop
-        return -math.inf if limit is None else self._baseline.judged_by.accuracy - limit
+        return -math.inf if limit is None else self._baseline.judged_by.quality - limit
 
     def _why(self, promising: Trained) -> str:
         if not self._objective.targets:
@@ -273,8 +273,8 @@ def train_members(
     ]
 
     def tolerated(before: Trained, after: Evaluated) -> float:
-        better = after.accuracy > baseline.given.accuracy
-        return standard_error(before.accuracy, len(baseline.roles.validation)) if better else 0.0
+        better = after.quality > baseline.given.quality
+        return standard_error(before.quality, len(baseline.roles.validation)) if better else 0.0
 
     done = finally_trained(
         {each.name: each for each in members},
@@ -321,12 +321,12 @@ def finally_trained(
         found.seen[done.name] = done.images_trained
         old = before[done.name]
         new = after_training(old, done)
-        if new.accuracy >= old.accuracy - tolerated(old, done):
+        if new.quality >= old.quality - tolerated(old, done):
             found.after[done.name] = new
             continue
         observer.note(
             f"The final training made {old.name} less accurate on the {images}: "
-            f"{old.accuracy:.4f} before, {new.accuracy:.4f} after. The weights from before are "
+            f"{old.quality:.4f} before, {new.quality:.4f} after. The weights from before are "
             "kept."
         )
     return found

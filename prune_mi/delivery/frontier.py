@@ -47,7 +47,7 @@ def write_point(
         point.graph,
         run.pool.predict(point.graph, "test_images"),
         baseline,
-        val_accuracy=float(point.correct.mean()),
+        val_metric=float(point.scores.mean()),
         size_bytes=file.stat().st_size,
     )
 
@@ -71,7 +71,7 @@ def frontier_facts(
         FrontierPoint(
             name=each.name,
             costs=each.cost.amounts,
-            val_metric=each.accuracy,
+            val_metric=each.quality,
             images_trained=each.images_trained,
             is_result=each.name == result.name,
             has_weights=bool(each.lineage),

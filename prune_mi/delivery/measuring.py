@@ -20,7 +20,7 @@ def measured_facts(
     outputs: np.ndarray,
     baseline: Baseline,
     *,
-    val_accuracy: float,
+    val_metric: float,
     size_bytes: int,
 ) -> ModelFacts:
     """Everything the report says of one model, from its outputs on the whole test set."""
@@ -29,9 +29,9 @@ def measured_facts(
     right = classes[unseen].argmax(axis=1) == labels[unseen]
     cost = graph_cost(graph)
     return ModelFacts(
-        val_accuracy=val_accuracy,
-        test_accuracy=accuracy(classes[unseen], labels[unseen]),
-        full_test_accuracy=accuracy(classes, labels),
+        val_metric=val_metric,
+        test_metric=accuracy(classes[unseen], labels[unseen]),
+        full_test_metric=accuracy(classes, labels),
         balanced_accuracy=quality(right, labels[unseen], "balanced"),
         num_params=cost.num_params,
         macs=cost.macs,

@@ -22,7 +22,7 @@ def missed_limits(closest: Trained, objective: Objective, *, judged_by: Trained)
                 f"{share_text(each.excess(closest.cost))} over the target of "
                 f"{amount_text(kind, each.most)}"
             )
-    drop = judged_by.accuracy - closest.accuracy
+    drop = judged_by.quality - closest.quality
     if objective.may_lose is not None and drop + closest.margin > objective.may_lose:
         margin = f" with a margin of {closest.margin:.4f}" if closest.margin else ""
         over = drop + closest.margin - objective.may_lose

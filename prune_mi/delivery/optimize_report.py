@@ -86,7 +86,7 @@ def conclude(
         baseline,
         limit=settings.allowed_drop,
     )
-    trained = [*evolved.trained, *([TrainedChild("result", final.cost, final.correct)] * changed)]
+    trained = [*evolved.trained, *([TrainedChild("result", final.cost, final.scores)] * changed)]
     _write_answers(folder.answers, trained, allowed, baseline)
     # Of a model that is right only with other statistics, gates ask what it was given them for.
     before = models.outputs(start if baseline.profile.needs_statistics else given)
@@ -191,7 +191,7 @@ class _Models:
             candidate.graph,
             self.outputs(candidate),
             self._baseline,
-            val_accuracy=float(candidate.correct.mean()),
+            val_metric=float(candidate.scores.mean()),
             size_bytes=size_bytes,
         )
 
@@ -234,7 +234,7 @@ def _write_answers(
             names=np.array([each.name for each in trained]),
             macs=np.array([each.cost.macs for each in trained]),
             params=np.array([each.cost.num_params for each in trained]),
-            correct=np.stack([each.correct for each in trained]),
+            scores=np.stack([each.scores for each in trained]),
         )
 
 

@@ -38,14 +38,14 @@ def limit_facts(
         settings: The run's settings.
         chosen: Whether the result is another model than the original.
     """
-    correct = result.correct if chosen else allowed.before
-    drop = allowed.drop(correct)
+    scores = result.scores if chosen else allowed.before
+    drop = allowed.drop(scores)
     bias, probability = 0.0, None
     objective = objective_of(settings, baseline.given.cost)
     counts = chosen and objective.bounds_loss
     if counts and allowed.limit is not None:
         others = [each for each in evolved.trained if each.name != result.name]
-        judged = [*others, TrainedChild(result.name, result.cost, correct)]
+        judged = [*others, TrainedChild(result.name, result.cost, scores)]
         bias = allowed.chosen(judged, objective=objective, seed=settings.seed).bias
         probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
     return LimitFacts(
@@ -57,7 +57,7 @@ def limit_facts(
         kept_back=result.margin if counts else 0.0,
         confidence=allowed.confidence,
         probability=probability,
-        num_validation=len(correct),
+        num_validation=len(scores),
         num_unseen=len(baseline.roles.unseen),
     )
 

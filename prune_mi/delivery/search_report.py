@@ -57,7 +57,7 @@ def conclude_search(
             candidate.graph,
             pool.predict(candidate.graph, "test_images") if outputs is None else outputs,
             baseline,
-            val_accuracy=candidate.accuracy,
+            val_metric=candidate.quality,
             size_bytes=size_bytes,
         )
 
@@ -73,7 +73,7 @@ def conclude_search(
         ensemble=ensemble,
         members=tuple(each.name for each in members) if ensemble else (),
         layers=num_paper_layers(best.graph),
-        better=best.accuracy > given.accuracy,
+        better=best.quality > given.quality,
         lineage=best.lineage,
         trials=evolved.trials,
         adoptions=evolved.adoptions,
@@ -121,6 +121,6 @@ def _average(
         averaged,
         pool.predict(averaged, "test_images"),
         baseline,
-        val_accuracy=float(np.mean(right)),
+        val_metric=float(np.mean(right)),
         size_bytes=path.stat().st_size,
     )

@@ -32,7 +32,7 @@ def keep_safe(
     """Writes an accepted model at once, so that an interrupted run leaves it behind."""
     model = unpacked_model(elite.graph, baseline)
     write_models(model, original, folder.path, baseline)
-    folder.best_accuracy = elite.accuracy
+    folder.best_accuracy = elite.quality
 
 
 def write_models(

@@ -65,7 +65,7 @@ class DeletionTrials:
         parents = {each.name: each for each in children}
         if self._run.settings.weights == "scratch":
             ready = [
-                each.screened(parents[each.parent].accuracy, measured=False, fresh=True)
+                each.screened(parents[each.parent].quality, measured=False, fresh=True)
                 for each in slimmer
             ]
         else:
@@ -76,7 +76,7 @@ class DeletionTrials:
         better, others = [], []
         for each in trained:
             rival = by_parent.get(each.name)
-            if rival is not None and rival.accuracy > each.accuracy:
+            if rival is not None and rival.quality > each.quality:
                 self.adopted += 1
                 better.append(rival)
                 others.append(each)

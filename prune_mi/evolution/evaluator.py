@@ -135,7 +135,7 @@ class Evaluator:
                 failures.append(outcome)
                 continue
             screened[child.name] = child.screened(
-                outcome.accuracy, graph=outcome.graph, seconds=outcome.seconds
+                outcome.quality, graph=outcome.graph, seconds=outcome.seconds
             )
         return [screened[name] for name in by_name if name in screened], failures
 
@@ -170,7 +170,7 @@ class Evaluator:
             self.speed = measured_speed(child, outcome, self.speed)
             self.overheads.append(outcome.overhead_seconds)
             done = after_training(child, outcome)
-            if isinstance(child, Trained) and done.accuracy < child.accuracy:
+            if isinstance(child, Trained) and done.quality < child.quality:
                 done = replace(child, seconds=done.seconds)
             trained[child.name] = done
         return [trained[name] for name in by_name if name in trained], failures

@@ -189,11 +189,11 @@ class Growing:
         """See `Strategy`."""
         elite = self.climber.elite
         if child.name == elite.name:
-            return events.Accepted(child.name, child.accuracy)
+            return events.Accepted(child.name, child.quality)
         reason: Reason = "less accurate"
-        if child.accuracy > elite.accuracy:
+        if child.quality > elite.quality:
             reason = "equal, but larger"
-        numbers = {"accuracy": child.accuracy, "best": elite.accuracy}
+        numbers = {"accuracy": child.quality, "best": elite.quality}
         return events.Refused(child.name, reason, numbers, elite.name)
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
@@ -205,7 +205,7 @@ class Growing:
             self._vary(accepted)
         for each in trained:
             if each.morphs and each.parent == parent.name:
-                self._policy.tell(each.morphs, each.accuracy - parent.accuracy)
+                self._policy.tell(each.morphs, each.quality - parent.quality)
             if self._bank is not None and each.own_images:
                 self._bank.remember(each)
             self._runners_up.add(each)
@@ -225,7 +225,7 @@ class Growing:
         )
 
     def _by_accuracy(self, child: Screened) -> tuple[float, int]:
-        return -child.accuracy, self._order[child.name]
+        return -child.quality, self._order[child.name]
 
     def _has_time(self) -> bool:
         if self._plan.remaining() is None:

@@ -46,7 +46,7 @@ class Inheritance:
         failed = {each.name for each in failures}
         ready = [
             known.get(each.name)
-            or each.screened(parent.accuracy, measured=False, fresh=each.name in fresh)
+            or each.screened(parent.quality, measured=False, fresh=each.name in fresh)
             for each in children
             if each.name not in failed
         ]

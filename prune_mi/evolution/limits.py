@@ -42,9 +42,9 @@ class AllowedDrop:
     num_unseen: int
     expected_margin: float
 
-    def drop(self, correct: np.ndarray) -> Drop:
+    def drop(self, scores: np.ndarray) -> Drop:
         """What a model loses, from whether it is right for each validation image."""
-        return paired_drop(self.before, correct, self.weights)
+        return paired_drop(self.before, scores, self.weights)
 
     def with_margin(self, candidate: Trained, *, bias: float = 0.0) -> Trained:
         """A candidate with what its acceptance leaves unused of the limit.
@@ -57,7 +57,7 @@ class AllowedDrop:
         if self.limit is None:
             return replace(candidate, margin=0.0)
         margin = safety_margin(
-            self.drop(candidate.correct),
+            self.drop(candidate.scores),
             self.limit,
             confidence=self.confidence,
             num_unseen=self.num_unseen,
@@ -76,7 +76,7 @@ class AllowedDrop:
         ordered = sorted(children, key=lambda each: objective.amount(each.cost))
         return choose_within(
             self.before,
-            [each.correct for each in ordered],
+            [each.scores for each in ordered],
             self.weights,
             limit=self.limit,
             confidence=self.confidence,
@@ -94,7 +94,7 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
     allowed = AllowedDrop(
-        before=baseline.given.correct,
+        before=baseline.given.scores,
         weights=weights,
         limit=limit,
         confidence=asked,
@@ -103,14 +103,14 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
     )
     if limit is None:
         return allowed
-    error = expected_error(baseline.given.accuracy, limit, telling)
+    error = expected_error(baseline.given.quality, limit, telling)
     margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
     needed = None
     if limit > 0 and named_objective(settings.objective).makes_smaller:
         needed = images_needed(
-            baseline.given.accuracy,
+            baseline.given.quality,
             limit,
             confidence=asked,
             num_images=telling,

@@ -169,7 +169,7 @@ class Pruning:
         Of many children the cheapest that seems to be within it owes that to chance in part.
         """
         for each in trained:
-            self._trained[each.name] = TrainedChild(each.name, each.cost, each.correct)
+            self._trained[each.name] = TrainedChild(each.name, each.cost, each.scores)
         if self._allowed.confidence is not None:
             self._bias = self._allowed.chosen(
                 list(self._trained.values()),
@@ -187,15 +187,15 @@ class Pruning:
         elite, floor = self.climber.elite, self.climber.floor
         if child.name == elite.name:
             required = None if self._objective.may_lose is None else floor
-            return events.Accepted(child.name, child.accuracy, required)
+            return events.Accepted(child.name, child.quality, required)
         if not self._objective.is_feasible(child.cost):
             over = self._objective.excess(child.cost)
             return events.Refused(child.name, "over the target", {"over": over})
-        if self._objective.makes_smaller and child.accuracy - child.margin < floor:
-            numbers = {"accuracy": child.accuracy, "required": floor, "margin": child.margin}
+        if self._objective.makes_smaller and child.quality - child.margin < floor:
+            numbers = {"accuracy": child.quality, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
-        if self._objective.targets and child.accuracy <= elite.accuracy:
-            numbers = {"accuracy": child.accuracy, "best": elite.accuracy}
+        if self._objective.targets and child.quality <= elite.quality:
+            numbers = {"accuracy": child.quality, "best": elite.quality}
             return events.Refused(child.name, "less accurate", numbers, elite.name)
         return events.Refused(child.name, "elite is better", {}, elite.name)
 
@@ -228,8 +228,8 @@ class Pruning:
         """What may be lost against the start."""
         if self._allowed.limit is None:
             return math.inf
-        floor = self._baseline.judged_by.accuracy - self._allowed.limit
-        return self._baseline.start.accuracy - floor
+        floor = self._baseline.judged_by.quality - self._allowed.limit
+        return self._baseline.start.quality - floor
 
     def _heed_limit(self) -> None:
         """Judges anew what was accepted, where a run goes on with another limit."""

@@ -99,9 +99,9 @@ def training_task(
 
 def damage_of(child: Screened, baseline: Baseline) -> float:
     """Accuracy that a child's changes cost before training; none where they kept its function."""
-    if child.screened_accuracy is None:
+    if child.screened_quality is None:
         return 0.0
-    return baseline.start.accuracy - child.screened_accuracy
+    return baseline.start.quality - child.screened_quality
 
 
 def automatic_rate(graph: LayerGraph, damage: float) -> float:
@@ -131,8 +131,8 @@ def automatic_rate(graph: LayerGraph, damage: float) -> float:
 def after_training(child: Screened, outcome: Evaluated) -> Trained:
     """The candidate with its new weights, accuracy and images."""
     return child.trained(
-        outcome.accuracy,
-        outcome.correct,
+        outcome.quality,
+        outcome.scores,
         graph=outcome.graph,
         images=outcome.images_trained,
         seconds=outcome.seconds,

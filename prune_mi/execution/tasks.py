@@ -117,9 +117,9 @@ class Evaluated:
 
     Attributes:
         graph: Repaired, and trained where that was asked.
-        accuracy: On the screening images, or on all validation images after training; or what else
+        quality: On the screening images, or on all validation images after training; or what else
             the metric is.
-        correct: bool `(n,)`, whether it is right for each of these.
+        scores: bool `(n,)`, whether it is right for each of these.
         images_trained: Images its training saw.
         images_per_second: Of its training's steps, compilation apart; 0 where not trained.
         overhead_seconds: Everything but the training's steps.
@@ -127,8 +127,8 @@ class Evaluated:
 
     name: str
     graph: LayerGraph
-    accuracy: float
-    correct: np.ndarray
+    quality: float
+    scores: np.ndarray
     images_trained: int
     seconds: float
     images_per_second: float
@@ -222,7 +222,7 @@ def predict_slice(
 def _screen(task: ScreenTask, data: SharedData, started: float) -> Evaluated:
     graph = _repaired(task, data)
     found = _untrained(task.name, graph, data, data.screening_images, started)
-    return replace(found, accuracy=found.accuracy + task.offset)
+    return replace(found, quality=found.quality + task.offset)
 
 
 def _recalibrate(task: RecalibrateTask, data: SharedData, started: float) -> Evaluated:
@@ -237,9 +237,9 @@ def _recalibrate(task: RecalibrateTask, data: SharedData, started: float) -> Eva
 def _untrained(
     name: str, graph: LayerGraph, data: SharedData, count: int | None, started: float
 ) -> Evaluated:
-    accuracy, correct = _validate(graph, data, count)
+    quality, scores = _validate(graph, data, count)
     seconds = time.monotonic() - started
-    return Evaluated(name, graph, accuracy, correct, 0, seconds, 0.0, seconds)
+    return Evaluated(name, graph, quality, scores, 0, seconds, 0.0, seconds)
 
 
 def _rank(task: RankTask, data: SharedData) -> Ranked:
@@ -300,13 +300,13 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
             trained.images_trained,
             trained.step_seconds,
         )
-    accuracy, correct = _validate(trained.graph, data, None)
+    quality, scores = _validate(trained.graph, data, None)
     seconds = time.monotonic() - started
     return Evaluated(
         name=task.name,
         graph=trained.graph,
-        accuracy=accuracy,
-        correct=correct,
+        quality=quality,
+        scores=scores,
         images_trained=trained.images_trained,
         seconds=seconds,
         images_per_second=trained.images_per_second,
@@ -361,5 +361,5 @@ def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> tuple[f
 
     images, labels = data.load("val_images")[:count], np.asarray(data.load("val_labels")[:count])
     outputs = kept_predictor(graph)(images, data.scaling)
-    correct = outputs[:, : data.num_classes].argmax(axis=1) == labels
-    return quality(correct, labels, data.metric), correct
+    scores = outputs[:, : data.num_classes].argmax(axis=1) == labels
+    return quality(scores, labels, data.metric), scores

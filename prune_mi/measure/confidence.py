@@ -158,7 +158,7 @@ def _top_probabilities(outputs: np.ndarray) -> np.ndarray:
 
 
 def has_memorized_training(
-    train_accuracy: float, num_train: int, test_accuracy: float, num_test: int
+    train_accuracy: float, num_train: int, test_metric: float, num_test: int
 ) -> bool:
     """Whether accuracy on training images is significantly above that on test images.
 
@@ -166,7 +166,7 @@ def has_memorized_training(
     shame its children. Two proportions are compared, p being the pooled accuracy:
     z = (a_train - a_test) / sqrt(p (1 - p) (1/n + 1/m)).
     """
-    pooled = (train_accuracy * num_train + test_accuracy * num_test) / (num_train + num_test)
+    pooled = (train_accuracy * num_train + test_metric * num_test) / (num_train + num_test)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / num_train + 1 / num_test))
-    gap = train_accuracy - test_accuracy
+    gap = train_accuracy - test_metric
     return gap > 0 if spread == 0 else gap / spread > SIGNIFICANT_Z

@@ -91,7 +91,7 @@ class Baseline:
         """What a sample of the validation images tells too little: added to scores on it."""
         count, whole = self.images.num_screening, self.judged_by
         labels = self.images.validation_labels[:count]
-        return whole.accuracy - quality(whole.correct[:count], labels, self.metric)
+        return whole.quality - quality(whole.scores[:count], labels, self.metric)
 
 
 def metric_of(settings: RunSettings) -> Metric:

@@ -54,7 +54,7 @@ class Option:
         return StatisticsCandidate(
             name=self.name,
             num_images=self.num_images,
-            val_accuracy=self.candidate.accuracy,
+            val_metric=self.candidate.quality,
             gain=self.gain.value,
             standard_error=self.gain.standard_error,
         )
@@ -102,8 +102,8 @@ class StatisticsChoice:
             return self._baseline, told
         self._observer.note(
             "Other batch-norm statistics make the original more accurate without training: "
-            f"{chosen.candidate.accuracy:.4f} on validation with those of {chosen.name}, "
-            f"{given.accuracy:.4f} as saved. The search, distillation and the control start "
+            f"{chosen.candidate.quality:.4f} on validation with those of {chosen.name}, "
+            f"{given.quality:.4f} as saved. The search, distillation and the control start "
             "from them. This gain does not come from pruning."
         )
         if self._baseline.profile.needs_statistics:
@@ -187,7 +187,7 @@ class StatisticsChoice:
             if best is not None:
                 notes.append(
                     f"After training, {each.name} got batch-norm statistics of {best.name}: "
-                    f"{best.candidate.accuracy:.4f} on validation, {each.accuracy:.4f} before."
+                    f"{best.candidate.quality:.4f} on validation, {each.quality:.4f} before."
                 )
         return found, notes
 
@@ -231,8 +231,8 @@ class StatisticsChoice:
                 after = replace(
                     before,
                     graph=outcome.graph,
-                    accuracy=outcome.accuracy,
-                    correct=outcome.correct,
+                    quality=outcome.quality,
+                    scores=outcome.scores,
                 )
                 options.append(self._option(name, count, policy, before, after))
         return options
@@ -245,9 +245,9 @@ class StatisticsChoice:
         before: Trained,
         after: Trained,
     ) -> Option:
-        labels = self._baseline.images.validation_labels[: len(after.correct)]
+        labels = self._baseline.images.validation_labels[: len(after.scores)]
         weights = image_weights(labels, self._baseline.metric)
-        gain = paired_drop(after.correct, before.correct[: len(labels)], weights)
+        gain = paired_drop(after.scores, before.scores[: len(labels)], weights)
         return Option(name, count, policy, after, gain)
 
 

@@ -83,8 +83,8 @@ class ChildRecord:
         morphs: What distinguishes it from `parent`, in order.
         num_params, macs, num_layers: Its cost.
         other_costs: Further costs by name.
-        screened_accuracy: Validation accuracy repaired but untrained, or None.
-        trained_accuracy: Validation accuracy after training, or None.
+        screened_quality: Validation accuracy repaired but untrained, or None.
+        trained_quality: Validation accuracy after training, or None.
         images_trained: Images its own training has seen, all its slices together.
         seconds: Time its evaluation took.
         verdict: Accepted, or why not; `pending` while its generation is under way.
@@ -99,8 +99,8 @@ class ChildRecord:
     num_params: int
     macs: int
     num_layers: int
-    screened_accuracy: float | None
-    trained_accuracy: float | None
+    screened_quality: float | None
+    trained_quality: float | None
     images_trained: int
     seconds: float
     verdict: Verdict

@@ -83,7 +83,7 @@ class Referenced:
     """What a run begins with was measured on validation images."""
 
     cost: Cost
-    accuracy: float
+    quality: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +133,13 @@ class Screened:
     """A child was repaired and scored untrained.
 
     Attributes:
-        accuracy: On the screening images, less what these tell too much.
+        quality: On the screening images, less what these tell too much.
         seconds: That this took.
         weights: Digest of its weights, which lie in the run folder under it.
     """
 
     name: str
-    accuracy: float
+    quality: float
     seconds: float
     weights: str
 
@@ -149,7 +149,7 @@ class Trained:
     """A network was trained and scored on all validation images.
 
     Attributes:
-        correct: Which of them it is right on; see `runs.weights.bits_text`.
+        scores: Which of them it is right on; see `runs.weights.bits_text`.
         images: Images that the training saw.
         seconds: That training and scoring took.
         images_per_second: Of the steps; 0 where they were few.
@@ -158,8 +158,8 @@ class Trained:
     """
 
     name: str
-    accuracy: float
-    correct: str
+    quality: float
+    scores: str
     images: int
     seconds: float
     images_per_second: float
@@ -172,8 +172,8 @@ class Recalibrated:
     """A network got other batch-norm statistics and was scored on validation images."""
 
     name: str
-    accuracy: float
-    correct: str
+    quality: float
+    scores: str
     seconds: float
     weights: str
 
@@ -202,7 +202,7 @@ class Accepted:
     """A trained child is the best so far; `required` is what it had to reach, or None."""
 
     name: str
-    accuracy: float
+    quality: float
     required: float | None = None
 
 

@@ -51,8 +51,8 @@ class Generations:
                 return self._keep(_proposed(event, self._index))
             case events.Screened() if event.name in self.children:
                 child = self.children[event.name]
-                accuracy, seconds = event.accuracy, child.seconds + event.seconds
-                return self._keep(replace(child, screened_accuracy=accuracy, seconds=seconds))
+                accuracy, seconds = event.quality, child.seconds + event.seconds
+                return self._keep(replace(child, screened_quality=accuracy, seconds=seconds))
             case events.Trained() if event.name in self._all:
                 return self._keep(_trained(self._all[event.name], event))
             case events.Failed() if event.step != "ranked" and event.name in self._all:
@@ -60,9 +60,9 @@ class Generations:
                 self._keep(replace(child, seconds=child.seconds + event.seconds))
                 return self._judge(event.name, "failed", event.message)
             case events.Accepted():
-                told = f"validation accuracy {event.accuracy:.4f}"
+                told = f"validation accuracy {event.quality:.4f}"
                 if event.required is not None:
-                    told = f"{event.accuracy:.4f}, required {event.required:.4f}"
+                    told = f"{event.quality:.4f}, required {event.required:.4f}"
                 return self._judge(event.name, "accepted", told)
             case events.Refused():
                 verdict, text = _VERDICTS[event.reason]
@@ -123,8 +123,8 @@ def _proposed(event: events.Proposed, generation: int) -> ChildRecord:
         num_params=event.cost.num_params,
         macs=event.cost.macs,
         num_layers=event.cost.num_layers,
-        screened_accuracy=None,
-        trained_accuracy=None,
+        screened_quality=None,
+        trained_quality=None,
         images_trained=0,
         seconds=0.0,
         verdict="pending",
@@ -135,8 +135,8 @@ def _proposed(event: events.Proposed, generation: int) -> ChildRecord:
 
 def _trained(child: ChildRecord, event: events.Trained) -> ChildRecord:
     """A child after one more training; one that this made worse keeps its weights."""
-    before, seconds = child.trained_accuracy, child.seconds + event.seconds
-    if before is not None and event.accuracy < before:
+    before, seconds = child.trained_quality, child.seconds + event.seconds
+    if before is not None and event.quality < before:
         return replace(child, seconds=seconds)
     images = child.images_trained + event.images
-    return replace(child, trained_accuracy=event.accuracy, images_trained=images, seconds=seconds)
+    return replace(child, trained_quality=event.quality, images_trained=images, seconds=seconds)

@@ -74,16 +74,16 @@ class ModelFacts:
     """One model as the report shows it. Accuracies are fractions in [0, 1].
 
     Attributes:
-        val_accuracy: Over the validation images, which selection saw.
-        test_accuracy: Over test images that no selection saw.
-        full_test_accuracy: Over the whole test set, for comparison with published figures.
+        val_metric: Over the validation images, which selection saw.
+        test_metric: Over test images that no selection saw.
+        full_test_metric: Over the whole test set, for comparison with published figures.
         balanced_accuracy: Mean of the classes' accuracies, over test images that no selection saw.
         size_bytes: Size of the model's `.keras` file.
     """
 
-    val_accuracy: float
-    test_accuracy: float
-    full_test_accuracy: float
+    val_metric: float
+    test_metric: float
+    full_test_metric: float
     balanced_accuracy: float
     num_params: int
     macs: int
@@ -121,7 +121,7 @@ class Averaged:
     """One model of an average, or the average itself; the accuracy is a fraction."""
 
     name: str
-    test_accuracy: float
+    test_metric: float
     num_params: int
     macs: int
 

@@ -13,12 +13,12 @@ class TrainedChild:
 
     Attributes:
         name, cost: Its own.
-        correct: bool `(n,)`, for each validation image whether it is right.
+        scores: bool `(n,)`, for each validation image whether it is right.
     """
 
     name: str
     cost: Cost
-    correct: np.ndarray
+    scores: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class StatisticsCandidate:
     Attributes:
         name: Such as `2,000 images, plain`, or `as saved`.
         num_images: Training images that the statistics are of; 0 of those as saved.
-        val_accuracy: On validation images.
+        val_metric: On validation images.
         gain: Against the statistics as saved, on the same images, a fraction.
         standard_error: Of the gain.
     """
 
     name: str
     num_images: int
-    val_accuracy: float
+    val_metric: float
     gain: float
     standard_error: float
 
@@ -104,13 +104,13 @@ class RecalibratedModel:
 
     Attributes:
         statistics: Which, and what validation says of them.
-        test_accuracy: Over test images that no selection saw.
-        full_test_accuracy: Over the whole test set.
+        test_metric: Over test images that no selection saw.
+        full_test_metric: Over the whole test set.
     """
 
     statistics: StatisticsCandidate
-    test_accuracy: float
-    full_test_accuracy: float
+    test_metric: float
+    full_test_metric: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def report_of(
         model=began.model,
         data=str(began.settings.get("data", "")),
         reference=None if reference is None else reference.cost,
-        reference_accuracy=None if reference is None else reference.accuracy,
+        reference_accuracy=None if reference is None else reference.quality,
         best=best,
         generations=tuple(generations.ended),
         under_way=tuple(generations.children.values()),
@@ -79,13 +79,13 @@ def _frontier(
         for each in children
     }
     points = [
-        FrontierPoint(each.name, each.cost.amounts, each.trained_accuracy, 0, False, True)
+        FrontierPoint(each.name, each.cost.amounts, each.trained_quality, 0, False, True)
         for each in latest.values()
-        if each.trained_accuracy is not None
+        if each.trained_quality is not None
     ]
     if reference is not None:
         start = FrontierPoint(
-            "reference", reference.cost.amounts, reference.accuracy, 0, False, False
+            "reference", reference.cost.amounts, reference.quality, 0, False, False
         )
         points.insert(0, start)
     found = nondominated(points, lambda each: (*each.costs.values(), -each.val_metric))

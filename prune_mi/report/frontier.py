@@ -58,7 +58,7 @@ def _table(points: Sequence[FrontierPoint]) -> Table:
             amount = each.costs[kind.name]
             cells += [amount_text(kind, amount), relative_text(amount, dearest[kind.name])]
         name = f"{printable(each.name)} (result)" if each.is_result else printable(each.name)
-        test = "" if each.model is None else accuracy_text(each.model.test_accuracy)
+        test = "" if each.model is None else accuracy_text(each.model.test_metric)
         table.add_row(
             name,
             *cells,

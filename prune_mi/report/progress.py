@@ -93,7 +93,7 @@ class RunState:
                 self.objective = _told_objective(event.settings)
                 self.has_targets = bool(_targets(event.settings))
             case events.Referenced():
-                self.reference_cost, self.reference_accuracy = event.cost, event.accuracy
+                self.reference_cost, self.reference_accuracy = event.cost, event.quality
             case events.GenerationBegan():
                 # Its parent is the search's own word on which child is best so far.
                 self.generation = (event.index, event.total, event.parent)
@@ -128,8 +128,8 @@ class RunState:
         return "" if self.deadline_s is None else f"{clock_text(self.deadline_s - now_s)} left"
 
     def _rank(self, record: ChildRecord) -> tuple[float, ...]:
-        accuracy = record.trained_accuracy or record.screened_accuracy or 0.0
-        return (*self.objective.key(record.cost, accuracy), *record.cost.amounts.values())
+        quality = record.trained_quality or record.screened_quality or 0.0
+        return (*self.objective.key(record.cost, quality), *record.cost.amounts.values())
 
 
 def _targets(settings: Mapping[str, Any]) -> list[str]:
@@ -157,12 +157,12 @@ def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
     if state.plain:
         return _plain_parts(record, state)
     figures, finds = Text(), state.finds
-    for label, accuracy in (
-        ("screened", None if finds else record.screened_accuracy),
-        ("accuracy" if finds else "trained", record.trained_accuracy),
+    for label, quality in (
+        ("screened", None if finds else record.screened_quality),
+        ("accuracy" if finds else "trained", record.trained_quality),
     ):
-        if accuracy is not None:
-            figures.append(f"{label} {accuracy:.3f}  ")
+        if quality is not None:
+            figures.append(f"{label} {quality:.3f}  ")
     figures.append(f"{_cost_text(record, state)}  ")
     verdict: str = record.verdict
     if record.verdict == "pending":
@@ -178,8 +178,8 @@ def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
 def _plain_parts(record: ChildRecord, state: RunState) -> list[Text]:
     """The same in everyday words."""
     figures = Text()
-    if record.trained_accuracy is not None:
-        figures.append(f"{percent_text(record.trained_accuracy)} right  ")
+    if record.trained_quality is not None:
+        figures.append(f"{percent_text(record.trained_quality)} right  ")
     figures.append(f"{_cost_text(record, state)}  ")
     verdict: str = record.verdict
     if record.verdict == "accepted":
@@ -213,8 +213,8 @@ def _generation_text(state: RunState) -> str:
     index, total, parent = state.generation
     heard = state.generations.children.values()
     counts = (
-        ("screened", sum(record.screened_accuracy is not None for record in heard)),
-        ("trained", sum(record.trained_accuracy is not None for record in heard)),
+        ("screened", sum(record.screened_quality is not None for record in heard)),
+        ("trained", sum(record.trained_quality is not None for record in heard)),
         ("accepted", sum(record.verdict == "accepted" for record in heard)),
     )
     told = ", ".join(f"{number} {word}" for word, number in counts)
@@ -225,36 +225,34 @@ def _generation_text(state: RunState) -> str:
 
 
 def _best_text(state: RunState) -> str:
-    best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
+    best, cost, quality = state.best, state.reference_cost, state.reference_accuracy
     if state.plain:
         return _plain_best_text(state)
     start = "start" if state.finds else "reference"
-    told = "" if accuracy is None else f" {accuracy:.3f}"
+    told = "" if quality is None else f" {quality:.3f}"
     if best is None:
         if cost is None:
             return ""
         return f"best so far: the {start}, accuracy{told}, {_full_cost_text(cost, state)}"
     parts = [f"best so far: {printable(best.name)}"]
-    if best.trained_accuracy is not None:
-        parts.append(
-            f"accuracy {best.trained_accuracy:.3f}" + (f" ({start}{told})" if told else "")
-        )
+    if best.trained_quality is not None:
+        parts.append(f"accuracy {best.trained_quality:.3f}" + (f" ({start}{told})" if told else ""))
     parts.append(_cost_text(best, state))
     return ", ".join(parts)
 
 
 def _plain_best_text(state: RunState) -> str:
     """The same in everyday words."""
-    best, cost, accuracy = state.best, state.reference_cost, state.reference_accuracy
-    told = "" if accuracy is None else percent_text(accuracy)
+    best, cost, quality = state.best, state.reference_cost, state.reference_accuracy
+    told = "" if quality is None else percent_text(quality)
     if best is None:
         if cost is None:
             return ""
         right = f"{told} right, " if told else ""
         return f"best so far: the start, {right}{_full_cost_text(cost, state)}"
     parts = [f"best so far: {printable(best.name)}"]
-    if best.trained_accuracy is not None:
-        right = f"{percent_text(best.trained_accuracy)} right"
+    if best.trained_quality is not None:
+        right = f"{percent_text(best.trained_quality)} right"
         parts.append(f"{right} (the start: {told})" if told else right)
     return ", ".join([*parts, _cost_text(best, state)])
 

@@ -52,7 +52,7 @@ def print_search_summary(report: SearchReport, console: Console, *, details: boo
 
 
 def _verdict(report: SearchReport) -> Text:
-    right = percent_text(report.result.test_accuracy)
+    right = percent_text(report.result.test_metric)
     if not report.better and report.start != "seed":
         return Text.assemble(
             ("Nothing better ", "bold yellow"),
@@ -77,7 +77,7 @@ def _findings(report: SearchReport) -> list[tuple[str, str]]:
 
 
 def _accuracy(report: SearchReport) -> list[tuple[str, str]]:
-    right, number = report.result.test_accuracy, report.num_unseen
+    right, number = report.result.test_metric, report.num_unseen
     told = f"{_kind(report)} that the search has not used"
     low, high = map(percent_text, accuracy_interval(right, number))
     return [
@@ -93,7 +93,7 @@ def _kind(report: SearchReport) -> str:
 
 
 def _figures(model: ModelFacts) -> str:
-    return f"{percent_text(model.test_accuracy)} are right, {_size(model)}"
+    return f"{percent_text(model.test_metric)} are right, {_size(model)}"
 
 
 def _size(model: ModelFacts) -> str:

@@ -36,7 +36,7 @@ def print_average(done: Average, console: Console) -> None:
 def _cells(each: Averaged) -> tuple[Text, str, str, str]:
     return (
         Text(printable(each.name)),
-        accuracy_text(each.test_accuracy),
+        accuracy_text(each.test_metric),
         count_text(each.num_params),
         quantity_text(each.macs),
     )
@@ -74,10 +74,10 @@ def print_recalibration(found: Recalibration, console: Console) -> None:
             gain = f"{statistics.gain:+.4f} ± {statistics.standard_error:.4f}"
         table.add_row(
             printable(statistics.name),
-            accuracy_text(statistics.val_accuracy),
+            accuracy_text(statistics.val_metric),
             gain,
-            accuracy_text(each.test_accuracy),
-            accuracy_text(each.full_test_accuracy),
+            accuracy_text(each.test_metric),
+            accuracy_text(each.full_test_metric),
             style="bold" if statistics.name == found.chosen else "",
         )
     print_apart(console, _recalibrated(found), table)

@@ -46,15 +46,15 @@ _ROWS: tuple[_Row, ...] = (
     ("MACs", lambda model: model.macs, quantity_text, relative_text),
     ("layers", lambda model: model.num_layers, count_text, _more_text),
     ("size", lambda model: model.size_bytes, size_text, relative_text),
-    ("validation accuracy", lambda model: model.val_accuracy, accuracy_text, difference_text),
+    ("validation accuracy", lambda model: model.val_metric, accuracy_text, difference_text),
     (
         "test accuracy (unseen by selection)",
-        lambda model: model.test_accuracy,
+        lambda model: model.test_metric,
         accuracy_text,
         difference_text,
     ),
     (_BALANCED, lambda model: model.balanced_accuracy, accuracy_text, difference_text),
-    (_FULL_TEST, lambda model: model.full_test_accuracy, accuracy_text, difference_text),
+    (_FULL_TEST, lambda model: model.full_test_metric, accuracy_text, difference_text),
 )
 
 
@@ -93,7 +93,7 @@ def _verdict(report: RunReport) -> Text:
             ("Smaller: ", "bold green"),
             f"{relative_text(new.macs, old.macs)} MACs, "
             f"{relative_text(new.num_params, old.num_params)} params, test accuracy "
-            f"{_changed(new.test_accuracy, old.test_accuracy)}.",
+            f"{_changed(new.test_metric, old.test_metric)}.",
         )
     if report.removals:
         return Text.assemble(
@@ -140,11 +140,11 @@ def models_table(models: Sequence[tuple[str, ModelFacts]], *, change: bool = Tru
     facts = [model for _, model in models]
     for label, figure, write, difference in _ROWS:
         if label == _FULL_TEST and all(
-            model.full_test_accuracy == model.test_accuracy for model in facts
+            model.full_test_metric == model.test_metric for model in facts
         ):
             continue  # no test image validated
         if label == _BALANCED and all(
-            abs(model.balanced_accuracy - model.test_accuracy) < _ALIKE for model in facts
+            abs(model.balanced_accuracy - model.test_metric) < _ALIKE for model in facts
         ):
             continue  # the classes are about as many
         values = [figure(model) for model in facts]
@@ -162,7 +162,7 @@ def _changed(new: float, old: float) -> str:
 def _against_control(report: RunReport, control: ModelFacts) -> Text:
     seen = quantity_text(report.control_images)
     own = quantity_text(report.images_trained)
-    gap = difference_text(report.result.test_accuracy, control.test_accuracy)
+    gap = difference_text(report.result.test_metric, control.test_metric)
     return Text(
         f"The control is the unpruned original, trained on {seen} images (the result: {own}). "
         f"Test accuracy, result minus control: {gap}."
@@ -191,11 +191,11 @@ def _recalibrated_text(report: RunReport) -> str | None:
     model = report.recalibrated
     if model is None:
         return None
-    gap = difference_text(report.result.test_accuracy, model.test_accuracy)
+    gap = difference_text(report.result.test_metric, model.test_metric)
     return (
         f"The recalibrated original (batch-norm statistics of {report.statistics.chosen}, nothing "
-        f"trained or removed) has the test accuracy {accuracy_text(model.test_accuracy)}, "
-        f"{difference_text(model.test_accuracy, report.reference.test_accuracy)} against the "
+        f"trained or removed) has the test accuracy {accuracy_text(model.test_metric)}, "
+        f"{difference_text(model.test_metric, report.reference.test_metric)} against the "
         "original. This gain does not come from pruning. Test accuracy, result minus recalibrated "
         f"original: {gap}."
     )

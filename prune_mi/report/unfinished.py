@@ -47,18 +47,18 @@ def _print_unfinished(report: UnfinishedReport, console: Console) -> None:
 
 
 def _rows(report: UnfinishedReport) -> list[tuple[str, str]]:
-    cost, accuracy = report.reference, report.reference_accuracy
+    cost, quality = report.reference, report.reference_accuracy
     rows = [("model", report.model or "none: a search from scratch"), ("data", report.data)]
-    if cost is not None and accuracy is not None:
+    if cost is not None and quality is not None:
         figures = f"{count_text(cost.num_params)} params, {quantity_text(cost.macs)} MACs"
-        rows.append(("start", f"accuracy {accuracy_text(accuracy)}, {figures}"))
+        rows.append(("start", f"accuracy {accuracy_text(quality)}, {figures}"))
     best = report.best
-    if best is not None and best.trained_accuracy is not None and cost is not None:
+    if best is not None and best.trained_quality is not None and cost is not None:
         smaller = (
             f"{relative_text(best.num_params, cost.num_params)} params, "
             f"{relative_text(best.macs, cost.macs)} MACs"
         )
-        told = f"{best.name}, accuracy {accuracy_text(best.trained_accuracy)}, {smaller}"
+        told = f"{best.name}, accuracy {accuracy_text(best.trained_quality)}, {smaller}"
         rows.append(("best so far", told))
     tried = sum(len(each.children) for each in report.generations)
     searched = f"{counted(len(report.generations), 'generation')}, {tried} children"

@@ -161,12 +161,12 @@ class Evaluations:
         assert not isinstance(event, events.Ranked)  # no outcome of such a task
         self._remember(task, event.weights)
         trained = event if isinstance(event, events.Trained) else None
-        correct = "0:" if isinstance(event, events.Screened) else event.correct
+        scores = "0:" if isinstance(event, events.Screened) else event.scores
         return Evaluated(
             name=task.name,
             graph=self._weights.get(event.weights, task.graph),
-            accuracy=event.accuracy,
-            correct=bits_of(correct),
+            quality=event.quality,
+            scores=bits_of(scores),
             images_trained=0 if trained is None else trained.images,
             seconds=event.seconds,
             images_per_second=0.0 if trained is None else trained.images_per_second,
@@ -177,16 +177,16 @@ class Evaluations:
 def _event(
     task: Task, outcome: Evaluated, digest: str
 ) -> events.Screened | events.Trained | events.Recalibrated:
-    name, accuracy, seconds = outcome.name, outcome.accuracy, outcome.seconds
+    name, quality, seconds = outcome.name, outcome.quality, outcome.seconds
     if isinstance(task, ScreenTask):
-        return events.Screened(name, accuracy, seconds, digest)
-    correct = bits_text(outcome.correct)
+        return events.Screened(name, quality, seconds, digest)
+    scores = bits_text(outcome.scores)
     if isinstance(task, RecalibrateTask):
-        return events.Recalibrated(name, accuracy, correct, seconds, digest)
+        return events.Recalibrated(name, quality, scores, seconds, digest)
     return events.Trained(
         name,
-        accuracy,
-        correct,
+        quality,
+        scores,
         outcome.images_trained,
         seconds,
         outcome.images_per_second,

@@ -104,10 +104,10 @@ class Weights:
 _AGAIN = "start the run again with --overwrite"
 
 
-def bits_text(correct: np.ndarray) -> str:
+def bits_text(scores: np.ndarray) -> str:
     """A bool array as text: its length, and its bits in base64."""
-    packed = base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
-    return f"{len(correct)}:{packed}"
+    packed = base64.b64encode(np.packbits(scores).tobytes()).decode("ascii")
+    return f"{len(scores)}:{packed}"
 
 
 def bits_of(text: str) -> np.ndarray:

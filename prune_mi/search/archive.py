@@ -26,10 +26,10 @@ class Archive:
             self._kept.pop(each.name, None)
             self._kept[each.name] = each
         points = nondominated(
-            list(self._kept.values()), lambda each: values_of(each.cost, each.accuracy)
+            list(self._kept.values()), lambda each: values_of(each.cost, each.quality)
         )
         self._kept = {each.name: each for each in points}
 
     def points(self) -> tuple[Trained, ...]:
         """The kept ones, the most accurate first, of equals the cheapest."""
-        return tuple(sorted(self._kept.values(), key=lambda each: (-each.accuracy, each.cost.macs)))
+        return tuple(sorted(self._kept.values(), key=lambda each: (-each.quality, each.cost.macs)))

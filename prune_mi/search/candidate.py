@@ -34,7 +34,7 @@ class Proposed:
 
     def screened(
         self,
-        accuracy: float,
+        quality: float,
         *,
         graph: LayerGraph | None = None,
         measured: bool = True,
@@ -44,7 +44,7 @@ class Proposed:
         """The candidate ready for training; see `Screened`.
 
         Args:
-            accuracy: Untrained.
+            quality: Untrained.
             graph: Repaired; None leaves it as it is.
             measured: Whether the accuracy was measured, or is the parent's.
             fresh: Whether it forgets its weights.
@@ -53,8 +53,8 @@ class Proposed:
         known = {**_known(self, Proposed), "graph": graph or self.graph}
         return Screened(
             **known,
-            accuracy=accuracy,
-            screened_accuracy=accuracy if measured else None,
+            quality=quality,
+            screened_quality=quality if measured else None,
             fresh=fresh,
             seconds=seconds,
         )
@@ -65,24 +65,24 @@ class Screened(Proposed):
     """A candidate that is ready for training.
 
     Attributes:
-        accuracy: On validation images; the latest. Before training: repaired and untrained, or the
+        quality: On validation images; the latest. Before training: repaired and untrained, or the
             parent's where that was not measured.
-        screened_accuracy: That before any training of its own, where it was measured.
+        screened_quality: That before any training of its own, where it was measured.
         fresh: Whether its training begins with fresh weights.
         seconds: Spent on repairing, scoring and training it.
         own_images: Images of its own training so far.
     """
 
-    accuracy: float
-    screened_accuracy: float | None
+    quality: float
+    screened_quality: float | None
     fresh: bool = False
     seconds: float = 0.0
     own_images: int = 0
 
     def trained(
         self,
-        accuracy: float,
-        correct: np.ndarray,
+        quality: float,
+        scores: np.ndarray,
         *,
         graph: LayerGraph,
         images: int = 0,
@@ -91,17 +91,17 @@ class Screened(Proposed):
         """The candidate after (more) training; see `Trained`.
 
         Args:
-            accuracy: On all validation images.
-            correct: bool `(n,)`, for each of them whether it is right.
+            quality: On all validation images.
+            scores: bool `(n,)`, for each of them whether it is right.
             graph: With its trained weights.
             images: That this training saw.
             seconds: That it took, scoring among it.
         """
-        known = {**_known(self, Screened), "graph": graph, "accuracy": accuracy, "fresh": False}
+        known = {**_known(self, Screened), "graph": graph, "quality": quality, "fresh": False}
         known["images_trained"] += images
         known["own_images"] += images
         known["seconds"] += seconds
-        return Trained(**known, correct=correct)
+        return Trained(**known, scores=scores)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -109,17 +109,17 @@ class Trained(Screened):
     """A candidate with weights of its own.
 
     Attributes:
-        correct: bool `(n,)`, for each validation image whether it is right.
+        scores: bool `(n,)`, for each validation image whether it is right.
         margin: What acceptance leaves unused of the allowed drop, a fraction.
     """
 
-    correct: np.ndarray
+    scores: np.ndarray
     margin: float = 0.0
 
 
-def reference(graph: LayerGraph, accuracy: float, correct: np.ndarray) -> Trained:
+def reference(graph: LayerGraph, quality: float, scores: np.ndarray) -> Trained:
     """A model as it was given, a search's first parent."""
-    return untrained(graph).trained(accuracy, correct, graph=graph)
+    return untrained(graph).trained(quality, scores, graph=graph)
 
 
 def untrained(seed: LayerGraph) -> Screened:

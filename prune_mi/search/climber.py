@@ -84,7 +84,7 @@ class HillClimber:
         self._allowed = allowed_drop
         self._margin = margin
         self._seen = {identity_of(reference.graph)}
-        self.floor = reference.accuracy - allowed_drop
+        self.floor = reference.quality - allowed_drop
         self.elite = reference
         self.promising: Trained | None = None
         self.generation = 0
@@ -191,9 +191,9 @@ class HillClimber:
         self, ranking: Sequence[SiteScore], seen: Sequence[Screened]
     ) -> list[SiteScore]:
         """The ranking by what units are expected to cost, now that some children are screened."""
-        before = self.parent.accuracy
+        before = self.parent.quality
         shown = [
-            ([each.target for each in child.morphs if each.is_removal], before - child.accuracy)
+            ([each.target for each in child.morphs if each.is_removal], before - child.quality)
             for child in seen
         ]
         losses = expected_losses({each.site: each.score for each in ranking}, shown)
@@ -231,7 +231,7 @@ class HillClimber:
             self.flat_generations,
             proposals,
             has_time,
-            self.elite.accuracy,
+            self.elite.quality,
             self.structure_age,
         )
 
@@ -289,7 +289,7 @@ class HillClimber:
         """
         self._objective = objective or self._objective
         self._allowed, self._margin = allowed_drop, margin
-        self.floor = reference.accuracy - allowed_drop
+        self.floor = reference.quality - allowed_drop
         self.elite, self.flat_generations = reference, 0
         waiting = [] if self.promising is None else [self.promising]
         fit = [each for each in (*accepted, *waiting) if self.accepts(each)]
@@ -316,7 +316,7 @@ class HillClimber:
 
     def _lost(self, candidate: Trained) -> float:
         """Accuracy that is lost against the start."""
-        return self.floor + self._allowed - candidate.accuracy
+        return self.floor + self._allowed - candidate.quality
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         """The best of those that may be accepted."""

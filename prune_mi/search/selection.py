@@ -39,11 +39,11 @@ def merit(
     Returns:
         Where nothing is made small, the accuracy itself.
     """
-    accuracy = candidate.accuracy
+    quality = candidate.quality
     if not objective.makes_smaller:
-        return accuracy
+        return quality
     saved = objective.saved(candidate.cost, elite.cost)
-    lost = max(0.0, floor + allowed - accuracy)
+    lost = max(0.0, floor + allowed - quality)
     return saved / (lost + max(allowed, 0.005))
 
 
@@ -80,9 +80,9 @@ def choose_for_training(
     left.sort(key=value, reverse=True)
     chosen: list[_S] = []
     while left and len(chosen) < count:
-        safe = [each for each in chosen if each.accuracy - margin >= floor]
+        safe = [each for each in chosen if each.quality - margin >= floor]
         useful = [each for each in left if all(improves(each, one, objective) for one in safe)]
-        safer = [each for each in useful if chosen and each.accuracy > chosen[-1].accuracy]
+        safer = [each for each in useful if chosen and each.quality > chosen[-1].quality]
         best = (safer or useful or left)[0]
         chosen.append(best)
         left.remove(best)
@@ -99,7 +99,7 @@ def with_hope(candidates: Sequence[_S], *, chance: float) -> tuple[list[_S], lis
         candidates: With accuracies.
         chance: The accuracy that guessing gets.
     """
-    kept = [each.accuracy - chance for each in candidates]
+    kept = [each.quality - chance for each in candidates]
     best = max(kept, default=0.0)
     if best <= 0:  # nothing tells one from the other
         return list(candidates), []
@@ -131,11 +131,11 @@ def by_expected_saving(
     always.
     """
     if not objective.makes_smaller:
-        return sorted(candidates, key=lambda each: each.accuracy, reverse=True)
+        return sorted(candidates, key=lambda each: each.quality, reverse=True)
 
     def key(candidate: Trained) -> tuple[float, float]:
         saved = objective.saved(candidate.cost, elite.cost)
-        return -round(saved * chance(candidate), 4), -candidate.accuracy
+        return -round(saved * chance(candidate), 4), -candidate.quality
 
     return sorted(candidates, key=key)
 
@@ -153,9 +153,9 @@ def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: O
     them, and before the elite by the objective.
     """
     if not objective.makes_smaller:
-        return candidate.accuracy > elite.accuracy
+        return candidate.quality > elite.quality
     if objective.targets:
-        before, own = (objective.key(each.cost, each.accuracy) for each in (elite, candidate))
+        before, own = (objective.key(each.cost, each.quality) for each in (elite, candidate))
         return is_fit(candidate, floor=floor, objective=objective) and own < before
     return is_fit(candidate, floor=floor, objective=objective) and improves(
         candidate, elite, objective
@@ -164,7 +164,7 @@ def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: O
 
 def is_fit(candidate: Trained, *, floor: float, objective: Objective) -> bool:
     """Whether a trained candidate is under all targets and, by its margin, above the floor."""
-    above = candidate.accuracy - candidate.margin >= floor - _ROUNDING
+    above = candidate.quality - candidate.margin >= floor - _ROUNDING
     return above and objective.is_feasible(candidate.cost)
 
 
@@ -177,22 +177,22 @@ def best_of(
     within half a standard error of the most accurate, and half a point, the one with the fewest
     weights.
     """
-    best = min(candidates, key=lambda each: objective.key(each.cost, each.accuracy))
+    best = min(candidates, key=lambda each: objective.key(each.cost, each.quality))
     if objective.makes_smaller or num_validation is None:
         return best
-    error = standard_error(best.accuracy, num_validation)
-    close = best.accuracy - min(error / 2, _MOST_EQUAL)
-    equal = [each for each in candidates if each is best or each.accuracy > close]
-    return min(equal, key=lambda each: (each.cost.num_params, -each.accuracy))
+    error = standard_error(best.quality, num_validation)
+    close = best.quality - min(error / 2, _MOST_EQUAL)
+    equal = [each for each in candidates if each is best or each.quality > close]
+    return min(equal, key=lambda each: (each.cost.num_params, -each.quality))
 
 
-def standard_error(accuracy: float, num_images: int) -> float:
+def standard_error(quality: float, num_images: int) -> float:
     """That of an accuracy on so many images, a fraction, and above 0 where all or none are right.
 
     Source: Agresti & Coull (1998): two more that are right, two more that are wrong.
     """
     num = num_images + 4
-    share = (accuracy * num_images + 2) / num
+    share = (quality * num_images + 2) / num
     return math.sqrt(share * (1 - share) / num)
 
 
@@ -211,13 +211,13 @@ class RunnersUp:
         """Takes note of a candidate with an accuracy."""
         digest = candidate.graph.structural_hash()
         known = self._by_structure.get(digest)
-        if known is None or candidate.accuracy > known.accuracy:
+        if known is None or candidate.quality > known.quality:
             self._by_structure[digest] = candidate
         if len(self._by_structure) > self._count:
-            worst = min(self._by_structure, key=lambda each: self._by_structure[each].accuracy)
+            worst = min(self._by_structure, key=lambda each: self._by_structure[each].quality)
             del self._by_structure[worst]
 
     def best(self) -> tuple[Trained, ...]:
         """The kept ones, the most accurate first."""
         kept = self._by_structure.values()
-        return tuple(sorted(kept, key=lambda each: each.accuracy, reverse=True))
+        return tuple(sorted(kept, key=lambda each: each.quality, reverse=True))

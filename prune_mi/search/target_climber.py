@@ -192,7 +192,7 @@ class TargetClimber(HillClimber):
         """The children to train: under the targets the most accurate, and every third a stone."""
         pool = [*screened, *([self.promising] if self.promising else [])]
         under, above = self._divided(pool)
-        under.sort(key=lambda each: -each.accuracy)
+        under.sort(key=lambda each: -each.quality)
         above.sort(key=lambda each: -self._worth(each))
         chosen: list[Screened] = []
         while under or above:
@@ -230,7 +230,7 @@ class TargetClimber(HillClimber):
         if not self._objective.is_feasible(self.elite.cost):
             return True
         if candidate.name == self.elite.name:
-            return candidate.accuracy > self.elite.accuracy
+            return candidate.quality > self.elite.quality
         return self._expected_loss(candidate) < self._expected_loss(self.elite)
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
@@ -256,10 +256,10 @@ class TargetClimber(HillClimber):
         return (self._objective.excess(candidate.cost), self._expected_loss(candidate))
 
     def _key(self, candidate: Trained) -> tuple[float, ...]:
-        return self._objective.key(candidate.cost, candidate.accuracy)
+        return self._objective.key(candidate.cost, candidate.quality)
 
     def _lost(self, candidate: Trained) -> float:
-        return self._start.accuracy - candidate.accuracy
+        return self._start.quality - candidate.quality
 
     def _divided(self, candidates: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Those under all targets, and those above one."""
@@ -270,7 +270,7 @@ class TargetClimber(HillClimber):
         """How much nearer to the targets a candidate is, over what that has cost."""
         start = self._objective.excess(self._start.cost)
         nearer = (start - self._objective.excess(candidate.cost)) / start
-        return nearer / (max(0.0, self._start.accuracy - candidate.accuracy) + _LEAST_LOSS)
+        return nearer / (max(0.0, self._start.quality - candidate.quality) + _LEAST_LOSS)
 
     def _next_parent(self) -> Trained:
         """A stone in every second generation, the most worthwhile first; else the original."""

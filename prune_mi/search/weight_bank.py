@@ -46,7 +46,7 @@ class Deposit:
 
     weights: tuple[np.ndarray, ...]
     donor: str
-    accuracy: float
+    quality: float
 
     @property
     def size_bytes(self) -> int:
@@ -123,8 +123,8 @@ class WeightBank:
                 continue
             key = self._key(trained.name, layer)
             held = self._deposits.pop(key, None)  # and back at the end: trained most recently
-            if held is None or trained.accuracy >= held.accuracy:
-                held = Deposit(layer.weights, trained.name, trained.accuracy)
+            if held is None or trained.quality >= held.quality:
+                held = Deposit(layer.weights, trained.name, trained.quality)
             self._deposits[key] = held
         excess = self.size_bytes - self._max_bytes
         while excess > 0:

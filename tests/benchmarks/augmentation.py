@@ -69,8 +69,8 @@ def main() -> None:
         if not isinstance(repaired, Evaluated):
             raise SystemExit(repaired.message)
         print(
-            f"without {unit.name}: {repaired.accuracy:.4f} repaired; the original "
-            f"{baseline.given.accuracy:.4f}, as start {start.accuracy:.4f}"
+            f"without {unit.name}: {repaired.quality:.4f} repaired; the original "
+            f"{baseline.given.quality:.4f}, as start {start.quality:.4f}"
         )
         child = Proposed(
             name="child",
@@ -79,7 +79,7 @@ def main() -> None:
             parent="reference",
             morphs=(),
             lineage=(),
-        ).screened(repaired.accuracy)
+        ).screened(repaired.quality)
         tasks = []
         side = min(data.image_shape[:2])
         for images in options.images:

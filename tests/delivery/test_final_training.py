@@ -24,9 +24,9 @@ from tests.graph_builder import chain
 BEFORE = trained("g1c1", 0.9, cost=Cost(1, 1, 1))
 
 
-def _done(accuracy: float) -> Evaluated:
-    correct = np.ones(1, dtype=bool)
-    return Evaluated("g1c1", chain(), accuracy, correct, 50, 1.0, 0.0, 1.0)
+def _done(quality: float) -> Evaluated:
+    scores = np.ones(1, dtype=bool)
+    return Evaluated("g1c1", chain(), quality, scores, 50, 1.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_old_weights_are_kept_where_more_was_lost_than_may_be(
     )
     assert (found.after["g1c1"] is BEFORE) == kept
     assert len(notes.said) == kept
-    assert found.after["g1c1"].accuracy == (0.9 if kept else after)
+    assert found.after["g1c1"].quality == (0.9 if kept else after)
     assert found.seen == {"g1c1": 50}
 
 
@@ -59,13 +59,13 @@ class _Pool:
 
     workers = 2
 
-    def __init__(self, accuracy: float) -> None:
-        self.accuracy = accuracy
+    def __init__(self, quality: float) -> None:
+        self.quality = quality
         self.asked = 0
 
     def run(self, tasks: Sequence[TrainTask]) -> Iterator[Evaluated]:
         self.asked += len(tasks)
-        return (replace(_done(self.accuracy), name=each.name) for each in tasks)
+        return (replace(_done(self.quality), name=each.name) for each in tasks)
 
 
 def _finally(
@@ -96,14 +96,14 @@ def _finally(
 
 
 def test_the_final_training_may_lose_what_is_within_the_error_but_not_the_lead() -> None:
-    assert _finally(BEFORE, _Pool(0.89)).accuracy == 0.89  # of 400: 0.0154
+    assert _finally(BEFORE, _Pool(0.89)).quality == 0.89  # of 400: 0.0154
     assert _finally(BEFORE, _Pool(0.88)) is BEFORE
     assert _finally(BEFORE, _Pool(0.89), start=0.89) is BEFORE
-    assert _finally(BEFORE, _Pool(0.89), start=0.889).accuracy == 0.89
+    assert _finally(BEFORE, _Pool(0.89), start=0.889).quality == 0.89
 
 
 def test_without_the_time_for_a_step_nothing_is_trained() -> None:
     pool = _Pool(1.0)
     assert _finally(BEFORE, pool, 3.0) is BEFORE
     assert pool.asked == 0
-    assert _finally(BEFORE, pool, 3.1).accuracy == 1.0
+    assert _finally(BEFORE, pool, 3.1).quality == 1.0

@@ -13,8 +13,8 @@ TARGETS = (Target(MACS, 6_000_000.0), Target(PARAMS, 50_000.0))
 ORIGINAL = trained("reference", 0.9, cost=Cost(80_000, 12_000_000, 30))
 
 
-def _told(accuracy: float, macs: int, *, may_lose: float | None) -> tuple[str, ...]:
-    closest = replace(trained("g1c1", accuracy, cost=Cost(40_000, macs, 9)), margin=0.002)
+def _told(quality: float, macs: int, *, may_lose: float | None) -> tuple[str, ...]:
+    closest = replace(trained("g1c1", quality, cost=Cost(40_000, macs, 9)), margin=0.002)
     objective = Objective((MACS, PARAMS), TARGETS, may_lose)
     return missed_limits(closest, objective, judged_by=ORIGINAL)
 

@@ -76,21 +76,21 @@ def _allowed(limit: float, confidence: float | None = None) -> AllowedDrop:
 
 def _child(allowed: AllowedDrop, lost: float) -> Trained:
     rng = np.random.default_rng(3)
-    correct = allowed.before & (rng.random(len(LABELS)) >= lost)
-    return trained("g1c1", float(correct.mean()), correct=correct)
+    scores = allowed.before & (rng.random(len(LABELS)) >= lost)
+    return trained("g1c1", float(scores.mean()), scores=scores)
 
 
 @pytest.mark.parametrize(("lost", "least", "most"), [(0.0, 0.9, 1.0), (0.05, 0.0, 0.1)])
 def test_the_limit_holds_as_likely_as_told(lost: float, least: float, most: float) -> None:
     allowed = _allowed(0.02)
     child = _child(allowed, lost)
-    known = (TrainedChild("g1c1", child.cost, child.correct),)
+    known = (TrainedChild("g1c1", child.cost, child.scores),)
     evolved = Evolved(child, (), "", None, trained=known)  # type: ignore[arg-type]
     settings = make_settings({"data": "digits", "max_accuracy_drop": 0.02})
     facts = limit_facts(child, evolved, allowed, BASELINE, settings, chosen=True)  # type: ignore[arg-type]
     assert facts.probability is not None
     assert least <= facts.probability <= most
-    assert facts.drop == pytest.approx(allowed.before.mean() - child.accuracy)
+    assert facts.drop == pytest.approx(allowed.before.mean() - child.quality)
     budget = Budget(100.0, started=0.0, clock=lambda: 40.0)
     told = unused_facts(facts, budget, settings, smaller=True)
     assert any(each.startswith("60% of the budget") for each in told)
@@ -107,7 +107,7 @@ def test_few_images_for_a_small_limit_are_told_of() -> None:
     baseline = SimpleNamespace(
         roles=BASELINE.roles,
         images=SimpleNamespace(validation_labels=LABELS[:300]),
-        given=trained("reference", 0.99, correct=np.ones(300, dtype=bool)),
+        given=trained("reference", 0.99, scores=np.ones(300, dtype=bool)),
     )
     settings = make_settings({"data": "digits", "max_accuracy_drop": 0.01})
     allowed_drop(baseline, settings, notes)  # type: ignore[arg-type]

@@ -73,11 +73,11 @@ class Landscape:
             images = 0 if screens else task.plan.num_images
             right = round(NUM * (0.9 - 0.4 / size - 0.05 * screens - (digest % 7) / 200))
             more = not screens and task.plan.seed > 0 and digest % 2
-            correct = np.arange(NUM) < min(NUM, right + images % 3 - 6 * more)
-            graph = _moved(task.graph, float(correct.mean()))
+            scores = np.arange(NUM) < min(NUM, right + images % 3 - 6 * more)
+            graph = _moved(task.graph, float(scores.mean()))
             rate = 0.0 if screens else 100.0
-            accuracy = float(correct.mean())
-            yield Evaluated(task.name, graph, accuracy, correct, images, 2.0, rate, 1.0)
+            quality = float(scores.mean())
+            yield Evaluated(task.name, graph, quality, scores, images, 2.0, rate, 1.0)
 
     def rank(self, tasks: Sequence[Any]) -> list[Ranked]:
         for task in tasks:
@@ -248,10 +248,10 @@ def test_under_a_target_the_best_is_under_it_and_nothing_under_it_is_expected_to
     most = graph_cost(residual_tower(5)).macs / 2
     assert evolved.elite.cost.macs <= most
     children = [each for one in generations_of(run.log.events) for each in one.children]
-    under = [each for each in children if each.macs <= most and each.trained_accuracy]
+    under = [each for each in children if each.macs <= most and each.trained_quality]
     assert len(under) > 3
     assert {each.parent for each in children} > {"reference"}  # also models on the way
-    above = [each for each in children if each.macs > most and each.trained_accuracy]
+    above = [each for each in children if each.macs > most and each.trained_quality]
     assert above and {each.verdict for each in above} == {"over the target"}
     assert evolved.promising is None
     names = [each.name for each in evolved.frontier]
@@ -302,9 +302,9 @@ def test_more_generations_go_on_where_it_ended(tmp_path: Path) -> None:
 def test_a_tighter_limit_goes_back_to_what_is_within_it(tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     before = _pruned(_run(tmp_path / "before", Landscape(), PRUNE))
-    assert before.elite.accuracy < 0.895
+    assert before.elite.quality < 0.895
     run, found = _goes_on(tmp_path, PRUNE, max_accuracy_drop=0.005)
-    assert found.elite.accuracy >= 0.895
+    assert found.elite.quality >= 0.895
     assert found.allowed is not None and found.allowed.limit == 0.005
     assert run.settings.max_accuracy_drop == 0.005
 

@@ -103,7 +103,7 @@ def test_the_background_and_the_foreground_come_to_the_same(
     (ahead,) = pool.run([_training(graph, "ahead")])
     found = behind.result()
     assert isinstance(found, Evaluated) and isinstance(ahead, Evaluated)
-    assert (found.name, found.accuracy) == ("behind", ahead.accuracy)
+    assert (found.name, found.quality) == ("behind", ahead.quality)
 
 
 def test_an_array_that_is_put_again_is_read_again(pool: WorkerPool, graph: LayerGraph) -> None:

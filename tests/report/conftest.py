@@ -40,7 +40,7 @@ STAGE = MorphRecord(
     reason="chosen at random from [5] units",
 )
 REFERENCE = ModelFacts(0.8752, 0.8719, 0.8719, 0.8719, 78_666, 12_501_632, 34, 361_472)
-CONTROL = dataclasses.replace(REFERENCE, val_accuracy=0.8760, test_accuracy=0.8731)
+CONTROL = dataclasses.replace(REFERENCE, val_metric=0.8760, test_metric=0.8731)
 RESULT = ModelFacts(0.8690, 0.8655, 0.8660, 0.8655, 61_002, 8_101_120, 27, 1_290_240)
 
 
@@ -53,8 +53,8 @@ def _make_child(name: str = "g1c3", **changes: object) -> ChildRecord:
         num_params=61_002,
         macs=10_126_322,
         num_layers=27,
-        screened_accuracy=0.871,
-        trained_accuracy=0.902,
+        screened_quality=0.871,
+        trained_quality=0.902,
         images_trained=100_000,
         seconds=12.5,
         verdict="accepted",
@@ -72,7 +72,7 @@ def make_child() -> Callable[..., ChildRecord]:
 @pytest.fixture
 def report() -> RunReport:
     failed = _make_child(
-        "g1c4", screened_accuracy=None, trained_accuracy=None, verdict="failed", detail="no memory"
+        "g1c4", screened_quality=None, trained_quality=None, verdict="failed", detail="no memory"
     )
     return RunReport(
         model="resnet8_mlperf_tiny.h5",
@@ -89,7 +89,7 @@ def report() -> RunReport:
         validation="5,000 test images, stratified; the other 5,000 were read once, at the end",
         images_trained=1_234_000,
         control_images=1_234_000,
-        recalibrated=dataclasses.replace(REFERENCE, test_accuracy=0.8850),
+        recalibrated=dataclasses.replace(REFERENCE, test_metric=0.8850),
         statistics=Statistics(
             "2,000 images, plain",
             (
@@ -133,8 +133,8 @@ def search_report() -> SearchReport:
         data="cifar10",
         method="mi",
         reference=seed,
-        result=dataclasses.replace(RESULT, test_accuracy=0.8123, num_params=61_002),
-        ensemble=dataclasses.replace(RESULT, test_accuracy=0.8311, num_params=120_000),
+        result=dataclasses.replace(RESULT, test_metric=0.8123, num_params=61_002),
+        ensemble=dataclasses.replace(RESULT, test_metric=0.8311, num_params=120_000),
         members=("g2c1", "g1c3"),
         better=True,
         layers=14,

@@ -55,11 +55,11 @@ def test_plain_lines(make_child: MakeChild) -> None:
         display.happened(REFERENCED)
         display.happened(began(1, 5, "reference"))
         tell(display, make_child())
-        tell(display, make_child("g1c4", trained_accuracy=None, verdict="not trained"))
+        tell(display, make_child("g1c4", trained_quality=None, verdict="not trained"))
         clock.now_s += 3600
         tell(
             display,
-            make_child("g1c5", trained_accuracy=None, verdict="failed", detail="out of memory"),
+            make_child("g1c5", trained_quality=None, verdict="failed", detail="out of memory"),
         )
     assert stream.getvalue().splitlines() == [
         "00:00  Ranking",
@@ -161,7 +161,7 @@ def test_the_objective_decides_which_child_is_best(
     display.happened(started(objective=objective))
     tell(display, make_child("g1c1", macs=1))
     tell(display, make_child("g1c2", num_params=1))
-    tell(display, make_child("g1c3", trained_accuracy=0.99))
+    tell(display, make_child("g1c3", trained_quality=0.99))
     assert f"best so far: {best}," in area(display)
     display.happened(began(2, 5, "g1c2"))
     assert "best so far: g1c2," in area(display)
@@ -175,12 +175,12 @@ def test_who_looks_for_a_network_hears_of_each_once_in_everyday_words(
     display.happened(Referenced(Cost(178, 9_380, 7), 0.5134))
     assert "best so far: the start, 51.3 % right, 178 weights" in area(display)
     display.happened(began(1, 4, "reference"))
-    tell(display, make_child(trained_accuracy=None, verdict="pending"))
+    tell(display, make_child(trained_quality=None, verdict="pending"))
     tell(display, make_child(verdict="pending"))
     assert "round 1 of 4 from the start: 1 trained, last g1c3" in area(display)
     tell(display, make_child(num_params=3_562))
     tell(display, make_child("g1base", morphs=(), verdict="not better"))
-    tell(display, make_child("g1c5", trained_accuracy=None, verdict="failed", detail="no memory"))
+    tell(display, make_child("g1c5", trained_quality=None, verdict="failed", detail="no memory"))
     display.happened(began(2, 4, "g1c3"))
     assert [line[7:] for line in stream.getvalue().splitlines()] == [
         "round 1 of 4 from the start",
@@ -200,7 +200,7 @@ def test_with_details_a_search_is_told_in_the_words_of_the_field(make_child: Mak
     assert "best so far: the start, accuracy 0.513, 178 params" in area(display)
     display.happened(began(1, 4, "reference"))
     stream.truncate(stream.seek(0))
-    tell(display, make_child(trained_accuracy=None, verdict="pending"))
+    tell(display, make_child(trained_quality=None, verdict="pending"))
     tell(display, make_child(verdict="pending"))
     assert "generation 1/4 from reference: 1 trained, last g1c3" in area(display)
     tell(display, make_child(num_params=3_562))

@@ -56,8 +56,8 @@ def test_generations_are_read_back(report: RunReport) -> None:
             assert [getattr(child, name) for name in known] == [
                 getattr(other, name) for name in known
             ]
-            assert child.trained_accuracy == other.trained_accuracy
-            assert child.screened_accuracy == other.screened_accuracy
+            assert child.trained_quality == other.trained_quality
+            assert child.screened_quality == other.screened_quality
 
 
 def test_no_child_of_a_generation_that_has_ended_is_under_way(report: RunReport) -> None:

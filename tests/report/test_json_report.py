@@ -20,7 +20,7 @@ def test_keys_are_the_records_fields(report: RunReport) -> None:
     assert list(plain) == [field.name for field in dataclasses.fields(RunReport)]
     assert plain["removals"][0]["layers"][0] == "conv2d_7"
     assert plain["result"]["num_params"] == 61_002
-    assert plain["generations"][0]["children"][1]["screened_accuracy"] is None
+    assert plain["generations"][0]["children"][1]["screened_quality"] is None
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
 
@@ -50,9 +50,9 @@ def test_a_file_name_that_is_not_text_is_spelled_out(report: RunReport, tmp_path
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_refuses_what_is_not_finite(report: RunReport, tmp_path: Path, number: float) -> None:
     broken = dataclasses.replace(
-        report, result=dataclasses.replace(report.result, test_accuracy=number)
+        report, result=dataclasses.replace(report.result, test_metric=number)
     )
-    with pytest.raises(ValueError, match=r"report\.result\.test_accuracy is (nan|inf)"):
+    with pytest.raises(ValueError, match=r"report\.result\.test_metric is (nan|inf)"):
         write_report(broken, tmp_path / "report.json")
     assert not os.listdir(tmp_path)
 

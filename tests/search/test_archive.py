@@ -6,8 +6,8 @@ from prune_mi.search.candidate import Trained
 from tests.candidates import trained
 
 
-def _network(name: str, accuracy: float, macs: int, num_params: int) -> Trained:
-    return trained(name, accuracy, cost=Cost(num_params, macs, 9))
+def _network(name: str, quality: float, macs: int, num_params: int) -> Trained:
+    return trained(name, quality, cost=Cost(num_params, macs, 9))
 
 
 START = _network("reference", 0.9, 1000, 100)
@@ -40,4 +40,4 @@ def test_a_network_that_is_trained_on_takes_its_own_place() -> None:
     archive.add([_network("a", 0.8, 500, 50), _network("b", 0.82, 600, 50)])
     archive.add([_network("a", 0.85, 500, 50)])
     assert _names(archive) == ["reference", "a"]
-    assert archive.points()[1].accuracy == 0.85
+    assert archive.points()[1].quality == 0.85

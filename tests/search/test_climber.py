@@ -66,8 +66,8 @@ def _by_removals(child: Proposed) -> float:
     )
 
 
-def _further(child: Screened, accuracy: float) -> Trained:
-    return child.trained(accuracy, np.ones(1, bool), graph=child.graph, images=100)
+def _further(child: Screened, quality: float) -> Trained:
+    return child.trained(quality, np.ones(1, bool), graph=child.graph, images=100)
 
 
 def _generation(
@@ -82,10 +82,10 @@ def _generation(
 
 
 def _trained(
-    name: str, accuracy: float, macs: int, *, own_images: int = 100, graph: LayerGraph = TOWER
+    name: str, quality: float, macs: int, *, own_images: int = 100, graph: LayerGraph = TOWER
 ) -> Trained:
     cost = replace(graph_cost(graph), macs=macs)
-    return trained_candidate(name, accuracy, graph, cost=cost, own_images=own_images)
+    return trained_candidate(name, quality, graph, cost=cost, own_images=own_images)
 
 
 @pytest.mark.parametrize("objective", ["macs", "params"])
@@ -100,7 +100,7 @@ def test_the_elite_gets_cheaper_and_never_falls_below_the_floor(objective: str, 
         _generation(climber, _by_removals)
         costs.append(climber.elite.cost.amounts[objective])
         assert climber.floor == floor
-        assert climber.elite.accuracy >= floor
+        assert climber.elite.quality >= floor
         if climber.elite is elite:
             assert costs[-1] == costs[-2]
             assert climber.flat_generations > 0
@@ -118,9 +118,9 @@ def test_for_accuracy_the_elite_gets_more_accurate(seed: int) -> None:
     best = [REFERENCE_ACCURACY]
     for _ in range(6):
         _, trained = _generation(climber, lambda _: float(rng.uniform(0.85, 0.95)))
-        assert climber.elite.accuracy == max(best[-1], *(each.accuracy for each in trained))
+        assert climber.elite.quality == max(best[-1], *(each.quality for each in trained))
         assert climber.promising is None
-        best.append(climber.elite.accuracy)
+        best.append(climber.elite.quality)
     assert best[-1] > best[0]
 
 
@@ -212,8 +212,8 @@ def test_the_chance_of_a_child_follows_its_learning_curve() -> None:
     child = _trained("a", 0.8, 100)
     assert climber.chance(child) == pytest.approx(chance_of_success(0.1 / 16**0.4, 0.02))
     assert 0.05 < climber.chance(child) < 0.5
-    assert climber.chance(replace(child, accuracy=0.86)) > 0.5
-    assert climber.chance(replace(child, accuracy=0.95)) == 1.0  # accepted already
+    assert climber.chance(replace(child, quality=0.86)) > 0.5
+    assert climber.chance(replace(child, quality=0.95)) == 1.0  # accepted already
     at_its_end = replace(child, own_images=1600)
     assert climber.chance(at_its_end) == pytest.approx(chance_of_success(0.1, 0.02))
 
@@ -224,7 +224,7 @@ def test_expectations_learn_from_the_trainings_seen() -> None:
     climber.observe([child, _trained("b", 0.7, 100)])
     before = climber.chance(child)
     # Four times the images, half the loss: an exponent of a half.
-    climber.observe([replace(child, accuracy=0.85, own_images=400)])
+    climber.observe([replace(child, quality=0.85, own_images=400)])
     assert climber.chance(child) == pytest.approx(chance_of_success(0.1 / 16**0.5, 0.02))
     assert climber.chance(child) > before
 
@@ -266,7 +266,7 @@ def test_a_promising_child_competes_again() -> None:
     assert climber.choose([costly], 1) == (close,)
     assert set(climber.choose([costly], 2)) == {close, costly}
     # Trained further, it is accepted with its weights, and is promising no more.
-    again = replace(close, accuracy=0.885, own_images=200)
+    again = replace(close, quality=0.885, own_images=200)
     assert climber.tell([again]) is again
     assert climber.promising is None
 
@@ -305,7 +305,7 @@ def _story(seed: int) -> Sequence[object]:
     for _ in range(3):
         children, trained = _generation(climber, _by_removals)
         story.append([(each.name, each.morphs, each.graph.structural_hash()) for each in children])
-        story.append([(each.name, each.accuracy) for each in trained])
+        story.append([(each.name, each.quality) for each in trained])
         story.append(climber.elite.name)
     return story
 
@@ -374,9 +374,9 @@ class TestAskingAlike:
 def test_the_age_of_the_best_structure_is_counted() -> None:
     climber = _climber(objective="accuracy", allowed_drop=0.0)
     assert climber.structure_age == 0
-    same = replace(climber.elite, name="again", accuracy=0.95)
+    same = replace(climber.elite, name="again", quality=0.95)
     climber.tell([same])
     assert (climber.elite.name, climber.flat_generations, climber.structure_age) == ("again", 0, 1)
-    other = replace(same, name="other", graph=chain(), accuracy=0.97)
+    other = replace(same, name="other", graph=chain(), quality=0.97)
     climber.tell([other])
     assert climber.structure_age == 0

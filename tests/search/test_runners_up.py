@@ -8,8 +8,8 @@ from prune_mi.search.selection import RunnersUp
 from tests.candidates import trained
 
 
-def _candidate(name: str, graph: LayerGraph, accuracy: float) -> Trained:
-    return trained(name, accuracy, graph)
+def _candidate(name: str, graph: LayerGraph, quality: float) -> Trained:
+    return trained(name, quality, graph)
 
 
 def test_the_most_accurate_are_kept_in_order() -> None:

@@ -22,9 +22,9 @@ from tests.candidates import trained
 FLOOR, ALLOWED = 0.88, 0.02
 
 
-def _candidate(name: str, accuracy: float, macs: int, num_params: int | None = None) -> Trained:
+def _candidate(name: str, quality: float, macs: int, num_params: int | None = None) -> Trained:
     cost = Cost(num_params=macs if num_params is None else num_params, macs=macs, num_layers=9)
-    return trained(name, accuracy, cost=cost)
+    return trained(name, quality, cost=cost)
 
 
 ELITE = _candidate("elite", 0.9, 1000)
@@ -80,7 +80,7 @@ def test_the_second_choice_is_safer_than_the_first() -> None:
     assert sorted(map(_merit, children)) == sorted(map(_merit, (safest, safe, next_best, bold)))
     assert _choose(children, 1) == ["bold"]
     assert _choose(children, 2) == ["bold", "safe"]
-    risky = [replace(each, accuracy=each.accuracy - 0.03) for each in children]
+    risky = [replace(each, quality=each.quality - 0.03) for each in children]
     assert _choose(risky, 9) == ["bold", "safe", "safest", "next best"]
 
 
@@ -108,7 +108,7 @@ def test_improving_is_costing_less() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "accuracy", "macs", "num_params", "expected"),
+    ("objective", "quality", "macs", "num_params", "expected"),
     [
         ("macs", 0.88, 999, 2000, True),
         ("macs", 0.8799, 999, 2000, False),
@@ -121,9 +121,9 @@ def test_improving_is_costing_less() -> None:
     ],
 )
 def test_what_is_acceptable(
-    objective: str, accuracy: float, macs: int, num_params: int, expected: bool
+    objective: str, quality: float, macs: int, num_params: int, expected: bool
 ) -> None:
-    candidate = _candidate("a", accuracy, macs, num_params)
+    candidate = _candidate("a", quality, macs, num_params)
     assert acceptable(candidate, elite=ELITE, floor=FLOOR, objective=by(objective)) is expected
 
 
@@ -193,11 +193,11 @@ def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
         assert _merit(chosen[0], objective) == best
     if len(chosen) < 2:
         return
-    safe = objective != "accuracy" and chosen[0].accuracy >= FLOOR
+    safe = objective != "accuracy" and chosen[0].quality >= FLOOR
     if safe and any(improves(each, chosen[0], by(objective)) for each in fit):
         assert improves(chosen[1], chosen[0], by(objective))
-    elif not safe and any(each.accuracy > chosen[0].accuracy for each in fit):
-        assert chosen[1].accuracy > chosen[0].accuracy
+    elif not safe and any(each.quality > chosen[0].quality for each in fit):
+        assert chosen[1].quality > chosen[0].quality
 
 
 def test_of_equally_accurate_ones_the_smallest_is_best_where_that_is_asked_for() -> None:
@@ -223,8 +223,8 @@ def test_where_all_are_right_the_smallest_is_taken_but_none_that_is_wrong_once()
 def test_children_that_lost_far_more_than_others_are_hopeless() -> None:
     children = [_candidate(str(a), a, 900) for a in (0.86, 0.63, 0.33, 0.14)]
     hopeful, hopeless = with_hope(children, chance=0.1)
-    assert [each.accuracy for each in hopeful] == [0.86, 0.63]
-    assert [each.accuracy for each in hopeless] == [0.33, 0.14]
+    assert [each.quality for each in hopeful] == [0.86, 0.63]
+    assert [each.quality for each in hopeless] == [0.33, 0.14]
 
 
 def test_where_all_lost_as_much_all_are_trained() -> None:

@@ -39,9 +39,9 @@ def _ranking() -> list[SiteScore]:
     return [SiteScore(u.name, i / 100, 0.01) for i, u in enumerate(removable_units(TOWER))]
 
 
-def _network(name: str, accuracy: float, share: float, **known: Any) -> Trained:
+def _network(name: str, quality: float, share: float, **known: Any) -> Trained:
     cost = Cost(1000, round(share * WHOLE.macs), 9)
-    return trained(name, accuracy, TOWER, cost=cost, lineage=(None,), **known)
+    return trained(name, quality, TOWER, cost=cost, lineage=(None,), **known)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -98,8 +98,8 @@ def test_with_a_drop_nothing_beyond_it_is_accepted_but_the_nearest_is_kept() -> 
 def test_what_has_lost_little_above_the_target_makes_nothing_under_it_hopeless() -> None:
     climber = _climber()
     ready = [
-        screened(name, accuracy, TOWER, cost=Cost(1, round(share * WHOLE.macs), 9))
-        for name, accuracy, share in [("above", 0.89, 0.8), ("a", 0.4, 0.5), ("b", 0.15, 0.5)]
+        screened(name, quality, TOWER, cost=Cost(1, round(share * WHOLE.macs), 9))
+        for name, quality, share in [("above", 0.89, 0.8), ("a", 0.4, 0.5), ("b", 0.15, 0.5)]
     ]
     hopeful, hopeless = climber.hopeful(ready, chance=0.1)
     assert {each.name for each in hopeful} == {"above", "a"}

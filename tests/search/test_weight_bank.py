@@ -25,7 +25,7 @@ def _candidate(name: str, graph: LayerGraph, parent: str = "reference") -> Propo
     return proposed(name, graph, parent=parent)
 
 
-def _trained(candidate: Proposed, accuracy: float, *, fill: float) -> Trained:
+def _trained(candidate: Proposed, quality: float, *, fill: float) -> Trained:
     """The candidate with every weight at `fill`, in arrays of its own as training leaves them."""
     weights = {
         name: tuple(np.full_like(array, fill) for array in layer.weights)
@@ -33,7 +33,7 @@ def _trained(candidate: Proposed, accuracy: float, *, fill: float) -> Trained:
         if layer.weights
     }
     graph = with_weights(candidate.graph, weights)
-    return trained(candidate.name, accuracy, graph, parent=candidate.parent)
+    return trained(candidate.name, quality, graph, parent=candidate.parent)
 
 
 def _without(graph: LayerGraph, unit: str) -> LayerGraph:
@@ -50,11 +50,11 @@ def _fills(graph: LayerGraph) -> Mapping[str, float]:
     return {name: float(each[0]) for name, each in values.items() if len(each) == 1}
 
 
-def _raise(bank: WeightBank, name: str, parent: Proposed, accuracy: float, fill: float) -> None:
+def _raise(bank: WeightBank, name: str, parent: Proposed, quality: float, fill: float) -> None:
     """Has a child with the parent's structure trained and remembered."""
     child = _candidate(name, parent.graph, parent.name)
     graph, _ = bank.inherit(child, parent)
-    bank.remember(_trained(replace(child, graph=graph), accuracy, fill=fill))
+    bank.remember(_trained(replace(child, graph=graph), quality, fill=fill))
 
 
 REFERENCE = _candidate("reference", chain())
