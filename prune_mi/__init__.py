@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prune_mi.commands.evaluate import evaluate
     from prune_mi.commands.inspect import inspect
     from prune_mi.commands.optimize import optimize
+    from prune_mi.commands.pick import pick
     from prune_mi.commands.predict import predict
     from prune_mi.commands.rank import rank
     from prune_mi.commands.recalibrate import recalibrate
@@ -38,6 +39,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "optimize",
+    "pick",
     "predict",
     "rank",
     "recalibrate",
@@ -51,6 +53,7 @@ _ROOMS = {
     "evaluate": "commands.evaluate",
     "inspect": "commands.inspect",
     "optimize": "commands.optimize",
+    "pick": "commands.pick",
     "predict": "commands.predict",
     "rank": "commands.rank",
     "recalibrate": "commands.recalibrate",

@@ -48,6 +48,12 @@ class BudgetError(PruneMIError):
     """The time budget is too short to measure anything."""
 
 
+class NothingFitsError(PruneMIError):
+    """Nothing that is there keeps the limits that were asked for."""
+
+    exit_code = ExitCode.NOTHING_SMALLER
+
+
 class GraphError(PruneMIError):
     """A graph edit was asked for that would break the graph."""
 

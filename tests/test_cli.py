@@ -21,7 +21,7 @@ from prune_mi.errors import ExitCode
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     *("optimize", "search", "evaluate", "check", "demo", "convert", "inspect", "rank"),
-    *("recalibrate", "predict", "average", "report"),
+    *("recalibrate", "predict", "average", "report", "pick"),
 )
 
 

@@ -17,6 +17,7 @@ from prune_mi.cli.demo import demo
 from prune_mi.cli.evaluate import evaluate
 from prune_mi.cli.inspect import inspect
 from prune_mi.cli.optimize import optimize
+from prune_mi.cli.pick import pick
 from prune_mi.cli.predict import predict
 from prune_mi.cli.rank import rank
 from prune_mi.cli.recalibrate import recalibrate
@@ -38,6 +39,7 @@ for command, summary in (
     (search, "Find a network for your images, from scratch or from a model."),
     (evaluate, "Compare models: accuracy, size and cost."),
     (check, "Check a smaller model against the one it replaces."),
+    (pick, "Write another model of a run out: smaller, or better."),
     (report, "Show what a run has found, or how far it has come."),
     (demo, "Train a small network on digits, then make it smaller."),
     (convert, "Convert a Keras 2 model to Keras 3."),

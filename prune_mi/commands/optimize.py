@@ -12,9 +12,11 @@ import keras
 from prune_mi.commands.beginning import started
 from prune_mi.commands.story import carry_out
 from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
+from prune_mi.costs.objective import objective_of
 from prune_mi.data import data_setting
 from prune_mi.delivery.control import Control
 from prune_mi.delivery.final_training import Finalists, FinalTraining
+from prune_mi.delivery.frontier import points_of, write_point
 from prune_mi.delivery.optimize_report import Made, conclude
 from prune_mi.delivery.optimized import Optimized
 from prune_mi.delivery.writing import keep_safe
@@ -22,6 +24,7 @@ from prune_mi.errors import BudgetError
 from prune_mi.evolution.early_refusal import require_worthwhile
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.limits import allowed_drop
+from prune_mi.evolution.lineage_images import lineage_images
 from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.prune import Pruning
 from prune_mi.evolution.strategy import Evolved
@@ -41,11 +44,12 @@ from prune_mi.preparation.objects import opened_sources
 from prune_mi.preparation.start import open_model
 from prune_mi.preparation.statistics import AS_SAVED, StatisticsChoice
 from prune_mi.preparation.study import study
-from prune_mi.records import ModelSource, Observer, RunReport, Statistics
+from prune_mi.records import ModelFacts, ModelSource, Observer, RunReport, Statistics
 from prune_mi.records.events import SearchEnded
 from prune_mi.report.watching import watched
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
+from prune_mi.search.candidate import Trained
 
 
 def optimize(
@@ -132,24 +136,40 @@ def run_optimize(
 
 
 def optimize_chapters(
-    source: ModelSource, settings: OptimizeSettings, gates: Gates | None
+    source: ModelSource,
+    settings: OptimizeSettings,
+    gates: Gates | None,
+    *,
+    replays: bool = False,
 ) -> "_Chapters":
-    """The parts of a run; what is wrong in the settings must not cost the minutes before them."""
+    """The parts of a run; what is wrong in the settings must not cost the minutes before them.
+
+    Args:
+        source: The model file.
+        settings: The run's.
+        gates: What the result is held to.
+        replays: Whether the run has ended, and is only gone through again: nothing is trained.
+    """
     resolve_mix(settings.mix)
-    return _Chapters(source, settings, gates)
+    return _Chapters(source, settings, gates, replays)
 
 
 class _Chapters:
     """See `commands.story.Chapters`."""
 
     def __init__(
-        self, source: ModelSource, settings: OptimizeSettings, gates: Gates | None
+        self,
+        source: ModelSource,
+        settings: OptimizeSettings,
+        gates: Gates | None,
+        replays: bool,
     ) -> None:
         self.settings = settings
         self.default_folder = Path("prune-mi-runs") / source.path.stem
         self.inputs = (source.path, Path(str(settings.data)))
         self._source = source
         self._gates = gates
+        self._replays = replays
 
     def open(self, observer: Observer) -> None:
         observer.phase("Loading the model and the data")
@@ -207,12 +227,14 @@ class _Chapters:
         baseline, statistics = choice.start(seconds=statistics_seconds(run.budget.total))
         if baseline.profile.needs_statistics:
             self._allowed = replace(self._allowed, before=baseline.start.scores)
-        notes.phase("Predicting all training images with the original, for distillation")
-        profile, start = baseline.profile, baseline.start
-        rate = share_targets(start.graph, profile, baseline.images, settings, pool=run.pool)
-        # Of two measurements of a machine that others use too, the faster one is the likelier.
-        rate = max(baseline.images_per_second, rate)
-        self._baseline = replace(baseline, images_per_second=rate)
+        self._baseline = baseline
+        if not self._replays:
+            notes.phase("Predicting all training images with the original, for distillation")
+            profile, start = baseline.profile, baseline.start
+            rate = share_targets(start.graph, profile, baseline.images, settings, pool=run.pool)
+            # Of two measurements of a machine that others use too, the faster is the likelier.
+            rate = max(baseline.images_per_second, rate)
+            self._baseline = replace(baseline, images_per_second=rate)
         self._made = Made(*self._made_of(run, self._baseline, choice), statistics)
 
     def conclude(self, run: Run[OptimizeSettings]) -> RunReport:
@@ -225,6 +247,16 @@ class _Chapters:
             can_go=self._can_go,
             gates=self._gates,
         )
+
+    def write_point(
+        self, run: Run[OptimizeSettings], name: str, file: Path
+    ) -> tuple[Trained, ModelFacts]:
+        """Writes a point of the frontier, and measures it as the result is measured."""
+        made, baseline = self._made, self._baseline
+        points = points_of(made.evolved, baseline.start, made.finalists)
+        point = {each.name: each for each in points}[name]
+        run.evaluations.require(point.graph, name)
+        return point, write_point(self._original, point, file, run, baseline)
 
     def _made_of(
         self, run: Run[OptimizeSettings], baseline: Baseline, choice: StatisticsChoice
@@ -242,7 +274,7 @@ class _Chapters:
             budget, began, closing, baseline, settings, workers=run.evaluations.workers
         )
         control = Control(run, baseline, time_plan) if settings.control else None
-        evaluator = Evaluator(run, baseline)
+        evaluator = Evaluator(run, baseline, most_images=lineage_images(settings).of_child)
         pruning = Pruning(
             run,
             baseline,
@@ -261,7 +293,14 @@ class _Chapters:
         notes.phase("Final training" + (" beside the control" if control else ""))
         notes.time_left(budget.remaining())
         allowed = evolved.allowed or self._allowed
-        training = FinalTraining(run, evolved, baseline, allowed=allowed, control=control)
+        training = FinalTraining(
+            run,
+            evolved,
+            baseline,
+            allowed=allowed,
+            objective=objective_of(settings, baseline.given.cost),
+            control=control,
+        )
         finalists = training.run(_time_before(budget, closing))
         seconds = last_statistics_seconds(budget.total)
         return evolved, training.with_best_statistics(finalists, choice, seconds=seconds)

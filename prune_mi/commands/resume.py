@@ -112,9 +112,9 @@ def go_on(
     has_data = isinstance(data, HandedOver) or not is_in_memory(data)
     require_handed_over(before, model=model is not None, data=has_data)
     if isinstance(data, str):
-        data = _found(data, before.started.where)
+        data = found_path(data, before.started.where)
     first = first.model_copy(update={"data": data, "workers": wanted.workers})
-    source = _source(before, model)
+    source = source_of(before, model)
     carried_out = partial(
         carry_out,
         out=before.folder,
@@ -136,7 +136,13 @@ def go_on(
     return carried_out(search_chapters(source, first))
 
 
-def _source(before: Before, model: ModelSource | None) -> ModelSource | None:
+def source_of(before: Before, model: ModelSource | None) -> ModelSource | None:
+    """The model file of a run, and how it is opened; None of a search from nothing.
+
+    Args:
+        before: What the run has come to.
+        model: Where the model lies by now; None: where it lay.
+    """
     if not before.source:
         return None
     values = dict(before.source)
@@ -144,15 +150,15 @@ def _source(before: Before, model: ModelSource | None) -> ModelSource | None:
         values |= {"path": str(model.path), "name": model.name, "digest": model.digest}
     for name in ("path", "model_json", "custom_objects"):
         if values.get(name) is not None:
-            values[name] = _found(values[name], before.started.where)
+            values[name] = found_path(values[name], before.started.where)
     paths = {name: Path(values[name]) for name in ("path", "model_json") if values.get(name)}
     return ModelSource(**{**values, **paths})
 
 
-def _found(path: str, where: str) -> str:
+def found_path(path: str, where: str) -> str:
     """A path as it was typed, or from the folder that the run was started in."""
     file, colon, function = path.rpartition(":")
     if colon and file.endswith(".py") and not Path(path).exists():
-        return f"{_found(file, where)}:{function}"
+        return f"{found_path(file, where)}:{function}"
     from_there = Path(where) / path
     return str(from_there) if not Path(path).exists() and from_there.exists() else path

@@ -1,12 +1,14 @@
 """Settings of ranking and training, and of `prune-mi optimize`: frozen, unknown keys refused."""
 
 import math
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from prune_mi.config.declare import CHANGE, CONTROL, INPUT, REMOVAL, TIME, setting
 from prune_mi.config.values import (
     CRITERION_WORDS,
+    Amount,
     Augmentation,
     ClassList,
     ClassWeights,
@@ -19,8 +21,10 @@ from prune_mi.config.values import (
     TaskName,
     Validation,
 )
+from prune_mi.errors import ConfigError
 
 # Of `optimize`, where neither a setting nor a budget says how long.
+_ALLOWED_DROP = 0.01
 _GENERATIONS, _PATIENCE, _FINAL_EPOCHS = 5, 3, 6.0
 
 
@@ -198,12 +202,26 @@ class RunSettings(Settings):
 class OptimizeSettings(RunSettings):
     """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields."""
 
-    max_accuracy_drop: float = setting(
-        0.01,
+    max_accuracy_drop: float | None = setting(
+        None,
         "Largest allowed loss of accuracy against the given model, as a fraction.",
         panel=CHANGE,
+        words="0.01; with a target alone: any",
         ge=0,
         lt=1,
+    )
+    target_macs: Amount | None = setting(
+        None,
+        "MACs at most: the share that remains, such as 0.5, or an amount such as 6M. The most "
+        "accurate model under it is the result.",
+        panel=CHANGE,
+        words="as few as the allowed drop leaves",
+    )
+    target_params: Amount | None = setting(
+        None,
+        "Parameters at most, in the same way. With both targets, the result is under both.",
+        panel=CHANGE,
+        words="none",
     )
     objective: Objective = setting(
         "macs",
@@ -266,6 +284,14 @@ class OptimizeSettings(RunSettings):
         gt=0.5,
         lt=1,
     )
+    images: int | None = setting(
+        None,
+        "Training images that the result sees in all, its ancestors' among them, for comparison "
+        "with other tools. 0: removals are repaired, and nothing is trained.",
+        panel=CONTROL,
+        words="epochs or the budget decide",
+        ge=0,
+    )
     control: bool = setting(
         True,
         "Train the unpruned model as well, for comparison.",
@@ -273,6 +299,30 @@ class OptimizeSettings(RunSettings):
         switch="--no-control",
         off="Do not train the unpruned model for comparison.",
     )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuses settings that contradict each other."""
+        if self.objective == "accuracy" and self.targets:
+            name = next(iter(self.targets))
+            raise ConfigError(
+                f"`target_{name}` asks for a smaller model, and the objective accuracy for the "
+                "most accurate one, whatever it costs; expected one of them"
+            )
+        return self
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """What costs may be, by their names: the share that remains, or above 1 an amount."""
+        given = {"macs": self.target_macs, "params": self.target_params}
+        return {name: most for name, most in given.items() if most is not None}
+
+    @property
+    def allowed_drop(self) -> float | None:
+        """Accuracy that may be lost, a fraction; None where a target alone was asked for."""
+        if self.max_accuracy_drop is None and not self.targets:
+            return _ALLOWED_DROP
+        return self.max_accuracy_drop
 
     @property
     def most_generations(self) -> int | None:

@@ -8,8 +8,10 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
 from prune_mi.config.handed_over import HandedOver, data_source
 from prune_mi.errors import ConfigError
 
-Objective = Literal["macs", "params", "accuracy"]
-# All there are: each has a file of its own, `tasks/multi_label.py` and so on.
+# All there are: each has a file of its own, `costs/kinds/macs.py` and so on.
+CostName = Literal["macs", "params"]
+Objective = Literal[CostName, "accuracy"]
+# The same of `tasks/multi_label.py` and so on.
 TaskName = Literal[
     "classification",
     "binary",
@@ -90,6 +92,33 @@ def parse_size(text: str) -> tuple[int, ...]:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
+
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kmg%]?)")
+_SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
+
+
+def parse_amount(value: object) -> object:
+    """Reads what a cost may be: `0.5` or `50%` of it, or `6M`, `800k` or `6000000` in all.
+
+    Args:
+        value: A number, or a string with one of the units k, M, G and %.
+
+    Returns:
+        A float, at most 1 where it is a share; a number or None unchanged, for pydantic to judge.
+
+    Raises:
+        ValueError: If anything else is not an amount.
+    """
+    if value is None or isinstance(value, int | float):
+        return value
+    match = _AMOUNT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a share that remains, such as 0.5, or an amount such as 6M")
+    return float(match[1]) * _SCALES[match[2]]
+
+
+Amount = Annotated[float, BeforeValidator(parse_amount), Field(gt=0, allow_inf_nan=False)]
 
 
 def _image_size(value: object) -> object:

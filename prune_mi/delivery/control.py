@@ -8,6 +8,7 @@ fewer images than the result where it must; the report tells how many.
 from dataclasses import replace
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.evolution.lineage_images import lineage_images
 from prune_mi.evolution.recipe import TrainingSpeed, training_task
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, TimePlan, training_speed
 from prune_mi.execution.pool import Handle
@@ -54,6 +55,8 @@ class Control:
         evaluations = self._run.evaluations
         if left is None or final is None or self.begun or evaluations.at_once == 1:
             return
+        if self._run.settings.images == 0:
+            return
         workers = evaluations.workers
         rate = training_speed(self._baseline, speed, elite.cost.macs, workers=workers)
         most = self._run.settings.most_final_epochs * self._num_train
@@ -75,11 +78,12 @@ class Control:
             seconds: Wall clock at most, or None.
             expected_images: Of the result's final training, whose images it sees varied alike.
         """
+        num_images = lineage_images(self._run.settings).of_control(max(1, num_images))
         return training_task(
             self.start,
             self._baseline.profile,
             self._run.settings,
-            num_images=max(1, num_images),
+            num_images=num_images,
             num_train_images=self._num_train,
             seconds=seconds,
             damage=0.0,

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prune_mi.config import OptimizeSettings, SearchSettings
+from prune_mi.costs.objective import Objective
 from prune_mi.delivery.control import CONTROL, Control
 from prune_mi.evolution.limits import AllowedDrop
+from prune_mi.evolution.lineage_images import lineage_images
 from prune_mi.evolution.recipe import after_training, damage_of, training_task
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
@@ -32,6 +34,7 @@ class Finalists:
             without one.
         control_images: Images that its training saw, whether or not its weights were kept.
         augmentation: What the final training did to its images; None where there was none.
+        closest: Of pruning under targets that nothing has met: the nearest to them.
         members: Of growing: the result, and the other networks of an average.
         images, training_s: What the final trainings saw, and what their steps took.
     """
@@ -40,6 +43,7 @@ class Finalists:
     control: Trained | None = None
     control_images: int = 0
     augmentation: str | None = None
+    closest: Trained | None = None
     members: tuple[Trained, ...] = ()
     images: int = 0
     training_s: float = 0.0
@@ -72,6 +76,7 @@ class FinalTraining:
         evolved: Where the search ended.
         baseline: What it started from.
         allowed: What may be lost.
+        objective: What a result must be.
         control: The control, which may be under way; None without one.
     """
 
@@ -82,12 +87,14 @@ class FinalTraining:
         baseline: Baseline,
         *,
         allowed: AllowedDrop,
+        objective: Objective,
         control: Control | None,
     ) -> None:
         self._run = run
         self._evolved = evolved
         self._baseline = baseline
         self._allowed = allowed
+        self._objective = objective
         self._control = control
 
     def run(self, seconds: float | None) -> Finalists:
@@ -101,22 +108,43 @@ class FinalTraining:
         start = self._baseline.start
         if promising is None:
             return Finalists(start) if elite.name == start.name else self._train(elite, seconds)
-        self._run.notes.note(
-            f"{promising.name} is cheaper than the best accepted model and may still come within "
-            "the allowed drop, so it gets the final training."
-        )
+        self._run.notes.note(self._why(promising))
         finalists = self._train(promising, seconds)
         result = finalists.result
-        floor = self._baseline.judged_by.quality - self._allowed.limit
-        if acceptable(result, elite=elite, floor=floor, objective=self._run.settings.objective):
+        floor = self._floor
+        if acceptable(result, elite=elite, floor=floor, objective=self._objective):
             return finalists
-        self._run.notes.note(
-            f"{result.name} reached {result.quality:.4f} on the validation images, below the "
-            f"required {floor + result.margin:.4f}. {elite.name} is kept."
-        )
+        if self._objective.is_feasible(result.cost):
+            self._run.notes.note(
+                f"{result.name} reached {result.quality:.4f} on the validation images, below the "
+                f"required {floor + result.margin:.4f}. {elite.name} is kept."
+            )
         if seconds is None and elite.name != start.name:
             return self._train(elite, seconds)
-        return replace(finalists, result=elite)
+        closest = result if self._objective.targets and elite.name == start.name else None
+        return replace(finalists, result=elite, closest=closest)
+
+    @property
+    def _floor(self) -> float:
+        """The lowest accuracy on validation images that a result may have, its margin apart."""
+        limit = self._allowed.limit
+        return -math.inf if limit is None else self._baseline.judged_by.quality - limit
+
+    def _why(self, promising: Trained) -> str:
+        if not self._objective.targets:
+            return (
+                f"{promising.name} is cheaper than the best accepted model and may still come "
+                "within the allowed drop, so it gets the final training."
+            )
+        if not self._objective.is_feasible(promising.cost):
+            return (
+                f"No model came under the target. {promising.name} is the nearest, so it gets the "
+                "final training."
+            )
+        return (
+            f"{promising.name} is under the target and may still come within the allowed drop, so "
+            "it gets the final training."
+        )
 
     def with_best_statistics(
         self, finalists: Finalists, choice: StatisticsChoice, *, seconds: float | None
@@ -138,6 +166,7 @@ class FinalTraining:
     def _images(self, finalist: Trained, seconds: float | None) -> list[int]:
         """Images that a training in so much time is given at most, and those expected."""
         wanted = self._run.settings.most_final_epochs * self._baseline.images.num_train
+        wanted = lineage_images(self._run.settings).of_final(finalist, wanted)
         if seconds is None:
             return [round(wanted), round(wanted)]
         rate = training_speed(
@@ -175,8 +204,8 @@ class FinalTraining:
             tasks.append(task)
             augmentation = task.augmentation.name
         begun = control is not None and control.begun
-        if control is not None and not begun:
-            lineage = finalist.images_trained + num_images
+        lineage = finalist.images_trained + num_images
+        if control is not None and not begun and (lineage or settings.images is None):
             tasks.append(control.task(lineage, seconds=seconds, expected_images=expected))
         before = {finalist.name: finalist}
         if control is not None:

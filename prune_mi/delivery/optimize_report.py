@@ -9,11 +9,14 @@ import numpy as np
 
 from prune_mi.comparison.gates import Rivals, judge
 from prune_mi.config import Gates, OptimizeSettings
+from prune_mi.costs.objective import objective_of
 from prune_mi.data.class_order import class_names
 from prune_mi.delivery.final_training import Finalists
+from prune_mi.delivery.frontier import frontier_facts, points_of
 from prune_mi.delivery.measuring import installed_versions, measured_facts
+from prune_mi.delivery.missed import missed_limits
 from prune_mi.delivery.reliability import class_facts, class_warnings, limit_facts, unused_facts
-from prune_mi.delivery.writing import unpacked_model, write_models
+from prune_mi.delivery.writing import unpacked_model, write_model, write_models
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.keras_io.loading.load import LoadedModel
@@ -22,7 +25,7 @@ from prune_mi.measure.metric import unexplained_shares
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.can_go import CanGo
 from prune_mi.records import GateResult, ModelFacts, RunReport, Statistics, TrainedChild
-from prune_mi.runs.folder import BEST
+from prune_mi.runs.folder import BEST, CLOSEST, RunFolder
 from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Trained
 
@@ -73,7 +76,8 @@ def conclude(
     other = start.graph is not given.graph
     recalibrated = models.facts(start, original_size) if other else None
     control = finalists.control
-    smaller = _smaller(result, reference, settings.objective)
+    objective = objective_of(settings, given.cost)
+    smaller = objective.amount(final.cost) < objective.amount(given.cost)
     limit = limit_facts(final, evolved, allowed, baseline, settings, chosen=changed)
     classes = class_facts(models.outputs(given), outputs, baseline, limit=allowed.limit)
     trained = [*evolved.trained, *([TrainedChild("result", final.cost, final.scores)] * changed)]
@@ -83,6 +87,19 @@ def conclude(
     moved = _moved_outputs(models.outputs(given), outputs, baseline) if changed else []
     for note in (*moved, *unwritten, *class_warnings(classes, baseline.judge)):
         run.notes.note(note)
+    closest, missed = finalists.closest, tuple[str, ...]()
+    if closest is not None:
+        run.notes.note(_write_closest(original, closest, run, baseline))
+        missed = missed_limits(
+            closest, objective, judged_by=baseline.judged_by, judge=baseline.judge
+        )
+    frontier = frontier_facts(
+        points_of(evolved, start, finalists),
+        final,
+        judge=baseline.judge,
+        measured={given.name: reference, final.name: result},
+        files={final.name: files[0], **({closest.name: CLOSEST} if closest else {})},
+    )
     return RunReport(
         model=original.told,
         data=str(settings.data),
@@ -90,7 +107,7 @@ def conclude(
         metric=baseline.judge.metric.name,
         metric_words=baseline.judge.metric.words,
         objective=settings.objective,
-        max_accuracy_drop=settings.max_accuracy_drop,
+        max_accuracy_drop=settings.allowed_drop,
         smaller=smaller,
         reference=reference,
         control=None if control is None else models.facts(control, original_size),
@@ -117,6 +134,10 @@ def conclude(
         notes=(),
         folder=str(folder.path),
         files=files,
+        targets={each.kind.name: each.most for each in objective.targets},
+        closest=None if closest is None else models.facts(closest, _size(folder, CLOSEST)),
+        missed=missed,
+        frontier=frontier,
         gates=() if gates is None else _judged(gates, reference, result, before, outputs, baseline),
     )
 
@@ -132,6 +153,19 @@ def _write_result(
     if not changed and original.as_it_is and own in files:
         shutil.copyfile(original.path, folder / own)
     return files, unwritten
+
+
+def _write_closest(
+    original: LoadedModel, closest: Trained, run: Run[OptimizeSettings], baseline: Baseline
+) -> str:
+    """Writes the nearest to what nothing has met, and says so."""
+    model = unpacked_model(closest.graph, baseline)
+    write_model(model, original, run.folder.path / CLOSEST, baseline)
+    return f"{CLOSEST} is {closest.name}, the nearest to the limits that no model kept."
+
+
+def _size(folder: RunFolder, name: str) -> int:
+    return (folder.path / name).stat().st_size
 
 
 class _Models:
@@ -218,9 +252,3 @@ def _moved_outputs(before: np.ndarray, after: np.ndarray, baseline: Baseline) ->
         "selection, measured as 1 - R^2 against the original (0: equal; 1: no better than the "
         f"original's mean): {told}."
     ]
-
-
-def _smaller(result: ModelFacts, reference: ModelFacts, objective: str) -> bool:
-    if objective == "params":
-        return result.num_params < reference.num_params
-    return result.macs < reference.macs

@@ -5,6 +5,7 @@ from statistics import NormalDist
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.measure.limit import paired_drop
@@ -40,19 +41,21 @@ def limit_facts(
     scores = result.scores if chosen else allowed.before
     drop = allowed.drop(scores)
     bias, probability = 0.0, None
-    if chosen and settings.objective != "accuracy":
+    objective = objective_of(settings, baseline.given.cost)
+    counts = chosen and objective.bounds_loss
+    if counts and allowed.limit is not None:
         others = [each for each in evolved.trained if each.name != result.name]
         judged = [*others, TrainedChild(result.name, result.cost, scores)]
-        bias = allowed.chosen(judged, objective=settings.objective, seed=settings.seed).bias
+        bias = allowed.chosen(judged, objective=objective, seed=settings.seed).bias
         probability = drop.chance_within(allowed.limit, allowed.num_unseen, bias=bias)
     unit = baseline.judge.scale
     return LimitFacts(
         metric=baseline.judge.metric.words,
-        allowed=allowed.limit * unit,
+        allowed=None if allowed.limit is None else allowed.limit * unit,
         drop=drop.value * unit,
         standard_error=drop.standard_error * unit,
         bias=bias * unit,
-        kept_back=result.margin * unit if chosen and settings.objective != "accuracy" else 0.0,
+        kept_back=result.margin * unit if counts else 0.0,
         confidence=allowed.confidence,
         probability=probability,
         num_validation=len(scores),
@@ -61,7 +64,7 @@ def limit_facts(
 
 
 def class_facts(
-    before: np.ndarray, after: np.ndarray, baseline: Baseline, *, limit: float
+    before: np.ndarray, after: np.ndarray, baseline: Baseline, *, limit: float | None
 ) -> tuple[ClassFacts, ...]:
     """Each class, label or number before and after, on test images that no selection saw.
 
@@ -71,7 +74,7 @@ def class_facts(
         before: The original's outputs on the whole test set, as `WorkerPool.predict` has them.
         after: The result's.
         baseline: The data, and which of its images no selection saw.
-        limit: The allowed drop of quality.
+        limit: The allowed drop of quality; None: any.
     """
     unseen, data, judge = baseline.roles.unseen, baseline.data, baseline.judge
     truth = data.y_test[unseen]
@@ -95,7 +98,7 @@ def class_facts(
                 result=float(other.mean()),
                 low=low,
                 high=high,
-                beyond=high < -limit,
+                beyond=limit is not None and high < -limit,
             )
         )
     return tuple(facts)
@@ -126,8 +129,8 @@ def unused_facts(
 ) -> tuple[str, ...]:
     """What of the allowed drop and of the budget was left, and why."""
     told = []
-    left = limit.allowed - limit.drop
-    if smaller and left > 0:
+    left = 0.0 if limit.allowed is None else limit.allowed - limit.drop
+    if smaller and limit.allowed is not None and left > 0 and not settings.targets:
         kept = f" ({limit.kept_back:.4f} of it is a margin for the error of the estimate)"
         much = "all" if limit.drop <= 0 else f"{left:.4f}"
         told.append(

@@ -1,9 +1,10 @@
 """Candidates ranked, screened and trained in the pool."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from prune_mi.costs.objective import Objective
 from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import (
     TrainingSpeed,
@@ -25,6 +26,8 @@ from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.racing import Rung
 
+MostImages = Callable[[Screened, int], int]
+
 
 class Evaluator:
     """Evaluates the candidates of one run.
@@ -36,9 +39,17 @@ class Evaluator:
     Args:
         run: The run under way.
         baseline: What it begins with.
+        most_images: Images that a child's training sees, of those wanted.
     """
 
-    def __init__(self, run: Run[Any], baseline: Baseline) -> None:
+    def __init__(
+        self,
+        run: Run[Any],
+        baseline: Baseline,
+        *,
+        most_images: MostImages = lambda child, wanted: wanted,
+    ) -> None:
+        self._most_images = most_images
         self.profile = baseline.profile
         self._run = run
         self._baseline = baseline
@@ -73,13 +84,17 @@ class Evaluator:
             ]
         )
 
-    def ranking(self, candidate: Proposed, *, objective: str) -> tuple[SiteScore, ...]:
+    def ranking(self, candidate: Proposed, *, objective: Objective) -> tuple[SiteScore, ...]:
         """The units of a candidate whose removal saves any of the objective, the least first.
 
         Raises:
             RunError: If they could not be ranked.
         """
-        sites = [site for site in unit_sites(candidate.graph) if site.saves[objective] > 0]
+        sites = [
+            site
+            for site in unit_sites(candidate.graph)
+            if objective.taken_off(site.saves, num_layers=len(site.nodes)) > 0
+        ]
         if not sites:
             return ()
         (answer,) = self.rank([(candidate, sites)])
@@ -133,7 +148,9 @@ class Evaluator:
                 child,
                 self.profile,
                 self._run.settings,
-                num_images=max(1, round(rung.share * self._run.settings.child_epochs * num_train)),
+                num_images=self._most_images(
+                    child, max(1, round(rung.share * self._run.settings.child_epochs * num_train))
+                ),
                 num_train_images=num_train,
                 seconds=rung.seconds,
                 damage=damage_of(child, self._baseline),

@@ -15,6 +15,7 @@ from dataclasses import astuple, replace
 import numpy as np
 
 from prune_mi.config import SearchSettings
+from prune_mi.costs.objective import named_objective
 from prune_mi.data import AugmentationPolicy
 from prune_mi.evolution.deletion_trials import DeletionTrials
 from prune_mi.evolution.evaluator import Evaluator
@@ -38,7 +39,7 @@ from prune_mi.search.selection import RunnersUp
 from prune_mi.search.weight_bank import WeightBank
 
 _MOST_GROWTH = 2.0  # of weights and of a step's work, in a generation of the default method
-_COST = "params"  # what removals by rank are to save
+_COST = named_objective("params")  # what removals by rank are to save
 _VARIED = {
     "none": "used as they are.",
     "flip": "also mirrored at random.",
@@ -86,7 +87,7 @@ class Growing:
         self.climber = HillClimber(
             start,
             allowed_drop=0.0,
-            objective="accuracy",
+            objective=named_objective("accuracy"),
             mix={},
             max_morphs=settings.morphs,
             rng=np.random.default_rng((settings.seed, 2)),

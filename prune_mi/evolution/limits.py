@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.graph.cost import objective_cost
+from prune_mi.costs.objective import Objective, named_objective
 from prune_mi.measure.limit import (
     Chosen,
     Drop,
@@ -28,7 +28,7 @@ class AllowedDrop:
     Attributes:
         before: bool or float `(n,)`, what each validation image scores by the original as given.
         weights: float64 `(n,)`, see `Judge.weights`.
-        limit: The allowed drop of quality; see `Judge.drop`.
+        limit: The allowed drop of quality, see `Judge.drop`; None: any.
         confidence: See `safety_margin`.
         num_unseen: Test images that no selection sees.
         expected_margin: What acceptance will leave unused, before there is a child to tell.
@@ -36,7 +36,7 @@ class AllowedDrop:
 
     before: np.ndarray
     weights: np.ndarray
-    limit: float
+    limit: float | None
     confidence: float | None
     num_unseen: int
     expected_margin: float
@@ -53,6 +53,8 @@ class AllowedDrop:
             bias: How much smaller drops look for having been chosen; added to the margin where a
                 confidence was asked for.
         """
+        if self.limit is None:
+            return replace(candidate, margin=0.0)
         margin = safety_margin(
             self.drop(candidate.scores),
             self.limit,
@@ -61,9 +63,16 @@ class AllowedDrop:
         )
         return replace(candidate, margin=margin + (bias if self.confidence is not None else 0.0))
 
-    def chosen(self, children: Sequence[TrainedChild], *, objective: str, seed: int) -> Chosen:
-        """What a choice among trained children would be, and what it is worth."""
-        ordered = sorted(children, key=lambda each: objective_cost(each.cost, objective))
+    def chosen(
+        self, children: Sequence[TrainedChild], *, objective: Objective, seed: int
+    ) -> Chosen:
+        """What a choice among trained children would be, and what it is worth.
+
+        Where any drop is allowed, nothing is chosen by it.
+        """
+        if self.limit is None:
+            return Chosen(None, 0.0, 0.0)
+        ordered = sorted(children, key=lambda each: objective.amount(each.cost))
         return choose_within(
             self.before,
             [each.scores for each in ordered],
@@ -78,19 +87,30 @@ class AllowedDrop:
 def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Observer) -> AllowedDrop:
     """The allowed drop of a run; the observer hears where there are too few images to keep it."""
     truth, judge = baseline.images.validation_truth, baseline.judge
-    limit, asked = judge.drop(settings.max_accuracy_drop), settings.confidence
+    drop, asked = settings.allowed_drop, settings.confidence
+    limit = None if drop is None else judge.drop(drop)
     num_images, num_unseen = len(truth), len(baseline.roles.unseen)
     weights = judge.weights(truth)
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
     scores = baseline.given.scores
+    allowed = AllowedDrop(
+        before=scores,
+        weights=weights,
+        limit=limit,
+        confidence=asked,
+        num_unseen=num_unseen,
+        expected_margin=0.0,
+    )
+    if limit is None:
+        return allowed
     spread = None if scores.dtype == bool else float(scores.std())
     error = expected_error(baseline.given.quality, limit, telling, spread=spread)
     margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
     needed = None
-    if limit > 0 and settings.objective != "accuracy":
+    if limit > 0 and named_objective(settings.objective).makes_smaller:
         needed = images_needed(
             baseline.given.quality,
             limit,
@@ -108,15 +128,8 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
         )
         observer.note(
             f"{num_images} validation images are few for an allowed drop of "
-            f"{settings.max_accuracy_drop:g}. The drop of a smaller model can be measured only to "
+            f"{drop:g}. The drop of a smaller model can be measured only to "
             f"about ±{error * judge.scale:.4f}, and {kept}. Use about "
             f"{needed:,} validation images, or a larger --max-accuracy-drop."
         )
-    return AllowedDrop(
-        before=baseline.given.scores,
-        weights=weights,
-        limit=limit,
-        confidence=asked,
-        num_unseen=num_unseen,
-        expected_margin=margin,
-    )
+    return replace(allowed, expected_margin=margin)

@@ -55,7 +55,7 @@ class Evolution:
 
     def _generation(self) -> GenerationRecord:
         strategy, climber, log = self._strategy, self._climber, self._log
-        parent = climber.elite
+        parent = climber.parent
         strategy.begin(parent)
         ready = self._proposed(parent)
         line_up = strategy.line_up(ready, parent)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from prune_mi.config import OptimizeSettings
+from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.limits import AllowedDrop, allowed_drop
 from prune_mi.evolution.recipe import TrainingSpeed
@@ -26,11 +27,12 @@ from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
 from prune_mi.runs.run import Run
+from prune_mi.search.archive import Archive
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.racing import Rung, plan_rungs
-from prune_mi.search.selection import with_hope
+from prune_mi.search.target_climber import TargetClimber
 from prune_mi.search.termination import StoppingRules
 
 _FAIR_CHANCE = 0.3
@@ -67,22 +69,25 @@ class Pruning:
         self._baseline = baseline
         self._allowed = allowed
         self._evaluator = evaluator
+        self._objective = objective_of(settings, baseline.given.cost)
         self._finalists = settings.trained_children or run.evaluations.workers
         self._time = time_plan
         self._overhead = time_plan.generation_overhead
         self._on_last = on_last
         self._trained: dict[str, TrainedChild] = {}
         self._accepted: list[Trained] = []
+        self._archive = Archive(baseline.start)
         self._bias = 0.0
         self._ranking: Sequence[SiteScore] = ()
         self._waves: list[int] = []
         self._began = 0.0
         self._seconds: float | None = None
-        self.climber = HillClimber(
+        kind = TargetClimber if self._objective.targets else HillClimber
+        self.climber = kind(
             baseline.start,
             allowed_drop=self._allowed_drop,
             margin=allowed.expected_margin,
-            objective=settings.objective,
+            objective=self._objective,
             mix=resolve_mix(settings.mix),
             max_morphs=settings.morphs or _morphs_for(baseline.start),
             rng=np.random.default_rng((settings.seed, 2)),
@@ -114,7 +119,7 @@ class Pruning:
         ).seconds
         if self._seconds is not None and self._seconds == remaining:
             self._on_last(parent, self._evaluator.speed)
-        self._ranking = self._evaluator.ranking(parent, objective=settings.objective)
+        self._ranking = self._evaluator.ranking(parent, objective=self._objective)
         later = round(_SECOND_WAVE * settings.children)
         self._waves = [settings.children - later, later]
 
@@ -139,7 +144,7 @@ class Pruning:
         joins the last rung.
         """
         chance = self._baseline.judge.chance(self._baseline.images.validation_truth)
-        hopeful, hopeless = with_hope(ready, chance=chance)
+        hopeful, hopeless = self.climber.hopeful(ready, chance=chance)
         everyone = self.climber.choose(hopeful, len(hopeful) + 1)
         rungs = self._rungs(len(everyone))
         if len(rungs) > 1:
@@ -165,7 +170,7 @@ class Pruning:
         if self._allowed.confidence is not None:
             self._bias = self._allowed.chosen(
                 list(self._trained.values()),
-                objective=self._run.settings.objective,
+                objective=self._objective,
                 seed=self._run.settings.seed,
             ).bias
         return [self._allowed.with_margin(each, bias=self._bias) for each in trained]
@@ -178,22 +183,31 @@ class Pruning:
         """See `Strategy`."""
         elite, floor = self.climber.elite, self.climber.floor
         if child.name == elite.name:
-            return events.Accepted(child.name, child.quality, floor)
-        counts = self._run.settings.objective != "accuracy"
-        if counts and child.quality - child.margin < floor:
+            required = None if self._objective.may_lose is None else floor
+            return events.Accepted(child.name, child.quality, required)
+        if not self._objective.is_feasible(child.cost):
+            over = self._objective.excess(child.cost)
+            return events.Refused(child.name, "over the target", {"over": over})
+        if self._objective.makes_smaller and child.quality - child.margin < floor:
             numbers = {"accuracy": child.quality, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
+        if self._objective.targets and child.quality <= elite.quality:
+            numbers = {"accuracy": child.quality, "best": elite.quality}
+            return events.Refused(child.name, "less accurate", numbers, elite.name)
         return events.Refused(child.name, "elite is better", {}, elite.name)
 
     def learn(self, parent: Trained, accepted: Trained | None, trained: Sequence[Trained]) -> None:
         """See `Strategy`: the climber has learned all but what was accepted in its time."""
+        self._archive.add(trained)
         if accepted is not None:
             self._accepted.append(accepted)
 
     def wanted(self) -> Sequence[str]:
-        """See `Strategy`: another limit may make another accepted child the best."""
+        """See `Strategy`: another limit may make another child the best, another aim any point."""
         promising = self.climber.promising
-        return [each.name for each in self._accepted] + ([promising.name] if promising else [])
+        kept = [*self._accepted, *([promising] if promising else []), *self.climber.waiting]
+        kept += self._archive.points()
+        return list(dict.fromkeys(each.name for each in kept))
 
     def evolved(self) -> Evolved:
         """See `Strategy`."""
@@ -202,19 +216,24 @@ class Pruning:
             promising=self._hopeful(),
             allowed=self._allowed,
             trained=tuple(self._trained.values()),
+            frontier=self._archive.points(),
             bias=self._bias,
         )
 
     @property
     def _allowed_drop(self) -> float:
         """What may be lost against the start."""
+        if self._allowed.limit is None:
+            return math.inf
         floor = self._baseline.judged_by.quality - self._allowed.limit
         return self._baseline.start.quality - floor
 
     def _heed_limit(self) -> None:
         """Judges anew what was accepted, where a run goes on with another limit."""
-        wanted = self._baseline.judge.drop(self._run.settings.max_accuracy_drop)
+        asked = self._run.settings.allowed_drop
+        wanted = None if asked is None else self._baseline.judge.drop(asked)
         if wanted != self._allowed.limit:
+            self._objective = objective_of(self._run.settings, self._baseline.given.cost)
             anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
             self._allowed = replace(anew, before=self._allowed.before)
             self._accepted = self.judge(self._accepted)
@@ -223,6 +242,7 @@ class Pruning:
                 margin=self._allowed.expected_margin,
                 reference=self._baseline.start,
                 accepted=self._accepted,
+                objective=self._objective,
             )
 
     def _has_time(self) -> bool:

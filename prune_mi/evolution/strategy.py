@@ -52,6 +52,7 @@ class Evolved:
             the final training, or None.
         allowed: Of pruning: what may be lost, as it was judged by in the end.
         trained: Of pruning: what each trained child is right on.
+        frontier: Of pruning: networks that no other dominates, the most accurate first.
         bias: Of pruning with a confidence: how much smaller drops look for having been chosen.
         runners_up: Of growing: the most accurate models of different structure, the best first.
         trials, adoptions: Of growing: children that a deletion was tried on, and those whose
@@ -66,6 +67,7 @@ class Evolved:
     promising: Trained | None = None
     allowed: AllowedDrop | None = None
     trained: tuple[TrainedChild, ...] = ()
+    frontier: tuple[Trained, ...] = ()
     bias: float = 0.0
     runners_up: tuple[Trained, ...] = ()
     trials: int = 0

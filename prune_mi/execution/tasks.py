@@ -55,7 +55,7 @@ class TrainTask:
     """Train a child and score it on all validation images.
 
     Attributes:
-        plan: How long and how fast.
+        plan: How long and how fast; of no images, it is scored as it is.
         augmentation: Of its images.
         fresh: Whether it forgets its weights first.
         checkpoint: A file that a long training goes on from; None: it leaves none.
@@ -290,6 +290,8 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         targets_move=data.judge.task.moves_with_image,
     )
     graph = task.graph
+    if task.plan.num_images == 0:
+        return _untrained(task.name, graph, data, None, started)
     if task.fresh:
         graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
     else:

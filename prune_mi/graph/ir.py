@@ -235,6 +235,11 @@ def num_values(shape: Shape) -> int | None:
     return math.prod(axes) if len(axes) == len(shape) - 1 else None
 
 
+def tensor_size(axes: Iterable[int | None]) -> int:
+    """Values of a tensor of these axes; those of unknown size count as 1."""
+    return math.prod(axis or 1 for axis in axes)
+
+
 def nested(structure: Any, leaves: Sequence[Any]) -> Any:
     """Leaves in the nesting of a graph's inputs or outputs; a flat list where there is none."""
     if structure is None:

@@ -43,8 +43,8 @@ class Site:
         kind: Of a unit, such as `branch`; else empty.
         nodes: The calls that would go, in order.
         position: Of what goes at a join that yields `after`, the place among its inputs.
-        saves: What the change takes off each objective, see `graph.unit.saves`; empty where that is
-            not known.
+        saves: What the change takes off each cost, by its name, see `graph.units.unit.saves`; empty
+            where that is not known.
         reason: Why it was chosen, for the user.
     """
 

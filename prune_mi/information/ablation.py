@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from prune_mi.costs.kinds.macs import node_macs
 from prune_mi.data import stratified_sample
 from prune_mi.errors import GraphError
-from prune_mi.graph.cost import graph_cost, node_macs
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.edit import changed_nodes, without_dead_nodes
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable

@@ -107,6 +107,7 @@ def morph(
     context: MorphContext,
     rng: np.random.Generator,
     allows: Allows = lambda graph: True,
+    enough: Allows = lambda graph: False,
 ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
     """Applies up to `num_morphs` morphisms drawn from a mix.
 
@@ -114,11 +115,22 @@ def morph(
     an addition from among the additions, a removal from among the removals, so that the mix keeps
     its share of both. Where none of these is left, the others take their place.
 
+    Args:
+        graph: The parent's.
+        num_morphs: How many at most.
+        mix: Probabilities of morphisms.
+        context: What they may know.
+        rng: Source of all draws.
+        allows: Which graphs it may come by.
+        enough: Which graphs need no further change.
+
     Returns:
         The changed graph and what was done; no records where nothing could be.
     """
     records: list[MorphRecord] = []
     for _ in range(num_morphs):
+        if enough(graph):
+            break
         left = among = {name: weight for name, weight in mix.items() if weight > 0}
         while left:
             weights = np.array(list(among.values()))

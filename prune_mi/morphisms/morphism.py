@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from prune_mi.costs.objective import Objective
 from prune_mi.errors import counted
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
@@ -46,7 +47,7 @@ class MorphContext:
 
     Attributes:
         ranking: The parent's units, least information first; units gone since are passed over.
-        objective: Deletions must save some of this cost.
+        objective: Deletions must save some of what it makes small.
         greed: Probability that a draw by rank takes the first of what is left, and else goes on to
             the next in the same way.
         place_weight: By a morphism's name and a place, how much more often than others a site there
@@ -54,7 +55,7 @@ class MorphContext:
     """
 
     ranking: Sequence[SiteScore]
-    objective: str
+    objective: Objective
     greed: float = 0.5
     place_weight: Callable[[str, Place], float] | None = None
 

@@ -22,6 +22,7 @@ from functools import partial
 
 import numpy as np
 
+from prune_mi.costs.objective import Objective
 from prune_mi.errors import counted
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef
@@ -49,9 +50,9 @@ class RemoveByRank(Morphism):
         if not ranked:
             return NotApplicable("no ranked unit is left whose removal saves any of the objective")
         among = f"lowest of {counted(len(ranked), 'unit')}"
-        if context.objective != "accuracy":
+        if context.objective.makes_smaller:
             among += " for the cost it saves"
-            saved = {each: candidates[each.site].saves[context.objective] for each in ranked}
+            saved = {each: _taken_off(candidates[each.site], context.objective) for each in ranked}
             ranked.sort(key=lambda each: _loss(each) / saved[each])
         return [
             replace(candidates[each.site], reason=f"{each}, {_ordinal(place)}{among}")
@@ -113,6 +114,15 @@ class RemovePool(Morphism):
 MORPHISMS = (RemoveByRank(), RemoveAtRandom(), RemoveDropout(), RemoveLayer(), RemovePool())
 
 
+def without_unit(graph: LayerGraph, name: str) -> LayerGraph | None:
+    """The graph without a unit of a name; None where there is none that can go."""
+    for site in unit_sites(graph):
+        if site.name == name:
+            edited = site.edited(graph)
+            return edited if isinstance(edited, LayerGraph) else None
+    return None
+
+
 def _loss(ranked: SiteScore) -> float:
     """Accuracy where that is known, small losses all counting as one; else information."""
     if ranked.expected_loss is not None:
@@ -120,12 +130,16 @@ def _loss(ranked: SiteScore) -> float:
     return max(ranked.score, ranked.score_spread)
 
 
-def _saving_sites(graph: LayerGraph, objective: str) -> list[Site]:
+def _saving_sites(graph: LayerGraph, objective: Objective) -> list[Site]:
     return [
         site
         for site in unit_sites(graph)
-        if site.saves[objective] > 0 and _class_of(graph, site) not in DROPOUTS
+        if _taken_off(site, objective) > 0 and _class_of(graph, site) not in DROPOUTS
     ]
+
+
+def _taken_off(site: Site, objective: Objective) -> float:
+    return objective.taken_off(site.saves, num_layers=len(site.nodes))
 
 
 def _class_of(graph: LayerGraph, site: Site) -> str:

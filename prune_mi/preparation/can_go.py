@@ -1,12 +1,17 @@
 """What can go of a model, told before anything is trained; and whether that is worth a search."""
 
+import math
 from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.graph.analysis.inspection import what_can_go
+from prune_mi.costs.objective import Target, objective_of
+from prune_mi.errors import ConfigError
+from prune_mi.graph.analysis.inspection import smallest_graph, what_can_go
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.records import Observer
 from prune_mi.report.inspection import what_can_go_text
+from prune_mi.report.wording import amount_text, share_text
 
 _LEAST = 0.01
 
@@ -27,11 +32,34 @@ class CanGo:
 
 
 def how_much_can_go(graph: LayerGraph, settings: OptimizeSettings, observer: Observer) -> CanGo:
-    """Tells the observer how much of a model can go, and why the rest cannot."""
-    if settings.objective == "accuracy":
+    """Tells the observer how much of a model can go, and why the rest cannot.
+
+    Raises:
+        ConfigError: If a target is below what is left when all that can go has gone, or above what
+            the model costs.
+    """
+    objective = objective_of(settings, graph_cost(graph))
+    if not objective.makes_smaller:
         return CanGo("", None, too_little=False)
-    found = what_can_go(graph, settings.objective)
+    for target in objective.targets:
+        _require_possible(graph, target)
+    found = what_can_go(graph, objective.told_by.name)
     text = what_can_go_text(found)
     observer.note(text)
     too_little = found.share < _LEAST and not settings.continue_anyway
     return CanGo(text, found.share, too_little)
+
+
+def _require_possible(graph: LayerGraph, target: Target) -> None:
+    """Refuses a target that no removal of units leads to."""
+    kind = target.kind
+    whole = kind.count(graph)
+    least = kind.count(smallest_graph(graph, kind.name))
+    if target.most < least:
+        share = math.ceil(1000 * least / whole) / 1000
+        raise ConfigError(
+            f"`target_{kind.name}` is {amount_text(kind, target.most)}, but at most "
+            f"{share_text(1 - least / whole)} of the {amount_text(kind, whole)} {kind.label} of "
+            f"this model can go; expected at least {least}, or {share:g} as a share. prune-mi "
+            "inspect shows what stays, and why"
+        )

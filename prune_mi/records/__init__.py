@@ -19,7 +19,15 @@ from prune_mi.records.evaluation import (
     GateResult,
 )
 from prune_mi.records.in_memory import in_memory, is_in_memory
-from prune_mi.records.models import Average, Averaged, Conversion, Cost, ModelFacts, ModelSource
+from prune_mi.records.models import (
+    Average,
+    Averaged,
+    Conversion,
+    Cost,
+    FrontierPoint,
+    ModelFacts,
+    ModelSource,
+)
 from prune_mi.records.observer import Observer, SilentObserver
 from prune_mi.records.predictions import ImagePrediction, ImageValues, Predictions
 from prune_mi.records.ranking import Ranking, RankingRow
@@ -48,6 +56,7 @@ __all__ = [
     "Effect",
     "EvaluatedModel",
     "Evaluation",
+    "FrontierPoint",
     "GateResult",
     "GenerationRecord",
     "ImagePrediction",

@@ -1,7 +1,10 @@
 """What a search has tried: places, morphisms, children, generations."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from prune_mi.records.models import Cost
 
 Effect = Literal["removes", "adds", "changes"]
 Reason = Literal[
@@ -11,11 +14,13 @@ Reason = Literal[
     "elite is better",
     "less accurate",
     "equal, but larger",
+    "over the target",
 ]
 Verdict = Literal[
     "pending",
     "accepted",
     "over the allowed drop",
+    "over the target",
     "not smaller",
     "not better",
     "not trained",
@@ -77,6 +82,7 @@ class ChildRecord:
         parent: Name of the model it was made from; `reference` is the original.
         morphs: What distinguishes it from `parent`, in order.
         num_params, macs, num_layers: Its cost.
+        other_costs: Further costs by name.
         screened_quality: Validation accuracy repaired but untrained, or None.
         trained_quality: Validation accuracy after training, or None.
         images_trained: Images its own training has seen, all its slices together.
@@ -100,6 +106,12 @@ class ChildRecord:
     verdict: Verdict
     detail: str
     reason: Reason | None = None
+    other_costs: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs."""
+        return Cost(self.num_params, self.macs, self.num_layers, self.other_costs)
 
 
 @dataclass(frozen=True, slots=True)

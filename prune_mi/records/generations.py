@@ -16,6 +16,7 @@ _VERDICTS: dict[Reason, tuple[Verdict, str]] = {
         "the estimate",
     ),
     "elite is better": ("not smaller", "{elite} is better by the objective"),
+    "over the target": ("over the target", "{over:.1%} above the target"),
     "less accurate": ("not better", "{accuracy:.4f}, {elite} has {best:.4f}"),
     "equal, but larger": (
         "not better",
@@ -128,6 +129,7 @@ def _proposed(event: events.Proposed, generation: int) -> ChildRecord:
         seconds=0.0,
         verdict="pending",
         detail="",
+        other_costs=event.cost.others,
     )
 
 

@@ -1,6 +1,7 @@
 """Models as records have them: files, costs, figures."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -58,17 +59,24 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a model costs, counted from its graph.
+    """What a model costs, counted from its graph; see `costs.kinds`.
 
     Attributes:
         num_params: Weights of every kind, trainable or not.
         macs: Multiply-accumulates of one forward pass of one sample.
         num_layers: Layers and operations, input layers included, as Keras's summary counts them.
+        others: Further costs by name.
     """
 
     num_params: int
     macs: int
     num_layers: int
+    others: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Every cost by its name."""
+        return {"macs": self.macs, "params": self.num_params, **self.others}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,31 @@ class ModelFacts:
     macs: int
     num_layers: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """A network of a run that no other one dominates: cheaper ones are worse, better ones dearer.
+
+    Attributes:
+        name: `reference`, or the child's.
+        costs: By the names of costs.
+        val_metric: The metric on validation images, a fraction.
+        images_trained: Images that it and its ancestors trained on since the reference.
+        is_result: Whether it is the run's result.
+        has_weights: Whether its weights lie in the run folder, for `prune-mi pick`.
+        model: Measured on test images, as the result is; None where it was not.
+        file: The model file that it was written to, relative to the run folder; None: to none.
+    """
+
+    name: str
+    costs: Mapping[str, int] = field(hash=False)
+    val_metric: float
+    images_trained: int
+    is_result: bool
+    has_weights: bool
+    model: ModelFacts | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

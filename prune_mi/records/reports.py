@@ -1,10 +1,11 @@
 """What a run has come to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from prune_mi.records.children import ChildRecord, GenerationRecord, MorphRecord
 from prune_mi.records.evaluation import GateResult
-from prune_mi.records.models import Cost, ModelFacts
+from prune_mi.records.models import Cost, FrontierPoint, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
 SCHEMA_VERSION = 2
@@ -34,6 +35,12 @@ class RunReport:
         folder: The run folder.
         files: Written model files, relative to the run folder.
         gates: What the result was held to, judged on test images that no selection saw.
+        targets: What costs may be at most, by their names.
+        closest: Where no model kept all limits, the nearest, which is `closest.keras`; None where
+            one did, and without targets.
+        missed: Which limits that misses, and by how much.
+        frontier: What the run found beside the result: networks that no other one dominates, by
+            costs and the metric on validation images, the best metric first.
         schema_version: Of `report.schema.json`.
     """
 
@@ -43,7 +50,7 @@ class RunReport:
     metric: str
     metric_words: str
     objective: str
-    max_accuracy_drop: float
+    max_accuracy_drop: float | None
     smaller: bool
     reference: ModelFacts
     control: ModelFacts | None
@@ -71,6 +78,10 @@ class RunReport:
     folder: str
     files: tuple[str, ...]
     gates: tuple[GateResult, ...] = ()
+    targets: Mapping[str, float] = field(default_factory=dict)
+    closest: ModelFacts | None = None
+    missed: tuple[str, ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
 
@@ -156,6 +167,7 @@ class UnfinishedReport:
         stop_reason: Why there are no further generations; None where there are.
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
+        frontier: As of `RunReport`, of children trained so far; of `optimize` alone.
         schema_version: As of `RunReport`.
     """
 
@@ -171,4 +183,5 @@ class UnfinishedReport:
     elapsed_s: float
     notes: tuple[str, ...]
     folder: str
+    frontier: tuple[FrontierPoint, ...] = ()
     schema_version: int = SCHEMA_VERSION

@@ -54,7 +54,7 @@ class LimitFacts:
 
     Attributes:
         metric: What it is a drop of, in words.
-        allowed: In the unit of the metric, as the other figures are.
+        allowed: In the unit of the metric, as the other figures are; None: any.
         drop: Of the result against the model as given, on validation images.
         standard_error: Of that drop, image by image.
         bias: How much smaller the drop looks for having been chosen.
@@ -66,7 +66,7 @@ class LimitFacts:
     """
 
     metric: str
-    allowed: float
+    allowed: float | None
     drop: float
     standard_error: float
     bias: float

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from prune_mi.records import ChildRecord, RunReport, SearchReport, UnfinishedReport, events
+from prune_mi.costs.dominance import nondominated
+from prune_mi.records import (
+    ChildRecord,
+    FrontierPoint,
+    RunReport,
+    SearchReport,
+    UnfinishedReport,
+    events,
+)
 from prune_mi.records.events import Event
 from prune_mi.records.generations import Generations
 
@@ -57,7 +65,35 @@ def report_of(
         elapsed_s=round(elapsed_s, 1),
         notes=tuple(notes),
         folder=folder,
+        frontier=() if began.command == "search" else _frontier(generations, reference),
     )
+
+
+def _frontier(
+    generations: Generations, reference: events.Referenced | None
+) -> tuple[FrontierPoint, ...]:
+    """The children trained so far, and the start, of which none dominates another."""
+    latest = {
+        each.name: each
+        for children in (*(each.children for each in generations.ended), _under_way(generations))
+        for each in children
+    }
+    points = [
+        FrontierPoint(each.name, each.cost.amounts, each.trained_quality, 0, False, True)
+        for each in latest.values()
+        if each.trained_quality is not None
+    ]
+    if reference is not None:
+        start = FrontierPoint(
+            "reference", reference.cost.amounts, reference.quality, 0, False, False
+        )
+        points.insert(0, start)
+    found = nondominated(points, lambda each: (*each.costs.values(), -each.val_metric))
+    return tuple(sorted(found, key=lambda each: (-each.val_metric, each.costs["macs"])))
+
+
+def _under_way(generations: Generations) -> tuple[ChildRecord, ...]:
+    return tuple(generations.children.values())
 
 
 def finished_report_of(told: Sequence[Event]) -> Any:

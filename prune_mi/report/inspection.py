@@ -8,8 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.costs.catalog import cost_kind
 from prune_mi.errors import counted
-from prune_mi.graph.analysis.inspection import Inspection, WhatCanGo, WhyNot, share_of
+from prune_mi.graph.analysis.inspection import Inspection, WhatCanGo, WhyNot
 from prune_mi.graph.ir import Shape
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.units.unit import Unit
@@ -114,7 +115,6 @@ def _shape(shape: Shape) -> str:
     return "x".join("?" if axis is None else str(axis) for axis in shape) or "scalar"
 
 
-_COUNTED = {"macs": "MACs", "params": "params"}
 _CHANGES: Mapping[Cause, str] = {
     "channels": "the number of channels",
     "values": "the number of values",
@@ -139,7 +139,7 @@ _OTHERS: Mapping[Cause, str] = {
 
 def can_go_line(found: WhatCanGo) -> str:
     """`9 units can go, 31 % of the MACs.`, or that nothing can."""
-    cost, number = _COUNTED[found.objective], len(found.units)
+    cost, number = cost_kind(found.counted).label, len(found.units)
     if not number:
         same = "as many channels, and the same image size" if found.of_images else "as many values"
         return (
@@ -181,17 +181,28 @@ def why_text(causes: Sequence[Cause], found: WhatCanGo) -> str:
 def what_can_go_to_dict(found: WhatCanGo) -> dict[str, Any]:
     """Plain JSON values."""
     return {
-        "objective": found.objective,
+        "objective": found.counted,
         "units": list(found.units),
-        "macs_share": found.macs_share,
-        "params_share": found.params_share,
+        **_named_shares(found),
         "reasons": [
-            {**to_plain(each), "reason": why_text(each.causes, found)} for each in found.reasons
+            {
+                "causes": list(each.causes),
+                "layers": list(each.layers),
+                **_named_shares(each),
+                "reason": why_text(each.causes, found),
+            }
+            for each in found.reasons
         ],
     }
 
 
 def _weight(reasons: Sequence[WhyNot], found: WhatCanGo) -> str:
     number = sum(len(each.layers) for each in reasons)
-    share = sum(share_of(each, found.objective) for each in reasons)
-    return f"{counted(number, 'layer')}, {share_text(share)} of the {_COUNTED[found.objective]}"
+    share = sum(each.shares[found.counted] for each in reasons)
+    label = cost_kind(found.counted).label
+    return f"{counted(number, 'layer')}, {share_text(share)} of the {label}"
+
+
+def _named_shares(each: WhatCanGo | WhyNot) -> dict[str, float]:
+    """Shares by names of their own, such as `macs_share`."""
+    return {f"{name}_share": share for name, share in each.shares.items()}

@@ -7,18 +7,22 @@ there are the changes of each network too, in the words of the field.
 No input or output happens here: `console.py` owns the terminal, the clock and the lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, get_args
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.config.values import CostName
+from prune_mi.costs.objective import Objective, named_objective
 from prune_mi.records import ChildRecord, Cost, events
 from prune_mi.records.events import Event
 from prune_mi.records.generations import Generations
 from prune_mi.report.wording import (
+    amount_text,
     clock_text,
     count_text,
     generation_text,
@@ -56,12 +60,13 @@ class RunState:
     """What the observer has heard so far. Times are seconds on the observer's clock.
 
     `objective`, which a run begins with, decides which accepted child counts as best, and which
-    cost is shown. `finds` is whether a network is being found, not made smaller; `details` whether
-    that is told in the words of the field.
+    cost is shown; under targets the best is the one accepted last. `finds` is whether a network is
+    being found, not made smaller; `details` whether that is told in the words of the field.
     """
 
     started_s: float
-    objective: str = "macs"
+    objective: Objective = field(default_factory=lambda: named_objective("macs"))
+    has_targets: bool = False
     finds: bool = False
     details: bool = False
     phase: str = ""
@@ -85,7 +90,8 @@ class RunState:
         child = self.generations.hear(event)
         match event:
             case events.Started():
-                self.objective = str(event.settings.get("objective", "accuracy"))
+                self.objective = _told_objective(event.settings)
+                self.has_targets = bool(_targets(event.settings))
             case events.Referenced():
                 self.reference_cost, self.reference_accuracy = event.cost, event.quality
             case events.GenerationBegan():
@@ -98,7 +104,11 @@ class RunState:
             self.trainings.pop(child.name, None)
             if child.verdict == "accepted":
                 self.accepted[child.name] = child
-                if self.best is None or self._rank(child) < self._rank(self.best):
+                if (
+                    self.has_targets
+                    or self.best is None
+                    or self._rank(child) < self._rank(self.best)
+                ):
                     self.best = child
         return child
 
@@ -117,12 +127,21 @@ class RunState:
         """`21:48 left`, or nothing without a budget."""
         return "" if self.deadline_s is None else f"{clock_text(self.deadline_s - now_s)} left"
 
-    def _rank(self, record: ChildRecord) -> tuple[float, float]:
-        if self.objective == "accuracy":
-            return (-(record.trained_quality or record.screened_quality or 0.0), record.macs)
-        if self.objective == "params":
-            return (record.num_params, record.macs)
-        return (record.macs, record.num_params)
+    def _rank(self, record: ChildRecord) -> tuple[float, ...]:
+        quality = record.trained_quality or record.screened_quality or 0.0
+        return (*self.objective.key(record.cost, quality), *record.cost.amounts.values())
+
+
+def _targets(settings: Mapping[str, Any]) -> list[str]:
+    """Names of the costs that have targets."""
+    names = get_args(CostName)
+    return [name for name in names if settings.get(f"target_{name}") is not None]
+
+
+def _told_objective(settings: Mapping[str, Any]) -> Objective:
+    """The objective of a run as its progress is told by."""
+    targets = _targets(settings)
+    return named_objective(targets[0] if targets else settings.get("objective", "accuracy"))
 
 
 def generation_title(index: int, total: int | None, parent: str, state: RunState) -> str:
@@ -241,23 +260,18 @@ def _plain_best_text(state: RunState) -> str:
 
 
 def _cost_text(record: ChildRecord, state: RunState) -> str:
-    reference, objective = state.reference_cost, state.objective
-    own = Cost(record.num_params, record.macs, record.num_layers)
-    if state.finds:
-        return _full_cost_text(own, state)
-    if objective == "params" and reference is not None and reference.num_params > 0:
-        return f"params {own.num_params / reference.num_params:.2f}x"
-    if objective != "params" and reference is not None and reference.macs > 0:
-        return f"macs {own.macs / reference.macs:.2f}x"
-    return _full_cost_text(own, state)
+    name = state.objective.told_by.name
+    before = 0 if state.reference_cost is None else state.reference_cost.amounts[name]
+    if state.finds or before <= 0:
+        return _full_cost_text(record.cost, state)
+    return f"{name} {record.cost.amounts[name] / before:.2f}x"
 
 
 def _full_cost_text(cost: Cost, state: RunState) -> str:
     if state.finds:
         return f"{count_text(cost.num_params)} {'weights' if state.plain else 'params'}"
-    if state.objective == "params":
-        return f"params {count_text(cost.num_params)}"
-    return f"macs {quantity_text(cost.macs)}"
+    kind = state.objective.told_by
+    return f"{kind.name} {amount_text(kind, cost.amounts[kind.name])}"
 
 
 def _one_line(text: str) -> Text:

@@ -11,11 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from prune_mi.costs.catalog import cost_kind
 from prune_mi.errors import counted
 from prune_mi.records import ClassFacts, LimitFacts, ModelFacts, MorphRecord, RunReport
+from prune_mi.report.frontier import print_frontier
 from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
+    amount_text,
     by_class,
     count_text,
     difference_text,
@@ -67,6 +70,7 @@ def print_summary(report: RunReport, console: Console) -> None:
         print_apart(console, _classes_table(report.classes, report.task))
     console.print()
     print_changes(report.removals, console)
+    print_frontier(report.frontier, report.folder, console, words=report.metric_words)
     print_notes(report.notes, console)
     if report.gates:
         console.print()
@@ -111,9 +115,16 @@ def verdict(report: RunReport) -> Text:
             f"{printable(report.can_go)} The original is written out unchanged. To search anyway, "
             "pass --continue-anyway.",
         )
+    if report.targets:
+        near = f" The nearest misses {'; '.join(report.missed)}." if report.missed else ""
+        return Text.assemble(
+            ("Target not met: ", "bold yellow"),
+            f"no model kept all limits. best.keras is the original, unchanged.{near}",
+            " It is written as closest.keras." if report.closest is not None else "",
+        )
     return Text.assemble(
         ("Nothing smaller ", "bold yellow"),
-        f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop)} in "
+        f"stayed within the allowed drop of {accuracy_text(report.max_accuracy_drop or 0.0)} in "
         f"validation {report.metric_words}: the original is written out unchanged.",
     )
 
@@ -181,8 +192,8 @@ def _limit_text(limit: LimitFacts) -> str:
     """The drop, what was allowed, and how likely that is to hold on unseen images."""
     told = (
         f"{difference_text(-limit.drop, 0.0)} {limit.metric} on {count_text(limit.num_validation)} "
-        f"validation images (standard error {limit.standard_error:.4f}); allowed "
-        f"{limit.allowed:g}"
+        f"validation images (standard error {limit.standard_error:.4f})"
+        + ("" if limit.allowed is None else f"; allowed {limit.allowed:g}")
     )
     if limit.probability is None:
         return told
@@ -256,10 +267,21 @@ def _change(index: int, morph: MorphRecord) -> Table:
     return table
 
 
+def _aim(report: RunReport) -> str:
+    """What was asked for."""
+    bound = ""
+    if report.max_accuracy_drop is not None:
+        bound = f", at most {accuracy_text(report.max_accuracy_drop)} {report.metric_words} lost"
+    if not report.targets:
+        return report.objective + bound
+    kinds = [(cost_kind(name), most) for name, most in report.targets.items()]
+    under = " and ".join(f"{amount_text(kind, most)} {kind.label}" for kind, most in kinds)
+    return f"the best model of at most {under}{bound}"
+
+
 def closing(report: RunReport) -> list[tuple[str, str]]:
     """What a run was given and what it did, as labels and texts."""
-    lost = f"{accuracy_text(report.max_accuracy_drop)} {report.metric_words} lost"
-    aim = f"{report.objective}, at most {lost}"
+    aim = _aim(report)
     generations = len(report.generations)
     children = sum(len(generation.children) for generation in report.generations)
     return [

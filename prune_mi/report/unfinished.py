@@ -7,6 +7,7 @@ from rich.text import Text
 
 from prune_mi.errors import counted
 from prune_mi.records import RunReport, SearchReport, UnfinishedReport
+from prune_mi.report.frontier import print_frontier
 from prune_mi.report.search_summary import print_search_summary
 from prune_mi.report.summary import print_summary
 from prune_mi.report.tables import pairs_table, print_notes
@@ -40,6 +41,7 @@ def _print_unfinished(report: UnfinishedReport, console: Console) -> None:
     )
     console.print()
     console.print(pairs_table(_rows(report)), highlight=False)
+    print_frontier(report.frontier, report.folder, console, ended=False)
     print_notes(report.notes, console)
     console.print()
 

@@ -2,6 +2,7 @@
 
 import shlex
 
+from prune_mi.costs.kind import CostKind
 from prune_mi.records import MorphRecord
 
 
@@ -18,6 +19,13 @@ def quantity_text(quantity: float) -> str:
 def size_text(size_bytes: int) -> str:
     """`1048576` as `1.00 MiB`: three digits and a binary unit."""
     return _scaled(float(size_bytes), 1024.0, (" B", " KiB", " MiB", " GiB", " TiB"))
+
+
+def amount_text(kind: CostKind, amount: float) -> str:
+    """An amount of a cost, as it is written: `78,666`, `12.5 M` or `1.00 MiB`."""
+    if kind.writing == "bytes":
+        return size_text(round(amount))
+    return count_text(round(amount)) if kind.writing == "in full" else quantity_text(amount)
 
 
 def accuracy_text(accuracy: float) -> str:

@@ -14,12 +14,13 @@ from prune_mi.errors import RunFolderError
 from prune_mi.report.wording import accuracy_text, predict_line, printable
 from prune_mi.runs.lock import LOCK_FILE, FolderLock
 
-BEST, ENSEMBLE = "best.keras", "ensemble.keras"
+BEST, CLOSEST, ENSEMBLE = "best.keras", "closest.keras", "ensemble.keras"
+PICKED = "picked.keras"
 REPORT_FILE = "report.json"
 SELECTION_FILE = "selection.npz"
 EVENTS_FILE = "events.jsonl"
 _OWN_FILES = (
-    *(BEST, "best.h5", ENSEMBLE, CLASS_FILE),
+    *(BEST, "best.h5", CLOSEST, PICKED, ENSEMBLE, CLASS_FILE),
     *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
 _WEIGHTS, CHECKPOINTS = "weights", "checkpoints"

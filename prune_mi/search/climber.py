@@ -13,10 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from prune_mi.costs.objective import Objective
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import Allows, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
+from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.evidence import expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
@@ -27,6 +29,7 @@ from prune_mi.search.selection import (
     chance_of_success,
     choose_for_training,
     improves,
+    with_hope,
 )
 from prune_mi.search.termination import SearchState
 
@@ -47,13 +50,13 @@ class HillClimber:
     Args:
         reference: The original, with its validation accuracy.
         allowed_drop: Accuracy that may be lost, a fraction.
-        objective: `macs`, `params` or `accuracy`.
+        objective: What children are compared by, and removals are to save.
         mix: Probabilities of morphisms.
         max_morphs: Morphisms a child at most.
         rng: Source of all draws.
         horizon: Images that a candidate can have been trained on when the run ends.
         margin: What acceptance is expected to leave unused of the allowed drop.
-        num_validation: With the objective `accuracy`, images that accuracies are measured on: of
+        num_validation: Where nothing is made small, images that accuracies are measured on: of
             the accepted children that are within half a standard error of the best one, and half
             a point, the one with the fewest weights is taken. None takes the best one.
     """
@@ -63,7 +66,7 @@ class HillClimber:
         reference: Trained,
         *,
         allowed_drop: float,
-        objective: str,
+        objective: Objective,
         mix: Mapping[str, float],
         max_morphs: int,
         rng: np.random.Generator,
@@ -80,7 +83,7 @@ class HillClimber:
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
         self._margin = margin
-        self._seen = {_identity(reference.graph)}
+        self._seen = {identity_of(reference.graph)}
         self.floor = reference.quality - allowed_drop
         self.elite = reference
         self.promising: Trained | None = None
@@ -88,6 +91,16 @@ class HillClimber:
         self.flat_generations = 0
         self.structure_age = 0
         self._asked = 0
+
+    @property
+    def parent(self) -> Trained:
+        """What the next generation's children are made from."""
+        return self.elite
+
+    @property
+    def waiting(self) -> Sequence[Trained]:
+        """Models beside the elite and the promising one that are yet to be parents."""
+        return ()
 
     def ask(
         self,
@@ -138,48 +151,59 @@ class HillClimber:
         self, sizes: Sequence[int], draw: Draw, allows: Allows = lambda graph: True
     ) -> tuple[Proposed, ...]:
         """One child for each size, no architecture twice; fewer where none are left to find."""
-        num_children = len(sizes)
+        num_children, parent = len(sizes), self.parent
         children: list[Proposed] = []
         for attempt in range(_DRAWS_A_CHILD * num_children):
             if len(children) == num_children:
                 break
             mix, context = draw()
             graph, records = morph(
-                self.elite.graph,
+                parent.graph,
                 num_morphs=sizes[(len(children) + attempt // num_children) % num_children],
                 mix=mix,
                 context=context,
                 rng=self._rng,
                 allows=allows,
             )
-            digest = _identity(graph)
+            digest = identity_of(graph)
             if not records or digest in self._seen:
                 continue
             self._seen.add(digest)
-            child = Proposed(
-                name=f"g{self.generation}c{self._asked + len(children) + 1}",
-                graph=graph,
-                cost=graph_cost(graph),
-                parent=self.elite.name,
-                morphs=records,
-                lineage=(*self.elite.lineage, *records),
-                images_trained=self.elite.images_trained,
-            )
-            children.append(child)
+            children.append(self._child(parent, graph, records, place=len(children)))
         self._asked += len(children)
         return tuple(children)
+
+    def _child(
+        self, parent: Trained, graph: LayerGraph, records: tuple[MorphRecord, ...], *, place: int
+    ) -> Proposed:
+        """A new child; `place` counts those of this wave before it."""
+        return Proposed(
+            name=f"g{self.generation}c{self._asked + place + 1}",
+            graph=graph,
+            cost=graph_cost(graph),
+            parent=parent.name,
+            morphs=records,
+            lineage=(*parent.lineage, *records),
+            images_trained=parent.images_trained,
+        )
 
     def _with_evidence(
         self, ranking: Sequence[SiteScore], seen: Sequence[Screened]
     ) -> list[SiteScore]:
         """The ranking by what units are expected to cost, now that some children are screened."""
-        before = self.elite.quality
+        before = self.parent.quality
         shown = [
             ([each.target for each in child.morphs if each.is_removal], before - child.quality)
             for child in seen
         ]
         losses = expected_losses({each.site: each.score for each in ranking}, shown)
         return [replace(each, expected_loss=losses[each.site]) for each in ranking]
+
+    def hopeful(
+        self, screened: Sequence[Screened], *, chance: float
+    ) -> tuple[list[Screened], list[Screened]]:
+        """Those that training may still make good, and the others; see `selection.with_hope`."""
+        return with_hope(screened, chance=chance)
 
     def choose(self, screened: Sequence[Screened], count: int) -> tuple[Screened, ...]:
         """The children to train: the best few of the screened and the promising one."""
@@ -197,7 +221,7 @@ class HillClimber:
     def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came; predictions learn from it."""
         for each in trained:
-            point = CurvePoint(each.own_images, self.floor + self._allowed - each.quality)
+            point = CurvePoint(each.own_images, self._lost(each))
             self._points.setdefault(each.name, []).append(point)
 
     def state(self, *, proposals: int, has_time: bool) -> SearchState:
@@ -236,7 +260,7 @@ class HillClimber:
         fit = [each for each in trained if self.accepts(each)]
         before = self.elite.graph.structural_hash()
         if fit:
-            self.elite = best_of(fit, self._objective, num_validation=self._num_validation)
+            self.elite = self._best_of(fit)
             self.flat_generations = 0
         else:
             self.flat_generations += 1
@@ -252,6 +276,7 @@ class HillClimber:
         margin: float,
         reference: Trained,
         accepted: Sequence[Trained],
+        objective: Objective | None = None,
     ) -> None:
         """Goes on with another allowed drop: the best of what is accepted by that is the elite.
 
@@ -260,14 +285,16 @@ class HillClimber:
             margin: What acceptance is expected to leave unused of it.
             reference: The original.
             accepted: What was accepted so far.
+            objective: What holds from here on; None: as before.
         """
+        self._objective = objective or self._objective
         self._allowed, self._margin = allowed_drop, margin
         self.floor = reference.quality - allowed_drop
         self.elite, self.flat_generations = reference, 0
         waiting = [] if self.promising is None else [self.promising]
         fit = [each for each in (*accepted, *waiting) if self.accepts(each)]
         if fit:
-            self.elite = best_of(fit, self._objective, num_validation=self._num_validation)
+            self.elite = self._best_of(fit)
         self.promising = self._most_promising([*accepted, *waiting])
 
     def accepts(self, candidate: Trained) -> bool:
@@ -278,15 +305,25 @@ class HillClimber:
         """The chance that a trained candidate ends within the allowed drop."""
         if self.accepts(candidate):
             return 1.0
-        lost = self.floor + self._allowed - candidate.quality
+        return chance_of_success(self._expected_loss(candidate), self._allowed - self._margin)
+
+    def _expected_loss(self, candidate: Trained) -> float:
+        """Accuracy against the start that will still be lost after the final training."""
         points = list(self._points.values())
         exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
-        point = CurvePoint(candidate.own_images, lost)
-        expected = predict_lost(point, images=self._horizon(candidate), exponent=exponent)
-        return chance_of_success(expected, self._allowed - self._margin)
+        point = CurvePoint(candidate.own_images, self._lost(candidate))
+        return predict_lost(point, images=self._horizon(candidate), exponent=exponent)
+
+    def _lost(self, candidate: Trained) -> float:
+        """Accuracy that is lost against the start."""
+        return self.floor + self._allowed - candidate.quality
+
+    def _best_of(self, fit: Sequence[Trained]) -> Trained:
+        """The best of those that may be accepted."""
+        return best_of(fit, self._objective, num_validation=self._num_validation)
 
     def _most_promising(self, trained: Sequence[Trained]) -> Trained | None:
-        if self._objective == "accuracy":
+        if not self._objective.makes_smaller:
             return None
         latest = {each.name: each for each in ([self.promising] if self.promising else [])}
         latest |= {each.name: each for each in trained}
@@ -300,7 +337,7 @@ class HillClimber:
         )
 
 
-def _identity(graph: LayerGraph) -> tuple[str, frozenset[str]]:
+def identity_of(graph: LayerGraph) -> tuple[str, frozenset[str]]:
     """What makes a proposal new: its structure, and which of the original's layers it keeps.
 
     Two removals of equal blocks leave equal structures, but not equal weights.

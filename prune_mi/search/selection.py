@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from prune_mi.graph.cost import objective_cost
+from prune_mi.costs.objective import Objective
 from prune_mi.search.candidate import Screened, Trained
 
 _S = TypeVar("_S", bound=Screened)
@@ -25,7 +25,7 @@ _ROUNDING = 1e-9  # 0.8 - 0.1 is a little over 0.7
 
 
 def merit(
-    candidate: Screened, *, elite: Trained, floor: float, allowed: float, objective: str
+    candidate: Screened, *, elite: Trained, floor: float, allowed: float, objective: Objective
 ) -> float:
     """The merit of a screened candidate.
 
@@ -34,16 +34,15 @@ def merit(
         elite: The best accepted model so far.
         floor: The lowest accuracy that may be accepted.
         allowed: The allowed drop, a fraction.
-        objective: `macs`, `params` or `accuracy`.
+        objective: What is compared by.
 
     Returns:
-        For `accuracy`, the accuracy itself.
+        Where nothing is made small, the accuracy itself.
     """
     quality = candidate.quality
-    if objective == "accuracy":
+    if not objective.makes_smaller:
         return quality
-    before = objective_cost(elite.cost, objective)
-    saved = (before - objective_cost(candidate.cost, objective)) / max(before, 1)
+    saved = objective.saved(candidate.cost, elite.cost)
     lost = max(0.0, floor + allowed - quality)
     return saved / (lost + max(allowed, 0.005))
 
@@ -55,7 +54,7 @@ def choose_for_training(
     elite: Trained,
     floor: float,
     allowed: float,
-    objective: str,
+    objective: Objective,
     margin: float = 0.0,
 ) -> tuple[_S, ...]:
     """The candidate of greatest merit, then each time the best of those safer than the last.
@@ -70,7 +69,7 @@ def choose_for_training(
         elite: The best accepted model so far.
         floor: The lowest accuracy that may be accepted.
         allowed: The allowed drop, a fraction.
-        objective: `macs`, `params` or `accuracy`.
+        objective: What is compared by.
         margin: What acceptance is expected to leave unused of the allowed drop.
     """
 
@@ -124,61 +123,67 @@ def by_expected_saving(
     chance: Callable[[Trained], float],
     *,
     elite: Trained,
-    objective: str,
+    objective: Objective,
 ) -> list[Trained]:
     """Orders trained candidates by what they save of the elite's cost times their chance.
 
-    Where that is next to nothing, the more accurate comes first. For `accuracy`, always.
+    Where that is next to nothing, the more accurate comes first; where nothing is made small,
+    always.
     """
-    if objective == "accuracy":
+    if not objective.makes_smaller:
         return sorted(candidates, key=lambda each: each.quality, reverse=True)
-    before = objective_cost(elite.cost, objective)
 
     def key(candidate: Trained) -> tuple[float, float]:
-        saved = (before - objective_cost(candidate.cost, objective)) / max(before, 1)
+        saved = objective.saved(candidate.cost, elite.cost)
         return -round(saved * chance(candidate), 4), -candidate.quality
 
     return sorted(candidates, key=key)
 
 
-def improves(candidate: Screened, elite: Screened, objective: str) -> bool:
-    """Whether a candidate costs less than the elite; `accuracy` asks for no saving."""
-    if objective == "accuracy":
-        return True
-    return objective_cost(candidate.cost, objective) < objective_cost(elite.cost, objective)
+def improves(candidate: Screened, elite: Screened, objective: Objective) -> bool:
+    """Whether a candidate costs less than the elite, where that is asked for."""
+    return objective.improves(candidate.cost, elite.cost)
 
 
-def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: str) -> bool:
+def acceptable(candidate: Trained, *, elite: Trained, floor: float, objective: Objective) -> bool:
     """Whether a trained candidate may replace the elite.
 
-    It must cost less and stay above the floor by its margin; for `accuracy`, the paper's objective,
-    it must be more accurate than the elite.
+    It must cost less and stay above the floor by its margin; where nothing is made small, as in the
+    paper, it must be more accurate than the elite. Where there are targets it must be under all of
+    them, and before the elite by the objective.
     """
-    if objective == "accuracy":
+    if not objective.makes_smaller:
         return candidate.quality > elite.quality
-    return candidate.quality - candidate.margin >= floor - _ROUNDING and improves(
+    if objective.targets:
+        before, own = (objective.key(each.cost, each.quality) for each in (elite, candidate))
+        return is_fit(candidate, floor=floor, objective=objective) and own < before
+    return is_fit(candidate, floor=floor, objective=objective) and improves(
         candidate, elite, objective
     )
 
 
-def best_of(
-    candidates: Sequence[Trained], objective: str, *, num_validation: int | None = None
-) -> Trained:
-    """The cheapest, the more accurate of equals.
+def is_fit(candidate: Trained, *, floor: float, objective: Objective) -> bool:
+    """Whether a trained candidate is under all targets and, by its margin, above the floor."""
+    above = candidate.quality - candidate.margin >= floor - _ROUNDING
+    return above and objective.is_feasible(candidate.cost)
 
-    For `accuracy` the most accurate; or, where it is said on how many images accuracies are
-    measured, of those within half a standard error of it, and half a point, the one with the fewest
+
+def best_of(
+    candidates: Sequence[Trained], objective: Objective, *, num_validation: int | None = None
+) -> Trained:
+    """The first by the objective.
+
+    Where nothing is made small, and it is said on how many images accuracies are measured: of those
+    within half a standard error of the most accurate, and half a point, the one with the fewest
     weights.
     """
-    if objective == "accuracy":
-        best = max(candidates, key=lambda each: each.quality)
-        if num_validation is None:
-            return best
-        error = standard_error(best.quality, num_validation)
-        close = best.quality - min(error / 2, _MOST_EQUAL)
-        equal = [each for each in candidates if each is best or each.quality > close]
-        return min(equal, key=lambda each: (each.cost.num_params, -each.quality))
-    return min(candidates, key=lambda each: (objective_cost(each.cost, objective), -each.quality))
+    best = min(candidates, key=lambda each: objective.key(each.cost, each.quality))
+    if objective.makes_smaller or num_validation is None:
+        return best
+    error = standard_error(best.quality, num_validation)
+    close = best.quality - min(error / 2, _MOST_EQUAL)
+    equal = [each for each in candidates if each is best or each.quality > close]
+    return min(equal, key=lambda each: (each.cost.num_params, -each.quality))
 
 
 def standard_error(quality: float, num_images: int) -> float:

@@ -171,8 +171,10 @@ def _grown(run: Run[Any]) -> Evolved:
 
 PRUNE = make_settings({"data": "digits", "generations": 3, "children": 5, "max_accuracy_drop": 0.1})
 GROW = {"data": "digits", "generations": 3, "children": 3, "child_epochs": 2}
+TARGET = make_settings({"data": "digits", "generations": 4, "children": 5, "target_macs": 0.5})
 WAYS: dict[str, tuple[Callable[[Run[Any]], Evolved], Any]] = {
     "prune": (_pruned, PRUNE),
+    "target": (_pruned, TARGET),
     "default": (_grown, make_search_settings(GROW)),
     "adaptive": (
         _grown,
@@ -228,6 +230,7 @@ def test_wherever_it_is_cut_off_it_comes_to_the_same(way: str, tmp_path: Path) -
         assert found.elite.name == expected.elite.name
         assert found.elite.lineage == expected.elite.lineage
         assert [each.name for each in found.runners_up] == [e.name for e in expected.runners_up]
+        assert [each.name for each in found.frontier] == [each.name for each in expected.frontier]
         for one, other in zip(
             found.elite.graph.layers.values(), expected.elite.graph.layers.values(), strict=True
         ):
@@ -235,6 +238,34 @@ def test_wherever_it_is_cut_off_it_comes_to_the_same(way: str, tmp_path: Path) -
                 np.testing.assert_array_equal(weight, same)
         done = len(again.pool.asked)  # type: ignore[attr-defined]
         assert 0 <= done - (asked - ends_after) < 3  # at most a ranking of some is made twice
+
+
+def test_under_a_target_the_best_is_under_it_and_nothing_under_it_is_expected_to_be_better(
+    tmp_path: Path,
+) -> None:
+    run = _run(tmp_path, Landscape(), TARGET)
+    evolved = _pruned(run)
+    most = graph_cost(residual_tower(5)).macs / 2
+    assert evolved.elite.cost.macs <= most
+    children = [each for one in generations_of(run.log.events) for each in one.children]
+    under = [each for each in children if each.macs <= most and each.trained_quality]
+    assert len(under) > 3
+    assert {each.parent for each in children} > {"reference"}  # also models on the way
+    above = [each for each in children if each.macs > most and each.trained_quality]
+    assert above and {each.verdict for each in above} == {"over the target"}
+    assert evolved.promising is None
+    names = [each.name for each in evolved.frontier]
+    assert evolved.elite.name in names and len(set(names)) == len(names) > 1
+
+
+def test_no_child_under_the_target_and_within_the_drop_leaves_the_start_and_the_nearest(
+    tmp_path: Path,
+) -> None:
+    settings = TARGET.model_copy(update={"max_accuracy_drop": 0.0001, "generations": 2})
+    evolved = _pruned(_run(tmp_path, Landscape(), settings))
+    assert evolved.elite.name == "reference"
+    assert evolved.promising is not None and evolved.promising.lineage
+    assert evolved.promising.cost.macs <= graph_cost(residual_tower(5)).macs / 2
 
 
 def test_another_run_cannot_go_on_from_these_events(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, chain, shared_layer
 
+from prune_mi.costs.kinds.macs import node_macs
 from prune_mi.graph.construction.seed import seed_graph
-from prune_mi.graph.cost import graph_cost, node_macs, objective_cost, training_step_cost
+from prune_mi.graph.cost import graph_cost, training_step_cost
 from prune_mi.graph.ir import LayerGraph, Shape
 from prune_mi.records import Cost
 
@@ -162,11 +163,6 @@ def test_a_shared_layer_has_its_weights_once_and_its_macs_twice() -> None:
     params = (9 * 4 * 4 + 4) + (4 * 3 + 3)
     macs = 2 * 64 * 9 * 4 * 4 + 4 * 3
     assert graph_cost(shared_layer()) == Cost(num_params=params, macs=macs, num_layers=5)
-
-
-def test_the_objective_names_the_figure() -> None:
-    cost = Cost(num_params=1, macs=2, num_layers=3)
-    assert [objective_cost(cost, each) for each in ("params", "macs", "accuracy")] == [1, 2, 2]
 
 
 def test_large_maps_cost_though_few_products_make_them() -> None:

@@ -5,6 +5,7 @@ import pickle
 import pytest
 from graph_builder import GRAPHS
 
+from prune_mi.costs.catalog import cost_kind
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.single_layers import single_layers
@@ -26,5 +27,5 @@ def test_a_site_that_was_sent_away_makes_the_same_edit(name: str) -> None:
 def test_a_site_saves_what_its_unit_does() -> None:
     graph = GRAPHS["chain"]()
     for unit, site in zip(removable_units(graph), unit_sites(graph), strict=True):
-        assert site.saves == {each: saves(unit, each) for each in site.saves}
+        assert site.saves == {each: saves(unit, cost_kind(each)) for each in site.saves}
         assert (site.before, site.after, site.nodes) == (unit.before, unit.after, unit.nodes)

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 from graph_builder import GRAPHS
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
@@ -19,7 +20,7 @@ SITES = [
     Site(name, TensorRef(name), TensorRef(name), lambda *_: NotApplicable("a stand-in"))
     for name in GRAPH.node_by_name
 ]
-EVENLY = MorphContext(ranking=(), objective="accuracy")
+EVENLY = MorphContext(ranking=(), objective=named_objective("accuracy"))
 
 
 def _drawn(context: MorphContext, kind: str = "insert-conv", times: int = 400) -> list[Site]:
@@ -37,17 +38,19 @@ def test_weights_of_places_say_where_a_site_is_drawn() -> None:
     def weight(kind: str, place: Place) -> float:
         return 1.0 if kind == "insert-conv" and place.behind == "norm" else 0.0
 
-    found = _drawn(MorphContext(ranking=(), objective="accuracy", place_weight=weight))
+    found = _drawn(
+        MorphContext(ranking=(), objective=named_objective("accuracy"), place_weight=weight)
+    )
     assert {location_of(GRAPH, site.after).behind for site in found} == {"norm"}
 
 
 def test_weights_that_are_all_zero_draw_evenly() -> None:
-    context = MorphContext(ranking=(), objective="accuracy", place_weight=lambda kind, place: 0.0)
+    context = replace(EVENLY, place_weight=lambda kind, place: 0.0)
     assert len({site.name for site in _drawn(context)}) > 1
 
 
 def test_by_rank_the_first_is_drawn_most_often() -> None:
-    found = _drawn(MorphContext((), "accuracy", greed=0.9), "remove-by-rank")
+    found = _drawn(MorphContext((), named_objective("accuracy"), greed=0.9), "remove-by-rank")
     assert 340 < found.count(SITES[0]) < 380
     assert found.count(SITES[0]) > found.count(SITES[1]) > found.count(SITES[2])
 

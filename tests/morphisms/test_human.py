@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from graph_builder import chain
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.layer_counts import BEHIND_KINDS, KINDS, THIRDS, LayerCounts
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.mixes import MIXES, human_counts, human_mix, human_place_weight
@@ -79,7 +80,7 @@ def test_people_put_batch_norms_behind_kernels() -> None:
 
 def test_morphisms_go_where_people_would_put_them() -> None:
     graph = chain()
-    context = MorphContext((), "accuracy", place_weight=human_place_weight)
+    context = MorphContext((), named_objective("accuracy"), place_weight=human_place_weight)
     rng = np.random.default_rng(0)
     found = []
     for _ in range(200):

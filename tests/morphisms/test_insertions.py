@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 from zoo import ZOO
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
@@ -18,7 +19,7 @@ from prune_mi.morphisms.insert_identity import MAX_WIDTH, SIZES, dirac_kernel
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 EXACT = (
     *("insert-block", "insert-conv", "insert-conv-relu", "insert-separable"),
     *("insert-batch-norm", "insert-dropout", "insert-dense"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zoo import ZOO
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.edit import validate_graph, with_config, with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.traits import DROPOUTS
@@ -19,7 +20,7 @@ from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 pytestmark = pytest.mark.slow
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 KEEPING = ("widen-conv", "widen-dense", "skip-add", "skip-concat", "insert-block")
 NAMES = [name for name in ZOO if name != "multi_output"]
 _GRAPHS: dict[str, LayerGraph] = {}

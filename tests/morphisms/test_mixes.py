@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from graph_builder import GraphBuilder, chain, residual_tower
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.errors import ConfigError
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
@@ -82,7 +83,7 @@ class _Nowhere:
 
 def _drawn(graph: LayerGraph, mix: dict[str, float], times: int) -> Counter[str]:
     rng = np.random.default_rng(0)
-    context = MorphContext((), "accuracy")
+    context = MorphContext((), named_objective("accuracy"))
     found: Counter[str] = Counter()
     for _ in range(times):
         _, (record,) = morph(graph, num_morphs=1, mix=mix, context=context, rng=rng)
@@ -120,7 +121,7 @@ def test_where_nothing_can_be_removed_the_even_draw_adds() -> None:
 @pytest.mark.parametrize("name", MIXES)
 def test_every_mix_can_be_drawn_from(name: str) -> None:
     mix = resolve_mix(name)
-    context = MorphContext([SiteScore("conv_2", 0.1, 0.0)], "accuracy")
+    context = MorphContext([SiteScore("conv_2", 0.1, 0.0)], named_objective("accuracy"))
     rng = np.random.default_rng(0)
     drawn: set[str] = set()
     for _ in range(60):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keras import layers
 from zoo import ZOO
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.construction.seed import seed_graph
 from prune_mi.graph.edit import validate_graph
@@ -24,7 +25,7 @@ from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.repair.refit import refit_consumers
 
 pytestmark = pytest.mark.slow
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 NO_IMAGE = "no channels-last image tensor of known size and more than one pixel"
 NO_POOLING = "no channels-last pooling of known sizes makes images smaller"
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zoo import ZOO
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.discovery import find_units
@@ -44,7 +45,7 @@ def test_random_morphs_give_models_that_run(
         graph,
         num_morphs=num_morphs,
         mix=dict.fromkeys(CATALOG, 1.0),
-        context=MorphContext(ranking, objective),
+        context=MorphContext(ranking, named_objective(objective)),
         rng=np.random.default_rng(seed),
     )
     assert 1 <= len(records) <= num_morphs  # fewer where no site is left
@@ -73,7 +74,7 @@ def test_what_loses_and_gains_channels_in_one_child_is_repaired(
     name: str, kinds: list[str], seed: int
 ) -> None:
     graph, changed, rng = _graph(name), _graph(name), np.random.default_rng(seed)
-    context = MorphContext((), "accuracy")
+    context = MorphContext((), named_objective("accuracy"))
     for kind in kinds:
         changed, _ = morph(changed, num_morphs=1, mix={kind: 1.0}, context=context, rng=rng)
     images = rng.normal(size=(16, *graph.spec(graph.inputs[0]).shape[1:])).astype("float32")

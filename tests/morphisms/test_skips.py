@@ -8,6 +8,7 @@ import pytest
 from graph_builder import GraphBuilder, chain, identity_residual
 from keras import layers
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.units.joins import find_shortcuts
@@ -18,7 +19,7 @@ from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.morphisms.skip import SkipAdd
 from prune_mi.records import Place
 
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 NO_SKIP_SITE = (
     "no two channels-last tensors of known size inside the graph have a layer with a kernel "
     "between them"

@@ -8,6 +8,7 @@ import pytest
 from graph_builder import GraphBuilder, bottleneck, chain, identity_residual
 from keras import layers
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.channels.widening import widen
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
@@ -18,7 +19,7 @@ from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.records import Place
 
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 
 
 def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from zoo import ZOO
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.edit import without_noise
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.forward.forward_pass import forward_function
@@ -14,7 +15,7 @@ from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.repair.recalibrate import identity_norms, recalibrate, settled
 
 pytestmark = pytest.mark.slow
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 
 
 def _inserted(graph: LayerGraph, kinds: list[str], rng: np.random.Generator) -> LayerGraph:

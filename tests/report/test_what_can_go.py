@@ -8,20 +8,26 @@ from prune_mi.report.inspection import (
     why_not_lines,
 )
 
+
+def _shares(macs: float, params: float) -> dict[str, float]:
+    return {"macs": macs, "params": params}
+
+
 NOTHING = WhatCanGo(
-    objective="macs",
+    counted="macs",
     units=(),
-    macs_share=0.0,
-    params_share=0.0,
+    shares=_shares(0.0, 0.0),
     reasons=(
-        WhyNot(("channels", "padding"), ("conv", "conv_1"), 0.837, 0.2),
-        WhyNot(("padding",), ("conv_2",), 0.146, 0.2),
-        WhyNot(("values",), ("dense",), 0.0166, 0.59),
-        WhyNot(("output",), ("dense_1",), 0.0002, 0.01),
+        WhyNot(("channels", "padding"), ("conv", "conv_1"), _shares(0.837, 0.2)),
+        WhyNot(("padding",), ("conv_2",), _shares(0.146, 0.2)),
+        WhyNot(("values",), ("dense",), _shares(0.0166, 0.59)),
+        WhyNot(("output",), ("dense_1",), _shares(0.0002, 0.01)),
     ),
     of_images=True,
 )
-SOME = WhatCanGo("params", ("add/branch", "add_1/branch"), 0.5, 0.312, NOTHING.reasons, False)
+SOME = WhatCanGo(
+    "params", ("add/branch", "add_1/branch"), _shares(0.5, 0.312), NOTHING.reasons, False
+)
 
 
 def test_nothing_can_go() -> None:

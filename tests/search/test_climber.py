@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from graph_builder import chain, residual_tower
 
-from prune_mi.graph.cost import graph_cost, objective_cost
+from prune_mi.costs.objective import named_objective
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
@@ -38,7 +39,7 @@ def _climber(
     return HillClimber(
         reference,
         allowed_drop=allowed_drop,
-        objective=objective,
+        objective=named_objective(objective),
         mix=mix,
         max_morphs=max_morphs,
         rng=np.random.default_rng(seed),
@@ -93,11 +94,11 @@ def test_the_elite_gets_cheaper_and_never_falls_below_the_floor(objective: str, 
     climber = _climber(seed=seed, objective=objective)
     floor = climber.floor
     assert floor == pytest.approx(0.88)
-    costs = [objective_cost(climber.elite.cost, objective)]
+    costs = [climber.elite.cost.amounts[objective]]
     for _ in range(5):
         elite = climber.elite
         _generation(climber, _by_removals)
-        costs.append(objective_cost(climber.elite.cost, objective))
+        costs.append(climber.elite.cost.amounts[objective])
         assert climber.floor == floor
         assert climber.elite.quality >= floor
         if climber.elite is elite:
@@ -160,7 +161,7 @@ def test_children_are_made_from_the_elite_and_know_where_they_come_from() -> Non
             assert child.images_trained == elite.images_trained
             assert type(child) is Proposed
             assert child.cost == graph_cost(child.graph)
-            assert objective_cost(child.cost, "macs") < objective_cost(elite.cost, "macs")
+            assert child.cost.macs < elite.cost.macs
 
 
 def test_morphs_halve_with_every_flat_generation_and_come_back() -> None:
@@ -347,7 +348,7 @@ def test_a_second_wave_goes_by_what_the_first_has_shown() -> None:
 class TestAskingAlike:
     def test_every_child_has_as_many_morphs(self) -> None:
         climber = _climber()
-        context = MorphContext(ranking=(), objective="accuracy")
+        context = MorphContext(ranking=(), objective=named_objective("accuracy"))
         children = climber.ask_alike(4, 3, lambda: ({"insert-dropout": 1.0}, context))
         assert [each.name for each in children] == ["g1c1", "g1c2", "g1c3", "g1c4"]
         assert {len(each.morphs) for each in children} == {3}
@@ -355,12 +356,12 @@ class TestAskingAlike:
 
     def test_each_child_may_be_drawn_from_another_mix(self) -> None:
         mixes = iter([{"insert-dropout": 1.0}, {"insert-batch-norm": 1.0}] * 50)
-        context = MorphContext(ranking=(), objective="accuracy")
+        context = MorphContext(ranking=(), objective=named_objective("accuracy"))
         children = _climber().ask_alike(2, 1, lambda: (next(mixes), context))
         assert [each.morphs[0].kind for each in children] == ["insert-dropout", "insert-batch-norm"]
 
     def test_what_is_not_allowed_is_drawn_again(self) -> None:
-        context = MorphContext(ranking=(), objective="accuracy")
+        context = MorphContext(ranking=(), objective=named_objective("accuracy"))
         mix = {"remove-at-random": 0.9, "insert-dropout": 0.1}
         children = _climber().ask_alike(
             5, 2, lambda: (mix, context), allows=lambda graph: len(graph.nodes) >= len(TOWER.nodes)

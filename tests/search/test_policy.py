@@ -8,6 +8,7 @@ from graph_builder import residual_tower
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext
@@ -162,7 +163,7 @@ def test_kinds_of_others_and_unknown_places_are_passed_over(name: str) -> None:
 
 def _morphed(policy: Policy, graph: LayerGraph, rng: np.random.Generator) -> list[MorphRecord]:
     choice = policy.choose()
-    context = MorphContext((), "accuracy", place_weight=choice.place_weight)
+    context = MorphContext((), named_objective("accuracy"), place_weight=choice.place_weight)
     _, records = morph(graph, num_morphs=2, mix=choice.mix, context=context, rng=rng)
     return list(records)
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.costs.objective import named_objective as by
 from prune_mi.records import Cost
 from prune_mi.search.candidate import Trained
 from prune_mi.search.selection import (
@@ -30,12 +31,17 @@ ELITE = _candidate("elite", 0.9, 1000)
 
 
 def _merit(candidate: Trained, objective: str = "macs") -> float:
-    return merit(candidate, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=objective)
+    return merit(candidate, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=by(objective))
 
 
 def _choose(candidates: list[Trained], count: int, objective: str = "macs") -> list[str]:
     chosen = choose_for_training(
-        candidates, count, elite=ELITE, floor=FLOOR, allowed=ALLOWED, objective=objective
+        candidates,
+        count,
+        elite=ELITE,
+        floor=FLOOR,
+        allowed=ALLOWED,
+        objective=by(objective),
     )
     return [each.name for each in chosen]
 
@@ -49,7 +55,7 @@ def test_merit_is_the_saving_over_the_risk() -> None:
 
 def test_merit_without_any_allowed_drop() -> None:
     value = merit(
-        _candidate("a", 0.9, 500), elite=ELITE, floor=0.9, allowed=0.0, objective="macs"
+        _candidate("a", 0.9, 500), elite=ELITE, floor=0.9, allowed=0.0, objective=by("macs")
     )  # fmt: skip
     assert value == pytest.approx(0.5 / 0.005)
 
@@ -95,10 +101,10 @@ def test_only_what_improves_is_trained() -> None:
 
 def test_improving_is_costing_less() -> None:
     fewer_macs = _candidate("a", 0.9, 999, num_params=1001)
-    assert improves(fewer_macs, ELITE, "macs")
-    assert not improves(fewer_macs, ELITE, "params")
-    assert not improves(ELITE, ELITE, "macs")
-    assert improves(_candidate("a", 0.9, 5000), ELITE, "accuracy")
+    assert improves(fewer_macs, ELITE, by("macs"))
+    assert not improves(fewer_macs, ELITE, by("params"))
+    assert not improves(ELITE, ELITE, by("macs"))
+    assert improves(_candidate("a", 0.9, 5000), ELITE, by("accuracy"))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_what_is_acceptable(
     objective: str, quality: float, macs: int, num_params: int, expected: bool
 ) -> None:
     candidate = _candidate("a", quality, macs, num_params)
-    assert acceptable(candidate, elite=ELITE, floor=FLOOR, objective=objective) is expected
+    assert acceptable(candidate, elite=ELITE, floor=FLOOR, objective=by(objective)) is expected
 
 
 def test_the_best_is_the_cheapest_and_of_equals_the_more_accurate() -> None:
@@ -127,9 +133,9 @@ def test_the_best_is_the_cheapest_and_of_equals_the_more_accurate() -> None:
         _candidate("cheap", 0.88, 300, num_params=400),
         _candidate("cheap and better", 0.89, 300, num_params=400),
     ]
-    assert best_of(children, "macs").name == "cheap and better"
-    assert best_of(children, "params").name == "accurate"
-    assert best_of(children, "accuracy").name == "accurate"
+    assert best_of(children, by("macs")).name == "cheap and better"
+    assert best_of(children, by("params")).name == "accurate"
+    assert best_of(children, by("accuracy")).name == "accurate"
 
 
 def test_expected_savings_order_the_trained() -> None:
@@ -143,7 +149,10 @@ def test_expected_savings_order_the_trained() -> None:
 
     def names(objective: str) -> list[str]:
         ordered = by_expected_saving(
-            children, lambda each: chances[each.name], elite=ELITE, objective=objective
+            children,
+            lambda each: chances[each.name],
+            elite=ELITE,
+            objective=by(objective),
         )
         return [each.name for each in ordered]
 
@@ -175,18 +184,18 @@ def test_choices_are_distinct_improve_and_begin_with_the_greatest_merit(
     children: list[Trained], count: int, objective: str
 ) -> None:
     names = _choose(children, count, objective)
-    fit = [each for each in children if improves(each, ELITE, objective)]
+    fit = [each for each in children if improves(each, ELITE, by(objective))]
     assert len(set(names)) == len(names) == min(count, len(fit))
     chosen = [children[int(name)] for name in names]
-    assert all(improves(each, ELITE, objective) for each in chosen)
+    assert all(improves(each, ELITE, by(objective)) for each in chosen)
     if chosen:
         best = max(_merit(each, objective) for each in fit)
         assert _merit(chosen[0], objective) == best
     if len(chosen) < 2:
         return
     safe = objective != "accuracy" and chosen[0].quality >= FLOOR
-    if safe and any(improves(each, chosen[0], objective) for each in fit):
-        assert improves(chosen[1], chosen[0], objective)
+    if safe and any(improves(each, chosen[0], by(objective)) for each in fit):
+        assert improves(chosen[1], chosen[0], by(objective))
     elif not safe and any(each.quality > chosen[0].quality for each in fit):
         assert chosen[1].quality > chosen[0].quality
 
@@ -197,16 +206,18 @@ def test_of_equally_accurate_ones_the_smallest_is_best_where_that_is_asked_for()
         _candidate("small", 0.897, 200),
         _candidate("tiny", 0.880, 10),
     ]
-    assert best_of(found, "accuracy").name == "big"
-    assert best_of(found, "accuracy", num_validation=1000).name == "small"  # half an error: 0.0047
-    assert best_of(found, "accuracy", num_validation=30).name == "small"  # 0.005 at most
-    assert best_of(found, "accuracy", num_validation=10**6).name == "big"
+    assert best_of(found, by("accuracy")).name == "big"
+    assert (
+        best_of(found, by("accuracy"), num_validation=1000).name == "small"
+    )  # half an error: 0.0047
+    assert best_of(found, by("accuracy"), num_validation=30).name == "small"  # 0.005 at most
+    assert best_of(found, by("accuracy"), num_validation=10**6).name == "big"
 
 
 def test_where_all_are_right_the_smallest_is_taken_but_none_that_is_wrong_once() -> None:
     nearly = _candidate("nearly", 1 - 1 / 500, 10)
     found = [_candidate("big", 1.0, 900), nearly, _candidate("small", 1.0, 90)]
-    assert best_of(found, "accuracy", num_validation=500).name == "small"
+    assert best_of(found, by("accuracy"), num_validation=500).name == "small"
 
 
 def test_children_that_lost_far_more_than_others_are_hopeless() -> None:
@@ -224,8 +235,8 @@ def test_where_all_lost_as_much_all_are_trained() -> None:
 
 def test_a_margin_must_be_left_of_the_allowed_drop() -> None:
     child = replace(_candidate("a", 0.89, 500), margin=0.004)
-    assert acceptable(child, elite=ELITE, floor=0.886, objective="macs")
-    assert not acceptable(child, elite=ELITE, floor=0.887, objective="macs")
+    assert acceptable(child, elite=ELITE, floor=0.886, objective=by("macs"))
+    assert not acceptable(child, elite=ELITE, floor=0.887, objective=by("macs"))
 
 
 def test_below_chance_all_are_hopeful() -> None:

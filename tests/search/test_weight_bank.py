@@ -8,6 +8,7 @@ from graph_builder import GraphBuilder, chain, concatenated, shared_layer, snaps
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.edit import insert_after, with_weights
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.units.discovery import removable_units
@@ -247,7 +248,7 @@ def test_whatever_morphs_are_drawn_only_what_was_taken_over_changes(
             REFERENCE.graph,
             num_morphs=num_morphs,
             mix=resolve_mix("uniform"),
-            context=MorphContext(units, "macs"),
+            context=MorphContext(units, named_objective("macs")),
             rng=np.random.default_rng(seed),
         )
         made.append(_candidate(f"g1c{place}", graph))

@@ -1,13 +1,15 @@
 """Every layer and unit of a graph with its costs, whether it can go, and how much can at most."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from prune_mi.costs.catalog import cost_kind, counted_kinds
+from prune_mi.costs.kinds.macs import node_macs
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
-from prune_mi.graph.cost import graph_cost, node_macs
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, Shape
 from prune_mi.graph.not_applicable import Cause
 from prune_mi.graph.units.discovery import find_units, outermost
@@ -16,7 +18,6 @@ from prune_mi.graph.units.unit import Unit, saves
 from prune_mi.records import Cost
 
 Status = Literal["removable", "coupled", "fixed", "protected"]
-Counted = Literal["macs", "params"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,12 @@ class WhyNot:
     Attributes:
         causes: What keeps them; each alone would.
         layers: Their names, in graph order.
-        macs_share, params_share: What they cost of the whole model, in [0, 1].
+        shares: What they cost of the whole model, in [0, 1], by the names of costs.
     """
 
     causes: tuple[Cause, ...]
     layers: tuple[str, ...]
-    macs_share: float
-    params_share: float
+    shares: Mapping[str, float] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,54 +40,66 @@ class WhatCanGo:
     """What can be taken off a model by removing units, and what cannot.
 
     Attributes:
-        objective: What is counted.
-        units: Names of units that can all go together, in graph order; each takes off some of the
-            objective, and none lies in another.
-        macs_share, params_share: What goes with all of them, of the whole model, in [0, 1].
-        reasons: Why layers that cost any of the objective cannot go, the costliest first; a layer
-            is counted once.
+        counted: The name of the cost that units and reasons are told for.
+        units: Names of units that can all go together, in graph order; each takes off some of that
+            cost, and none lies in another.
+        shares: What goes with all of them, of the whole model, in [0, 1], by the names of costs.
+        reasons: Why layers that cost any of it cannot go, the costliest first; a layer is counted
+            once.
         of_images: Whether the model reads images or volumes, for words about their size.
     """
 
-    objective: Counted
+    counted: str
     units: tuple[str, ...]
-    macs_share: float
-    params_share: float
+    shares: Mapping[str, float] = field(hash=False)
     reasons: tuple[WhyNot, ...]
     of_images: bool
 
     @property
     def share(self) -> float:
-        """What can go of the objective, in [0, 1]."""
-        return share_of(self, self.objective)
+        """What can go of the cost, in [0, 1]."""
+        return self.shares[self.counted]
 
 
-def share_of(each: WhatCanGo | WhyNot, objective: Counted) -> float:
-    """The share of the objective, in [0, 1]."""
-    return each.params_share if objective == "params" else each.macs_share
-
-
-def what_can_go(graph: LayerGraph, objective: Counted) -> WhatCanGo:
+def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
     """Counts what can go of a graph, and why the rest cannot.
 
     It is an upper bound: all units that can go together are counted, whatever accuracy that leaves.
 
     Args:
         graph: The model, its protected layers marked.
-        objective: `macs` or `params`.
+        counted: The name of a cost that follows from the graph, such as `macs`.
+
+    Raises:
+        ConfigError: If there is no such cost.
     """
-    units = find_units(graph)
-    chosen = _together(graph, [u for u in units if u.reason is None and saves(u, objective) > 0])
+    units, kind = find_units(graph), cost_kind(counted)
+    chosen = _together(graph, [u for u in units if u.reason is None and saves(u, kind) > 0])
     slimmed, gone = _without(graph, chosen)
-    total, left = graph_cost(graph), graph_cost(slimmed)
+    total, left = graph_cost(graph).amounts, graph_cost(slimmed).amounts
     return WhatCanGo(
-        objective=objective,
+        counted=counted,
         units=tuple(unit.name for unit in chosen if unit in gone),
-        macs_share=(total.macs - left.macs) / max(total.macs, 1),
-        params_share=(total.num_params - left.num_params) / max(total.num_params, 1),
-        reasons=_why_not(graph, units, objective),
+        shares={name: (whole - left[name]) / max(whole, 1) for name, whole in total.items()},
+        reasons=_why_not(graph, units, counted),
         of_images=any(len(graph.spec(ref).shape) > 3 for ref in graph.inputs),
     )
+
+
+def smallest_graph(graph: LayerGraph, counted: str) -> LayerGraph:
+    """The graph without all that can go of a cost, and without what can go once that has gone.
+
+    Args:
+        graph: The model, its protected layers marked.
+        counted: The name of a cost that follows from the graph.
+    """
+    kind = cost_kind(counted)
+    while True:
+        units = [u for u in find_units(graph) if u.reason is None and saves(u, kind) > 0]
+        slimmed, gone = _without(graph, _together(graph, units))
+        if not gone or kind.count(slimmed) >= kind.count(graph):
+            return graph
+        graph = slimmed
 
 
 def _together(graph: LayerGraph, units: Sequence[Unit]) -> tuple[Unit, ...]:
@@ -132,32 +144,34 @@ def _without(graph: LayerGraph, units: Sequence[Unit]) -> tuple[LayerGraph, set[
     return slimmed, gone
 
 
-def _why_not(graph: LayerGraph, units: Sequence[Unit], objective: Counted) -> tuple[WhyNot, ...]:
+def _why_not(graph: LayerGraph, units: Sequence[Unit], counted: str) -> tuple[WhyNot, ...]:
     around: dict[str, list[Unit]] = defaultdict(list)
     for unit in units:
         for name in unit.nodes:
             around[name].append(unit)
-    total = graph_cost(graph)
-    grouped: dict[tuple[Cause, ...], list[tuple[str, int, int]]] = defaultdict(list)
-    for name, layer in graph.layers.items():
+    total = graph_cost(graph).amounts
+    grouped: dict[tuple[Cause, ...], list[tuple[str, Mapping[str, int]]]] = defaultdict(list)
+    for name in graph.layers:
         calls = graph.calls[name]
-        macs = sum(node_macs(graph, call) for call in calls)
-        if name in graph.packing or not (layer.num_params if objective == "params" else macs):
+        own = {kind.name: kind.count_of(graph, [name], calls) for kind in counted_kinds()}
+        if name in graph.packing or not own[counted]:
             continue
         found = [unit for call in calls for unit in around[call.name]]
         if all(unit.reason is not None for unit in found):
             causes = _causes(graph, name, found)
-            grouped[causes].append((name, macs, layer.num_params))
+            grouped[causes].append((name, own))
     reasons = [
         WhyNot(
             causes,
-            tuple(name for name, _, _ in rows),
-            sum(macs for _, macs, _ in rows) / max(total.macs, 1),
-            sum(params for _, _, params in rows) / max(total.num_params, 1),
+            tuple(name for name, _ in rows),
+            {
+                each: sum(own[each] for _, own in rows) / max(whole, 1)
+                for each, whole in total.items()
+            },
         )
         for causes, rows in grouped.items()
     ]
-    return tuple(sorted(reasons, key=lambda each: share_of(each, objective), reverse=True))
+    return tuple(sorted(reasons, key=lambda each: each.shares[counted], reverse=True))
 
 
 def _causes(graph: LayerGraph, layer: str, around: Sequence[Unit]) -> tuple[Cause, ...]:

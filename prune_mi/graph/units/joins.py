@@ -13,8 +13,8 @@ it; f goes through a layer with a kernel. Where several inputs are shortcuts, on
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from prune_mi.costs.catalog import counted_kinds
 from prune_mi.graph.channels.resizing import SHAPES_ONLY
-from prune_mi.graph.cost import node_macs
 from prune_mi.graph.edit import bypass, drop_argument
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable, show_sizes
@@ -188,13 +188,12 @@ def _part(graph: LayerGraph, join: Node, index: int, going: tuple[str, ...]) -> 
         for old, new in zip(graph.nodes, sliced.nodes, strict=True)
         if old is not new or old.layer in slimmer
     ]
-    return replace(
-        unit,
-        num_params=unit.num_params
-        + sum(graph.layers[key].num_params - sliced.layers[key].num_params for key in slimmer),
-        macs=unit.macs
-        + sum(node_macs(graph, old) - node_macs(sliced, new) for old, new in lighter),
-    )
+    before, behind = [old for old, _ in lighter], [new for _, new in lighter]
+    lost = {
+        kind.name: kind.count_of(graph, slimmer, before) - kind.count_of(sliced, slimmer, behind)
+        for kind in counted_kinds()
+    }
+    return replace(unit, costs={name: cost + lost[name] for name, cost in unit.costs.items()})
 
 
 def exclusive_ancestors(graph: LayerGraph, join: Node, index: int) -> tuple[str, ...]:

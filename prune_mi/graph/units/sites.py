@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from prune_mi.costs.catalog import counted_kinds
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.units.discovery import removable_units
@@ -21,7 +22,7 @@ def unit_site(unit: Unit) -> Site:
         kind=unit.kind,
         nodes=unit.nodes,
         position=unit.position,
-        saves={objective: saves(unit, objective) for objective in ("macs", "params", "accuracy")},
+        saves={kind.name: saves(unit, kind) for kind in counted_kinds()},
     )
 
 

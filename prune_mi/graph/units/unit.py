@@ -1,10 +1,12 @@
 """A unit: what can go without breaking the network, or the reason why it cannot."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from prune_mi.graph.cost import node_macs
+from prune_mi.costs.catalog import counted_kinds
+from prune_mi.costs.kind import CostKind
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import Cause, NotApplicable
 
@@ -25,8 +27,8 @@ class Unit:
         position: For units at a join, the place among its inputs.
         reason: Why it cannot go, or None where it can.
         causes: The same as codes.
-        num_params: Weights that would go, those of layers still called elsewhere not counted.
-        macs: Multiply-accumulates that would go.
+        costs: What would go of each cost, by its name; what a layer costs once is not counted where
+            it is still called elsewhere.
     """
 
     name: str
@@ -37,8 +39,17 @@ class Unit:
     position: int | None
     reason: str | None
     causes: tuple[Cause, ...]
-    num_params: int
-    macs: int
+    costs: Mapping[str, int] = field(hash=False)
+
+    @property
+    def num_params(self) -> int:
+        """Weights that would go."""
+        return self.costs["params"]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates that would go."""
+        return self.costs["macs"]
 
 
 def make_unit(
@@ -57,7 +68,8 @@ def make_unit(
     if protected and reason is None:
         why = graph.kept.get(protected[0], "is protected")
         reason = NotApplicable(f"{protected[0]!r} {why}", ("with_protected",))
-    layers = [layer for layer, calls in going.items() if calls == graph.calls_of(layer)]
+    layers = [layer for layer, number in going.items() if number == graph.calls_of(layer)]
+    calls = [graph.node_by_name[each] for each in nodes]
     return Unit(
         name=name,
         kind=kind,
@@ -67,17 +79,12 @@ def make_unit(
         position=position,
         reason=None if reason is None else reason.reason,
         causes=() if reason is None else reason.causes,
-        num_params=sum(graph.layers[layer].num_params for layer in layers),
-        macs=sum(node_macs(graph, graph.node_by_name[each]) for each in nodes),
+        costs={kind.name: kind.count_of(graph, layers, calls) for kind in counted_kinds()},
     )
 
 
-def saves(unit: Unit, objective: str) -> int:
-    """What a unit's removal takes off the objective; for `accuracy`, layers.
-
-    For `params` a normalisation alone counts for nothing: it is invertible, so a change of
-    information across it is an artefact of scaling, and its weights are few.
-    """
-    if objective == "params":
-        return unit.num_params if unit.kind != "layer" else 0
-    return unit.macs if objective == "macs" else len(unit.nodes)
+def saves(unit: Unit, kind: CostKind) -> int:
+    """What a unit's removal is said to take off a cost."""
+    if unit.kind == "layer" and not kind.saved_by_single_layers:
+        return 0
+    return unit.costs[kind.name]

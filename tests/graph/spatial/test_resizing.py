@@ -8,6 +8,7 @@ from graph_builder import GraphBuilder, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.edit import insert_after
 from prune_mi.graph.ir import LayerGraph, TensorRef, TensorSpec
 from prune_mi.graph.new_layers import new_pooling
@@ -36,7 +37,7 @@ def _shapes(graph: LayerGraph | NotApplicable, *names: str) -> list[tuple[int | 
 
 
 def _without_pool(graph: LayerGraph) -> Morphed | NotApplicable:
-    context = MorphContext((), "accuracy")
+    context = MorphContext((), named_objective("accuracy"))
     return apply(CATALOG["remove-pool"], graph, context, np.random.default_rng(0))
 
 

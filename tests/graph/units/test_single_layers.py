@@ -6,6 +6,7 @@ from graph_builder import GRAPHS, GraphBuilder, chain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.construction.seed import seed_graph
 from prune_mi.graph.edit import validate_graph
 from prune_mi.graph.ir import LayerGraph
@@ -16,7 +17,7 @@ from prune_mi.morphisms.catalog import apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 from prune_mi.morphisms.removals import RemoveLayer
 
-CONTEXT = MorphContext(ranking=(), objective="accuracy")
+CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 
 
 def _class_of(graph: LayerGraph, site: Site) -> str:

@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 from zoo import ZOO
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.graph.construction.seed import seed_graph
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model, with_fresh_weights
@@ -81,7 +82,7 @@ def test_frozen_layers_and_statistics_stay(rng: np.random.Generator) -> None:
 
 def test_inserted_layers_lose_their_identity(rng: np.random.Generator) -> None:
     graph = seed_graph((8, 8, 3), 4, rng=rng)
-    morphed = apply(InsertConv(), graph, MorphContext((), "accuracy"), rng)
+    morphed = apply(InsertConv(), graph, MorphContext((), named_objective("accuracy")), rng)
     assert isinstance(morphed, Morphed)
     fresh = _fresh(morphed.graph)
     kernel = fresh.layers["inserted_conv_1"].weights[0]

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from zoo_ends import JUDGED, MANY_ENDED, ONE_UNIT
 
+from prune_mi.costs.objective import named_objective
 from prune_mi.data import InputScaling
 from prune_mi.graph.interface.packing import Packing, pack, pack_outputs, unpack, unpack_inputs
 from prune_mi.graph.units.discovery import find_units, removable_units
@@ -110,7 +111,7 @@ def test_random_morphs_leave_every_end_in_its_place(name: str, seed: int, num_mo
         packing.graph,
         num_morphs=num_morphs,
         mix=dict.fromkeys(CATALOG, 1.0),
-        context=MorphContext(ranking, "macs"),
+        context=MorphContext(ranking, named_objective("macs")),
         rng=np.random.default_rng(seed),
     )
     assert packing.graph.protected <= changed.layers.keys()

@@ -1,0 +1,70 @@
+"""What a cost is: counted layer by layer and call by call, or measured where the network runs."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node
+
+OfLayer = Callable[[LayerDef], int]
+OfCall = Callable[[LayerGraph, Node], int]
+Writing = Literal["in full", "three digits", "bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostKind:
+    """One cost; its file in `costs/kinds` calls it `COST`.
+
+    A cost that follows from the graph is a sum: of what each layer costs once, however often it is
+    called, and of what each of its calls costs. What a removal saves follows from that. A cost that
+    has neither must be measured in a worker.
+
+    Attributes:
+        name: In settings and reports, such as `macs`.
+        label: Its heading in tables, and its name in a sentence: `10 % of the MACs`.
+        words: What it is, for those who do not know the label.
+        unit: What amounts are in, in the singular; empty where the label says that.
+        of_layer: What a layer costs once.
+        of_call: What one call of a layer costs, for one sample.
+        saved_by_single_layers: Whether the removal of a layer that has no part in its neighbours'
+            weights, such as a normalisation alone, is said to save any.
+        writing: How amounts are written for people.
+    """
+
+    name: str
+    label: str
+    words: str
+    unit: str = ""
+    of_layer: OfLayer | None = None
+    of_call: OfCall | None = None
+    saved_by_single_layers: bool = True
+    writing: Writing = "three digits"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it follows from the graph alone; otherwise it must be measured."""
+        return self.of_layer is not None or self.of_call is not None
+
+    def count(self, graph: LayerGraph) -> int:
+        """What a whole graph costs.
+
+        Raises:
+            ValueError: If it must be measured.
+        """
+        return self.count_of(graph, graph.layers, graph.nodes)
+
+    def count_of(self, graph: LayerGraph, layers: Collection[str], calls: Collection[Node]) -> int:
+        """What a part of a graph costs.
+
+        Args:
+            graph: The whole of it.
+            layers: Names of the layers all of whose calls are among those.
+            calls: Of the graph.
+
+        Raises:
+            ValueError: If it must be measured.
+        """
+        if not self.is_counted:
+            raise ValueError(f"{self.name} does not follow from a graph; it must be measured")
+        once = sum(self.of_layer(graph.layers[each]) for each in layers) if self.of_layer else 0
+        return once + (sum(self.of_call(graph, each) for each in calls) if self.of_call else 0)

@@ -1,0 +1,1 @@
+"""The costs there are, a file each."""
