@@ -68,11 +68,11 @@ class DistillationLoss(keras.losses.Loss):
         return found + self._of_others(y_true[:, -rest:], y_pred[:, -rest:])
 
     def _of_judged(self, labels: Any, teacher: Any, judged: Any) -> Any:
-        own, weight = self._own, self._weight
-        hard = self._terms.hard(labels, judged) if own is None else own(labels, judged)
+        own, weight, read = self._own, self._weight, self._terms.read(judged)
+        hard = self._terms.hard(labels, read) if own is None else own(labels, judged)
         if weight == 0:
             return hard
-        return (1 - weight) * hard + weight * self._terms.soft(teacher, judged)
+        return (1 - weight) * hard + weight * self._terms.soft(teacher, read)
 
     def _of_others(self, original: Any, predicted: Any) -> Any:
         total, start = 0.0, 0

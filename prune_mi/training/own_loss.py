@@ -13,6 +13,7 @@ from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.saving.compiling import made_loss
 from prune_mi.tasks.head import Head
 from prune_mi.tasks.judge import Judge
+from prune_mi.tasks.task import Loss
 from prune_mi.training.plan import LossPlan, OwnLoss
 from prune_mi.training.terms import TERMS
 
@@ -72,7 +73,7 @@ def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str 
     plan = LossPlan(
         kind=kind, variance=tuple(truth.var(axis=0).tolist() if kind == "numbers" else ())
     )
-    standard = float(ops.mean(TERMS[kind](plan, 1.0).hard(labels, constant)))
+    standard = float(ops.mean(_standard(kind, plan, labels, constant)))
     faults = []
     for one_hot in (True, False) if kind in ("classes", "masks") and unit is None else (True,):
         tried = OwnLoss(written, one_hot, unit, 1.0)
@@ -90,6 +91,12 @@ def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str 
         "function of labels and outputs that yields a number for each sample. Compile the model "
         "with a loss of Keras's to train by that"
     )
+
+
+def _standard(kind: Loss, plan: LossPlan, labels: Any, constant: Any) -> Any:
+    """The task's own loss of a constant answer."""
+    terms = TERMS[kind](plan, 1.0)
+    return terms.hard(labels, terms.read(constant))
 
 
 def _at_chance(kind: str, targets: Any, head: Head, truth: np.ndarray) -> tuple[Any, Any]:

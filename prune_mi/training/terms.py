@@ -27,10 +27,13 @@ class Terms(Protocol):
     def split(self, wanted: Any, judged: Any) -> tuple[Any, Any]:
         """The labels, and what the original yields, from the targets of a batch."""
 
-    def hard(self, labels: Any, judged: Any) -> Any:
+    def read(self, judged: Any) -> Any:
+        """What both terms take of what the child yields; computed once, so that so are gradients."""
+
+    def hard(self, labels: Any, read: Any) -> Any:
         """What the labels ask for, `(batch,)`."""
 
-    def soft(self, teacher: Any, judged: Any) -> Any:
+    def soft(self, teacher: Any, read: Any) -> Any:
         """What the original yields, `(batch,)`."""
 
 
@@ -43,19 +46,20 @@ class _Classes:
     def split(self, wanted: Any, judged: Any) -> tuple[Any, Any]:
         return tuple(ops.split(wanted, 2, axis=-1))
 
-    def hard(self, labels: Any, judged: Any) -> Any:
-        found = -ops.sum(labels * self._log(judged), axis=-1)
+    def hard(self, labels: Any, read: Any) -> Any:
+        found = -ops.sum(labels * read, axis=-1)
         if not self._class_weights:
             return found
         return found * ops.sum(labels * ops.convert_to_tensor(self._class_weights), axis=-1)
 
-    def soft(self, teacher: Any, judged: Any) -> Any:
+    def soft(self, teacher: Any, read: Any) -> Any:
         soft_teacher = ops.log_softmax(teacher / self._temperature)
-        soft_child = ops.log_softmax(self._log(judged) / self._temperature)
+        soft_child = ops.log_softmax(read / self._temperature)
         divergence = ops.sum(ops.exp(soft_teacher) * (soft_teacher - soft_child), axis=-1)
         return self._temperature**2 * divergence
 
-    def _log(self, judged: Any) -> Any:
+    def read(self, judged: Any) -> Any:
+        """Log-probabilities."""
         if self._from_logits:
             return ops.log_softmax(judged)
         return ops.log(ops.clip(judged, TINY, 1.0))
@@ -66,15 +70,16 @@ class _Masks(_Classes):
         teacher = wanted[..., 1:]
         return ops.one_hot(ops.cast(wanted[..., 0], "int32"), teacher.shape[-1]), teacher
 
-    def hard(self, labels: Any, judged: Any) -> Any:
-        return ops.mean(super().hard(labels, judged), axis=(1, 2))
+    def hard(self, labels: Any, read: Any) -> Any:
+        return ops.mean(super().hard(labels, read), axis=(1, 2))
 
-    def soft(self, teacher: Any, judged: Any) -> Any:
-        return ops.mean(super().soft(teacher, judged), axis=(1, 2))
+    def soft(self, teacher: Any, read: Any) -> Any:
+        return ops.mean(super().soft(teacher, read), axis=(1, 2))
 
-    def _log(self, judged: Any) -> Any:
+    def read(self, judged: Any) -> Any:
+        """Log-probabilities of each pixel's classes."""
         if judged.shape[-1] > 1:
-            return super()._log(judged)
+            return super().read(judged)
         if not self._from_logits:
             judged = ops.clip(judged, TINY, 1 - TINY)
             judged = ops.log(judged) - ops.log(1 - judged)
@@ -90,20 +95,19 @@ class _Flags:
     def split(self, wanted: Any, judged: Any) -> tuple[Any, Any]:
         return tuple(ops.split(wanted, 2, axis=-1))
 
-    def hard(self, labels: Any, judged: Any) -> Any:
-        odds = self._odds(judged)
-        found = ops.softplus(odds) - labels * odds
+    def hard(self, labels: Any, read: Any) -> Any:
+        found = ops.softplus(read) - labels * read
         if self._class_weights:
             found = found * ops.convert_to_tensor(self._class_weights)
         return ops.mean(found, axis=-1)
 
-    def soft(self, teacher: Any, judged: Any) -> Any:
-        wanted, got = teacher / self._temperature, self._odds(judged) / self._temperature
+    def soft(self, teacher: Any, read: Any) -> Any:
+        wanted, got = teacher / self._temperature, read / self._temperature
         p = ops.sigmoid(wanted)
         divergence = p * (wanted - got) + ops.softplus(got) - ops.softplus(wanted)
         return self._temperature**2 * ops.mean(divergence, axis=-1)
 
-    def _odds(self, judged: Any) -> Any:
+    def read(self, judged: Any) -> Any:
         """The logarithm of p / (1 - p)."""
         if self._from_logits:
             return judged
@@ -118,12 +122,15 @@ class _Numbers:
     def split(self, wanted: Any, judged: Any) -> tuple[Any, Any]:
         return tuple(ops.split(wanted, 2, axis=-1))
 
-    def hard(self, labels: Any, judged: Any) -> Any:
-        variance = ops.convert_to_tensor(self._variance, dtype="float32")
-        return ops.mean(ops.square(judged - labels) / variance, axis=-1)
+    def read(self, judged: Any) -> Any:
+        return judged
 
-    def soft(self, teacher: Any, judged: Any) -> Any:
-        return self.hard(teacher, judged)
+    def hard(self, labels: Any, read: Any) -> Any:
+        variance = ops.convert_to_tensor(self._variance, dtype="float32")
+        return ops.mean(ops.square(read - labels) / variance, axis=-1)
+
+    def soft(self, teacher: Any, read: Any) -> Any:
+        return self.hard(teacher, read)
 
 
 TERMS: Mapping[Loss, type[Terms]] = {
