@@ -28,7 +28,7 @@ class Terms(Protocol):
         """The labels, and what the original yields, from the targets of a batch."""
 
     def read(self, judged: Any) -> Any:
-        """What both terms take of what the child yields; computed once, so that so are gradients."""
+        """What both terms take of what the child yields, computed once."""
 
     def hard(self, labels: Any, read: Any) -> Any:
         """What the labels ask for, `(batch,)`."""
