@@ -259,3 +259,44 @@ def test_turned_photos_and_hidden_twins_are_trained_on(tmp_path: Path) -> None:
     assert code == 0, stderr
     assert "unit 1.000" in stdout
     assert "broken" not in stdout and "resized" not in stdout
+
+
+PIPELINE = """
+import numpy as np
+import tensorflow as tf
+
+with np.load({npz!r}) as file:
+    x_train, y_train, x_test, y_test = (
+        file[name] for name in ("x_train", "y_train", "x_test", "y_test")
+    )
+
+def data():
+    train = tf.data.Dataset.from_tensor_slices((x_train, y_train)).batch(32)
+    return train, tf.data.Dataset.from_tensor_slices((x_test, y_test))
+
+def broken():
+    def samples():
+        yield x_train[0], y_train[0]
+        raise OSError("the camera is gone")
+    return samples(), (x_test, y_test)
+"""
+
+
+def test_a_pipeline_is_measured_as_its_arrays_are(model: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    labels = np.repeat(np.arange(_CLASSES), 20)
+    images = np.stack([_image(label, rng) for label in labels])[..., None]
+    npz, pipeline = tmp_path / "arrays.npz", tmp_path / "my_pipeline.py"
+    half = {"x_train": images[::2], "y_train": labels[::2]}
+    np.savez(npz, **half, x_test=images[1::2], y_test=labels[1::2])
+    pipeline.write_text(PIPELINE.format(npz=str(npz)))
+    found = []
+    for data in (npz, f"{pipeline}:data"):
+        code, told, said = _run("evaluate", model, "--data", data, "--json")
+        assert code == 0, said
+        found.append({name: each for name, each in json.loads(told).items() if name != "data"})
+    assert found[0] == found[1]
+    out = tmp_path / "run"
+    code, _, said = _run("optimize", model, "--data", f"{pipeline}:broken", "--out", out)
+    assert code == 2 and not out.exists()
+    assert "raised OSError: the camera is gone (my_pipeline.py, line 17), after 1 samples" in said

@@ -38,8 +38,20 @@ def is_wanted(name: str) -> bool:
     return name in (*REQUIRED, *OPTIONAL, WEIGHTS)
 
 
-def require_arrays(there: Sequence[str], choose_form: FormChoice, *, source: str) -> None:
+def require_arrays(
+    there: Sequence[str],
+    choose_form: FormChoice,
+    *,
+    source: str,
+    remedy: str = "save it again under these names",
+) -> None:
     """Refuses arrays of which one is missing, for a model of one input.
+
+    Args:
+        there: Their names.
+        choose_form: Asked where there are no labels.
+        source: How messages name what holds them.
+        remedy: What to do about it.
 
     Raises:
         DataError: If one is; the message names those that there are.
@@ -50,8 +62,8 @@ def require_arrays(there: Sequence[str], choose_form: FormChoice, *, source: str
     if missing:
         raise DataError(
             f"{source} lacks {', '.join(missing)}; it holds {', '.join(there) or 'no arrays'}; "
-            f"expected {', '.join(REQUIRED)} and perhaps {', '.join(OPTIONAL)}: save it "
-            f"again under these names{_likely_names(missing, there)}"
+            f"expected {', '.join(REQUIRED)} and perhaps {', '.join(OPTIONAL)}: {remedy}"
+            f"{_likely_names(missing, there)}"
         )
     if ("x_val" in there) != ("y_val" in there) and required != UNLABELLED:
         alone = "x_val" if "x_val" in there else "y_val"

@@ -34,6 +34,7 @@ _SPLITS = {
     }.items()
     for word in words.split()
 }
+_PAIRS = "give (x, y) for each split"
 _ACCEPTED = (
     "expected (x_train, y_train, x_test, y_test), or six arrays in the order train, validation, "
     "test; or a dict of arrays named as in an .npz; or a tuple (train, test) or (train, "
@@ -74,12 +75,19 @@ def load_given(
     arrays: dict[str, np.ndarray] = {}
     for split, value in splits.items():
         arrays |= _arrays_of(value, split, source=source, inputs=inputs, room=room)
+    with_labels = [split for split in splits if f"y_{split}" in arrays]
+    if with_labels and len(with_labels) < len(splits):
+        without = [split for split in splits if split not in with_labels]
+        raise DataError(
+            f"{source} gives labels for {' and '.join(with_labels)}, but none for "
+            f"{' and '.join(without)}; expected labels for all or for none: {_PAIRS}"
+        )
     if len(inputs) > 1:
         require_input_arrays(tuple(arrays), inputs, choose_form, source=source)
         found = dataset_of_inputs(arrays, inputs, choose_form, source=source)
     else:
         known = {name: each for name, each in arrays.items() if is_wanted(name)}
-        require_arrays(tuple(known), choose_form, source=source)
+        require_arrays(tuple(known), choose_form, source=source, remedy=_PAIRS)
         found = dataset_of_arrays(known, choose_form, source=source)
     if room.used_bytes:
         told = note_on_disk(room.used_bytes, source)

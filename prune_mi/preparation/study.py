@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 
@@ -21,7 +21,6 @@ from prune_mi.preparation.profile import Profile
 from prune_mi.records import Observer, SilentObserver
 from prune_mi.runs.notes import NoteTaker
 
-_IMAGES = "images_to_study"
 _T = TypeVar("_T")
 
 
@@ -102,20 +101,32 @@ def _in_worker(
             f"the model cannot be written as .keras: {first_line(error)}; expected layers that "
             "Keras can save"
         ) from error
-    pool.store.put(_IMAGES, data.x_train)
+    stored: dict[str, Any] = {"x_train": data.x_train}
+    if data.form == "masks":  # which are as large as images
+        stored |= {"y_train": data.y_train, "y_test": data.y_test}
+    for name, array in stored.items():
+        pool.store.put(f"{name}_to_study", array)
     rest = replace(data, x_train=data.x_train[:1], x_test=data.x_test[:1], x_val=None)
-    found = pool.call(_found, find, path, pool.store, rest)
-    pool.store.drop(_IMAGES)
+    first: dict[str, Any] = {name: array[:1] for name, array in stored.items()}
+    rest = replace(rest, **first)
+    found = pool.call(_found, find, path, pool.store, rest, tuple(stored))
+    for name in stored:
+        pool.store.drop(f"{name}_to_study")
     path.unlink(missing_ok=True)
     return found
 
 
 def _found(
-    find: Callable[[keras.Model, Dataset], _T], path: Path, store: Store, data: Dataset
+    find: Callable[[keras.Model, Dataset], _T],
+    path: Path,
+    store: Store,
+    data: Dataset,
+    stored: tuple[str, ...],
 ) -> _T:
     """Runs in the worker; only training images are asked about."""
     model = keras.models.load_model(path, compile=False)
-    return find(model, replace(data, x_train=store.get(_IMAGES)))
+    there: dict[str, Any] = {name: store.get(f"{name}_to_study") for name in stored}
+    return find(model, replace(data, **there))
 
 
 def _noted(

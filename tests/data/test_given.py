@@ -206,7 +206,7 @@ def changing() -> Iterator[Any]:
         ),
         (lambda: 1 / 0, r"the train data of the data given raised ZeroDivisionError"),
         ((X[:5], 3), r"y_train of the train data of .* and no array; expected"),
-        ((X[:5], None), r"the data given lacks y_train"),
+        ((X[:5], None), r"gives labels for test, but none for train; expected labels for all"),
         (iter([([[1, 2], [3]], 0)]), r"gives what is no array"),
     ],
 )
@@ -256,6 +256,11 @@ def test_the_same_sample_three_times_is_no_endless_stream() -> None:
 def test_what_is_no_data_is_refused(given: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load(given)
+
+
+def test_labels_that_are_needed_are_asked_for() -> None:
+    with pytest.raises(DataError, match=r"lacks y_train, y_test; .*: give \(x, y\) for each split"):
+        load((X[:30], X[30:]))
 
 
 def test_inputs_of_other_names_are_refused() -> None:
