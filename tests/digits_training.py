@@ -4,17 +4,18 @@ from typing import Any
 
 from prune_mi.config import TrainingSettings
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
+from prune_mi.tasks.targets import packed_targets
 from prune_mi.training.feed import TrainingImages
 from prune_mi.training.plan import TrainingPlan
-from prune_mi.training.targets import distillation_targets
+from tests.judges import of_classes
 
 
 def digits(augmentation: AugmentationPolicy) -> TrainingImages:
     """All training images of digits with their labels; there is no teacher."""
-    data = load_dataset("digits")
+    data, judge = load_dataset("digits"), of_classes(10)
     return TrainingImages(
         images=data.x_train,
-        targets=distillation_targets(data.y_train, None, num_classes=10),
+        targets=packed_targets(judge.task, judge.head, data.y_train),
         scaling=fit_scaling("unit", data.x_train),
         augmentation=augmentation,
     )
@@ -22,7 +23,7 @@ def digits(augmentation: AugmentationPolicy) -> TrainingImages:
 
 def plan(num_images: int, **changes: Any) -> TrainingPlan:
     """Labels alone, 32 images a step; `changes` are of the plan, or of the settings in it."""
-    values = {"seconds": None, "learning_rate": 5e-3, "from_logits": False, "seed": 0}
+    values = {"seconds": None, "learning_rate": 5e-3, "seed": 0}
     recipe = {"batch_size": 32, "distillation": 0.0}
     for name in changes.keys() & TrainingSettings.model_fields.keys() - {"learning_rate"}:
         recipe[name] = changes.pop(name)

@@ -9,20 +9,26 @@ from prune_mi.data import fit_scaling
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.criterion import RankingRequest
+from tests.judges import of_classes
 
 
 def ranking_request(
-    graph: LayerGraph, images: np.ndarray, labels: np.ndarray, **changes: object
+    graph: LayerGraph,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    from_logits: bool = True,
+    **changes: object,
 ) -> RankingRequest:
-    """All units of a network that yields logits, asked about on raw images."""
+    """All units of a network that tells classes apart, asked about on raw images."""
     request = RankingRequest(
         graph=graph,
         sites=unit_sites(graph),
         images=images,
-        labels=labels,
+        truth=labels,
+        groups=labels,
         scaling=fit_scaling("none", images),
-        num_classes=int(labels.max()) + 1,
-        from_logits=True,
+        judge=of_classes(int(labels.max()) + 1, from_logits=from_logits),
         settings=RankingSettings(),
         seed=0,
     )

@@ -320,6 +320,6 @@ class TestTheLimit:
             make_settings({"data": "digits", "confidence": value})
         assert told.value.exit_code == ExitCode.BAD_INPUT
 
-    def test_an_unknown_metric_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match=r"`metric` is 'f1'; expected .*accuracy.*balanced"):
-            make_settings({"data": "digits", "metric": "f1"})
+    def test_an_unknown_task_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"`task` is 'boxes'; expected .*'regression'"):
+            make_settings({"data": "digits", "task": "boxes"})

@@ -156,7 +156,7 @@ def test_the_choice_can_be_made_again_from_what_is_written(whole_run: Path) -> N
             for child in generation.children
             if child.trained_quality is not None
         }
-        accuracies = written["correct"].mean(axis=1)
+        accuracies = written["scores"].mean(axis=1)
         found = dict(zip(written["names"].tolist(), accuracies, strict=True))
         assert found.pop("result") == pytest.approx(report.result.val_metric)
         assert found == pytest.approx(trained)
@@ -168,7 +168,7 @@ def test_the_choice_can_be_made_again_from_what_is_written(whole_run: Path) -> N
     weights = [each.num_images for each in report.classes]
     results = [each.result for each in report.classes]
     assert np.average(results, weights=weights) == pytest.approx(report.result.test_metric)
-    assert np.mean(results) == pytest.approx(report.result.balanced_accuracy)
+    assert np.mean(results) == pytest.approx(report.result.metrics["balanced"])
 
 
 def test_the_resolved_settings_run_again(

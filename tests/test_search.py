@@ -69,7 +69,7 @@ def test_the_report_and_the_model_agree(found: Path, digits: Path) -> None:
     assert report.result.test_metric == pytest.approx(right, abs=1e-6)
     assert report.num_unseen == len(data["y_test"])
     shares = np.bincount(data["y_test"]) / len(data["y_test"])
-    assert report.commonest_share == pytest.approx(shares.max())
+    assert report.chance == pytest.approx(shares.max())
     cost = graph_cost(trace_model(model))
     assert (report.result.num_params, report.result.macs) == (cost.num_params, cost.macs)
     assert report.result.test_metric > report.reference.test_metric + 0.1

@@ -65,7 +65,7 @@ def targets(truth: np.ndarray, teacher: np.ndarray | None, head: Head) -> np.nda
     one_hot = np.eye(head.size, dtype=np.float32)[truth]
     if teacher is None:
         return np.concatenate([one_hot, np.zeros_like(one_hot)], axis=1)
-    known = log_probabilities(teacher, from_logits=head.from_logits)
+    known = log_probabilities(head.of(teacher), from_logits=head.from_logits)
     return np.concatenate([one_hot, known], axis=1, dtype=np.float32)
 
 

@@ -47,7 +47,7 @@ def main() -> None:
     observer = SilentObserver()
     settings = make_settings({"data": options.data})
     loaded = open_source(ModelSource(options.model))
-    data = load_fitting_data(loaded.model, settings, observer, beside=options.model)
+    data = load_fitting_data(loaded, settings, observer, beside=options.model)
     with tempfile.TemporaryDirectory() as scratch:
         pool = WorkerPool(Path(scratch), workers=options.workers, observer=observer, trust=Trust())
         profile = profile_of(loaded.model, data, settings, observer)
@@ -92,7 +92,7 @@ def main() -> None:
                 policy = AugmentationPolicy.parse(name, side)
                 tasks.append(replace(task, name=f"{images:>8,} {name}", augmentation=policy))
         for outcome in pool.run(tasks):
-            print(f"{outcome.name:22} {getattr(outcome, 'accuracy', float('nan')):.4f}", flush=True)
+            print(f"{outcome.name:22} {getattr(outcome, 'quality', float('nan')):.4f}", flush=True)
         pool.close()
 
 

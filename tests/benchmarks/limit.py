@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from prune_mi.measure.limit import choose_within
-from prune_mi.measure.metric import image_weights
 from prune_mi.report import read_report
 
 
@@ -28,16 +27,16 @@ def resplit(
     """For each resplit that accepts a child, the told probability and whether the drop held."""
     report = read_report(folder / "report.json")
     with np.load(folder / "trained.npz") as written:
-        before, labels, correct = written["original"], written["labels"], written["correct"]
+        before, weights, scores = written["original"], written["weights"], written["scores"]
         order = np.argsort(written["params" if report.objective == "params" else "macs"])
-    after, told, held = correct[order], [], []
+    after, told, held = scores[order], [], []
     for _ in range(resplits):
-        shuffled = rng.permutation(len(labels))
+        shuffled = rng.permutation(len(before))
         seen, unseen = np.array_split(shuffled, 2)
         chosen = choose_within(
             before[seen],
             list(after[:, seen]),
-            image_weights(labels[seen], report.limit.metric),  # type: ignore[arg-type]
+            weights[seen] / weights[seen].sum(),
             limit=report.max_accuracy_drop,
             confidence=confidence,
             num_unseen=len(unseen),
@@ -45,8 +44,11 @@ def resplit(
         )
         if chosen.place is None:
             continue
-        weights = image_weights(labels[unseen], report.limit.metric)  # type: ignore[arg-type]
-        drop = weights @ (before[unseen].astype(float) - after[chosen.place][unseen])
+        drop = (
+            weights[unseen]
+            / weights[unseen].sum()
+            @ (before[unseen].astype(float) - after[chosen.place][unseen])
+        )
         told.append(chosen.chance)
         held.append(drop <= report.max_accuracy_drop + 1e-12)
     return np.array(told), np.array(held, dtype=bool)

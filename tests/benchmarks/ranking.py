@@ -91,7 +91,7 @@ def _request_and_profile(  # type: ignore[no-untyped-def]
         {"data": options.data, "seed": seed, "ranking": {"criterion": criterion}}
     )
     loaded = open_source(ModelSource(options.model))
-    data = load_fitting_data(loaded.model, settings, SilentObserver())
+    data = load_fitting_data(loaded, settings, SilentObserver())
     profile = profile_of(loaded.model, data, settings, SilentObserver())
     request = ranking_request(profile, data, settings, samples=options.samples)
     return request, data, profile

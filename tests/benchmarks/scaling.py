@@ -49,18 +49,22 @@ def _measured(criterion: str, blocks: int, samples: int) -> list[str]:
     from prune_mi.keras_io.model_graph.build import build_model
     from prune_mi.keras_io.model_graph.trace import trace_model
     from prune_mi.measure.predictor import predict
+    from prune_mi.tasks.classification import TASK
+    from prune_mi.tasks.head import Head
+    from prune_mi.tasks.judge import Judge
 
     rng = np.random.default_rng(0)
     images = rng.normal(size=(samples, 32, 32, 3)).astype(np.float32)
+    labels = np.arange(samples) % _CLASSES
     graph = trace_model(_network(blocks))
     request = RankingRequest(
         graph=graph,
         sites=[unit_site(unit) for unit in removable_units(graph) if unit.macs or unit.num_params],
         images=images,
-        labels=np.arange(samples) % _CLASSES,
+        truth=labels,
+        groups=labels,
         scaling=fit_scaling("none", images),
-        num_classes=_CLASSES,
-        from_logits=True,
+        judge=Judge(TASK, TASK.metrics[0], Head((_CLASSES,), from_logits=True)),
         settings=RankingSettings(criterion=criterion),  # type: ignore[arg-type]
         seed=0,
     )

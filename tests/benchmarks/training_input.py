@@ -22,11 +22,12 @@ from prune_mi.data import AugmentationPolicy, fit_scaling
 from prune_mi.keras_io.loading.load import load_model
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
+from prune_mi.tasks.classification import TASK
+from prune_mi.tasks.head import Head
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import TrainingImages
 from prune_mi.training.fit import train
-from prune_mi.training.plan import TrainingPlan
-from prune_mi.training.targets import distillation_targets
+from prune_mi.training.plan import LossPlan, TrainingPlan
 
 _BATCH = 64
 
@@ -48,7 +49,7 @@ def _resnet8() -> keras.Model:
 def _child_rate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
     source = TrainingImages(
         images=images,
-        targets=distillation_targets(labels, np.zeros((len(labels), 10)), num_classes=10),
+        targets=TASK.targets(labels, np.full((len(labels), 10), 0.1), Head((10,))),
         scaling=fit_scaling("mean-image", images),
         augmentation=AugmentationPolicy(flip=True, max_shift=4),
     )
@@ -56,7 +57,6 @@ def _child_rate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> f
         num_images=len(images),
         seconds=None,
         learning_rate=1e-4,
-        from_logits=False,
         seed=0,
         recipe=TrainingSettings(batch_size=_BATCH),
     )
@@ -70,11 +70,11 @@ def _plain_rate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> f
     optimizer.build(plain.trainable_variables)
     plain.compile(
         optimizer,
-        DistillationLoss(weight=0.7, temperature=2.0, from_logits=False),
+        DistillationLoss(LossPlan(), weight=0.7, temperature=2.0),
         jit_compile=keras.backend.backend() == "jax",
     )
     pixels = images.astype("float32") / 255
-    targets = distillation_targets(labels, np.zeros((len(labels), 10)), num_classes=10)
+    targets = TASK.targets(labels, np.full((len(labels), 10), 0.1), Head((10,)))
     plain.fit(pixels[:_BATCH], targets[:_BATCH], batch_size=_BATCH, verbose=0)
     started = time.perf_counter()
     plain.fit(pixels, targets, batch_size=_BATCH, verbose=0)

@@ -8,9 +8,11 @@ import pytest
 from prune_mi.comparison.gates import Rivals, judge
 from prune_mi.config import Gates
 from prune_mi.records import GateResult
+from tests.judges import of_classes
 
 NUM = 2000
 LABELS = np.arange(NUM) % 10
+ONE_HOT = np.eye(10, dtype=np.float32)
 
 
 def _rivals(wrong: int = 0, changed_wrong: int = 0) -> Rivals:
@@ -26,11 +28,21 @@ def _rivals(wrong: int = 0, changed_wrong: int = 0) -> Rivals:
     after[:wrong] = (after[:wrong] + 1) % 10
     after[NUM - changed_wrong :] = (after[NUM - changed_wrong :] + 1) % 10
     names = tuple(f"class{place}" for place in range(10))
-    return Rivals(before, after, LABELS, names, (1000, 600), (5000, 4000), (30_000, 20_000), 90_000)
+    return Rivals(
+        judge=of_classes(10),
+        before=ONE_HOT[before],
+        after=ONE_HOT[after],
+        truth=LABELS,
+        names=names,
+        params=(1000, 600),
+        macs=(5000, 4000),
+        saved_bytes=(30_000, 20_000),
+        size_bytes=90_000,
+    )
 
 
 def _judged(given: Rivals, **gates: object) -> GateResult:
-    (found,) = judge(Gates.model_validate(gates), given, "accuracy")
+    (found,) = judge(Gates.model_validate(gates), given)
     return found
 
 
@@ -61,7 +73,7 @@ def test_the_worst_class_is_named() -> None:
     given = _rivals()
     after = given.after.copy()
     rows = np.flatnonzero(LABELS == 7)[:60]
-    after[rows] = 8
+    after[rows] = ONE_HOT[8]
     found = _judged(replace(given, after=after), max_class_drop=0.1)
     assert found.decision == "failed"
     assert "class7 is judged worst" in found.text
@@ -70,15 +82,15 @@ def test_the_worst_class_is_named() -> None:
 
 def test_a_class_without_images_is_not_passed() -> None:
     given = _rivals()
-    rows = given.labels != 4
+    rows = given.truth != 4
     few = replace(
-        given, before=given.before[rows], after=given.after[rows], labels=given.labels[rows]
+        given, before=given.before[rows], after=given.after[rows], truth=given.truth[rows]
     )
     found = _judged(few, max_class_drop=0.1)
     assert found.decision == "undecided" and found.images_to_decide is None
     assert "there are no test images of class4" in found.text
     after = few.after.copy()
-    after[few.labels == 7] = 8
+    after[few.truth == 7] = ONE_HOT[8]
     found = _judged(replace(few, after=after), max_class_drop=0.1)
     assert found.decision == "failed" and "class7 is judged worst" in found.text
 
@@ -86,7 +98,7 @@ def test_a_class_without_images_is_not_passed() -> None:
 def test_classes_that_all_keep_the_limit_need_no_correction() -> None:
     """45 images of each of ten classes, all answered alike."""
     labels = np.repeat(np.arange(10), 45)
-    given = replace(_rivals(), before=labels, after=labels, labels=labels)
+    given = replace(_rivals(), before=ONE_HOT[labels], after=ONE_HOT[labels], truth=labels)
     assert _judged(given, max_class_drop=0.03).decision == "passed"
     found = _judged(given, max_class_drop=0.02)
     assert found.decision == "undecided"
@@ -96,7 +108,7 @@ def test_classes_that_all_keep_the_limit_need_no_correction() -> None:
 
 def test_what_is_no_answer_is_a_changed_one() -> None:
     given = _rivals()
-    found = _judged(replace(given, after=np.full(NUM, -1)), max_flips=0.5)
+    found = _judged(replace(given, after=np.full((NUM, 10), np.nan, np.float32)), max_flips=0.5)
     assert found.value == 1.0 and found.decision == "failed"
 
 
@@ -134,5 +146,5 @@ def test_a_confidence_is_told_as_it_was_given() -> None:
 
 def test_gates_come_in_the_order_of_the_options() -> None:
     gates = Gates(max_size=10**6, max_flips=0.5, max_accuracy_drop=0.5)
-    names = [each.name for each in judge(gates, _rivals(), "accuracy")]
+    names = [each.name for each in judge(gates, _rivals())]
     assert names == ["max-accuracy-drop", "max-flips", "max-size"]

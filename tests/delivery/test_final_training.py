@@ -18,8 +18,10 @@ from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.search.candidate import Trained
 from prune_mi.search.selection import standard_error
+from prune_mi.training.plan import LossPlan
 from tests.candidates import trained
 from tests.graph_builder import chain
+from tests.judges import of_classes
 
 BEFORE = trained("g1c1", 0.9, cost=Cost(1, 1, 1))
 
@@ -76,10 +78,12 @@ def _finally(
         calibration=plain,
         packing=SimpleNamespace(other_sizes=()),
         augmentation=plain,
-        from_logits=False,
+        loss=LossPlan(),
+        judge=of_classes(10),
     )
     given = trained("reference", start)
     baseline = SimpleNamespace(
+        judge=of_classes(10),
         roles=SimpleNamespace(validation=np.arange(400)),
         images=SimpleNamespace(num_train=100),
         given=given,

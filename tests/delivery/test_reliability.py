@@ -10,12 +10,12 @@ from prune_mi.data import Dataset
 from prune_mi.delivery.reliability import class_facts, class_warnings, limit_facts, unused_facts
 from prune_mi.evolution.limits import AllowedDrop, allowed_drop
 from prune_mi.evolution.strategy import Evolved
-from prune_mi.measure.metric import image_weights
 from prune_mi.records import SilentObserver, TrainedChild
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Trained
 from tests.candidates import trained
+from tests.judges import of_classes
 
 LABELS = np.repeat([0, 1, 2], 400)
 
@@ -32,7 +32,7 @@ def _outputs(right: np.ndarray) -> np.ndarray:
 
 
 BASELINE = SimpleNamespace(
-    roles=SimpleNamespace(unseen=np.arange(len(LABELS))), data=_data(), metric="accuracy"
+    roles=SimpleNamespace(unseen=np.arange(len(LABELS))), data=_data(), judge=of_classes(3)
 )
 
 
@@ -46,7 +46,7 @@ def test_a_class_that_lost_too_much_is_named() -> None:
     dog = facts[1]
     assert dog.reference == pytest.approx(before[LABELS == 1].mean())
     assert dog.low < dog.result - dog.reference < dog.high < -0.05
-    (warning,) = class_warnings(facts)
+    (warning,) = class_warnings(facts, BASELINE.judge)
     assert "Class dog lost more than the allowed drop" in warning
 
 
@@ -69,9 +69,8 @@ def test_classes_hold_by_chance_no_more_often_than_they_should() -> None:
 def _allowed(limit: float, confidence: float | None = None) -> AllowedDrop:
     rng = np.random.default_rng(2)
     before = rng.random(len(LABELS)) < 0.9
-    return AllowedDrop(
-        before, image_weights(LABELS, "accuracy"), limit, confidence, len(LABELS), 0.0
-    )
+    weights = BASELINE.judge.weights(LABELS)
+    return AllowedDrop(before, weights, limit, confidence, len(LABELS), 0.0)
 
 
 def _child(allowed: AllowedDrop, lost: float) -> Trained:
@@ -106,7 +105,8 @@ def test_few_images_for_a_small_limit_are_told_of() -> None:
     notes = NoteTaker(SilentObserver())
     baseline = SimpleNamespace(
         roles=BASELINE.roles,
-        images=SimpleNamespace(validation_labels=LABELS[:300]),
+        judge=BASELINE.judge,
+        images=SimpleNamespace(validation_truth=LABELS[:300]),
         given=trained("reference", 0.99, scores=np.ones(300, dtype=bool)),
     )
     settings = make_settings({"data": "digits", "max_accuracy_drop": 0.01})

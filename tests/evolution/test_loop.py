@@ -38,7 +38,9 @@ from prune_mi.runs.run import Run
 from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import reference
+from prune_mi.training.plan import LossPlan
 from tests.graph_builder import chain, residual_tower
+from tests.judges import of_classes
 
 NUM = 200
 LABELS = np.arange(NUM) % 4
@@ -120,16 +122,16 @@ def _baseline(graph: LayerGraph) -> Baseline:
     roles = Roles(everyone, everyone, everyone, "train", "")
     profile = Profile(
         packing=pack(graph),
-        num_classes=4,
+        judge=of_classes(4),
+        loss=LossPlan(),
         others=(),
-        from_logits=False,
         scaling=fit_scaling("none", pixels),
         augmentation=NOT_VARIED,
         calibration=NOT_VARIED,
     )
     given = reference(graph, 0.9, np.arange(NUM) < 180)
-    images = Images(roles, LABELS, LABELS, everyone, NUM)
-    return Baseline(profile, data, images, "accuracy", given, given, None, 100.0)
+    images = Images(roles, LABELS, None, LABELS, everyone, NUM)
+    return Baseline(profile, data, images, given, given, None, 100.0)
 
 
 def _run(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:

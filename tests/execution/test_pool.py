@@ -19,6 +19,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.records import SilentObserver
 from prune_mi.training.plan import TrainingPlan
+from tests.judges import of_classes
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,16 +46,15 @@ def heard() -> Heard:
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory, heard: Heard) -> Iterator[WorkerPool]:
     """One of one worker, with some images of 64x64 and their classes."""
-    from prune_mi.training.targets import distillation_targets
-
     rng = np.random.default_rng(0)
     images, labels = rng.random((96, 64, 64, 1), np.float32), rng.integers(0, 7, 96)
     made = WorkerPool(tmp_path_factory.mktemp("scratch"), workers=1, observer=heard, trust=Trust())
     made.store.put("train_images", images)
-    made.store.put("train_targets", distillation_targets(labels, None, num_classes=7))
+    judge = of_classes(7)
+    made.store.put("train_targets", judge.task.targets(labels, None, judge.head))
     made.store.put("val_images", images[:32])
-    made.store.put("val_labels", labels[:32])
-    made.use(SharedData(made.store, fit_scaling("none", images), 32, 32, _PLAIN, 7))
+    made.store.put("val_truth", labels[:32])
+    made.use(SharedData(made.store, fit_scaling("none", images), 32, 32, _PLAIN, judge))
     yield made
     made.close()
 
@@ -80,7 +80,6 @@ def _training(graph: LayerGraph, name: str = "child") -> TrainTask:
         num_images=96,
         seconds=None,
         learning_rate=1e-3,
-        from_logits=False,
         seed=0,
         recipe=TrainingSettings(batch_size=32, distillation=0.0),
     )

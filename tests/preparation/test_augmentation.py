@@ -18,6 +18,8 @@ from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.recognised_augmentation import recognised_augmentation
 from prune_mi.records import SilentObserver
 from prune_mi.repair.recalibrate import recalibrate, statistics_distance
+from prune_mi.training.plan import LossPlan
+from tests.judges import of_classes
 
 pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).uniform(0.5, 1, (512, 16, 16, 1)).astype(np.float32)
@@ -50,7 +52,7 @@ def test_statistics_are_taken_from_images_like_the_originals(
     settings = OptimizeSettings(data="any", training=TrainingSettings(augmentation="shift"))
     scaling = fit_scaling("none", IMAGES)
     policy, calibration = find_augmentation(
-        graph, IMAGES, LABELS, scaling, settings, SilentObserver(), num_classes=3
+        graph, IMAGES, LABELS, scaling, settings, SilentObserver(), judge=of_classes(3)
     )
     assert calibration == trained_with
     assert policy.max_shift == 2
@@ -72,14 +74,14 @@ def _recognised(
 ) -> AugmentationPolicy:
     profile = Profile(
         packing=pack(graph),
-        num_classes=graph.spec(graph.outputs[0]).shape[-1] or 0,
+        judge=of_classes(graph.spec(graph.outputs[0]).shape[-1] or 0),
+        loss=LossPlan(),
         others=(),
-        from_logits=False,
         scaling=fit_scaling("none", images),
         augmentation=so_far,
         calibration=NONE,
     )
-    store = SimpleNamespace(get={"val_images": images, "val_labels": labels}.__getitem__)
+    store = SimpleNamespace(get={"val_images": images, "val_truth": labels}.__getitem__)
     return recognised_augmentation(graph, store, len(images), profile)  # type: ignore[arg-type]
 
 

@@ -97,17 +97,28 @@ def test_an_output_of_any_kind_has_its_place() -> None:
     assert judged_output(MANY_ENDED["by_name"](), "map") == 0
 
 
-def _unit(activation: str) -> Callable[[], keras.Model]:
-    def build() -> keras.Model:
-        inputs = keras.Input((8, 8, 1))
-        return keras.Model(inputs, layers.Dense(1, activation)(layers.Flatten()(inputs)))
-
-    return build
-
-
-def _pixels() -> keras.Model:
+def _unit(activation: str) -> keras.Model:
     inputs = keras.Input((8, 8, 1))
-    return keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax", name="mask")(inputs))
+    return keras.Model(inputs, layers.Dense(1, activation)(layers.Flatten()(inputs)))
+
+
+@pytest.mark.parametrize("activation", ["relu", "softmax"])
+def test_a_unit_that_no_classifier_ends_in_has_no_reading(activation: str) -> None:
+    interface = read_interface(_unit(activation), None)
+    assert (interface.shape, interface.unit) == ((1,), None)
+    assert interface.ends_in == {activation}
+
+
+def test_an_answer_for_each_pixel_is_judged_where_it_is_the_only_output() -> None:
+    inputs = keras.Input((None, 8, 1))
+    model = keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax", name="mask")(inputs))
+    interface = read_interface(model, None)
+    assert (interface.shape, interface.num_classes) == ((None, 8, 2), 2)
+
+
+def _five_axes() -> keras.Model:
+    inputs = keras.Input((8, 8, 8, 1))
+    return keras.Model(inputs, layers.Conv3D(2, 1, activation="softmax", name="voxels")(inputs))
 
 
 def _steps() -> keras.Model:
@@ -124,18 +135,18 @@ def _scalar() -> keras.Model:
     ("build", "fragment"),
     [
         (_no_graph, "without a graph"),
-        (_unit("relu"), "one unit that ends in relu, which is not .* regression .*; expected a s"),
-        (_unit("softmax"), "one unit that ends in softmax, which is 1 for every input"),
-        (_pixels, r"'mask' has the shape \(None, 8, 8, 2\): an answer for each pixel, as in segm"),
         (_steps, r"'tags' has the shape \(None, 8, 3\): an answer for each step of a sequence"),
+        (_five_axes, r"'voxels' has the shape \(None, 8, 8, 8, 2\); expected \(batch, columns\)"),
         (_scalar, "at least one axis after the batch axis"),
     ],
 )
-def test_what_is_no_classifier(build: Callable[[], keras.Model], fragment: str) -> None:
+def test_what_cannot_be_judged(build: Callable[[], keras.Model], fragment: str) -> None:
     with pytest.raises(ModelError, match=fragment):
         read_interface(build(), None)
 
 
-def test_an_output_of_another_shape_cannot_be_judged() -> None:
-    with pytest.raises(ModelError, match=r"'map' has the shape \(None, 6, 6, 4\): an answer for"):
+def test_maps_are_not_judged_beside_other_outputs() -> None:
+    with pytest.raises(
+        ModelError, match=r"'map' has the shape \(None, 6, 6, 4\), an .* expected such an"
+    ):
         read_interface(MANY_ENDED["by_name"](), "map")

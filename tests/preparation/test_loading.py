@@ -16,6 +16,7 @@ from prune_mi.preparation.loading import load_fitting_data
 from prune_mi.preparation.search_data import load_data_for_search
 from prune_mi.records import SilentObserver
 from prune_mi.runs.notes import NoteTaker
+from tests.judges import loaded
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def test_only_a_model_that_may_know_the_test_images_is_flattered(
     inputs = keras.Input((8, 8, 3))
     x = layers.Dense(2, activation="softmax")(layers.Flatten()(inputs))
     notes = NoteTaker(SilentObserver())
-    load_fitting_data(keras.Model(inputs, x), make_settings({"data": data}), notes)
+    load_fitting_data(loaded(keras.Model(inputs, x)), make_settings({"data": data}), notes)
     assert any("measured accuracy is too high" in each for each in notes.said) == flattered
     searching = NoteTaker(SilentObserver())
     load_data_for_search(data, searching)
@@ -63,8 +64,8 @@ def test_how_one_unit_is_read_is_said(tmp_path: Path, activation: str | None, to
     inputs = keras.Input((8, 8, 3))
     x = layers.Dense(1, activation=activation, name="pet")(layers.Flatten()(inputs))
     notes = NoteTaker(SilentObserver())
-    loaded = load_fitting_data(keras.Model(inputs, x), make_settings({"data": data}), notes)
-    assert loaded.num_classes == 2
+    data = load_fitting_data(loaded(keras.Model(inputs, x)), make_settings({"data": data}), notes)
+    assert data.num_classes == 2
     assert any(f"The output pet is {told}" in each for each in notes.said)
 
 
@@ -79,8 +80,8 @@ def _vectors(folder: Path, names: str | None, *, labels: int = 3) -> tuple[Datas
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(inputs))
     notes = NoteTaker(SilentObserver())
     settings = make_settings({"data": str(folder / "data.npz")})
-    loaded = load_fitting_data(model, settings, notes, beside=folder / "model.keras")
-    return loaded, list(notes.said)
+    data = load_fitting_data(loaded(model), settings, notes, beside=folder / "model.keras")
+    return data, list(notes.said)
 
 
 def test_numbers_in_a_class_file_are_the_order_of_labels(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_a_class_file_goes_before_the_order_of_a_named_data_set(tmp_path: Path) 
     inputs = keras.Input((8, 8, 1))
     model = keras.Model(inputs, layers.Dense(10, "softmax")(layers.Flatten()(inputs)))
     settings, beside = make_settings({"data": "digits"}), tmp_path / "model.keras"
-    data = load_fitting_data(model, settings, SilentObserver(), beside=beside)
-    plain = load_fitting_data(model, settings, SilentObserver())
+    data = load_fitting_data(loaded(model), settings, SilentObserver(), beside=beside)
+    plain = load_fitting_data(loaded(model), settings, SilentObserver())
     assert data.class_names[:3] == ("1", "0", "2")
     assert ((data.y_train == 0) == (plain.y_train == 1)).all()

@@ -47,9 +47,9 @@ def test_probabilities_and_logits_are_told_apart(
 ) -> None:
     inputs = keras.Input((8, 8, 1))
     understood = _understand(_head(inputs, inputs, activation), data)
-    assert understood.from_logits is logits
+    assert understood.head.from_logits is logits
     assert understood.scaling.kind == "none"
-    assert understood.num_classes == 2
+    assert understood.head.shape == (2,)
 
 
 def test_a_sigmoid_a_class_is_refused(data: Dataset) -> None:
@@ -93,9 +93,9 @@ def test_the_judged_output_of_several_is_understood(
     other = layers.Dense(5, activation="softmax", name="other")(layers.Flatten()(inputs))
     both = keras.Model(inputs, [other, model.output])
     understood = _understand(both, data, output="classes")
-    assert understood.from_logits is logits
+    assert understood.head.from_logits is logits
     assert understood.scaling.kind == "none"
-    assert (understood.num_classes, understood.others) == (2, ("other",))
+    assert (understood.head.shape, understood.others) == ((2,), ("other",))
     assert understood.packing.other_sizes == (5,)
     assert understood.graph.spec(understood.graph.outputs[0]).shape == (None, 7)
 

@@ -29,6 +29,7 @@ def _check(text: str) -> Check:
         quality=0.9,
         low=0.88,
         high=0.92,
+        metrics={"accuracy": 0.9},
         num_params=1000,
         macs=5000,
         num_layers=10,
@@ -37,9 +38,11 @@ def _check(text: str) -> Check:
         classes=(ClassQuality("cat", 10, 0.9, 0.7, 0.98),),
         against_first=None,
     )
-    second = replace(first, against_first=Comparison(0.0, -0.01, 0.01, 3, 2, 1))
+    second = replace(first, against_first=Comparison(0.0, -0.01, 0.01, 100, 3, 2, 1))
     gate = GateResult("max-class-drop", "failed", 0.1, 0.3, 0.2, 0.4, None, f"of 2 classes {text}")
-    evaluation = Evaluation("images", "accuracy", 100, 0, (first, second), (text,))
+    evaluation = Evaluation(
+        "images", "classification", "accuracy", 100, 0, (first, second), (text,)
+    )
     return Check(False, 0.995, (gate,), evaluation, None)
 
 

@@ -18,7 +18,7 @@ def _printed(*images: ImagePrediction, width: int, terminal: bool) -> list[str]:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, color_system=None)
     notes = ("There is no classes.json beside the model, so its classes are numbered.",)
-    print_predictions(Predictions("m.keras", "none", images, (), notes), console)
+    print_predictions(Predictions("m.keras", "classification", "none", images, (), notes), console)
     return stream.getvalue().splitlines()
 
 

@@ -6,13 +6,34 @@ import pytest
 import tensorflow as tf
 
 from prune_mi.graph.interface.binary_output import two_columns
+from prune_mi.tasks.probabilities import log_probabilities
+from prune_mi.tasks.targets import packed_targets
 from prune_mi.training.distillation import DistillationLoss
-from prune_mi.training.targets import distillation_targets, log_probabilities
+from prune_mi.training.plan import LossPlan
+from tests.judges import of_classes
 
 pytestmark = pytest.mark.slow
 LABELS = np.array([0, 2])
 TEACHER = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], "float32")
 CHILD = np.array([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]], "float32")
+
+
+def _targets(
+    labels: np.ndarray,
+    teacher: np.ndarray,
+    *,
+    from_logits: bool = False,
+    others: np.ndarray | None = None,
+) -> np.ndarray:
+    judge = of_classes(teacher.shape[1], from_logits=from_logits)
+    return packed_targets(judge.task, judge.head, labels, teacher=teacher, others=others)
+
+
+def _loss(
+    *, weight: float, temperature: float = 2.0, from_logits: bool, others: tuple[int, ...] = ()
+) -> DistillationLoss:
+    plan = LossPlan(from_logits=from_logits, other_outputs=others)
+    return DistillationLoss(plan, weight=weight, temperature=temperature)
 
 
 def _softened(p: np.ndarray, temperature: float) -> np.ndarray:
@@ -28,15 +49,15 @@ def test_the_loss_is_its_closed_form(weight: float, from_logits: bool) -> None:
     hard = -np.log(CHILD[np.arange(2), LABELS])
     soft = (q * np.log(q / p)).sum(axis=1) * temperature**2
     expected = ((1 - weight) * hard + weight * soft).mean()
-    loss = DistillationLoss(weight=weight, temperature=temperature, from_logits=from_logits)
-    targets = distillation_targets(LABELS, np.log(TEACHER), num_classes=3)
+    loss = _loss(weight=weight, temperature=temperature, from_logits=from_logits)
+    targets = _targets(LABELS, TEACHER)
     predicted = np.log(CHILD) + 5.0 if from_logits else CHILD
     assert float(loss(targets, predicted)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_child_equal_to_its_teacher_loses_nothing() -> None:
-    loss = DistillationLoss(weight=1.0, temperature=2.0, from_logits=False)
-    targets = distillation_targets(LABELS, np.log(TEACHER), num_classes=3)
+    loss = _loss(weight=1.0, from_logits=False)
+    targets = _targets(LABELS, TEACHER)
     assert float(loss(targets, TEACHER)) == pytest.approx(0.0, abs=1e-6)
 
 
@@ -48,8 +69,8 @@ def test_log_probabilities_of_logits_and_of_probabilities_agree() -> None:
 
 def _with_others(predicted: np.ndarray, others: np.ndarray, scale: float = 1.0) -> float:
     """The loss of equal classes and of other outputs, of 1 and 3 columns."""
-    loss = DistillationLoss(weight=1.0, temperature=2.0, from_logits=False, other_outputs=(1, 3))
-    targets = distillation_targets(LABELS, np.log(TEACHER), num_classes=3, others=scale * others)
+    loss = _loss(weight=1.0, from_logits=False, others=(1, 3))
+    targets = _targets(LABELS, TEACHER, others=scale * others)
     assert targets.shape == (2, 10)
     return float(loss(targets, np.concatenate([TEACHER, scale * predicted], axis=1)))
 
@@ -78,12 +99,10 @@ def test_one_units_loss_has_the_gradient_of_its_logit(weight: float) -> None:
     logits = tf.constant([[-12.0], [-6.0], [-1.0], [0.0], [2.0], [6.0], [12.0]])
     teacher = two_columns(np.linspace(-4, 4, 7, dtype="float32"), "logit")
     for label in (0, 1):
-        targets = distillation_targets(
-            np.full(7, label), log_probabilities(teacher, from_logits=True), num_classes=2
-        )
+        targets = _targets(np.full(7, label), teacher, from_logits=True)
         gradients = []
         for from_logits in (True, False):
-            loss = DistillationLoss(weight=weight, temperature=2.0, from_logits=from_logits)
+            loss = _loss(weight=weight, from_logits=from_logits)
             with tf.GradientTape() as tape:
                 tape.watch(logits)
                 p = keras.ops.sigmoid(logits)
@@ -97,9 +116,8 @@ def test_one_units_loss_has_the_gradient_of_its_logit(weight: float) -> None:
 def test_a_saturated_unit_stays_finite() -> None:
     units = np.array([0.0, 1.0, 1e-12, 1.0 - 6e-8], "float32")
     for label in (0, 1):
-        teacher = log_probabilities(two_columns(units, "sigmoid"), from_logits=False)
-        targets = distillation_targets(np.full(4, label), teacher, num_classes=2)
-        loss = DistillationLoss(weight=0.5, temperature=2.0, from_logits=False)
+        targets = _targets(np.full(4, label), two_columns(units, "sigmoid"))
+        loss = _loss(weight=0.5, from_logits=False)
         columns = tf.constant(two_columns(units, "sigmoid"))
         with tf.GradientTape() as tape:
             tape.watch(columns)

@@ -23,11 +23,12 @@ from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.training import fit
 from prune_mi.training.distillation import DistillationLoss
-from prune_mi.training.targets import distillation_targets
+from prune_mi.tasks.head import Head
+from prune_mi.tasks.classification import TASK
 from prune_mi.training.feed import Feed, TrainingImages
 from prune_mi.training.fit import train
 from prune_mi.config import TrainingSettings
-from prune_mi.training.plan import TrainingPlan
+from prune_mi.training.plan import LossPlan, TrainingPlan
 from prune_mi.training.schedule import Schedule
 
 if len(sys.argv) > 2:
@@ -41,7 +42,7 @@ graph = trace_model(keras.Model(inputs, layers.Dense(10, activation="softmax", d
 data = load_dataset("digits")
 source = TrainingImages(
     images=data.x_train,
-    targets=distillation_targets(data.y_train, None, num_classes=10),
+    targets=TASK.targets(data.y_train, None, Head((10,))),
     scaling=fit_scaling("unit", data.x_train),
     augmentation=AugmentationPolicy(flip=False, max_shift=0),
 )
@@ -50,7 +51,6 @@ plan = TrainingPlan(
     num_images=32 * STEPS,
     seconds=None,
     learning_rate=0.05,
-    from_logits=False,
     seed=0,
     recipe=TrainingSettings(batch_size=32, optimizer="sgd", distillation=0.0),
 )
@@ -71,7 +71,7 @@ for at_once in (1, 8):
     note(f"own-{at_once}", [w for each in trained.graph.layers.values() for w in each.weights])
 
 model = fit.build_model(graph)
-loss = DistillationLoss(weight=0.0, temperature=2.0, from_logits=False)
+loss = DistillationLoss(LossPlan(), weight=0.0, temperature=2.0)
 model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss=loss)
 feed = Feed(source, batch_size=32, num_batches=STEPS, seed=0)
 rates = iter(Schedule(STEPS, deadline=None, peak=0.05).rates(STEPS))
