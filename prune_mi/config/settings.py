@@ -227,6 +227,13 @@ class OptimizeSettings(RunSettings):
         words="6; with --budget: as many as fit",
         gt=0,
     )
+    points: int = setting(
+        1,
+        "Models that get the final training: the result, and others of the frontier, spread over "
+        "what they cost.",
+        panel=TIME,
+        ge=1,
+    )
     patience: int | None = setting(
         None,
         "Stop after this many generations without an accepted child.",
