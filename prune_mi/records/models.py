@@ -79,6 +79,7 @@ class ModelFacts:
         full_test_metric: Over the whole test set, for comparison with published figures.
         balanced_accuracy: Mean of the classes' accuracies, over test images that no selection saw.
         size_bytes: Size of the model's `.keras` file.
+        other_costs: Further costs by name.
     """
 
     val_metric: float
@@ -89,6 +90,7 @@ class ModelFacts:
     macs: int
     num_layers: int
     size_bytes: int
+    other_costs: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
