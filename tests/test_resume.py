@@ -170,30 +170,6 @@ def test_another_model_or_other_data_are_refused(
         prune_mi.resume(folder, data=str(tmp_path / "other.npz"), generations=3)
 
 
-def test_another_model_of_a_run_is_picked_and_measures_as_listed(
-    unbroken: Path, tmp_path: Path
-) -> None:
-    told = json.loads((unbroken / "report.json").read_text(encoding="utf-8"))
-    before = (unbroken / "events.jsonl").read_bytes()
-    others = [each for each in told["frontier"] if each["has_weights"] and not each["is_result"]]
-    for point in others[:2]:
-        file = tmp_path / f"{point['name']}.keras"
-        done = prune_mi.pick(unbroken, name=point["name"], out=file)
-        assert done.model.macs == point["costs"]["macs"]
-        assert done.model.val_metric == pytest.approx(point["val_metric"])
-        data = load_dataset("digits")
-        answers = keras.models.load_model(file).predict(data.x_test, verbose=0).argmax(axis=1)
-        right = float(np.mean(answers == data.y_test))
-        assert right == pytest.approx(done.model.full_test_metric, abs=0.003)
-        assert done.control is not None
-        assert done.control.test_metric == told["control"]["test_metric"]
-    assert (unbroken / "events.jsonl").read_bytes() == before
-    code, text = _invoke("pick", unbroken, "--max-macs", "1", "--max-params", "0.0001")
-    assert code == 3 and "The nearest is" in text
-    code, text = _invoke("pick", unbroken)
-    assert code == 2 and "received no limit" in text
-
-
 def test_settings_that_must_stay(unbroken: Path, tmp_path: Path) -> None:
     code, shown = _invoke("optimize", "--resume", unbroken, "--seed", 4)
     assert code == 2 and "`seed` is 4, but the run in" in shown and "was started with 3" in shown

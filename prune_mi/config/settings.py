@@ -1,7 +1,7 @@
 """Settings of ranking and training, and of `prune-mi optimize`: frozen, unknown keys refused."""
 
 import math
-from typing import Self
+from typing import Self, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -12,6 +12,7 @@ from prune_mi.config.values import (
     Augmentation,
     ClassList,
     ClassWeights,
+    CostName,
     Criterion,
     DataSource,
     Duration,
@@ -225,7 +226,7 @@ class OptimizeSettings(RunSettings):
     )
     objective: Objective = setting(
         "macs",
-        "What to improve: macs (fewer multiply-accumulates), params (fewer parameters) or accuracy "
+        f"What to improve: a cost to be made small ({', '.join(get_args(CostName))}), or accuracy "
         "(the most accurate model, whatever it costs).",
         panel=CHANGE,
     )
@@ -242,6 +243,13 @@ class OptimizeSettings(RunSettings):
         panel=TIME,
         words="6; with --budget: as many as fit",
         gt=0,
+    )
+    points: int = setting(
+        1,
+        "Models that get the final training: the result, and others of the frontier, spread over "
+        "what they cost.",
+        panel=TIME,
+        ge=1,
     )
     patience: int | None = setting(
         None,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prune_mi.config import OptimizeSettings, SearchSettings
+from prune_mi.costs.dominance import spread
 from prune_mi.costs.objective import Objective
 from prune_mi.delivery.control import CONTROL, Control
 from prune_mi.evolution.limits import AllowedDrop
@@ -12,7 +13,7 @@ from prune_mi.evolution.lineage_images import lineage_images
 from prune_mi.evolution.recipe import after_training, damage_of, training_task
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
-from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome
+from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome, TrainTask
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.statistics import StatisticsChoice
 from prune_mi.records import Observer
@@ -35,6 +36,7 @@ class Finalists:
         control_images: Images that its training saw, whether or not its weights were kept.
         augmentation: What the final training did to its images; None where there was none.
         closest: Of pruning under targets that nothing has met: the nearest to them.
+        points: Of pruning: other points of the frontier that got the final training, too.
         members: Of growing: the result, and the other networks of an average.
         images, training_s: What the final trainings saw, and what their steps took.
     """
@@ -44,6 +46,7 @@ class Finalists:
     control_images: int = 0
     augmentation: str | None = None
     closest: Trained | None = None
+    points: tuple[Trained, ...] = ()
     members: tuple[Trained, ...] = ()
     images: int = 0
     training_s: float = 0.0
@@ -181,7 +184,10 @@ class FinalTraining:
     def _train(self, finalist: Trained, seconds: float | None) -> Finalists:
         settings, pool, control = self._run.settings, self._run.evaluations, self._control
         num_train = self._baseline.images.num_train
-        rounds = final_rounds(control=settings.control, workers=pool.at_once)
+        others = self._others(finalist)
+        rounds = final_rounds(
+            control=settings.control, workers=pool.at_once, points=1 + len(others)
+        )
         if seconds is not None:
             scoring = scoring_seconds(self._baseline, workers=pool.workers)
             seconds = max(0.0, seconds / rounds - scoring)
@@ -203,11 +209,12 @@ class FinalTraining:
             )
             tasks.append(task)
             augmentation = task.augmentation.name
+        tasks += [self._task_of(each, seconds) for each in others]
         begun = control is not None and control.begun
         lineage = finalist.images_trained + num_images
         if control is not None and not begun and (lineage or settings.images is None):
             tasks.append(control.task(lineage, seconds=seconds, expected_images=expected))
-        before = {finalist.name: finalist}
+        before = {each.name: each for each in (finalist, *others)}
         if control is not None:
             before[CONTROL] = control.start
         outcomes = list(pool.run(tasks))
@@ -222,6 +229,38 @@ class FinalTraining:
             done.after[CONTROL] if CONTROL in done.seen else None,
             done.seen.get(CONTROL, 0),
             augmentation,
+            points=tuple(done.after[each.name] for each in others),
+        )
+
+    def _others(self, finalist: Trained) -> list[Trained]:
+        """Other points that get the final training, spread over what they cost."""
+        start = self._baseline.start
+        points = [
+            each
+            for each in self._evolved.frontier
+            if each.lineage and each.name != finalist.name and self._objective.amount(each.cost)
+        ]
+        return spread(
+            points,
+            self._run.settings.points - 1,
+            lambda each: self._objective.amount(each.cost),
+            beside=[self._objective.amount(each.cost) for each in (start, finalist)],
+        )
+
+    def _task_of(self, point: Trained, seconds: float | None) -> TrainTask:
+        """The final training of another point."""
+        num_images, expected = self._run.log.decided(
+            f"images of the final training of {point.name}", lambda: self._images(point, seconds)
+        )
+        return training_task(
+            point,
+            self._baseline.profile,
+            self._run.settings,
+            num_images=num_images,
+            num_train_images=self._baseline.images.num_train,
+            seconds=seconds,
+            damage=damage_of(point, self._baseline),
+            expected_images=expected,
         )
 
 

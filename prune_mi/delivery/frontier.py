@@ -12,10 +12,10 @@ from prune_mi.evolution.strategy import Evolved
 from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import FrontierPoint, ModelFacts
+from prune_mi.runs.folder import POINTS
 from prune_mi.runs.run import Run
 from prune_mi.search.archive import Archive
 from prune_mi.search.candidate import Trained
-from prune_mi.tasks.judge import Judge
 
 
 def points_of(evolved: Evolved, start: Trained, finalists: Finalists) -> tuple[Trained, ...]:
@@ -29,7 +29,7 @@ def points_of(evolved: Evolved, start: Trained, finalists: Finalists) -> tuple[T
     archive = Archive(start)
     archive.add(each for each in evolved.frontier if each.name != start.name)
     closest = [] if finalists.closest is None else [finalists.closest]
-    archive.add(each for each in (*closest, finalists.result) if each.lineage)
+    archive.add(each for each in (*finalists.points, *closest, finalists.result) if each.lineage)
     return archive.points()
 
 
@@ -53,33 +53,43 @@ def write_point(
     )
 
 
-def frontier_facts(
+def written_frontier(
+    original: LoadedModel,
     points: tuple[Trained, ...],
-    result: Trained,
+    finalists: Finalists,
+    run: Run[OptimizeSettings],
+    baseline: Baseline,
     *,
-    judge: Judge,
     measured: Mapping[str, ModelFacts],
     files: Mapping[str, str],
 ) -> tuple[FrontierPoint, ...]:
-    """The frontier as the report has it.
+    """The frontier as the report has it; points that got the final training are written out.
 
     Args:
+        original: As opened.
         points: See `points_of`.
-        result: The run's.
-        judge: Knows the metric.
+        finalists: After the final training.
+        run: The run under way.
+        baseline: What it started from.
         measured: What is known of some on test images, by their names.
         files: Model files of some, by their names.
     """
+    further = {
+        each.name: write_point(original, each, run.folder.point(each.name), run, baseline)
+        for each in finalists.points
+    }
+    models = {**further, **measured}
+    written = {**{name: f"{POINTS}/{name}.keras" for name in further}, **files}
     return tuple(
         FrontierPoint(
             name=each.name,
             costs=each.cost.amounts,
-            val_metric=judge.value(each.quality),
+            val_metric=baseline.judge.value(each.quality),
             images_trained=each.images_trained,
-            is_result=each.name == result.name,
+            is_result=each.name == finalists.result.name,
             has_weights=bool(each.lineage),
-            model=measured.get(each.name),
-            file=files.get(each.name),
+            model=models.get(each.name),
+            file=written.get(each.name),
         )
         for each in points
     )

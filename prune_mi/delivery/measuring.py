@@ -41,6 +41,7 @@ def measured_facts(
         macs=cost.macs,
         num_layers=cost.num_layers,
         size_bytes=size_bytes,
+        other_costs=cost.others,
     )
 
 

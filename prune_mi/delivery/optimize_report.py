@@ -12,7 +12,7 @@ from prune_mi.config import Gates, OptimizeSettings
 from prune_mi.costs.objective import objective_of
 from prune_mi.data.class_order import class_names
 from prune_mi.delivery.final_training import Finalists
-from prune_mi.delivery.frontier import frontier_facts, points_of
+from prune_mi.delivery.frontier import points_of, written_frontier
 from prune_mi.delivery.measuring import installed_versions, measured_facts
 from prune_mi.delivery.missed import missed_limits
 from prune_mi.delivery.reliability import class_facts, class_warnings, limit_facts, unused_facts
@@ -93,10 +93,12 @@ def conclude(
         missed = missed_limits(
             closest, objective, judged_by=baseline.judged_by, judge=baseline.judge
         )
-    frontier = frontier_facts(
+    frontier = written_frontier(
+        original,
         points_of(evolved, start, finalists),
-        final,
-        judge=baseline.judge,
+        finalists,
+        run,
+        baseline,
         measured={given.name: reference, final.name: result},
         files={final.name: files[0], **({closest.name: CLOSEST} if closest else {})},
     )

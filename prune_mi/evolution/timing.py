@@ -79,7 +79,7 @@ def plan_time(
         budget=budget,
         began=began,
         closing=closing,
-        rounds=final_rounds(control=settings.control, workers=workers),
+        rounds=final_rounds(control=settings.control, workers=workers, points=settings.points),
         scoring=scoring,
         generation_overhead=generation_overhead(baseline, settings, workers=workers),
         compile_seconds=nodes * _COMPILE_SECONDS_A_NODE + scoring,

@@ -89,6 +89,7 @@ class ModelFacts:
         full_test_metric: The same over the whole test set, for comparison with published figures.
         metrics: Every metric of the task, by name, over test images that no selection saw.
         size_bytes: Size of the model's `.keras` file.
+        other_costs: Further costs by name.
     """
 
     val_metric: float
@@ -99,6 +100,7 @@ class ModelFacts:
     macs: int
     num_layers: int
     size_bytes: int
+    other_costs: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Everything wraps and nothing is cut off, from 80 columns upwards.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +135,22 @@ def figures(report: RunReport) -> Table:
     models = [("reference", report.reference)]
     if report.control is not None:
         models.append(("control", report.control))
+    aims = [report.objective] if report.objective in report.result.other_costs else []
     return models_table(
-        [*models, ("result", report.result)], metric=report.metric, words=report.metric_words
+        [*models, ("result", report.result)],
+        metric=report.metric,
+        words=report.metric_words,
+        also=aims,
     )
 
 
 def models_table(
-    models: Sequence[tuple[str, ModelFacts]], *, metric: str, words: str, change: bool = True
+    models: Sequence[tuple[str, ModelFacts]],
+    *,
+    metric: str,
+    words: str,
+    change: bool = True,
+    also: Sequence[str] = (),
 ) -> Table:
     """The figures of some models side by side, the last of them in bold.
 
@@ -149,12 +159,13 @@ def models_table(
         metric: What is kept, by name; the other metrics of the task follow in rows of their own.
         words: The same in words.
         change: Whether a last column tells how the last model differs from the first.
+        also: Names of further costs to show.
     """
     titles = [title for title, _ in models]
     table = figures_table("", *titles, *(["change"] if change else []), whole=True)
     table.columns[len(models)].style = "bold"
     facts = [model for _, model in models]
-    for label, figure, write, difference in _ROWS:
+    for label, figure, write, difference in (*map(_cost_row, also), *_ROWS):
         if label == _FULL_TEST and all(
             model.full_test_metric == model.test_metric for model in facts
         ):
@@ -169,6 +180,16 @@ def models_table(
             changes = [difference_text(others[-1], others[0])] if change else []
             table.add_row(f"test {name}", *map(accuracy_text, others), *changes)
     return table
+
+
+def _cost_row(name: str) -> _Row:
+    kind = cost_kind(name)
+    return (
+        kind.label,
+        lambda model: model.other_costs[name],
+        partial(amount_text, kind),
+        relative_text,
+    )
 
 
 def _changed(new: float, old: float) -> str:

@@ -23,7 +23,8 @@ _OWN_FILES = (
     *(BEST, "best.h5", CLOSEST, PICKED, ENSEMBLE, CLASS_FILE),
     *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
-_WEIGHTS, CHECKPOINTS = "weights", "checkpoints"
+_WEIGHTS, CHECKPOINTS, POINTS = "weights", "checkpoints", "points"
+_OWN_POINT = re.compile(r"g\d+c\d+\.keras")
 # By the digest of what they hold, or the name of the training that is under way.
 _OWN_ARRAYS = re.compile(r"([0-9a-f]{32}|.*-\d+)\.(npz|new)")
 _SCRATCH = ".scratch-"
@@ -91,6 +92,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             own = {(path / name).resolve() for name in _OWN_FILES}
             own |= {self.weights.resolve(), self.checkpoints.resolve()}
+            own.add((path / POINTS).resolve())
             taken = [each for each in inputs if {each.resolve(), *each.resolve().parents} & own]
             if taken:
                 raise RunFolderError(
@@ -124,6 +126,10 @@ class RunFolder:
         """The machine-readable report."""
         return self.path / REPORT_FILE
 
+    def point(self, name: str) -> Path:
+        """The model file of another point of the frontier."""
+        return self.path / POINTS / f"{name}.keras"
+
     @property
     def answers(self) -> Path:
         """What each trained child is right on."""
@@ -144,6 +150,9 @@ class RunFolder:
                 for each in folder.glob("*"):
                     if _OWN_ARRAYS.fullmatch(each.name):
                         each.unlink()
+            for each in (self.path / POINTS).glob("*.keras"):
+                if _OWN_POINT.fullmatch(each.name):
+                    each.unlink()
             (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise _refusal(self.path, error) from error

@@ -67,9 +67,15 @@ def room_for_generation(remaining: float | None, *, overhead: float) -> bool:
     return remaining is None or remaining >= _MIN_FACTOR * overhead
 
 
-def final_rounds(*, control: bool, workers: int) -> int:
-    """How often the final training's time is needed: twice where a control has to wait its turn."""
-    return 2 if control and workers == 1 else 1
+def final_rounds(*, control: bool, workers: int, points: int = 1) -> int:
+    """How often the final training's time is needed: twice where a control has to wait its turn.
+
+    Args:
+        control: Whether there is one.
+        workers: Trainings at once.
+        points: Models that get the final training beside it.
+    """
+    return math.ceil((points + control) / workers)
 
 
 def final_images(seconds: float, *, rate: float, overhead: float, wanted: float) -> int:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_mi.costs.dominance import Values, dominates, nondominated
+from prune_mi.costs.dominance import Values, dominates, nondominated, spread
 
 _POINTS = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=12)
 
@@ -31,3 +31,11 @@ def test_kept_ones_are_all_that_a_later_comparison_needs(
         return nondominated(points, lambda each: each)
 
     assert sorted(kept([*kept(some), *others])) == sorted(kept([*some, *others]))
+
+
+def test_points_are_spread_over_their_amounts() -> None:
+    amounts = [900.0, 800.0, 500.0, 300.0, 100.0]
+    assert spread(amounts, 2, float, beside=[1000.0, 800.0]) == [100.0, 300.0]
+    assert spread(amounts, 1, float, beside=[1000.0, 100.0]) == [300.0]
+    assert spread(amounts, 0, float, beside=[1.0]) == []
+    assert spread([5.0, 5.0], 2, float, beside=[5.0]) == []
