@@ -3,7 +3,7 @@
 Makes images of ten kinds on the disk, trains a small network on some of them, runs `optimize` on
 all, and prints the peaks of the memory of all its processes together, from Linux's
 /proc/PID/smaps_rollup. What is resident counts pages of files that nothing else needs; what is
-anonymous or dirty cannot be given back.
+anonymous or dirty cannot be given back. Further options are those of `optimize`.
 """
 
 import argparse
@@ -124,10 +124,10 @@ def main() -> None:
     """Prints a table of peaks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gib", type=float, default=6.0)
-    parser.add_argument("--budget", default="3m")
+    parser.add_argument("--budget", default="3m", help="empty: none")
     parser.add_argument("--form", choices=("npz", "function"), default="npz")
     parser.add_argument("--folder", type=Path, default=None, help="keeps the data between runs")
-    asked = parser.parse_args()
+    asked, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
         folder = asked.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,8 @@ def main() -> None:
         data = str(npz) if asked.form == "npz" else write_function(folder / "given.py", npz)
         out = Path(scratch) / "run"
         command = [sys.executable, "-m", "prune_mi", "optimize", str(model), "--data", data]
-        command += ["--budget", asked.budget, "--out", str(out), "--max-accuracy-drop", "0.02"]
+        command += ["--out", str(out), "--max-accuracy-drop", "0.02", *options]
+        command += ["--budget", asked.budget] if asked.budget else []
         process = subprocess.Popen(command, env={**os.environ, "TMPDIR": scratch})
         peaks: dict[str, int] = {}
         at_peak = ""
