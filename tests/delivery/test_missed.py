@@ -7,6 +7,7 @@ from prune_mi.costs.objective import Objective, Target
 from prune_mi.delivery.missed import missed_limits
 from prune_mi.records import Cost
 from tests.candidates import trained
+from tests.judges import of_classes
 
 MACS, PARAMS = cost_kind("macs"), cost_kind("params")
 TARGETS = (Target(MACS, 6_000_000.0), Target(PARAMS, 50_000.0))
@@ -16,7 +17,8 @@ ORIGINAL = trained("reference", 0.9, cost=Cost(80_000, 12_000_000, 30))
 def _told(quality: float, macs: int, *, may_lose: float | None) -> tuple[str, ...]:
     closest = replace(trained("g1c1", quality, cost=Cost(40_000, macs, 9)), margin=0.002)
     objective = Objective((MACS, PARAMS), TARGETS, may_lose)
-    return missed_limits(closest, objective, judged_by=ORIGINAL)
+    judge = of_classes(3)
+    return missed_limits(closest, objective, judged_by=ORIGINAL, judge=judge)
 
 
 def test_the_limits_that_are_missed_are_told_with_by_how_much() -> None:

@@ -32,7 +32,10 @@ def _outputs(right: np.ndarray) -> np.ndarray:
 
 
 BASELINE = SimpleNamespace(
-    roles=SimpleNamespace(unseen=np.arange(len(LABELS))), data=_data(), judge=of_classes(3)
+    roles=SimpleNamespace(unseen=np.arange(len(LABELS))),
+    data=_data(),
+    judge=of_classes(3),
+    given=trained("reference", 0.9),
 )
 
 
