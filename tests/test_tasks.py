@@ -219,13 +219,13 @@ def test_models_of_masks_are_set_side_by_side_and_checked(
 @pytest.mark.parametrize(
     ("task", "changed", "message"),
     [
-        ("multi-label", lambda y: y[:, :2], "2"),
-        ("multi-label", lambda y: y * 2, "expected"),
-        ("regression", lambda y: y[:, :1], "1"),
-        ("regression", lambda y: y * np.nan, "expected"),
+        ("multi-label", lambda y: y[:, :2], "has 2 labels for each sample, but the model yields 3"),
+        ("multi-label", lambda y: y * 2, "holds 2 in row 1; expected rows of 0 and 1"),
+        ("regression", lambda y: y[:, :1], "for each sample, but the model yields 2"),
+        ("regression", lambda y: y * np.nan, "in row 0; expected finite numbers"),
         ("segmentation", lambda y: y[:, :4, :4], "masks of .* have the shape .*4.*8"),
-        ("segmentation", lambda y: y[:, 0, 0], "expected"),
-        ("segmentation", lambda y: y + 3, "expected"),
+        ("segmentation", lambda y: y[:, 0, 0], "One label for each image is classification"),
+        ("segmentation", lambda y: y + 3, "they reach 5, so the data has at least 6 classes"),
     ],
 )
 def test_labels_of_another_task_are_refused(
