@@ -113,7 +113,7 @@ def test_two_inputs_and_two_outputs(
     [
         ([], r"2 outputs: 'brightness' (1), 'digit' (10); name the one to keep accurate with"),
         (["--output", "colour"], "'colour', but the model has no such output; expected one of"),
-        (["--output", "brightness"], "is one linear unit: that is regression"),
+        (["--output", "brightness"], "not clearly better than chance with any input scaling: R²"),
         (["--output", "digit", "--scaling", "unit"], "`scaling` is 'unit', but the model has 2"),
         (["--output", "digit", "--data", "digits"], "the model has 2 inputs"),
     ],

@@ -175,8 +175,10 @@ def _of_several(
                 "would say which; expected labels, a compiled model, or one that ends in a softmax"
             )
         return "classification"
+    if are_numbers:
+        return "regression"
     if labels.ndim == 2 and labels.shape[1] == interface.num_classes:
-        if are_numbers or not np.isin(labels, (0, 1)).all():
+        if not np.isin(labels, (0, 1)).all():
             return "regression"
         return "classification" if (labels.sum(axis=1) == 1).all() else "multi-label"
     return "classification"

@@ -48,6 +48,7 @@ def _found(
         ((3,), "linear", None, "sparse_categorical_crossentropy", CLASSES, "classification"),
         ((3,), "linear", None, None, FLAGS, "multi-label"),
         ((3,), "linear", None, None, NUMBERS, "regression"),
+        ((3,), "linear", None, None, NUMBERS[:, 0], "regression"),  # of another number of them
         ((3,), "linear", None, "mse", NUMBERS, "regression"),
         ((3,), "linear", None, "MeanAbsoluteError", np.round(9 * NUMBERS), "regression"),
         ((3,), "linear", None, BINARY, ONE_HOT, "multi-label"),

@@ -146,7 +146,5 @@ def test_what_cannot_be_judged(build: Callable[[], keras.Model], fragment: str) 
 
 
 def test_maps_are_not_judged_beside_other_outputs() -> None:
-    with pytest.raises(
-        ModelError, match=r"'map' has the shape \(None, 6, 6, 4\), an .* expected such an"
-    ):
+    with pytest.raises(ModelError, match=r"'map' has the shape .*4\), an .* expected such an"):
         read_interface(MANY_ENDED["by_name"](), "map")
