@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from prune_mi.errors import ConfigError
 
 # All there are: each has a file of its own, `costs/kinds/macs.py` and so on.
-CostName = Literal["macs", "params"]
+CostName = Literal["macs", "params", "activations"]
 Objective = Literal[CostName, "accuracy"]
 Metric = Literal["accuracy", "balanced"]
 Scaling = Literal["auto", "none", "unit", "signed", "standardize", "mean-image", "caffe", "torch"]
