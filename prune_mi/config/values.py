@@ -9,7 +9,7 @@ from prune_mi.config.handed_over import HandedOver, data_source
 from prune_mi.errors import ConfigError
 
 # All there are: each has a file of its own, `costs/kinds/macs.py` and so on.
-CostName = Literal["macs", "params"]
+CostName = Literal["macs", "params", "activations"]
 Objective = Literal[CostName, "accuracy"]
 # The same of `tasks/multi_label.py` and so on.
 TaskName = Literal[

@@ -31,7 +31,7 @@ _NETWORKS = st.tuples(
 def test_every_cost_is_found_by_its_name_and_the_unknown_is_refused() -> None:
     assert [cost_kind(name).name for name in get_args(CostName)] == list(get_args(CostName))
     assert {each.name for each in counted_kinds()} <= set(get_args(CostName))
-    with pytest.raises(ConfigError, match=r"unknown cost 'speed'; expected one of macs, params"):
+    with pytest.raises(ConfigError, match="unknown cost 'speed'; expected one of macs, params"):
         named_objective("speed")
 
 
