@@ -58,13 +58,13 @@ def test_weights_only(tmp_path: Path, digits_model: Path) -> None:
     assert (code, "holds weights alone" in message) == (2, True)
 
 
-def test_no_classifier_output(tmp_path: Path) -> None:
+def test_classes_for_a_model_of_pixels(tmp_path: Path) -> None:
     inputs = keras.Input((8, 8, 1))
     path = tmp_path / "features.keras"
     keras.Model(inputs, layers.Conv2D(2, 3)(inputs)).save(path)
     code, message = _optimize(path, "digits", tmp_path / "run")
     assert code == 2
-    assert "expected a classifier with the shape (batch, classes)" in message
+    assert "digits has one class for each image; expected a mask for each" in message
 
 
 def test_class_counts_that_differ(tmp_path: Path) -> None:

@@ -263,8 +263,6 @@ def _not_finite() -> keras.Model:
         (_vectors, "takes samples of the shape (7); expected images"),
         (_channels_first, "takes samples of the shape (3, 8, 8); expected images"),
         (_two_inputs, "the model has 2 inputs: left, right"),
-        (_sigmoids, "ends in a sigmoid"),
-        (_maps, "expected a classifier with the shape (batch, classes)"),
         (_not_finite, "yields NaN or infinity"),
     ],
 )
@@ -274,6 +272,24 @@ def test_models_of_other_kinds_are_refused(
     build().save(tmp_path / "model.keras")
     code, _, stderr = _predict(tmp_path / "model.keras", _image(tmp_path / "a.png", 9))
     assert (code, message in stderr) == (2, True), stderr
+
+
+@pytest.mark.parametrize(("build", "task"), [(_sigmoids, "multi-label"), (_maps, "segmentation")])
+def test_what_is_not_one_class_is_told_by_name(
+    tmp_path: Path, build: Callable[[], keras.Model], task: str
+) -> None:
+    model = build()
+    model.save(tmp_path / "model.keras")
+    image = _image(tmp_path / "a.png", 9)
+    code, stdout, stderr = _predict(tmp_path / "model.keras", image, "--json")
+    assert code == 0, stderr
+    found = json.loads(stdout)
+    assert found["task"] == task
+    values = list(found["images"][0]["values"].values())
+    answers = model.predict(np.full((1, 4, 4, 1), 9, np.float32), verbose=0)
+    if task == "segmentation":  # the shares of the pixels, of classes that are there
+        answers = np.unique(answers.argmax(axis=-1), return_counts=True)[1] / 4
+    np.testing.assert_allclose(values, answers.ravel(), atol=1e-4)
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
