@@ -222,7 +222,7 @@ class _Chapters:
             budget, began, closing, baseline, settings, workers=run.evaluations.workers
         )
         control = Control(run, baseline, time_plan) if settings.control else None
-        evaluator = Evaluator(run, baseline)
+        evaluator = Evaluator(run, baseline, left=time_plan.search_left)
         pruning = Pruning(
             run,
             baseline,

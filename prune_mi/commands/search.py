@@ -178,7 +178,7 @@ class _Chapters:
             whole = max(0.0, budget.total - began - ahead - _SLACK_SHARE * budget.total)
             return float(began + (1 - _FINAL_SHARE) * whole) - budget.elapsed()
 
-        evaluator = Evaluator(run, baseline)
+        evaluator = Evaluator(run, baseline, left=left)
         plan = RacePlan(
             settings,
             evaluator,

@@ -100,7 +100,8 @@ class Evolution:
                 field = strategy.advance(list(trained.values()), rung)
             if not field:
                 break
-            done, failures = self._evaluator.train(field, rung)
+            later = line_up.rungs[place + 1 :]
+            done, failures = self._evaluator.train(field, rung, later)
             judged = strategy.judge(done)
             climber.observe(judged)
             trained |= {each.name: each for each in judged}

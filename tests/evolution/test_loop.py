@@ -38,6 +38,7 @@ from prune_mi.runs.run import Run
 from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import reference
+from prune_mi.search.racing import Rung
 from tests.graph_builder import chain, residual_tower
 
 NUM = 200
@@ -146,7 +147,7 @@ def _pruned(run: Run[Any]) -> Evolved:
     baseline = _baseline(residual_tower(5))
     allowed = allowed_drop(baseline, run.settings, run.notes)
     plan = plan_time(run.budget, 0.0, 0.0, baseline, run.settings, workers=2)
-    evaluator = Evaluator(run, baseline)
+    evaluator = Evaluator(run, baseline, left=lambda: None)
     pruning = Pruning(
         run, baseline, allowed, evaluator, time_plan=plan, on_last=lambda elite, speed: None
     )
@@ -155,7 +156,7 @@ def _pruned(run: Run[Any]) -> Evolved:
 
 def _grown(run: Run[Any]) -> Evolved:
     baseline = _baseline(chain())
-    evaluator = Evaluator(run, baseline)
+    evaluator = Evaluator(run, baseline, left=lambda: None)
     plan = RacePlan(
         run.settings,
         evaluator,
@@ -276,6 +277,29 @@ def test_a_tighter_limit_goes_back_to_what_is_within_it(tmp_path: Path) -> None:
     assert found.elite.accuracy >= 0.895
     assert found.allowed is not None and found.allowed.limit == 0.005
     assert run.settings.max_accuracy_drop == 0.005
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(100.0, 10.0), (6.0, 2.0), (-5.0, 0.0)])
+def test_a_rung_gone_on_with_takes_no_more_than_is_left(
+    tmp_path: Path, left: float, seconds: float
+) -> None:
+    plans = []
+
+    class Asked(Landscape):
+        def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
+            plans.extend(each.plan for each in tasks)
+            return super().run(tasks)
+
+    pool, baseline = Asked(), _baseline(chain())
+    run = _run(tmp_path, pool, PRUNE)
+    rungs = [Rung(2, 0.5, 10.0), Rung(1, 0.5, 20.0)]
+    for before in (None, object()):
+        run._before = before  # type: ignore[assignment]
+        evaluator = Evaluator(run, baseline, left=lambda: left)
+        evaluator.train([baseline.given], rungs[0], rungs[1:])
+    began, again = plans
+    assert began.seconds == began.seconds_in_all == again.seconds_in_all == 10.0
+    assert again.seconds == pytest.approx(seconds)
 
 
 def test_the_loop_its_strategies_and_a_run_are_imported_without_keras() -> None:
