@@ -1,6 +1,6 @@
 """A run that goes on: what it was, what may be another now, and from where."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,10 +121,11 @@ class Before:
         """How it goes on.
 
         Where the search had ended, and might not have with other settings, it goes on behind its
-        last generation; where the run had ended, before that.
+        last generation; where the run had ended, before that. What failed last is tried again: it
+        may be what the run ended on, for want of memory that there is by now.
         """
         kinds = [type(each) for each in self.told]
-        behind = len(kinds)
+        behind = _failed_last(kinds)
         if set(wanted.changes) & set(OF_THE_SEARCH) and events.SearchEnded in kinds:
             behind = kinds.index(events.SearchEnded)
             if events.GenerationEnded in kinds:
@@ -178,6 +179,17 @@ def require_same(started: Started, before: Before) -> None:
                 f"the run in {before.folder} cannot go on: its {what} was {was}, and is {now} now; "
                 "expected the same. Start it again with --overwrite"
             )
+
+
+def _failed_last(kinds: Sequence[type[Event]]) -> int:
+    """How many events come before those that failed last, behind which nothing was evaluated."""
+    first = len(kinds)
+    for place, kind in reversed(list(enumerate(kinds))):
+        if kind is events.Failed:
+            first = place
+        elif kind not in (events.Noted, Resumed):
+            break
+    return first
 
 
 def _of(path: str | None, digest: str | None) -> str:
