@@ -23,8 +23,10 @@ _OWN_FILES = (
     *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
 _WEIGHTS, CHECKPOINTS = "weights", "checkpoints"
-# By the digest of what they hold, or the name of the training that is under way.
-_OWN_ARRAYS = re.compile(r"([0-9a-f]{32}|.*-\d+)\.(npz|new)")
+_OWN_ARRAYS = {  # the digest of what they hold; the candidate that is trained, and the seed
+    _WEIGHTS: re.compile(r"[0-9a-f]{32}\.(npz|new)"),
+    CHECKPOINTS: re.compile(r"(g\d+(c\d+s*|base)|reference|control)-\d+\.(npz|new)"),
+}
 _SCRATCH = ".scratch-"
 
 
@@ -135,11 +137,12 @@ class RunFolder:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
         self._begun, self._command = True, command
         try:
+            was_run = self.events.exists()
             for name in _OWN_FILES:
                 (self.path / name).unlink(missing_ok=True)
-            for folder in (self.weights, self.checkpoints):
-                for each in folder.glob("*"):
-                    if _OWN_ARRAYS.fullmatch(each.name):
+            for folder, own in _OWN_ARRAYS.items() if was_run else ():
+                for each in (self.path / folder).glob("*"):
+                    if own.fullmatch(each.name):
                         each.unlink()
             (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
