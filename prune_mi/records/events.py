@@ -223,6 +223,18 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """A run goes on with another allowed drop; `elite` is the best model within it.
+
+    Attributes:
+        limit: Accuracy that may be lost, a fraction.
+    """
+
+    limit: float
+    elite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Varied:
     """Training images are varied in this way from now on; see `data.AugmentationPolicy`."""
 
@@ -269,6 +281,7 @@ Event = (
     | Failed
     | Accepted
     | Refused
+    | Limited
     | Varied
     | GenerationEnded
     | SearchEnded

@@ -70,6 +70,11 @@ class Before:
         return any(isinstance(each, events.Finished) for each in self.told)
 
     @property
+    def ended_before(self) -> bool:
+        """Whether it had ended at any time, however it went on then."""
+        return any(isinstance(line.event, events.Finished) for line in self.lines)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """As they hold at its end."""
         return self._settings(line.event for line in self.lines)

@@ -85,6 +85,7 @@ class Run(Generic[S]):
         """Goes through what the run has done, and then on from there."""
         if before.torn_at is not None:
             self.folder.cut(before.torn_at)
+        self.folder.report.unlink(missing_ok=True)  # of an earlier end
         self.log.go_on(before.lines, before.resumed(self._wanted), self._change)
         self.notes.write_to(self.log)
         self.notes.recalled(before.told)

@@ -29,8 +29,10 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.baseline import Baseline, Images
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import Roles
-from prune_mi.records import SilentObserver, events
+from prune_mi.records import SilentObserver, UnfinishedReport, events
 from prune_mi.records.generations import generations_of
+from prune_mi.report.from_events import report_of
+from prune_mi.report.progress import RunState
 from prune_mi.runs.log import EventLog, read_events
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.runs.recorded import Evaluations
@@ -40,10 +42,12 @@ from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import reference
 from prune_mi.search.racing import Rung
 from tests.graph_builder import chain, residual_tower
+from tests.told import started
 
 NUM = 200
 LABELS = np.arange(NUM) % 4
 EVENTS = "events.jsonl"
+BEGAN = started(data="digits", objective="macs")
 
 
 class Landscape:
@@ -143,7 +147,7 @@ def _run(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:
     return Run(settings, where, pool, evaluations, budget, notes, log)  # type: ignore[arg-type]
 
 
-def _pruned(run: Run[Any]) -> Evolved:
+def _pruned(run: Run[Any], safe: list[str] | None = None) -> Evolved:
     baseline = _baseline(residual_tower(5))
     allowed = allowed_drop(baseline, run.settings, run.notes)
     plan = plan_time(run.budget, 0.0, 0.0, baseline, run.settings, workers=2)
@@ -151,7 +155,8 @@ def _pruned(run: Run[Any]) -> Evolved:
     pruning = Pruning(
         run, baseline, allowed, evaluator, time_plan=plan, on_last=lambda elite, speed: None
     )
-    return Evolution(run, pruning, evaluator, on_elite=lambda elite: None).run()
+    kept = [] if safe is None else safe
+    return Evolution(run, pruning, evaluator, on_elite=lambda elite: kept.append(elite.name)).run()
 
 
 def _grown(run: Run[Any]) -> Evolved:
@@ -248,7 +253,9 @@ def test_another_run_cannot_go_on_from_these_events(tmp_path: Path) -> None:
         _pruned(other)
 
 
-def _goes_on(folder: Path, settings: Any, **changes: Any) -> tuple[Run[Any], Evolved]:
+def _goes_on(
+    folder: Path, settings: Any, safe: list[str] | None = None, **changes: Any
+) -> tuple[Run[Any], Evolved]:
     """A search that has ended, with some settings changed."""
     _pruned(_run(folder, Landscape(), settings))
     lines, _ = read_events(folder / EVENTS)
@@ -256,7 +263,7 @@ def _goes_on(folder: Path, settings: Any, **changes: Any) -> tuple[Run[Any], Evo
     behind = len(kinds) - kinds[::-1].index(events.GenerationEnded)
     run = _run(folder, Landscape(), settings)
     run.log.go_on(lines, events.Resumed(behind, changes), run._change)
-    return run, _pruned(run)
+    return run, _pruned(run, safe)
 
 
 def test_more_generations_go_on_where_it_ended(tmp_path: Path) -> None:
@@ -273,10 +280,20 @@ def test_a_tighter_limit_goes_back_to_what_is_within_it(tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     before = _pruned(_run(tmp_path / "before", Landscape(), PRUNE))
     assert before.elite.accuracy < 0.895
-    run, found = _goes_on(tmp_path, PRUNE, max_accuracy_drop=0.005)
+    safe: list[str] = []
+    run, found = _goes_on(tmp_path, PRUNE, safe, max_accuracy_drop=0.005)
     assert found.elite.accuracy >= 0.895
     assert found.allowed is not None and found.allowed.limit == 0.005
     assert run.settings.max_accuracy_drop == 0.005
+    (limited,) = (each for each in run.log.events if isinstance(each, events.Limited))
+    assert limited.limit == 0.005 and safe[0] == limited.elite != before.elite.name
+    told = [BEGAN, *run.log.events[: run.log.events.index(limited) + 1]]
+    state, report = RunState(0.0), report_of(told)
+    for event in told:
+        state.hear(event)
+    assert isinstance(report, UnfinishedReport)
+    for best in (report.best, state.best):
+        assert ("reference" if best is None else best.name) == limited.elite
 
 
 @pytest.mark.parametrize(("left", "seconds"), [(100.0, 10.0), (6.0, 2.0), (-5.0, 0.0)])

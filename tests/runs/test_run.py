@@ -56,3 +56,13 @@ def test_one_that_is_refused_is_left_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="cannot go on: its data was d, and is other now"):
         _begun(tmp_path, replace(BEGAN, data_digest="other"), goes_on=True)
     assert path.read_bytes() == written
+
+
+def test_a_report_of_an_earlier_end_goes(tmp_path: Path) -> None:
+    _begun(tmp_path, goes_on=False)
+    (tmp_path / "report.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunFolderError, match="its data was d"):
+        _begun(tmp_path, replace(BEGAN, data_digest="other"), goes_on=True)
+    assert (tmp_path / "report.json").exists()
+    _begun(tmp_path, goes_on=True)
+    assert not (tmp_path / "report.json").exists()
