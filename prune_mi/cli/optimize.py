@@ -79,7 +79,12 @@ def optimize(
                 given,
                 config,
                 refused=refused,
-                model=model,
+                said={
+                    "path": model,
+                    "model_json": model_json,
+                    "allow_unsafe": allow_unsafe,
+                    "custom_objects": custom_objects,
+                },
                 gates=gates,
                 began=context.obj,
             )

@@ -80,7 +80,11 @@ def search(
                 given,
                 config,
                 refused=refused,
-                model=from_model,
+                said={
+                    "path": from_model,
+                    "allow_unsafe": allow_unsafe,
+                    "custom_objects": custom_objects,
+                },
                 began=context.obj,
             )
         _say_where_to_start(from_scratch, from_model)

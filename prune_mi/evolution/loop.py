@@ -54,9 +54,11 @@ class Evolution:
         return evolved
 
     def _reason_to_stop(self, last: GenerationRecord | None) -> str | None:
-        """Why there is no further generation, or None; by the limit that holds from here on."""
+        """Why there is no further generation, or None; by what holds from here on."""
+        is_replaying = self._log.is_replaying
+        self._run.share_time()
         if (limited := self._strategy.limited()) is not None:
-            if not self._log.is_replaying:
+            if not is_replaying:
                 self._on_elite(self._climber.elite)  # the best so far may be over the limit now
             self._log.append(limited)
         return self._strategy.reason_to_stop(last)

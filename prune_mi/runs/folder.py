@@ -18,9 +18,10 @@ BEST, ENSEMBLE = "best.keras", "ensemble.keras"
 REPORT_FILE = "report.json"
 SELECTION_FILE = "selection.npz"
 EVENTS_FILE = "events.jsonl"
+_CONFIG = "config.yaml"
 _OWN_FILES = (
     *(BEST, "best.h5", ENSEMBLE, CLASS_FILE),
-    *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
+    *(_CONFIG, EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
 _WEIGHTS, CHECKPOINTS = "weights", "checkpoints"
 _OWN_ARRAYS = {  # the digest of what they hold; the candidate that is trained, and the seed
@@ -144,13 +145,21 @@ class RunFolder:
                 for each in (self.path / folder).glob("*"):
                     if own.fullmatch(each.name):
                         each.unlink()
-            (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise _refusal(self.path, error) from error
+        self.settle(settings)
 
     def goes_on(self, command: str) -> None:
         """The run that has begun here goes on."""
         self._command = command
+
+    def settle(self, settings: RunSettings) -> None:
+        """Writes the settings that hold from here on; a report of an earlier end is void."""
+        try:
+            self.report.unlink(missing_ok=True)
+            (self.path / _CONFIG).write_text(dump_settings(settings), encoding="utf-8")
+        except OSError as error:
+            raise _refusal(self.path, error) from error
 
     def cut(self, torn_at: int) -> None:
         """Cuts off the torn last line of the events, which begins at a byte."""

@@ -150,7 +150,7 @@ def _run(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:
 def _pruned(run: Run[Any], safe: list[str] | None = None) -> Evolved:
     baseline = _baseline(residual_tower(5))
     allowed = allowed_drop(baseline, run.settings, run.notes)
-    plan = plan_time(run.budget, 0.0, 0.0, baseline, run.settings, workers=2)
+    plan = plan_time(run.budget, lambda: 0.0, 0.0, baseline, run.settings, workers=2)
     evaluator = Evaluator(run, baseline, left=lambda: None)
     pruning = Pruning(
         run, baseline, allowed, evaluator, time_plan=plan, on_last=lambda elite, speed: None

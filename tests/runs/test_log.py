@@ -215,7 +215,11 @@ def test_a_resumption_that_becomes_void_keeps_what_it_changed(tmp_path: Path) ->
 
 def test_gates_and_the_place_of_the_model_are_remembered(tmp_path: Path) -> None:
     path = _written(tmp_path)
-    for wanted in (Wanted(model="moved.keras"), Wanted(gates={"max_flips": 0.1}), Wanted()):
+    for wanted in (
+        Wanted(source={"path": "moved.keras"}),
+        Wanted(gates={"max_flips": 0.1}),
+        Wanted(),
+    ):
         before = read_before(tmp_path)
         log = EventLog(path, clock=lambda: 9.0)
         log.go_on(before.lines, before.resumed(wanted), lambda resumed: None)
