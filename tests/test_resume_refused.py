@@ -53,7 +53,9 @@ def test_a_budget_that_is_spent(run: Path) -> None:
 
 def test_a_folder_that_another_process_has(run: Path) -> None:
     lock = FolderLock(run)
-    assert "another process is working in" in _refused("optimize", "--resume", run)
+    other = ["m.keras", "--data", "digits", "--out", run, "--overwrite"]
+    for said in (["--resume", run], other):
+        assert "another process is working in" in _refused("optimize", *said)
     lock.release()
 
 

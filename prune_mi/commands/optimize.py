@@ -37,6 +37,7 @@ from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, RunReport, SilentObserver, Statistics
 from prune_mi.records.events import SearchEnded
 from prune_mi.runs.extension import SEARCH_TIME
+from prune_mi.runs.folder import run_folder
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -127,7 +128,7 @@ class _Chapters:
         self, source: ModelSource, settings: OptimizeSettings, gates: Gates | None
     ) -> None:
         self.settings = settings
-        self.default_folder = Path("prune-mi-runs") / source.path.stem
+        self.default_folder = run_folder(source.path.stem)
         self.inputs = (source.path, Path(settings.data))
         self._source = source
         self._gates = gates

@@ -34,6 +34,7 @@ from prune_mi.preparation.start import (
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, SearchReport, SilentObserver
 from prune_mi.runs.extension import SEARCH_TIME
+from prune_mi.runs.folder import run_folder
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -116,9 +117,7 @@ class _Chapters:
 
     def __init__(self, source: ModelSource | None, settings: SearchSettings) -> None:
         self.settings = settings
-        self.default_folder = Path("prune-mi-runs") / (
-            f"search-{source.path.stem if source else 'seed'}"
-        )
+        self.default_folder = run_folder(f"search-{source.path.stem if source else 'seed'}")
         self.inputs: Sequence[Path] = [Path(settings.data), *([source.path] if source else [])]
         self.trust = Trust()
         self._source = source

@@ -12,7 +12,7 @@ from prune_mi.config import RunSettings, dump_settings
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
 from prune_mi.report.wording import accuracy_text, predict_line, printable
-from prune_mi.runs.lock import LOCK_FILE, FolderLock
+from prune_mi.runs.lock import LOCK_FILE, FolderLock, require_unlocked
 
 BEST, ENSEMBLE = "best.keras", "ensemble.keras"
 REPORT_FILE = "report.json"
@@ -31,13 +31,19 @@ _OWN_ARRAYS = {  # the digest of what they hold; the candidate that is trained, 
 _SCRATCH = ".scratch-"
 
 
+def run_folder(name: str) -> Path:
+    """The folder of a run for which the user names none."""
+    return Path("prune-mi-runs") / name
+
+
 def require_free(path: Path, *, overwrite: bool) -> None:
     """Raises what `RunFolder` does where a folder is taken; it makes nothing.
 
     Raises:
         RunFolderError: If the path is a file, or a folder with files and `overwrite` was not asked
-            for.
+            for, or another process works in it.
     """
+    require_unlocked(path)
     try:
         if path.exists() and not path.is_dir():
             raise RunFolderError(f"{path} is a file; --out expects a folder to write into")

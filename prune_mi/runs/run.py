@@ -106,7 +106,7 @@ class Run(Generic[S]):
         self.notes.recalled(before.told)
         if before.torn_at is not None:
             self.notes.tell("The last line of the run's events was torn and is left out.")
-        if not has_time(before, self.budget.total):
+        if not before.is_finished and not has_time(before, self.budget.total):
             self.notes.tell(
                 "The time budget leaves hardly any time for training. To give the run more: "
                 f"{more_line(before)}"
