@@ -34,8 +34,8 @@ def require_time(before: Before, changes: Mapping[str, Any]) -> None:
         return
     took, again = duration_text(before.elapsed), duration_text(seconds_again(before))
     raise BudgetError(
-        f"the budget is {duration_text(total)}, and the run in {before.folder} has taken {took} of "
-        f"it; loading, studying and the measurements at the end take about {again} again; expected "
+        f"the run in {before.folder} has taken {took}, and the budget is {duration_text(total)}; "
+        f"loading, studying and the measurements at the end take about {again} again; expected "
         f"--budget {duration_text(enough(before))} or more. The run stays as it was"
     )
 

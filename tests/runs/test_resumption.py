@@ -122,7 +122,7 @@ def _took(folder: Path, seconds: float) -> Before:
 )
 def test_a_budget_that_is_spent_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     before = _took(tmp_path, 175.0)
-    match = r"taken 2m55s of it; .* about 40s again; expected --budget 5m50s or more"
+    match = r"taken 2m55s, and .* about 40s again; expected --budget 5m50s or more"
     with pytest.raises(BudgetError, match=match):
         require_time(before, changes)
 
