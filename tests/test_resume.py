@@ -24,10 +24,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("resume")]  # one unbrok
 SETTINGS: dict[str, Any] = {
     "data": "digits",
     "max_accuracy_drop": 0.1,
-    "generations": 2,
+    "generations": 1,
     "children": 4,
     "child_epochs": 2,
-    "final_epochs": 2,
+    "final_epochs": 1,
     "seed": 3,
 }
 TIMES = ("elapsed_s", "seconds", "folder", "size_bytes")
@@ -135,7 +135,7 @@ def test_a_run_that_has_ended_is_shown_again(
         code, shown = _invoke("optimize", *said, "--resume", folder)
         assert code == 2 and refusal in shown, shown
     code, shown = _invoke("optimize", digits_model, "--resume", folder)
-    assert code == 0 and f"--resume {folder} --generations 4" in shown, shown
+    assert code == 0 and f"--resume {folder} --generations 3" in shown, shown
     (folder / "report.json").unlink()
     report = prune_mi.resume(folder)
     assert isinstance(report, RunReport)
@@ -148,11 +148,11 @@ def test_a_run_that_has_ended_is_shown_again(
 def test_more_generations_may_be_made(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(unbroken, folder)
-    report = prune_mi.resume(folder, generations=3)
+    report = prune_mi.resume(folder, generations=2)
     assert isinstance(report, RunReport)
-    assert [each.index for each in report.generations] == [1, 2, 3]
-    assert _told(folder)["generations"][:2] == _told(unbroken)["generations"]
-    assert "The run goes on with --generations 3, not 2." in report.notes
+    assert [each.index for each in report.generations] == [1, 2]
+    assert _told(folder)["generations"][:1] == _told(unbroken)["generations"]
+    assert "The run goes on with --generations 2, not 1." in report.notes
     assert keras.models.load_model(folder / "best.keras").count_params() <= (
         report.reference.num_params
     )
