@@ -1,9 +1,11 @@
 """Going on with a run that was interrupted, or that is to do more."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prune_mi.commands.beginning import file_digest
 from prune_mi.commands.optimize import optimize_chapters
 from prune_mi.commands.search import search_chapters
 from prune_mi.commands.story import carry_out
@@ -15,11 +17,22 @@ from prune_mi.config import (
     make_gates,
     validated,
 )
+from prune_mi.errors import ConfigError, ModelError
 from prune_mi.records import ModelSource, Observer, RunReport, SearchReport, SilentObserver
 from prune_mi.report.from_events import finished_report_of
 from prune_mi.report.json_report import write_report
+from prune_mi.runs.extension import more_line, require_time
 from prune_mi.runs.folder import REPORT_FILE
-from prune_mi.runs.resumption import OF_THE_SEARCH, Before, Wanted, read_before
+from prune_mi.runs.lock import FolderLock
+from prune_mi.runs.resumption import (
+    OF_THE_SEARCH,
+    SOURCE_PATHS,
+    Before,
+    Wanted,
+    absolute,
+    read_before,
+    require_same_model,
+)
 
 
 def resume(
@@ -50,7 +63,7 @@ def go_on(
     before: Before,
     wanted: RunSettings,
     *,
-    model: Path | None = None,
+    said: Mapping[str, Any] | None = None,
     gates: Gates | None = None,
     observer: Observer,
     started: float | None = None,
@@ -60,20 +73,24 @@ def go_on(
     Args:
         before: What the run has come to.
         wanted: The settings that hold from here on.
-        model: Where the model lies by now; None: where it lay.
+        said: What is said otherwise of the model file, by the names of `ModelSource`.
         gates: What the result is held to; None: what it was.
         observer: Hears of progress.
         started: When the command began, on `time.monotonic`; None: now.
     """
     changes = before.changes(wanted.model_dump(mode="json"))
+    said = {
+        name: absolute(each) if name in SOURCE_PATHS else each
+        for name, each in (said or {}).items()
+    }
     if before.is_finished and not set(changes) & set(OF_THE_SEARCH) and gates is None:
-        report: RunReport | SearchReport = finished_report_of(before.told)
-        write_report(report, before.folder / REPORT_FILE)
-        return report
+        return _shown_again(before, changes, said, observer)
+    require_time(before, changes)
     first = validated(type(wanted), before.started.settings)
-    data = _found(wanted.data, before.started.where)
-    first = first.model_copy(update={"data": data, "workers": wanted.workers})
-    source = _source(before, model)
+    first = first.model_copy(
+        update={name: getattr(wanted, name) for name in ("data", "classes", "workers")}
+    )
+    source = _source({**before.source, **said})
     carried_out = partial(
         carry_out,
         out=before.folder,
@@ -81,11 +98,7 @@ def go_on(
         observer=observer,
         started=started,
         before=before,
-        wanted=Wanted(
-            changes,
-            None if model is None else str(model),
-            None if gates is None else gates.model_dump(mode="json"),
-        ),
+        wanted=Wanted(changes, said, None if gates is None else gates.model_dump(mode="json")),
     )
     if isinstance(first, OptimizeSettings) and source is not None:
         if gates is None and before.gates is not None:
@@ -95,20 +108,40 @@ def go_on(
     return carried_out(search_chapters(source, first))
 
 
-def _source(before: Before, model: Path | None) -> ModelSource | None:
-    if not before.source:
+def _shown_again(
+    before: Before, changes: Mapping[str, Any], said: Mapping[str, Any], observer: Observer
+) -> RunReport | SearchReport:
+    """The report of a run that has ended, and is to do no more.
+
+    Raises:
+        ConfigError: If other data were named, which nothing would be compared with.
+        RunFolderError: If another model was named, or another process has the folder.
+    """
+    for name in ("data", "classes"):
+        if name in changes:
+            raise ConfigError(
+                f"the run in {before.folder} has ended, and reads no data any more; expected no "
+                f"--{name}, or something more to do: {more_line(before)}"
+            )
+    if "path" in said:
+        path = Path(said["path"])
+        if not path.exists():
+            raise ModelError(f"there is no model {path}; expected the model of the run, or none")
+        require_same_model(before, str(path), file_digest(path))
+    observer.note(
+        f"This run has ended: nothing is done again. To have it do more: {more_line(before)}"
+    )
+    report: RunReport | SearchReport = finished_report_of(before.told)
+    lock = FolderLock(before.folder)
+    try:
+        write_report(report, before.folder / REPORT_FILE)
+    finally:
+        lock.release()
+    return report
+
+
+def _source(values: Mapping[str, Any]) -> ModelSource | None:
+    if not values:
         return None
-    values = dict(before.source)
-    if model is not None:
-        values["path"] = str(model)
-    for name in ("path", "model_json", "custom_objects"):
-        if values.get(name) is not None:
-            values[name] = _found(values[name], before.started.where)
     paths = {name: Path(values[name]) for name in ("path", "model_json") if values.get(name)}
     return ModelSource(**{**values, **paths})
-
-
-def _found(path: str, where: str) -> str:
-    """A path as it was typed, or from the folder that the run was started in."""
-    from_there = Path(where) / path
-    return str(from_there) if not Path(path).exists() and from_there.exists() else path

@@ -14,6 +14,7 @@ from prune_mi.config.values import (
     Metric,
     Objective,
     Optimizer,
+    Patterns,
     Scaling,
     Validation,
 )
@@ -149,13 +150,13 @@ class RunSettings(Settings):
         words="one per CPU core; at most 5 on a GPU",
         ge=1,
     )
-    freeze: tuple[str, ...] = setting(
+    freeze: Patterns = setting(
         (),
         "Layers that are not trained: a regular expression for the whole name. May be repeated.",
         panel=REMOVAL,
         metavar="REGEX",
     )
-    protect: tuple[str, ...] = setting(
+    protect: Patterns = setting(
         (),
         "Layers that are not removed or changed: a regular expression for the whole name. May be "
         "repeated.",

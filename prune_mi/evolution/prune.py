@@ -90,10 +90,25 @@ class Pruning:
             horizon=self._horizon,
         )
 
+    def limited(self) -> events.Limited | None:
+        """See `Strategy`."""
+        limit = self._run.settings.max_accuracy_drop
+        if limit == self._allowed.limit:
+            return None
+        anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
+        self._allowed = replace(anew, before=self._allowed.before)
+        self._accepted = self.judge(self._accepted)
+        self.climber.allow(
+            self._allowed_drop,
+            margin=self._allowed.expected_margin,
+            reference=self._baseline.start,
+            accepted=self._accepted,
+        )
+        return events.Limited(limit, self.climber.elite.name)
+
     def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
         """See `Strategy`; the first generation is always made."""
         climber, settings = self.climber, self._run.settings
-        self._heed_limit()
         if last is None:
             return None
         rules = StoppingRules(settings.most_generations, settings.most_flat_generations)
@@ -211,19 +226,6 @@ class Pruning:
         """What may be lost against the start."""
         floor = self._baseline.judged_by.quality - self._allowed.limit
         return self._baseline.start.quality - floor
-
-    def _heed_limit(self) -> None:
-        """Judges anew what was accepted, where a run goes on with another limit."""
-        if self._run.settings.max_accuracy_drop != self._allowed.limit:
-            anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
-            self._allowed = replace(anew, before=self._allowed.before)
-            self._accepted = self.judge(self._accepted)
-            self.climber.allow(
-                self._allowed_drop,
-                margin=self._allowed.expected_margin,
-                reference=self._baseline.start,
-                accepted=self._accepted,
-            )
 
     def _has_time(self) -> bool:
         left, generation = self._time.search_left(), self.climber.generation + 1

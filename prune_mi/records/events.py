@@ -48,13 +48,14 @@ class Resumed:
     Attributes:
         behind: The number of events that it goes on from; what came after them is void.
         changes: Settings that are others from here on, by name.
-        model: Where the model lies by now; None: where it lay.
+        source: What is said otherwise of the model file from here on, by the names of
+            `ModelSource`; paths are absolute.
         gates: What the result is held to from here on; None: what it was.
     """
 
     behind: int
     changes: Mapping[str, Any] = field(default_factory=dict)
-    model: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
     gates: Mapping[str, Any] | None = None
 
 
@@ -223,6 +224,18 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """A run goes on with another allowed drop; `elite` is the best model within it.
+
+    Attributes:
+        limit: Accuracy that may be lost, a fraction.
+    """
+
+    limit: float
+    elite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Varied:
     """Training images are varied in this way from now on; see `data.AugmentationPolicy`."""
 
@@ -269,6 +282,7 @@ Event = (
     | Failed
     | Accepted
     | Refused
+    | Limited
     | Varied
     | GenerationEnded
     | SearchEnded

@@ -7,7 +7,7 @@ from prune_mi.records.evaluation import GateResult
 from prune_mi.records.models import Cost, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class SearchReport:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedReport:
-    """What a run has come to that has not ended: no test image was looked at yet.
+    """What a run has come to that has not ended, or that goes on since.
 
     Attributes:
         command: `optimize` or `search`.
@@ -146,6 +146,7 @@ class UnfinishedReport:
         stop_reason: Why there are no further generations; None where there are.
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
+        ended_before: Whether it had ended before; if not, no test image was looked at yet.
         schema_version: As of `RunReport`.
     """
 
@@ -161,4 +162,5 @@ class UnfinishedReport:
     elapsed_s: float
     notes: tuple[str, ...]
     folder: str
+    ended_before: bool = False
     schema_version: int = SCHEMA_VERSION
