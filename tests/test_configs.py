@@ -153,6 +153,7 @@ class TestRefusals:
             ({"objective": "size"}, "is 'size'; expected 'macs', 'params', "),
             ({"control": "maybe"}, "is 'maybe'; expected true or false"),
             ({"freeze": "conv"}, "is 'conv'; expected a list"),
+            ({"freeze": ["("]}, "expected regular expressions, such as 'conv2d_1'"),
             ({"mix": 3}, "`mix` is 3; expected a text or names, each with a number"),
             ({"mix": {"widen-x2": "often"}}, "`mix.widen-x2` is 'often'; expected a number"),
             ({"ranking": 3}, "is 3; expected settings of its own: criterion, num_samples"),

@@ -42,6 +42,7 @@ def _app(heard: list[dict[str, Any]]) -> typer.Typer:
     ("arguments", "expected"),
     [
         (["x"], {}),
+        (["x", "--speed", "fast"], {"speed": "fast"}),  # the settings say what they expect
         (["x", "--speed", "2.5", "--count", "3"], {"speed": 2.5, "count": 3}),
         (["x", "--names", "a", "--names", "b"], {"names": ["a", "b"]}),
         (["x", "--loud", "--no-lights"], {"loud": True, "lights": False}),
@@ -60,7 +61,7 @@ def test_a_command_gets_what_the_options_say(
 
 def test_help_tells_what_is_declared() -> None:
     shown = " ".join(CliRunner(env={"COLUMNS": "200"}).invoke(_app([]), ["--help"]).output.split())
-    assert "How fast. [default: as fast as it goes]" in shown
+    assert "--speed FLOAT How fast. [default: as fast as it goes]" in shown
     assert "How deep. [default: 3]" in shown
     assert "Leave the lights out." in shown and "Lights." not in shown
     assert "--hidden" not in shown

@@ -16,17 +16,18 @@ from prune_mi.cli import app
 from prune_mi.data import load_dataset
 from prune_mi.errors import ConfigError, RunFolderError
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.records import events
+from prune_mi.runs.log import read_events
 from prune_mi.runs.resumption import Before
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("resume")]  # one unbroken run for all
 SETTINGS: dict[str, Any] = {
     "data": "digits",
     "max_accuracy_drop": 0.1,
-    "generations": 2,
-    "children": 3,
-    "child_epochs": 1,
-    "final_epochs": 2,
-    "mix": "uniform",
+    "generations": 1,
+    "children": 4,
+    "child_epochs": 2,
+    "final_epochs": 1,
     "seed": 3,
 }
 TIMES = ("elapsed_s", "seconds", "folder", "size_bytes")
@@ -56,6 +57,8 @@ def _told(folder: Path) -> Any:
 def unbroken(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "unbroken"
     prune_mi.optimize(digits_model, out=folder, **SETTINGS)
+    kinds = {line.event.__class__ for line in read_events(folder / "events.jsonl")[0]}
+    assert {events.Trained, events.Accepted} <= kinds
     return folder
 
 
@@ -92,7 +95,7 @@ def test_an_interrupted_run_comes_to_the_same(
     assert code == 0 and "Not ended" in shown
     code, shown = _invoke("optimize", "--resume", folder)
     assert code in (0, 3), shown
-    assert "Going on behind" in shown
+    assert "Going on: 0 generations made, " in shown
     assert _told(folder) == _told(unbroken)
     again = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     done = [
@@ -114,13 +117,27 @@ def test_a_run_goes_on_that_has_next_to_no_time_left(
     assert isinstance(found, prune_mi.Optimized)
     report = found.report
     assert report.elapsed_s > 299
+    told = [line.event.__class__ for line in read_events(folder / "events.jsonl")[0]]
+    assert events.Trained not in told[told.index(events.SearchEnded) :]  # there is no time for it
+    assert any("leaves hardly any time for training" in note for note in report.notes)
     assert keras.models.load_model(folder / "best.keras").output_shape == (None, 10)
 
 
-def test_a_run_that_has_ended_is_shown_again(unbroken: Path, tmp_path: Path) -> None:
+def test_a_run_that_has_ended_is_shown_again(
+    unbroken: Path, tmp_path: Path, digits_model: Path
+) -> None:
     folder = tmp_path / "run"
     shutil.copytree(unbroken, folder)
     before = _told(folder)
+    (tmp_path / "other.npz").touch()
+    for said, refusal in (
+        ([tmp_path / "other.npz"], "its model was"),
+        (["--data", tmp_path / "other.npz"], "has ended, and reads no data any more"),
+    ):
+        code, shown = _invoke("optimize", *said, "--resume", folder)
+        assert code == 2 and refusal in shown, shown
+    code, shown = _invoke("optimize", digits_model, "--resume", folder)
+    assert code == 0 and f"--resume {folder} --generations 3" in shown, shown
     (folder / "report.json").unlink()
     found = prune_mi.resume(folder)
     assert isinstance(found, prune_mi.Optimized)
@@ -134,12 +151,12 @@ def test_a_run_that_has_ended_is_shown_again(unbroken: Path, tmp_path: Path) -> 
 def test_more_generations_may_be_made(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(unbroken, folder)
-    found = prune_mi.resume(folder, generations=3)
+    found = prune_mi.resume(folder, generations=2)
     assert isinstance(found, prune_mi.Optimized)
     report = found.report
-    assert [each.index for each in report.generations] == [1, 2, 3]
-    assert _told(folder)["generations"][:2] == _told(unbroken)["generations"]
-    assert "The run goes on with `generations` 3, not 2." in report.notes
+    assert [each.index for each in report.generations] == [1, 2]
+    assert _told(folder)["generations"][:1] == _told(unbroken)["generations"]
+    assert "The run goes on with --generations 2, not 1." in report.notes
     assert keras.models.load_model(folder / "best.keras").count_params() <= (
         report.reference.num_params
     )
@@ -159,7 +176,7 @@ def test_another_model_or_other_data_are_refused(
     )
     assert code == 2, shown
     assert f"cannot go on: its model was {digits_model}" in shown
-    assert f"and is {tmp_path / 'other.keras'} (" in shown
+    assert f"and is {tmp_path / 'other.keras'} now; expected the same content" in shown
     assert (folder / "events.jsonl").read_bytes() == written
     data = load_dataset("digits")
     changed = data.x_test.copy()

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -15,6 +16,7 @@ from prune_mi.cli.options import AllowUnsafe, CustomObjects, ModelJson
 from prune_mi.config.declare import PANELS, Told, declared
 
 _Command = Callable[..., None]
+_NUMBERS: Mapping[type, str] = {int: "INTEGER", float: "FLOAT"}
 
 
 def takes(
@@ -114,19 +116,31 @@ def _parameter(
     name: str, info: FieldInfo, told: Told, words: str | None, *, has_file: bool
 ) -> inspect.Parameter:
     is_switch = told.switch is not None
+    kind = _shell_type(info.annotation)
+    number: dict[str, Any] = {}
+    if kind in _NUMBERS:
+        number = {"parser": partial(_number, kind), "metavar": _NUMBERS[kind]}
     option = typer.Option(
         *([told.switch] if told.switch is not None else []),
         help=_help(info, told, words),
         rich_help_panel=told.panel,
-        metavar=told.metavar,
+        **{"metavar": told.metavar, **number},
     )
     is_required = info.is_required() and not has_file
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if is_required else False if is_switch else None,
-        annotation=Annotated[bool if is_switch else _shell_type(info.annotation) | None, option],
+        annotation=Annotated[bool if is_switch else kind | None, option],
     )
+
+
+def _number(kind: Callable[[str], Any], text: str) -> Any:
+    """A number, or the text as it is: the settings say what was expected in its place."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
 
 
 def _help(info: FieldInfo, told: Told, words: str | None) -> str:

@@ -26,6 +26,7 @@ from prune_mi.config.declare import CONTROL, OUTPUT
 from prune_mi.errors import ConfigError
 from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Observer, RunReport
+from prune_mi.runs.folder import require_free, run_folder
 
 
 @takes(OptimizeSettings)
@@ -79,7 +80,12 @@ def optimize(
                 given,
                 config,
                 refused=refused,
-                model=model,
+                said={
+                    "path": model,
+                    "model_json": model_json,
+                    "allow_unsafe": allow_unsafe,
+                    "custom_objects": custom_objects,
+                },
                 gates=gates,
                 began=context.obj,
             )
@@ -87,7 +93,9 @@ def optimize(
         if model is None:
             raise ConfigError("received no model; expected a model file, or --resume RUN")
         source = ModelSource(model, model_json, allow_unsafe, custom_objects)
-        read_model_file(model, model_json)  # seconds before Keras is imported
+        # Seconds before Keras is imported, as the next.
+        require_free(out or run_folder(model.stem), overwrite=overwrite)
+        read_model_file(model, model_json)
 
         def run(observer: Observer) -> RunReport:
             from prune_mi.commands.optimize import run_optimize

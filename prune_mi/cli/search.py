@@ -18,6 +18,7 @@ from prune_mi.config.declare import INPUT, OUTPUT
 from prune_mi.errors import ConfigError
 from prune_mi.keras_io.files.model_file import read_model_file
 from prune_mi.records import ModelSource, Observer, SearchReport
+from prune_mi.runs.folder import require_free, run_folder
 
 
 @takes(SearchSettings, words={"criterion": "bypass; with --method mi: paper"})
@@ -80,13 +81,20 @@ def search(
                 given,
                 config,
                 refused=refused,
-                model=from_model,
+                said={
+                    "path": from_model,
+                    "allow_unsafe": allow_unsafe,
+                    "custom_objects": custom_objects,
+                },
                 began=context.obj,
             )
         _say_where_to_start(from_scratch, from_model)
         settings, source = resolve(SearchSettings, given, config), None
+        # Seconds before Keras is imported, as the next.
+        start = "seed" if from_model is None else from_model.stem
+        require_free(out or run_folder(f"search-{start}"), overwrite=overwrite)
         if from_model is not None:
-            read_model_file(from_model, None)  # seconds before Keras is imported
+            read_model_file(from_model, None)
             source = ModelSource(from_model, None, allow_unsafe, custom_objects)
         written: dict[str, Any] = {"out": out, "overwrite": overwrite}
         return partial(_search, source, settings, started=context.obj, **written)

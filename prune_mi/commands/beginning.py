@@ -38,7 +38,7 @@ def started(
         command=command,
         version=installed_versions().get("prune-mi", "unknown"),
         model=None if source is None else source.told,
-        model_digest=None if source is None else source.digest or _file_digest(source.path),
+        model_digest=None if source is None else source.digest or file_digest(source.path),
         data_digest=_data_digest(data),
         source={} if source is None else _plain(asdict(source)),
         settings=settings.model_dump(mode="json"),
@@ -51,7 +51,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: str(each) if isinstance(each, Path) else each for name, each in values.items()}
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """Of a file, or of all files of a folder and their names."""
     found = hashlib.blake2b(digest_size=16)
     for each in [path] if path.is_file() else sorted(path.rglob("*")):

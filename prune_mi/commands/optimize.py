@@ -47,6 +47,8 @@ from prune_mi.preparation.study import study
 from prune_mi.records import ModelFacts, ModelSource, Observer, RunReport, Statistics
 from prune_mi.records.events import SearchEnded
 from prune_mi.report.watching import watched
+from prune_mi.runs.extension import SEARCH_TIME
+from prune_mi.runs.folder import run_folder
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Trained
@@ -165,7 +167,7 @@ class _Chapters:
         replays: bool,
     ) -> None:
         self.settings = settings
-        self.default_folder = Path("prune-mi-runs") / source.path.stem
+        self.default_folder = run_folder(source.path.stem)
         self.inputs = (source.path, Path(str(settings.data)))
         self._source = source
         self._gates = gates
@@ -178,6 +180,8 @@ class _Chapters:
 
     def begin(self, run: Run[OptimizeSettings]) -> Baseline:
         settings, pool, notes = run.settings, run.pool, run.notes
+        began = started("optimize", self._source, self._data, settings, self._gates)
+        run.compare(began)
         notes.phase("Studying the original")
         if not run.resumes:
             require_worthwhile(
@@ -206,7 +210,7 @@ class _Chapters:
         )
         if not self._can_go.too_little and not run.resumes:
             _require_time(run.budget, closing_seconds(baseline, settings))
-        run.begin(started("optimize", self._source, self._data, settings, self._gates))
+        run.begin(began)
         return baseline
 
     def evolve(self, run: Run[OptimizeSettings], baseline: Baseline) -> None:
@@ -269,12 +273,23 @@ class _Chapters:
         notes.phase("Searching")
         if not run.resumes:
             _require_time(budget, closing)
-        began, closing = run.log.decided("the search's time", lambda: [budget.elapsed(), closing])
+        began, closing = run.log.decided(SEARCH_TIME, lambda: [budget.elapsed(), closing])
+        run.search_began = began
         time_plan = plan_time(
-            budget, began, closing, baseline, settings, workers=run.evaluations.workers
+            budget,
+            lambda: run.search_began,
+            closing,
+            baseline,
+            settings,
+            workers=run.evaluations.workers,
         )
         control = Control(run, baseline, time_plan) if settings.control else None
-        evaluator = Evaluator(run, baseline, most_images=lineage_images(settings).of_child)
+        evaluator = Evaluator(
+            run,
+            baseline,
+            left=time_plan.search_left,
+            most_images=lineage_images(settings).of_child,
+        )
         pruning = Pruning(
             run,
             baseline,

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from prune_mi.commands.optimize import optimize_chapters
-from prune_mi.commands.resume import found_path, source_of
+from prune_mi.commands.resume import source_of
 from prune_mi.config import HandedOver, OptimizeSettings, validated
 from prune_mi.config.values import parse_amount
 from prune_mi.costs.choice import Limits, choose_point, named_point
@@ -136,11 +136,10 @@ def _written(
     observer: Observer,
 ) -> Picked:
     first = validated(OptimizeSettings, before.started.settings)
-    data = values["data"]
-    if isinstance(data, str):
-        data = found_path(data, before.started.where)
-    first = first.model_copy(update={"data": data, "workers": values["workers"]})
-    source = source_of(before, model)
+    kept = {name: values[name] for name in ("data", "classes", "workers")}
+    first = first.model_copy(update=kept)
+    said = {} if model is None or model.name else {"path": str(model.path)}
+    source = source_of({**before.source, **said}, model if model and model.name else None)
     assert source is not None  # a run of `optimize` has one
     chapters = optimize_chapters(source, first, None, replays=True)
     notes = NoteTaker(observer)

@@ -16,7 +16,12 @@ def report_of_run(run: Path) -> RunReport | SearchReport | UnfinishedReport:
         RunFolderError: If there is no run in the folder, or its events are damaged.
     """
     before = read_before(run)
-    found = report_of(before.told, elapsed_s=before.elapsed, folder=str(run))
+    found = report_of(
+        before.told,
+        elapsed_s=before.elapsed,
+        folder=str(run),
+        ended_before=before.ended_before,
+    )
     if not isinstance(found, UnfinishedReport):
         write_report(found, run / REPORT_FILE)
     return found

@@ -1,5 +1,6 @@
 """Going on with a run that was interrupted, or that is to do more."""
 
+from collections.abc import Mapping
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import keras
 
+from prune_mi.commands.beginning import file_digest
 from prune_mi.commands.optimize import optimize_chapters
 from prune_mi.commands.search import search_chapters
 from prune_mi.commands.story import carry_out
@@ -21,19 +23,25 @@ from prune_mi.config import (
 )
 from prune_mi.data import data_setting
 from prune_mi.delivery.optimized import Optimized
+from prune_mi.errors import ConfigError, ModelError
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.objects import opened_sources
 from prune_mi.records import ModelSource, Observer, RunReport, SearchReport, is_in_memory
 from prune_mi.report.from_events import finished_report_of
 from prune_mi.report.json_report import write_report
 from prune_mi.report.watching import watched
+from prune_mi.runs.extension import more_line, require_time
 from prune_mi.runs.folder import REPORT_FILE
+from prune_mi.runs.lock import FolderLock
 from prune_mi.runs.resumption import (
     OF_THE_SEARCH,
+    SOURCE_PATHS,
     Before,
     Wanted,
+    absolute,
     read_before,
     require_handed_over,
+    require_same_model,
 )
 
 
@@ -77,7 +85,10 @@ def resume(
         watched(observer, quiet=quiet, finds=kind is SearchSettings) as seen,
     ):
         given = sources[0] if sources else None
-        report = go_on(before, wanted, model=given, observer=seen)
+        # What lies in a file is recorded where it lies; what is in memory lies nowhere.
+        in_file = given is not None and not given.name
+        said = {"path": str(given.path)} if given is not None and in_file else {}
+        report = go_on(before, wanted, said=said, model=None if in_file else given, observer=seen)
     if isinstance(report, SearchReport):
         return report
     return Optimized.of(report, before.folder, trust)
@@ -87,6 +98,7 @@ def go_on(
     before: Before,
     wanted: RunSettings,
     *,
+    said: Mapping[str, Any] | None = None,
     model: ModelSource | None = None,
     gates: Gates | None = None,
     observer: Observer,
@@ -97,24 +109,28 @@ def go_on(
     Args:
         before: What the run has come to.
         wanted: The settings that hold from here on.
-        model: The model as it is handed over or lies by now; None: where it lay.
+        said: What is said otherwise of the model file, by the names of `ModelSource`.
+        model: A model that is handed over in memory.
         gates: What the result is held to; None: what it was.
         observer: Hears of progress.
         started: When the command began, on `time.monotonic`; None: now.
     """
     changes = before.changes(wanted.model_dump(mode="json"))
+    said = {
+        name: absolute(each) if name in SOURCE_PATHS else each
+        for name, each in (said or {}).items()
+    }
     if before.is_finished and not set(changes) & set(OF_THE_SEARCH) and gates is None:
-        report: RunReport | SearchReport = finished_report_of(before.told)
-        write_report(report, before.folder / REPORT_FILE)
-        return report
+        return _shown_again(before, changes, said, observer)
+    require_time(before, changes)
     first = validated(type(wanted), before.started.settings)
-    data = wanted.data
-    has_data = isinstance(data, HandedOver) or not is_in_memory(data)
-    require_handed_over(before, model=model is not None, data=has_data)
-    if isinstance(data, str):
-        data = found_path(data, before.started.where)
-    first = first.model_copy(update={"data": data, "workers": wanted.workers})
-    source = source_of(before, model)
+    has_data = isinstance(wanted.data, HandedOver) or not is_in_memory(wanted.data)
+    has_model = model is not None or "path" in said
+    require_handed_over(before, model=has_model, data=has_data)
+    first = first.model_copy(
+        update={name: getattr(wanted, name) for name in ("data", "classes", "workers")}
+    )
+    source = source_of({**before.source, **said}, model)
     carried_out = partial(
         carry_out,
         out=before.folder,
@@ -122,11 +138,7 @@ def go_on(
         observer=observer,
         started=started,
         before=before,
-        wanted=Wanted(
-            changes,
-            None if model is None or model.name else str(model.path),
-            None if gates is None else gates.model_dump(mode="json"),
-        ),
+        wanted=Wanted(changes, said, None if gates is None else gates.model_dump(mode="json")),
     )
     if isinstance(first, OptimizeSettings) and source is not None:
         if gates is None and before.gates is not None:
@@ -136,29 +148,49 @@ def go_on(
     return carried_out(search_chapters(source, first))
 
 
-def source_of(before: Before, model: ModelSource | None) -> ModelSource | None:
+def _shown_again(
+    before: Before, changes: Mapping[str, Any], said: Mapping[str, Any], observer: Observer
+) -> RunReport | SearchReport:
+    """The report of a run that has ended, and is to do no more.
+
+    Raises:
+        ConfigError: If other data were named, which nothing would be compared with.
+        RunFolderError: If another model was named, or another process has the folder.
+    """
+    for name in ("data", "classes"):
+        if name in changes:
+            raise ConfigError(
+                f"the run in {before.folder} has ended, and reads no data any more; expected no "
+                f"--{name}, or something more to do: {more_line(before)}"
+            )
+    if "path" in said:
+        path = Path(said["path"])
+        if not path.exists():
+            raise ModelError(f"there is no model {path}; expected the model of the run, or none")
+        require_same_model(before, str(path), file_digest(path))
+    observer.note(
+        f"This run has ended: nothing is done again. To have it do more: {more_line(before)}"
+    )
+    report: RunReport | SearchReport = finished_report_of(before.told)
+    lock = FolderLock(before.folder)
+    try:
+        write_report(report, before.folder / REPORT_FILE)
+    finally:
+        lock.release()
+    return report
+
+
+def source_of(source: Mapping[str, Any], model: ModelSource | None) -> ModelSource | None:
     """The model file of a run, and how it is opened; None of a search from nothing.
 
     Args:
-        before: What the run has come to.
-        model: Where the model lies by now; None: where it lay.
+        source: By the names of `ModelSource`, as `Before.source` has them.
+        model: A model that is handed over in memory instead.
     """
-    if not before.source:
+    if not source:
         return None
-    values = dict(before.source)
+    values = dict(source)
     if model is not None:
         values |= {"path": str(model.path), "name": model.name, "digest": model.digest}
-    for name in ("path", "model_json", "custom_objects"):
-        if values.get(name) is not None:
-            values[name] = found_path(values[name], before.started.where)
     paths = {name: Path(values[name]) for name in ("path", "model_json") if values.get(name)}
     return ModelSource(**{**values, **paths})
-
-
-def found_path(path: str, where: str) -> str:
-    """A path as it was typed, or from the folder that the run was started in."""
-    file, colon, function = path.rpartition(":")
-    if colon and file.endswith(".py") and not Path(path).exists():
-        return f"{found_path(file, where)}:{function}"
-    from_there = Path(where) / path
-    return str(from_there) if not Path(path).exists() and from_there.exists() else path

@@ -39,6 +39,8 @@ from prune_mi.preparation.start import (
 from prune_mi.preparation.study import study
 from prune_mi.records import ModelSource, Observer, SearchReport
 from prune_mi.report.watching import watched
+from prune_mi.runs.extension import SEARCH_TIME
+from prune_mi.runs.folder import run_folder
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 
@@ -125,9 +127,7 @@ class _Chapters:
 
     def __init__(self, source: ModelSource | None, settings: SearchSettings) -> None:
         self.settings = settings
-        self.default_folder = Path("prune-mi-runs") / (
-            f"search-{source.path.stem if source else 'seed'}"
-        )
+        self.default_folder = run_folder(f"search-{source.path.stem if source else 'seed'}")
         self.inputs: Sequence[Path] = [Path(str(settings.data)), *([source.path] if source else [])]
         self.trust = Trust()
         self._source = source
@@ -152,6 +152,8 @@ class _Chapters:
     def begin(self, run: Run[SearchSettings]) -> Baseline:
         if not run.resumes:
             _require_time(run.budget)
+        self._began = started("search", self._source, self._data, run.settings)
+        run.compare(self._began)
         if self._source is None:
             run.notes.phase("Training the first network")
             baseline = self._of_seed(run)
@@ -174,21 +176,24 @@ class _Chapters:
         speed = None if first is None else first.speed
         notes.phase("Searching")
         began, ahead = run.log.decided(
-            "the search's time",
+            SEARCH_TIME,
             lambda: [
                 budget.elapsed(),
                 closing([baseline.given] * settings.ensemble, speed=speed),
             ],
         )
 
+        run.search_began = began
+
         def left() -> float | None:
             """Before the final training is to begin."""
             if budget.total is None:
                 return None
-            whole = max(0.0, budget.total - began - ahead - _SLACK_SHARE * budget.total)
-            return float(began + (1 - _FINAL_SHARE) * whole) - budget.elapsed()
+            since = run.search_began
+            whole = max(0.0, budget.total - since - ahead - _SLACK_SHARE * budget.total)
+            return float(since + (1 - _FINAL_SHARE) * whole) - budget.elapsed()
 
-        evaluator = Evaluator(run, baseline)
+        evaluator = Evaluator(run, baseline, left=left)
         plan = RacePlan(
             settings,
             evaluator,
@@ -227,7 +232,7 @@ class _Chapters:
 
     def _of_seed(self, run: Run[SearchSettings]) -> Baseline:
         run.pool.use(shared_data(run.pool.store, self._seed, run.settings))
-        run.begin(started("search", None, self._data, run.settings))
+        run.begin(self._began)
         total = run.budget.total
         seconds = None if total is None else _SEED_SHARE * total
         baseline, self._first = trained_seed(self._seed, self._data, run, seconds=seconds)
@@ -247,7 +252,7 @@ class _Chapters:
         arranged = profile.arranged(self._data)
         data = replace(arranged, class_names=class_names(arranged))
         pool.use(shared_data(pool.store, profile, settings))
-        run.begin(started("search", self._source, self._data, settings))
+        run.begin(self._began)
         baseline = measured(profile, data, pool=pool, settings=settings, observer=notes)
         share_targets(profile.graph, profile, baseline.images, settings, pool=pool)
         return baseline

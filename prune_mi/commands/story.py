@@ -87,8 +87,12 @@ def carry_out(
     """
     settings = chapters.settings
     began = time.monotonic() if started is None else started
-    elapsed = 0.0 if before is None else before.elapsed
-    budget = Budget(settings.budget, started=began - elapsed)
+    elapsed, total = 0.0, settings.budget
+    if before is not None:
+        elapsed = before.elapsed
+        changes = {} if wanted is None else wanted.changes
+        total = changes.get("budget", before.settings["budget"])
+    budget = Budget(total, started=began - elapsed)
     notes = NoteTaker(observer)
     if before is None:
         require_possible(budget)

@@ -18,6 +18,7 @@ from prune_mi.config.values import (
     Duration,
     Objective,
     Optimizer,
+    Patterns,
     Scaling,
     TaskName,
     Validation,
@@ -170,13 +171,13 @@ class RunSettings(Settings):
         words="one per CPU core; at most 5 on a GPU",
         ge=1,
     )
-    freeze: tuple[str, ...] = setting(
+    freeze: Patterns = setting(
         (),
         "Layers that are not trained: a regular expression for the whole name. May be repeated.",
         panel=REMOVAL,
         metavar="REGEX",
     )
-    protect: tuple[str, ...] = setting(
+    protect: Patterns = setting(
         (),
         "Layers that are not removed or changed: a regular expression for the whole name. May be "
         "repeated.",

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from prune_mi.config.handed_over import HandedOver, data_source
 from prune_mi.errors import ConfigError
@@ -134,6 +134,21 @@ def _image_size(value: object) -> object:
 
 
 ImageSize = Annotated[tuple[int, int], BeforeValidator(_image_size)]
+
+
+def _patterns(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        try:
+            re.compile(each)
+        except re.error as error:
+            raise ValueError(
+                f"regular expressions, such as 'conv2d_1' or 'block1_.*' ({each!r} is no regular "
+                f"expression: {error})"
+            ) from error
+    return value
+
+
+Patterns = Annotated[tuple[str, ...], AfterValidator(_patterns)]
 
 
 def _class_list(value: object) -> object:

@@ -1,8 +1,9 @@
 """The final training: of the winner beside the control, or of a found network and others."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from prune_mi.config import OptimizeSettings, SearchSettings
 from prune_mi.costs.dominance import spread
@@ -217,10 +218,12 @@ class FinalTraining:
         before = {each.name: each for each in (finalist, *others)}
         if control is not None:
             before[CONTROL] = control.start
-        outcomes = list(pool.run(tasks))
+        outcomes = list(pool.run(tasks, too_late=_too_late(self._run, seconds)))
         if control is not None and begun:
             outcomes.append(control.outcome())
         done = finally_trained(before, outcomes, self._run.notes)
+        for note in _few_images(done.seen, num_train) if seconds is not None else ():
+            self._run.notes.note(note)
         result = done.after[finalist.name]
         if finalist.name in done.seen:
             result = self._allowed.with_margin(result, bias=self._evolved.bias)
@@ -317,13 +320,32 @@ def train_members(
 
     done = finally_trained(
         {each.name: each for each in members},
-        pool.run(tasks),
+        pool.run(tasks, too_late=_too_late(run, seconds)),
         observer,
         tolerated=tolerated,
         images="images set aside",
     )
     after = tuple(done.after[each.name] for each in members)
     return Finalists(after[0], members=after, images=done.images, training_s=done.step_seconds)
+
+
+def _too_late(run: Run[Any], seconds: float | None) -> str | None:
+    """Why no final training is begun where a run goes on whose budget is spent; else None."""
+    if not run.resumes or seconds is None or seconds > 0:
+        return None
+    return "the time budget is spent"
+
+
+def _few_images(seen: Mapping[str, int], num_train: int) -> Iterator[str]:
+    """A sentence for each final training that the clock has ended within its first pass."""
+    for name, images in seen.items():
+        if images < num_train:
+            what = "the control" if name == CONTROL else name
+            yield (
+                f"The final training of {what} saw only {images:,} images, less than one pass over "
+                f"the {num_train:,} training images: the time budget left no more. A larger "
+                "--budget would make it better."
+            )
 
 
 def members_of(evolved: Evolved, count: int) -> tuple[Trained, ...]:

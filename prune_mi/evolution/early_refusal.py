@@ -30,7 +30,8 @@ def require_possible(budget: Budget) -> None:
     if budget.total is not None and budget.total < LEAST_BUDGET_SECONDS:
         raise BudgetError(
             f"the budget of {budget.total:.0f} s is too short: every run takes at least "
-            f"{LEAST_BUDGET_SECONDS:.0f} s; expected --budget {_USUAL_BUDGET_SECONDS:.0f}s or more"
+            f"{LEAST_BUDGET_SECONDS:.0f} s, and most take minutes; expected for instance --budget "
+            f"{_USUAL_BUDGET_SECONDS:.0f}s"
         )
 
 

@@ -1,5 +1,6 @@
 """Candidates ranked, screened and trained in the pool."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -39,6 +40,7 @@ class Evaluator:
     Args:
         run: The run under way.
         baseline: What it begins with.
+        left: Seconds before the final training is to begin, or None without a budget.
         most_images: Images that a child's training sees, of those wanted.
     """
 
@@ -47,12 +49,14 @@ class Evaluator:
         run: Run[Any],
         baseline: Baseline,
         *,
+        left: Callable[[], float | None],
         most_images: MostImages = lambda child, wanted: wanted,
     ) -> None:
         self._most_images = most_images
         self.profile = baseline.profile
         self._run = run
         self._baseline = baseline
+        self._left = left
         self.speed: TrainingSpeed | None = None
         self.images = 0
         self.training_seconds = 0.0
@@ -139,9 +143,15 @@ class Evaluator:
         return [screened[name] for name in by_name if name in screened], failures
 
     def train(
-        self, chosen: Sequence[Screened], rung: Rung
+        self, chosen: Sequence[Screened], rung: Rung, later: Sequence[Rung] = ()
     ) -> tuple[list[Trained], list[FailedEvaluation]]:
-        """Trains candidates for one rung; one that training made worse keeps its weights."""
+        """Trains candidates for one rung; one that training made worse keeps its weights.
+
+        Args:
+            chosen: The candidates.
+            rung: How long each is trained.
+            later: The rungs behind it, whose time must be left.
+        """
         num_train = self._baseline.images.num_train
         tasks = [
             training_task(
@@ -152,7 +162,8 @@ class Evaluator:
                     child, max(1, round(rung.share * self._run.settings.child_epochs * num_train))
                 ),
                 num_train_images=num_train,
-                seconds=rung.seconds,
+                seconds=self._seconds(rung, later),
+                seconds_in_all=rung.seconds,
                 damage=damage_of(child, self._baseline),
             )
             for child in chosen
@@ -173,3 +184,13 @@ class Evaluator:
                 done = replace(child, seconds=done.seconds)
             trained[child.name] = done
         return [trained[name] for name in by_name if name in trained], failures
+
+    def _seconds(self, rung: Rung, later: Sequence[Rung]) -> float | None:
+        """Of a training: its rung's, or less where a run goes on and loading took the time."""
+        left, workers = self._left(), self._run.evaluations.at_once
+        if rung.seconds is None or left is None or not self._run.resumes:
+            return rung.seconds
+        planned = sum(
+            (each.seconds or 0.0) * math.ceil(each.count / workers) for each in (rung, *later)
+        )
+        return rung.seconds * min(1.0, max(0.0, left) / max(planned, 1e-9))

@@ -52,6 +52,7 @@ def trained_seed(
         num_images=max(1, round(settings.child_epochs * images.num_train)),
         num_train_images=images.num_train,
         seconds=seconds,
+        seconds_in_all=seconds,
         damage=0.0,
     )
     outcome = next(iter(run.evaluations.run([task])))

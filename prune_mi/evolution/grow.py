@@ -100,6 +100,10 @@ class Growing:
         self._rungs: tuple[Rung, ...] = ()
         self._order: dict[str, int] = {}
 
+    def limited(self) -> events.Limited | None:
+        """See `Strategy`: nothing may be lost."""
+        return None
+
     def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
         """See `Strategy`."""
         climber = self.climber

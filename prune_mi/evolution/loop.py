@@ -23,7 +23,7 @@ class Evolution:
         run: The run under way.
         strategy: Pruning or growing.
         evaluator: Trains.
-        on_elite: Called with each newly accepted model, to be kept safe.
+        on_elite: Called with each model that is the best now, to be kept safe.
     """
 
     def __init__(
@@ -46,12 +46,22 @@ class Evolution:
     def run(self) -> Evolved:
         """Makes generations until a stopping rule holds."""
         last: GenerationRecord | None = None
-        while (reason := self._strategy.reason_to_stop(last)) is None:
+        while (reason := self._reason_to_stop(last)) is None:
             last = self._generation()
         self._log.append(events.SearchEnded(reason))
         evolved = self._strategy.evolved()
         self._run.evaluations.require(evolved.elite.graph, evolved.elite.name)
         return evolved
+
+    def _reason_to_stop(self, last: GenerationRecord | None) -> str | None:
+        """Why there is no further generation, or None; by what holds from here on."""
+        is_replaying = self._log.is_replaying
+        self._run.share_time()
+        if (limited := self._strategy.limited()) is not None:
+            if not is_replaying:
+                self._on_elite(self._climber.elite)  # the best so far may be over the limit now
+            self._log.append(limited)
+        return self._strategy.reason_to_stop(last)
 
     def _generation(self) -> GenerationRecord:
         strategy, climber, log = self._strategy, self._climber, self._log
@@ -100,7 +110,8 @@ class Evolution:
                 field = strategy.advance(list(trained.values()), rung)
             if not field:
                 break
-            done, failures = self._evaluator.train(field, rung)
+            later = line_up.rungs[place + 1 :]
+            done, failures = self._evaluator.train(field, rung, later)
             judged = strategy.judge(done)
             climber.observe(judged)
             trained |= {each.name: each for each in judged}

@@ -94,10 +94,28 @@ class Pruning:
             horizon=self._horizon,
         )
 
+    def limited(self) -> events.Limited | None:
+        """See `Strategy`."""
+        asked = self._run.settings.allowed_drop
+        wanted = None if asked is None else self._baseline.judge.drop(asked)
+        if wanted == self._allowed.limit:
+            return None
+        self._objective = objective_of(self._run.settings, self._baseline.given.cost)
+        anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
+        self._allowed = replace(anew, before=self._allowed.before)
+        self._accepted = self.judge(self._accepted)
+        self.climber.allow(
+            self._allowed_drop,
+            margin=self._allowed.expected_margin,
+            reference=self._baseline.start,
+            accepted=self._accepted,
+            objective=self._objective,
+        )
+        return events.Limited(asked, self.climber.elite.name)
+
     def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
         """See `Strategy`; the first generation is always made."""
         climber, settings = self.climber, self._run.settings
-        self._heed_limit()
         if last is None:
             return None
         rules = StoppingRules(settings.most_generations, settings.most_flat_generations)
@@ -227,23 +245,6 @@ class Pruning:
             return math.inf
         floor = self._baseline.judged_by.quality - self._allowed.limit
         return self._baseline.start.quality - floor
-
-    def _heed_limit(self) -> None:
-        """Judges anew what was accepted, where a run goes on with another limit."""
-        asked = self._run.settings.allowed_drop
-        wanted = None if asked is None else self._baseline.judge.drop(asked)
-        if wanted != self._allowed.limit:
-            self._objective = objective_of(self._run.settings, self._baseline.given.cost)
-            anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
-            self._allowed = replace(anew, before=self._allowed.before)
-            self._accepted = self.judge(self._accepted)
-            self.climber.allow(
-                self._allowed_drop,
-                margin=self._allowed.expected_margin,
-                reference=self._baseline.start,
-                accepted=self._accepted,
-                objective=self._objective,
-            )
 
     def _has_time(self) -> bool:
         left, generation = self._time.search_left(), self.climber.generation + 1

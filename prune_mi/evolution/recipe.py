@@ -61,6 +61,7 @@ def training_task(
     num_train_images: int,
     seconds: float | None,
     damage: float,
+    seconds_in_all: float | None = None,
     expected_images: int | None = None,
 ) -> TrainTask:
     """The training of a child, the winner or the control: one recipe for all.
@@ -76,8 +77,9 @@ def training_task(
         settings: The run's settings.
         num_images: Images that it sees at most.
         num_train_images: Images that there are.
-        seconds: Wall clock at most, or None.
+        seconds: Wall clock at most from now on, or None.
         damage: Accuracy that was lost before training; see `automatic_rate`.
+        seconds_in_all: The same with what it took before the run was interrupted.
         expected_images: That it will see where a clock ends it before it has seen all.
     """
     recipe = settings.training
@@ -95,6 +97,7 @@ def training_task(
         seed=settings.seed + child.own_images,
         loss=profile.loss,
         recipe=recipe,
+        seconds_in_all=seconds_in_all,
     )
     return TrainTask(child.name, child.graph, plan, augmentation, child.fresh)
 

@@ -79,6 +79,9 @@ class Strategy(Protocol):
 
     climber: HillClimber
 
+    def limited(self) -> events.Limited | None:
+        """Where a run goes on with another limit: judges anew, and says what is the best model."""
+
     def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
         """Why there is no further generation behind the last one, or None."""
 

@@ -1,6 +1,6 @@
 """What the parts of a run will take, estimated from how fast the original is evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prune_mi.config import OptimizeSettings
@@ -25,7 +25,7 @@ class TimePlan:
 
     Attributes:
         budget: The run's clock; a run that goes on may have another budget than before.
-        began: When the search began, on that clock.
+        began: When the search began, or went on with other settings, on that clock.
         closing: What measuring and writing at the end is expected to take.
         rounds: How often the final training's time is needed, see `final_rounds`.
         scoring: What scoring a model takes.
@@ -34,7 +34,7 @@ class TimePlan:
     """
 
     budget: Budget
-    began: float
+    began: Callable[[], float]
     closing: float
     rounds: int
     scoring: float
@@ -50,7 +50,7 @@ class TimePlan:
     def search_left(self) -> float | None:
         """What is left before the final training is to begin; may be negative."""
         search = search_seconds(self._available, rounds=self.rounds)
-        return None if search is None else self.began + search - self.budget.elapsed()
+        return None if search is None else self.began() + search - self.budget.elapsed()
 
     def training_left(self) -> float | None:
         """What is left for trainings that begin now."""
@@ -60,12 +60,12 @@ class TimePlan:
     @property
     def _available(self) -> float | None:
         total = self.budget.total
-        return None if total is None else max(0.0, total - self.began - self.closing)
+        return None if total is None else max(0.0, total - self.began() - self.closing)
 
 
 def plan_time(
     budget: Budget,
-    began: float,
+    began: Callable[[], float],
     closing: float,
     baseline: Baseline,
     settings: OptimizeSettings,

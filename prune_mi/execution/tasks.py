@@ -122,6 +122,7 @@ class Evaluated:
             the metric is.
         scores: bool `(n,)`, whether it is right for each of these.
         images_trained: Images its training saw.
+        seconds: What it took, with the steps before the checkpoint that a training went on from.
         images_per_second: Of its training's steps, compilation apart; 0 where not trained.
         overhead_seconds: Everything but the training's steps.
     """
@@ -307,12 +308,12 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         return FailedEvaluation(
             task.name,
             f"the loss became NaN or infinite after {trained.images_trained} images",
-            time.monotonic() - started,
+            time.monotonic() - started + trained.earlier_seconds,
             trained.images_trained,
             trained.step_seconds,
         )
     quality, scores = _validate(trained.graph, data, None)
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - started + trained.earlier_seconds
     return Evaluated(
         name=task.name,
         graph=trained.graph,
@@ -329,7 +330,7 @@ def _checkpoint(task: TrainTask, path: str) -> "Checkpoint":
     """Where a training is written; one of other weights or another recipe is another one."""
     from prune_mi.training.checkpoint import Checkpoint
 
-    plan = replace(task.plan, seconds=None)
+    plan = replace(task.plan, seconds=None, seconds_in_all=None)
     if task.plan.seconds is not None:  # by a clock: how many images there will be is a guess
         plan = replace(plan, num_images=0)
     text = f"{weights_digest(task.graph)} {plan} {task.augmentation} {task.fresh}"

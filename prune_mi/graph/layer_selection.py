@@ -19,8 +19,8 @@ def with_frozen_and_protected(
     """
     return replace(
         graph,
-        frozen=graph.frozen | matching_layers(graph.layers, freeze, option="freeze"),
-        protected=graph.protected | matching_layers(graph.layers, protect, option="protect"),
+        frozen=graph.frozen | matching_layers(graph.layers, freeze, option="--freeze"),
+        protected=graph.protected | matching_layers(graph.layers, protect, option="--protect"),
     )
 
 

@@ -55,13 +55,14 @@ class Resumed:
     Attributes:
         behind: The number of events that it goes on from; what came after them is void.
         changes: Settings that are others from here on, by name.
-        model: Where the model lies by now; None: where it lay.
+        source: What is said otherwise of the model file from here on, by the names of
+            `ModelSource`; paths are absolute.
         gates: What the result is held to from here on; None: what it was.
     """
 
     behind: int
     changes: Mapping[str, Any] = field(default_factory=dict)
-    model: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
     gates: Mapping[str, Any] | None = None
 
 
@@ -230,6 +231,18 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """A run goes on with another allowed drop; `elite` is the best model within it.
+
+    Attributes:
+        limit: What may be lost, in the unit of the metric; None: that is not asked any more.
+    """
+
+    limit: float | None
+    elite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Varied:
     """Training images are varied in this way from now on; see `data.AugmentationPolicy`."""
 
@@ -276,6 +289,7 @@ Event = (
     | Failed
     | Accepted
     | Refused
+    | Limited
     | Varied
     | GenerationEnded
     | SearchEnded

@@ -8,7 +8,7 @@ from prune_mi.records.evaluation import GateResult
 from prune_mi.records.models import Cost, FrontierPoint, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class SearchReport:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedReport:
-    """What a run has come to that has not ended: no test image was looked at yet.
+    """What a run has come to that has not ended, or that goes on since.
 
     Attributes:
         command: `optimize` or `search`.
@@ -168,6 +168,7 @@ class UnfinishedReport:
         notes: What the run decided on its own and the user should know.
         folder: The run folder.
         frontier: As of `RunReport`, of children trained so far; of `optimize` alone.
+        ended_before: Whether it had ended before; if not, no test image was looked at yet.
         schema_version: As of `RunReport`.
     """
 
@@ -184,4 +185,5 @@ class UnfinishedReport:
     notes: tuple[str, ...]
     folder: str
     frontier: tuple[FrontierPoint, ...] = ()
+    ended_before: bool = False
     schema_version: int = SCHEMA_VERSION

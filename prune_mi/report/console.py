@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from prune_mi.errors import counted
 from prune_mi.records import ChildRecord, Observer, SilentObserver
 from prune_mi.records.events import Event, GenerationBegan, Proposed
 from prune_mi.report.progress import RunState, child_parts, generation_title, live_area
@@ -134,7 +135,10 @@ class LiveConsole:
                 self._state.hear(event)
             found = self._state.generations
             ended, begun = len(found.ended), len(found.children)
-        self._print(Text(f"Going on behind {ended} generations and {begun} children", style="bold"))
+        done = f"{counted(ended, 'generation')} made"
+        if begun:
+            done += f", {counted(begun, 'network')} of the next one known"
+        self._print(Text(f"Going on: {done}", style="bold"))
 
     def _generation(self, event: GenerationBegan) -> None:
         """Prints the generation that begins, its parent, and the time left."""

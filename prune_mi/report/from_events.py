@@ -18,7 +18,11 @@ from prune_mi.records.generations import Generations
 
 
 def report_of(
-    told: Sequence[Event], *, elapsed_s: float = 0.0, folder: str = ""
+    told: Sequence[Event],
+    *,
+    elapsed_s: float = 0.0,
+    folder: str = "",
+    ended_before: bool = False,
 ) -> RunReport | SearchReport | UnfinishedReport:
     """The report of a run.
 
@@ -26,12 +30,16 @@ def report_of(
         told: Its events that count, in order; the first says how it began.
         elapsed_s: What it took so far; of one that has ended, the report says that.
         folder: The run folder, likewise.
+        ended_before: Whether it had ended, and goes on.
     """
     generations, reason, notes = Generations(), "", list[str]()
     began = reference = None
     best: ChildRecord | None = None
+    children = dict[str, ChildRecord]()
     for event in told:
         child = generations.hear(event)
+        if child is not None:
+            children[child.name] = child
         match event:
             case events.Started():
                 began = event
@@ -43,6 +51,8 @@ def report_of(
                 reason = event.reason
             case events.Accepted() if child is not None:
                 best = child
+            case events.Limited():
+                best = children.get(event.elite)
             case events.Finished():
                 return replace(
                     event.report,
@@ -66,6 +76,7 @@ def report_of(
         notes=tuple(notes),
         folder=folder,
         frontier=() if began.command == "search" else _frontier(generations, reference),
+        ended_before=ended_before,
     )
 
 

@@ -76,6 +76,7 @@ class RunState:
     reference_accuracy: float | None = None
     best: ChildRecord | None = None
     last: ChildRecord | None = None
+    trained: dict[str, ChildRecord] = field(default_factory=dict)
     accepted: dict[str, ChildRecord] = field(default_factory=dict)
     generations: Generations = field(default_factory=Generations)
     trainings: dict[str, Training] = field(default_factory=dict)
@@ -99,8 +100,10 @@ class RunState:
                 self.generation = (event.index, event.total, event.parent)
                 self.best = self.accepted.get(event.parent, self.best)
                 self.trainings.clear()
+            case events.Limited():
+                self.best = self.trained.get(event.elite)
         if child is not None:
-            self.last = child
+            self.last = self.trained[child.name] = child
             self.trainings.pop(child.name, None)
             if child.verdict == "accepted":
                 self.accepted[child.name] = child

@@ -35,7 +35,10 @@ def _print_unfinished(report: UnfinishedReport, console: Console) -> None:
     console.print(
         Text.assemble(
             ("Not ended: ", "bold yellow"),
-            "test images were not looked at yet; accuracies are on validation images.",
+            "it had ended before and goes on since"
+            if report.ended_before
+            else "test images were not looked at yet",
+            "; accuracies are on validation images.",
         ),
         highlight=False,
     )

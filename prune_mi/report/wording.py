@@ -73,6 +73,13 @@ def clock_text(seconds: float) -> str:
     return f"{whole // 60:02d}:{whole % 60:02d}"
 
 
+def duration_text(seconds: float) -> str:
+    """`5400` as `1h30m`: whole seconds, as `--budget` takes them."""
+    whole = round(seconds)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "m"), (whole % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
 def time_text(elapsed_s: float, budget_s: float | None) -> str:
     """`12:31 of 25:00 (minutes:seconds)`, or without the budget where there is none."""
     budget = "" if budget_s is None else f" of {clock_text(budget_s)}"

@@ -12,22 +12,30 @@ from prune_mi.config import RunSettings, dump_settings
 from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import RunFolderError
 from prune_mi.report.wording import accuracy_text, predict_line, printable
-from prune_mi.runs.lock import LOCK_FILE, FolderLock
+from prune_mi.runs.lock import LOCK_FILE, FolderLock, require_unlocked
 
 BEST, CLOSEST, ENSEMBLE = "best.keras", "closest.keras", "ensemble.keras"
 PICKED = "picked.keras"
 REPORT_FILE = "report.json"
 SELECTION_FILE = "selection.npz"
 EVENTS_FILE = "events.jsonl"
+_CONFIG = "config.yaml"
 _OWN_FILES = (
     *(BEST, "best.h5", CLOSEST, PICKED, ENSEMBLE, CLASS_FILE),
-    *("config.yaml", EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
+    *(_CONFIG, EVENTS_FILE, REPORT_FILE, SELECTION_FILE, "trained.npz"),
 )
 _WEIGHTS, CHECKPOINTS, POINTS = "weights", "checkpoints", "points"
-_OWN_POINT = re.compile(r"g\d+c\d+\.keras")
-# By the digest of what they hold, or the name of the training that is under way.
-_OWN_ARRAYS = re.compile(r"([0-9a-f]{32}|.*-\d+)\.(npz|new)")
+_OWN_ARRAYS = {  # the digest of what they hold; the candidate that is trained, and the seed
+    _WEIGHTS: re.compile(r"[0-9a-f]{32}\.(npz|new)"),
+    CHECKPOINTS: re.compile(r"(g\d+(c\d+s*|base)|reference|control)-\d+\.(npz|new)"),
+    POINTS: re.compile(r"g\d+c\d+\.keras"),
+}
 _SCRATCH = ".scratch-"
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run for which the user names none."""
+    return Path("prune-mi-runs") / name
 
 
 def require_free(path: Path, *, overwrite: bool) -> None:
@@ -35,8 +43,9 @@ def require_free(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         RunFolderError: If the path is a file, or a folder with files and `overwrite` was not asked
-            for.
+            for, or another process works in it.
     """
+    require_unlocked(path)
     try:
         if path.exists() and not path.is_dir():
             raise RunFolderError(f"{path} is a file; --out expects a folder to write into")
@@ -144,22 +153,28 @@ class RunFolder:
         """Removes an earlier run's files and writes the resolved settings as `config.yaml`."""
         self._begun, self._command = True, command
         try:
+            was_run = self.events.exists()
             for name in _OWN_FILES:
                 (self.path / name).unlink(missing_ok=True)
-            for folder in (self.weights, self.checkpoints):
-                for each in folder.glob("*"):
-                    if _OWN_ARRAYS.fullmatch(each.name):
+            for folder, own in _OWN_ARRAYS.items() if was_run else ():
+                for each in (self.path / folder).glob("*"):
+                    if own.fullmatch(each.name):
                         each.unlink()
-            for each in (self.path / POINTS).glob("*.keras"):
-                if _OWN_POINT.fullmatch(each.name):
-                    each.unlink()
-            (self.path / "config.yaml").write_text(dump_settings(settings), encoding="utf-8")
         except OSError as error:
             raise _refusal(self.path, error) from error
+        self.settle(settings)
 
     def goes_on(self, command: str) -> None:
         """The run that has begun here goes on."""
         self._command = command
+
+    def settle(self, settings: RunSettings) -> None:
+        """Writes the settings that hold from here on; a report of an earlier end is void."""
+        try:
+            self.report.unlink(missing_ok=True)
+            (self.path / _CONFIG).write_text(dump_settings(settings), encoding="utf-8")
+        except OSError as error:
+            raise _refusal(self.path, error) from error
 
     def cut(self, torn_at: int) -> None:
         """Cuts off the torn last line of the events, which begins at a byte."""

@@ -43,6 +43,17 @@ class FolderLock:
         self._file.close()
 
 
+def require_unlocked(folder: Path) -> None:
+    """Refuses a folder that another process holds, before anything that takes seconds.
+
+    Raises:
+        RunFolderError: If one does.
+    """
+    if folder.is_dir():
+        with suppress(OSError):  # what cannot be written is refused where it is written
+            FolderLock(folder).release()
+
+
 def _lock(file: IO[bytes]) -> None:
     """Takes the lock, which the system gives back when the process ends.
 

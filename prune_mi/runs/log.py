@@ -123,6 +123,11 @@ class EventLog:
         self._again = effective([*lines, Line(self._clock(), resumed)])
 
     @property
+    def is_written(self) -> bool:
+        """Whether events are kept in a file."""
+        return self._path is not None
+
+    @property
     def is_replaying(self) -> bool:
         """Whether written events are still gone through."""
         self._pass()

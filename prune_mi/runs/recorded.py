@@ -68,8 +68,13 @@ class Evaluations:
         """Tasks at once, as memory allows."""
         return self._pool.at_once
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task], *, too_late: str | None = None) -> Iterator[Outcome]:
         """Yields outcomes as they come, first those that are written.
+
+        Args:
+            tasks: What is to be done.
+            too_late: Why nothing is begun any more, or None: then what is not written, and has left
+                no checkpoint either, has failed.
 
         Raises:
             RunFolderError: If weights that a task needs are missing, or as `EventLog` does.
@@ -78,6 +83,9 @@ class Evaluations:
         kinds = {events.Failed, *(_KINDS[type(task)] for task in tasks)}
         while left and (event := self._log.outcome(left, kinds)) is not None:
             yield self._written(left.pop(event.name), event)
+        if too_late is not None:
+            for task in [each for each in left.values() if not self._checkpoint(each).is_file()]:
+                yield self._new(left.pop(task.name), FailedEvaluation(task.name, too_late, 0.0))
         waiting = [self._ready(task) for task in left.values()]
         for outcome in self._pool.run(waiting):
             yield self._new(left[outcome.name], outcome)

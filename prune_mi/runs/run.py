@@ -6,11 +6,13 @@ from typing import Generic, TypeVar
 from prune_mi.config import RunSettings
 from prune_mi.execution.pool import WorkerPool
 from prune_mi.records.events import Decided, Resumed, Started
+from prune_mi.runs.extension import has_time, more_line
 from prune_mi.runs.folder import RunFolder
 from prune_mi.runs.log import EventLog
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.runs.recorded import Evaluations
-from prune_mi.runs.resumption import Before, Wanted, require_same
+from prune_mi.runs.resumption import OF_THE_SEARCH, Before, Wanted, require_same
+from prune_mi.runs.words import option_text, value_text
 from prune_mi.search.budget import Budget
 
 S = TypeVar("S", bound=RunSettings)
@@ -29,6 +31,7 @@ class Run(Generic[S]):
         budget: Its clock.
         notes: Hears of everything.
         log: Its events.
+        search_began: When the search began, or went on with other settings, on the run's clock.
     """
 
     settings: S
@@ -38,9 +41,11 @@ class Run(Generic[S]):
     budget: Budget
     notes: NoteTaker
     log: EventLog
+    search_began: float = 0.0
     _before: Before | None = None
     _wanted: Wanted = field(default_factory=Wanted)
     _most_images: int | None = None
+    _shares_anew: bool = False
 
     def go_on(self, before: Before, wanted: Wanted) -> None:
         """Has the run go on from what it has come to, once `begin` has refused nothing.
@@ -65,6 +70,15 @@ class Run(Generic[S]):
                 self._most_images = event.value
         return self._most_images
 
+    def compare(self, started: Started) -> None:
+        """Refuses what `begin` does of a run that goes on, as soon as that is known.
+
+        Raises:
+            RunFolderError: If it was begun with another model or other data.
+        """
+        if self._before is not None:
+            require_same(started, self._before)
+
     def begin(self, started: Started) -> None:
         """Everything that may be refused has been looked at: from here on files are written.
 
@@ -77,27 +91,45 @@ class Run(Generic[S]):
             self.log.append(started)
             self.notes.write_to(self.log)
         else:
-            require_same(started, self._before)
+            self.compare(started)
             self._again(self._before)
             self.log.once(Started, lambda: started)
         self.log.decided(_MOST_IMAGES, lambda: self._most_images)
 
     def _again(self, before: Before) -> None:
         """Goes through what the run has done, and then on from there."""
-        if before.torn_at is not None:
-            self.folder.cut(before.torn_at)
+        if self.log.is_written:
+            if before.torn_at is not None:
+                self.folder.cut(before.torn_at)
+            values = {**before.settings, **self._wanted.changes}
+            self.folder.settle(type(self.settings).model_validate(values))
         self.log.go_on(before.lines, before.resumed(self._wanted), self._change)
         self.notes.write_to(self.log)
         self.notes.recalled(before.told)
         if before.torn_at is not None:
             self.notes.tell("The last line of the run's events was torn and is left out.")
+        if not before.is_finished and not has_time(before, self.budget.total):
+            self.notes.tell(
+                "The time budget leaves hardly any time for training. To give the run more: "
+                f"{more_line(before)}"
+            )
         for name, value in self._wanted.changes.items():
-            self.notes.tell(f"The run goes on with `{name}` {value}, not {before.settings[name]}.")
+            was = value_text(name, before.settings[name])
+            told = f"{option_text(name)} {value_text(name, value)}, not {was}"
+            self.notes.tell(f"The run goes on with {told}.")
 
     def _change(self, resumed: Resumed) -> None:
         """Goes on with other settings."""
         if resumed.changes:
             values = {**self.settings.model_dump(), **resumed.changes}
             self.settings = type(self.settings).model_validate(values)
-            self.budget.total = self.settings.budget
-            self.notes.time_left(self.budget.remaining())
+            self._shares_anew |= bool(set(resumed.changes) & set(OF_THE_SEARCH))
+
+    def share_time(self) -> None:
+        """Where other settings hold now, shares out what is left of the budget from here on.
+
+        What a final training took that is void is not taken from the search that goes on.
+        """
+        if self._shares_anew:
+            self._shares_anew = False
+            self.search_began = self.log.decided("the search goes on", self.budget.elapsed)

@@ -38,6 +38,7 @@ class Trained:
         images_trained: Images seen, repeats counted.
         images_per_second: Of the steps, compiling apart; 0 where they were few.
         step_seconds: What these steps took.
+        earlier_seconds: Of that, what an interrupted process spent, which it goes on from.
         diverged: Whether the loss ceased to be finite.
     """
 
@@ -45,6 +46,7 @@ class Trained:
     images_trained: int
     images_per_second: float
     step_seconds: float
+    earlier_seconds: float
     diverged: bool
 
 
@@ -90,13 +92,14 @@ def train(
     batch_size = min(plan.recipe.batch_size, len(source.images))
     total = num_batches_for(plan.num_images, batch_size)
     feed = Feed(source, batch_size=batch_size, num_batches=total, seed=plan.seed)
-    deadline = None if plan.seconds is None else started + plan.seconds
     before = None if checkpoint is None else checkpoint.load()
+    earlier_seconds = 0.0 if before is None else before.progress.step_seconds
+    seconds = plan.seconds_left(earlier_seconds)
     if before is not None:
         _set_variables(model, before.variables)
     schedule = Schedule(
         total,
-        deadline=deadline,
+        deadline=None if seconds is None else started + seconds,
         peak=plan.learning_rate,
         cycles=plan.recipe.cycles,
         done=None if before is None else before.progress,
@@ -121,6 +124,7 @@ def train(
         images_trained=schedule.steps * feed.batch_size,
         images_per_second=rate,
         step_seconds=schedule.step_seconds,
+        earlier_seconds=earlier_seconds,
         diverged=diverged,
     )
 
@@ -147,7 +151,7 @@ def _take(
             if not compiled and steps.compile(images, targets):
                 schedule.begin()
             compiled = True
-            end = min(schedule.steps + at_once, total)
+            end = min((schedule.steps // at_once + 1) * at_once, total)
             while schedule.steps < end:
                 count = min(schedule.steps_within(_CALL_SECONDS), end - schedule.steps)
                 first = schedule.steps % at_once

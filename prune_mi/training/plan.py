@@ -53,8 +53,9 @@ class TrainingPlan:
 
     Attributes:
         num_images: Images to see, repeats counted.
-        seconds: Wall-clock bound, or None. The schedule follows whichever of images and time is
-            further on, so that the learning rate has reached its floor when time is up.
+        seconds: Wall-clock bound from now on, or None. The schedule follows whichever of images and
+            time is further on, so that the learning rate has reached its floor when time is up.
+        seconds_in_all: The same of what interrupted processes have spent on it and this one.
         learning_rate: Peak of the cosine.
         seed: Orders and augments the images.
         loss: What is learned.
@@ -67,3 +68,11 @@ class TrainingPlan:
     seed: int
     loss: LossPlan = field(default_factory=LossPlan)
     recipe: TrainingSettings = field(default_factory=TrainingSettings)
+    seconds_in_all: float | None = None
+
+    def seconds_left(self, spent: float) -> float | None:
+        """Wall-clock bound where interrupted processes have spent so much; None: there is none."""
+        bounds = [] if self.seconds is None else [self.seconds]
+        if self.seconds_in_all is not None:
+            bounds.append(max(0.0, self.seconds_in_all - spent))
+        return min(bounds, default=None)

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from prune_mi.config import make_search_settings
 from prune_mi.data import AugmentationPolicy
-from prune_mi.delivery.final_training import finally_trained, train_members
+from prune_mi.delivery.final_training import _few_images, _too_late, finally_trained, train_members
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.execution.tasks import Evaluated, TrainTask
@@ -65,7 +66,8 @@ class _Pool:
         self.quality = quality
         self.asked = 0
 
-    def run(self, tasks: Sequence[TrainTask]) -> Iterator[Evaluated]:
+    def run(self, tasks: Sequence[TrainTask], *, too_late: str | None) -> Iterator[Evaluated]:
+        self.too_late = too_late
         self.asked += len(tasks)
         return (replace(_done(self.quality), name=each.name) for each in tasks)
 
@@ -95,6 +97,7 @@ def _finally(
         evaluations=pool,
         notes=SilentObserver(),
         log=EventLog(None, clock=lambda: 0.0),
+        resumes=False,
     )
     return train_members(run, evolved, baseline, seconds=seconds).result  # type: ignore[arg-type]
 
@@ -111,3 +114,19 @@ def test_without_the_time_for_a_step_nothing_is_trained() -> None:
     assert _finally(BEFORE, pool, 3.0) is BEFORE
     assert pool.asked == 0
     assert _finally(BEFORE, pool, 3.1).quality == 1.0
+
+
+@pytest.mark.parametrize(
+    ("resumes", "seconds", "is_late"),
+    [(False, 0.0, False), (True, 0.0, True), (True, 1.0, False), (True, None, False)],
+)
+def test_a_run_that_goes_on_begins_no_training_in_no_time(
+    resumes: bool, seconds: float | None, is_late: bool
+) -> None:
+    run: Any = SimpleNamespace(resumes=resumes)
+    assert (_too_late(run, seconds) is not None) == is_late
+
+
+def test_a_training_of_less_than_one_pass_is_told() -> None:
+    (told,) = _few_images({"control": 64, "g1c1": 100}, 100)
+    assert told.startswith("The final training of the control saw only 64 images, less than one")

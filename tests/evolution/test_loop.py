@@ -29,8 +29,10 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.baseline import Baseline, Images
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import Roles
-from prune_mi.records import SilentObserver, events
+from prune_mi.records import SilentObserver, UnfinishedReport, events
 from prune_mi.records.generations import generations_of
+from prune_mi.report.from_events import report_of
+from prune_mi.report.progress import RunState
 from prune_mi.runs.log import EventLog, read_events
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.runs.recorded import Evaluations
@@ -38,13 +40,16 @@ from prune_mi.runs.run import Run
 from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import reference
+from prune_mi.search.racing import Rung
 from prune_mi.training.plan import LossPlan
 from tests.graph_builder import chain, residual_tower
 from tests.judges import of_classes
+from tests.told import started
 
 NUM = 200
 LABELS = np.arange(NUM) % 4
 EVENTS = "events.jsonl"
+BEGAN = started(data="digits", objective="macs")
 
 
 class Landscape:
@@ -144,20 +149,21 @@ def _run(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:
     return Run(settings, where, pool, evaluations, budget, notes, log)  # type: ignore[arg-type]
 
 
-def _pruned(run: Run[Any]) -> Evolved:
+def _pruned(run: Run[Any], safe: list[str] | None = None) -> Evolved:
     baseline = _baseline(residual_tower(5))
     allowed = allowed_drop(baseline, run.settings, run.notes)
-    plan = plan_time(run.budget, 0.0, 0.0, baseline, run.settings, workers=2)
-    evaluator = Evaluator(run, baseline)
+    plan = plan_time(run.budget, lambda: 0.0, 0.0, baseline, run.settings, workers=2)
+    evaluator = Evaluator(run, baseline, left=lambda: None)
     pruning = Pruning(
         run, baseline, allowed, evaluator, time_plan=plan, on_last=lambda elite, speed: None
     )
-    return Evolution(run, pruning, evaluator, on_elite=lambda elite: None).run()
+    kept = [] if safe is None else safe
+    return Evolution(run, pruning, evaluator, on_elite=lambda elite: kept.append(elite.name)).run()
 
 
 def _grown(run: Run[Any]) -> Evolved:
     baseline = _baseline(chain())
-    evaluator = Evaluator(run, baseline)
+    evaluator = Evaluator(run, baseline, left=lambda: None)
     plan = RacePlan(
         run.settings,
         evaluator,
@@ -280,7 +286,9 @@ def test_another_run_cannot_go_on_from_these_events(tmp_path: Path) -> None:
         _pruned(other)
 
 
-def _goes_on(folder: Path, settings: Any, **changes: Any) -> tuple[Run[Any], Evolved]:
+def _goes_on(
+    folder: Path, settings: Any, safe: list[str] | None = None, **changes: Any
+) -> tuple[Run[Any], Evolved]:
     """A search that has ended, with some settings changed."""
     _pruned(_run(folder, Landscape(), settings))
     lines, _ = read_events(folder / EVENTS)
@@ -288,7 +296,7 @@ def _goes_on(folder: Path, settings: Any, **changes: Any) -> tuple[Run[Any], Evo
     behind = len(kinds) - kinds[::-1].index(events.GenerationEnded)
     run = _run(folder, Landscape(), settings)
     run.log.go_on(lines, events.Resumed(behind, changes), run._change)
-    return run, _pruned(run)
+    return run, _pruned(run, safe)
 
 
 def test_more_generations_go_on_where_it_ended(tmp_path: Path) -> None:
@@ -305,10 +313,43 @@ def test_a_tighter_limit_goes_back_to_what_is_within_it(tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     before = _pruned(_run(tmp_path / "before", Landscape(), PRUNE))
     assert before.elite.quality < 0.895
-    run, found = _goes_on(tmp_path, PRUNE, max_accuracy_drop=0.005)
+    safe: list[str] = []
+    run, found = _goes_on(tmp_path, PRUNE, safe, max_accuracy_drop=0.005)
     assert found.elite.quality >= 0.895
     assert found.allowed is not None and found.allowed.limit == 0.005
     assert run.settings.max_accuracy_drop == 0.005
+    (limited,) = (each for each in run.log.events if isinstance(each, events.Limited))
+    assert limited.limit == 0.005 and safe[0] == limited.elite != before.elite.name
+    told = [BEGAN, *run.log.events[: run.log.events.index(limited) + 1]]
+    state, report = RunState(0.0), report_of(told)
+    for event in told:
+        state.hear(event)
+    assert isinstance(report, UnfinishedReport)
+    for best in (report.best, state.best):
+        assert ("reference" if best is None else best.name) == limited.elite
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(100.0, 10.0), (6.0, 2.0), (-5.0, 0.0)])
+def test_a_rung_gone_on_with_takes_no_more_than_is_left(
+    tmp_path: Path, left: float, seconds: float
+) -> None:
+    plans = []
+
+    class Asked(Landscape):
+        def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
+            plans.extend(each.plan for each in tasks)
+            return super().run(tasks)
+
+    pool, baseline = Asked(), _baseline(chain())
+    run = _run(tmp_path, pool, PRUNE)
+    rungs = [Rung(2, 0.5, 10.0), Rung(1, 0.5, 20.0)]
+    for before in (None, object()):
+        run._before = before  # type: ignore[assignment]
+        evaluator = Evaluator(run, baseline, left=lambda: left)
+        evaluator.train([baseline.given], rungs[0], rungs[1:])
+    began, again = plans
+    assert began.seconds == began.seconds_in_all == again.seconds_in_all == 10.0
+    assert again.seconds == pytest.approx(seconds)
 
 
 def test_the_loop_its_strategies_and_a_run_are_imported_without_keras() -> None:

@@ -111,6 +111,14 @@ def test_what_is_shown_of_it(make_child: object, ended: bool) -> None:
     assert "go on prune-mi optimize --resume 'my run'" in text
 
 
+def test_a_run_that_goes_on_after_an_end_has_looked_at_test_images(make_child: object) -> None:
+    shown = io.StringIO()
+    found = replace(_unfinished(make_child), ended_before=True)
+    print_report(found, Console(file=shown, width=100))
+    text = " ".join(shown.getvalue().split())
+    assert "Not ended: it had ended before and goes on since; accuracies are on" in text
+
+
 def test_what_is_trained_behind_the_search_is_no_child(report: RunReport) -> None:
     told = _told(report.generations, ())
     name = report.generations[0].children[0].name

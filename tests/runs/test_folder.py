@@ -91,15 +91,22 @@ def test_overwriting_removes_a_runs_own_files_only(make: Make, tmp_path: Path) -
 
 
 def test_overwriting_leaves_what_others_keep_beside_weights(make: Make, tmp_path: Path) -> None:
-    own, mine = ("weights/" + "0f" * 16 + ".npz", "checkpoints/g1c2-64.npz"), "weights/mine.npz"
-    for name in (*own, mine):
+    trained = ("g1c2", "g2c1s", "g3base", "reference", "control")
+    own = ["weights/" + "0f" * 16 + ".npz", *(f"checkpoints/{name}-64.npz" for name in trained)]
+    mine = ["weights/mine.npz", "weights/resnet-50.npz", "checkpoints/epoch-10.npz"]
+    for name in (*own, *mine):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("old", encoding="utf-8")
     with pytest.raises(RunFolderError, match=r"mine\.npz is an input of this run"):
-        make(tmp_path, overwrite=True, inputs=[tmp_path / mine])
-    folder = make(tmp_path, overwrite=True)
-    folder.begin(make_settings({"data": "digits"}), "optimize")
-    assert [(tmp_path / name).exists() for name in (*own, mine)] == [False, False, True]
+        make(tmp_path, overwrite=True, inputs=[tmp_path / mine[0]])
+    for was_run in (False, True):
+        if was_run:
+            (tmp_path / "events.jsonl").touch()
+        folder = make(tmp_path, overwrite=True)
+        folder.begin(make_settings({"data": "digits"}), "optimize")
+        folder.clean()
+        assert {(tmp_path / name).exists() for name in own} == {not was_run}
+        assert all((tmp_path / name).exists() for name in mine)
 
 
 def test_overwriting_needs_nothing_to_overwrite(make: Make, tmp_path: Path) -> None:

@@ -182,6 +182,24 @@ def test_what_may_be_another_when_a_run_goes_on(tmp_path: Path) -> None:
         before.changes({"seed": 3})
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        [Failed("g1c1", "ranked", "killed", 1.0)],
+        [Failed("g1c1", "trained", "killed", 1.0), Noted("g1c1 is given up.")],
+        [Failed("g1c1", "trained", "killed", 1.0), Resumed(6), Failed("g2c1", "trained", "x", 1.0)],
+    ],
+)
+def test_what_failed_last_is_tried_again(tmp_path: Path, last: list[Event]) -> None:
+    _written(tmp_path, [*TOLD[:5], *last])
+    assert read_before(tmp_path).resumed(Wanted()).behind == 5
+
+
+def test_what_failed_before_another_was_evaluated_is_not_tried_again(tmp_path: Path) -> None:
+    _written(tmp_path, TOLD[:8])
+    assert read_before(tmp_path).resumed(Wanted()).behind == 8
+
+
 def test_a_resumption_that_becomes_void_keeps_what_it_changed(tmp_path: Path) -> None:
     path = _written(tmp_path)
     for changes in ({"generations": 5}, {"final_epochs": 9.0}):
@@ -197,7 +215,11 @@ def test_a_resumption_that_becomes_void_keeps_what_it_changed(tmp_path: Path) ->
 
 def test_gates_and_the_place_of_the_model_are_remembered(tmp_path: Path) -> None:
     path = _written(tmp_path)
-    for wanted in (Wanted(model="moved.keras"), Wanted(gates={"max_flips": 0.1}), Wanted()):
+    for wanted in (
+        Wanted(source={"path": "moved.keras"}),
+        Wanted(gates={"max_flips": 0.1}),
+        Wanted(),
+    ):
         before = read_before(tmp_path)
         log = EventLog(path, clock=lambda: 9.0)
         log.go_on(before.lines, before.resumed(wanted), lambda resumed: None)

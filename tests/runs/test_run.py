@@ -22,6 +22,29 @@ SETTINGS = make_settings({"data": "digits"})
 BEGAN = started(**SETTINGS.model_dump(mode="json"))
 
 
+def test_time_is_shared_anew_where_other_settings_hold(tmp_path: Path) -> None:
+    """And not again where such a run goes on once more."""
+    path, now = tmp_path / "events.jsonl", [300.0]
+    for changes, at, since in (({"budget": 420.0}, 300.0, 300.0), ({}, 350.0, 300.0)):
+        now[0] = at
+        lines = read_events(path)[0] if path.exists() else []
+        log = EventLog(path, clock=lambda: 1.0)
+        nobody: Any = None
+        budget = Budget(420.0, started=0.0, clock=lambda: now[0])
+        run = Run(SETTINGS, nobody, nobody, nobody, budget, NoteTaker(SilentObserver()), log)
+        run.search_began = 60.0
+        if not lines:
+            log.append(BEGAN)
+            lines = read_events(path)[0]
+        log.go_on(lines, Resumed(len(lines), changes), run._change)
+        log.once(Started, lambda: pytest.fail("begun again"))
+        run.share_time()
+        assert run.search_began == 60.0  # what is gone through again was shared as it was
+        assert log.is_replaying == (not changes)
+        run.share_time()
+        assert run.search_began == since
+
+
 def _begun(path: Path, began: Started = BEGAN, *, goes_on: bool) -> None:
     """A run up to its beginning, whose opening had something to note."""
     notes: NoteTaker = NoteTaker(SilentObserver())
@@ -53,6 +76,19 @@ def test_one_that_is_refused_is_left_as_it_was(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"torn")
     written = path.read_bytes()
-    with pytest.raises(RunFolderError, match="cannot go on: its data was d, and is other now"):
+    with pytest.raises(
+        RunFolderError,
+        match="its data was digits, but holds something else",
+    ):
         _begun(tmp_path, replace(BEGAN, data_digest="other"), goes_on=True)
     assert path.read_bytes() == written
+
+
+def test_a_report_of_an_earlier_end_goes(tmp_path: Path) -> None:
+    _begun(tmp_path, goes_on=False)
+    (tmp_path / "report.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunFolderError, match="its data was digits"):
+        _begun(tmp_path, replace(BEGAN, data_digest="other"), goes_on=True)
+    assert (tmp_path / "report.json").exists()
+    _begun(tmp_path, goes_on=True)
+    assert not (tmp_path / "report.json").exists()

@@ -1,20 +1,24 @@
 """A training that is interrupted goes on from its checkpoint to the weights of an unbroken one."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from prune_mi.data import AugmentationPolicy
+from prune_mi.data import NOT_VARIED, AugmentationPolicy
+from prune_mi.execution import tasks
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.trace import trace_model
-from prune_mi.training import checkpoint
+from prune_mi.training import checkpoint, fit
 from prune_mi.training.checkpoint import Checkpoint
 from prune_mi.training.feed import TrainingImages
 from prune_mi.training.fit import train
 from prune_mi.training.plan import TrainingPlan
+from prune_mi.training.schedule import Schedule
 from tests.digits_training import digits, plan
 
 pytestmark = pytest.mark.slow
@@ -48,12 +52,22 @@ class _Interrupted(Checkpoint):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize(
+    ("optimizer", "stacks", "steps_a_call"),
+    [("adam", (4, 4), 1), ("sgd", (1, 4), 3)],
+    ids=["adam, within a stack", "sgd, in stacks of another size"],
+)
 def test_it_comes_to_the_same_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    stacks: tuple[int, int],
+    steps_a_call: int,
 ) -> None:
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "_TIMES_SAVING", 0.0)
+    monkeypatch.setattr(fit, "batches_at_once", lambda *_: stacks[0])
+    monkeypatch.setattr(Schedule, "steps_within", lambda self, seconds: steps_a_call)
     graph, source, path = _graph(), _source(), tmp_path / "g1c1.npz"
     plan = _plan(optimizer=optimizer)
     keras.utils.set_random_seed(0)
@@ -61,6 +75,7 @@ def test_it_comes_to_the_same_weights(
     keras.utils.set_random_seed(0)
     with pytest.raises(KeyboardInterrupt):
         train(graph, source, plan, checkpoint=_Interrupted(path, "of this"))
+    monkeypatch.setattr(fit, "batches_at_once", lambda *_: stacks[1])
     keras.utils.set_random_seed(0)
     told: list[int] = []
     again = train(
@@ -72,9 +87,25 @@ def test_it_comes_to_the_same_weights(
     )
     assert told[0] >= 3 * 32  # the steps before it are not taken again
     assert again.images_trained == whole.images_trained
+    assert 0 < again.earlier_seconds < again.step_seconds
+    assert whole.earlier_seconds == 0
     for name, layer in whole.graph.layers.items():
         for one, other in zip(layer.weights, again.graph.layers[name].weights, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_what_an_earlier_process_spent_is_no_overhead_of_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def trained(graph: LayerGraph, *_: Any, **__: Any) -> fit.Trained:
+        return fit.Trained(graph, 64, 10.0, 100.0, earlier_seconds=99.9999, diverged=False)
+
+    monkeypatch.setattr(fit, "train", trained)
+    monkeypatch.setattr(tasks, "_validate", lambda *_: (0.5, np.zeros(2, bool)))
+    data: Any = SimpleNamespace(load=lambda name: None, scaling=None)
+    found = tasks.evaluate(tasks.TrainTask("g1c1", _graph(), _plan(), NOT_VARIED), data)
+    assert isinstance(found, tasks.Evaluated)
+    assert found.overhead_seconds >= -1e-3 and found.step_seconds == pytest.approx(100.0)
 
 
 def test_a_short_training_leaves_none(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from prune_mi.training.schedule import Schedule
+from tests.digits_training import plan
 
 
 class _Clock:
@@ -55,3 +56,11 @@ def test_steps_end_it_where_there_is_time_left() -> None:
     assert rates[-1] < 0.02
     assert schedule.timed_steps == 50
     assert schedule.step_seconds == pytest.approx(25.0)
+
+
+def test_what_an_interrupted_process_has_spent_is_not_given_again() -> None:
+    assert plan(64).seconds_left(5.0) is None
+    assert plan(64, seconds=8.0).seconds_left(5.0) == 8.0  # from now on
+    assert plan(64, seconds=8.0, seconds_in_all=8.0).seconds_left(5.0) == 3.0
+    assert plan(64, seconds=1.0, seconds_in_all=8.0).seconds_left(5.0) == 1.0
+    assert plan(64, seconds=8.0, seconds_in_all=8.0).seconds_left(9.0) == 0.0
