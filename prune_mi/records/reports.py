@@ -8,7 +8,7 @@ from prune_mi.records.evaluation import GateResult
 from prune_mi.records.models import Cost, FrontierPoint, ModelFacts
 from prune_mi.records.trained import ClassFacts, LimitFacts, Statistics
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,8 @@ GOOD = raw(range(4))
         (records([example(pixels=b"12", label=1)]), r"'pixels' of record 0 .* has 2 values; expec"),
         (gzip.compress(GOOD)[:-20], r"cannot read .*: Compressed file ended"),
     ],
+    # Not by what they hold, which is another every second.
+    ids=["empty", "text", "cut", "begun", "other", "feature", "values", "packed"],
 )
 def test_files_that_are_damaged(tmp_path: Path, content: bytes, message: str) -> None:
     spec = write(tmp_path, {"train": "train-0.tfrecord"})
