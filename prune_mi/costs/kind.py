@@ -46,12 +46,13 @@ class CostKind:
         return self.of_layer is not None or self.of_call is not None
 
     def count(self, graph: LayerGraph) -> int:
-        """What a whole graph costs.
+        """What a whole graph costs; layers that only pack its ends are not the model's.
 
         Raises:
             ValueError: If it must be measured.
         """
-        return self.count_of(graph, graph.layers, graph.nodes)
+        own = [node for node in graph.nodes if node.layer not in graph.packing]
+        return self.count_of(graph, graph.layers.keys() - graph.packing, own)
 
     def count_of(self, graph: LayerGraph, layers: Collection[str], calls: Collection[Node]) -> int:
         """What a part of a graph costs.

@@ -28,7 +28,7 @@ def test_too_late_nothing_is_begun_but_a_checkpoint_is_gone_on_with(tmp_path: Pa
     log = EventLog(tmp_path / "events.jsonl", clock=lambda: 1.0)
     checkpoints = tmp_path / "checkpoints"
     evaluations = Evaluations(pool, log, Weights(tmp_path / "weights"), checkpoints)
-    plan = TrainingPlan(64, 0.0, 0.1, False, 7, recipe=TrainingSettings())
+    plan = TrainingPlan(64, 0.0, 0.1, 7, recipe=TrainingSettings())
     tasks = [TrainTask(name, chain(), plan, NOT_VARIED) for name in ("g1c1", "control")]
     checkpoints.mkdir()
     (checkpoints / "control-7.npz").touch()
