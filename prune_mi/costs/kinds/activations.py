@@ -11,8 +11,9 @@ from prune_mi.graph.ir import LayerGraph, Node, tensor_size
 
 
 def num_activations(graph: LayerGraph, node: Node) -> int:
-    """Values that one call yields."""
-    if not node.inputs:
+    """Values that one call yields; what stands for an input of a packed graph writes none."""
+    read = (graph.node_by_name[ref.node].layer for ref in node.inputs)
+    if all(layer in graph.packing for layer in read):
         return 0
     return sum(tensor_size(spec.shape[1:]) for spec in node.outputs)
 
