@@ -9,7 +9,7 @@ from prune_mi.data.class_order import read_class_list
 from prune_mi.data.sources import require_named
 from prune_mi.errors import ConfigError
 
-READING = {"data", "scaling", "output", "classes", "allow_weak_model"}
+READING = {"data", "scaling", "output", "task", "classes", "allow_weak_model"}
 """Settings of every command that asks models about data."""
 
 _S = TypeVar("_S", bound=RunSettings)

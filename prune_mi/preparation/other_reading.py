@@ -40,8 +40,8 @@ class Probe:
         """How good the answers are under each scaling; minus infinity where they are not finite."""
         found = {}
         for name, scaling in self.scalings.items():
-            outputs = self.judge.compact(ask(scaling))
-            finite = outputs.dtype.kind != "f" or bool(np.isfinite(outputs).all())
+            outputs = ask(scaling)
+            finite = bool(np.isfinite(outputs).all())
             scores = self.judge.scores(outputs, self.truth) if finite else None
             found[name] = -np.inf if scores is None else self.judge.quality(scores, self.truth)
         return found
@@ -100,10 +100,10 @@ def find_scaling_by_metric(
         raise DataError(
             f"the model is not clearly better than chance with any input scaling: {words} on "
             f"{count} training images is {probe.told(found)}; the best constant answer gets "
-            f"{judge.value(chance):.3f}. Likely causes, in this order: the labels are in another "
-            "order or unit than in the model's training, the inputs were scaled differently "
-            "(--scaling), or the model was not trained on such data. To continue with the model as "
-            "it is, pass --allow-weak-model"
+            f"{judge.value(chance):.3f}; expected a model that was trained for these data. Likely "
+            "causes, in this order: the labels are in another order or unit than in its training, "
+            "the inputs were scaled differently (--scaling), or these are not its data. To go on "
+            "with the model as it is, pass --allow-weak-model"
         )
     how = "found" if settings.scaling == "auto" else "as given"
     observer.note(

@@ -19,15 +19,21 @@ def _classes(head: Head) -> int:
 
 
 def decisions(outputs: np.ndarray, head: Head) -> np.ndarray:
-    """The class of each pixel, uint8 or int32 `(n, height, width)`; from raw outputs."""
+    """The class of each pixel, `(n, height, width)`, from raw outputs; -1 where one is not finite.
+
+    It is uint8 or int32 where all are finite, else int32.
+    """
     if outputs.ndim == len(head.shape) and outputs.dtype.kind in "iu":
         return np.asarray(outputs)  # decided already
     values = head.of(outputs)
     if head.shape[-1] == 1:
-        bound = 0.0 if head.from_logits else 0.5
-        return np.asarray(values[..., 0] > bound, dtype=np.uint8)
-    few = head.shape[-1] <= 256
-    return np.asarray(values.argmax(axis=-1), dtype=np.uint8 if few else np.int32)
+        decided = values[..., 0] > (0.0 if head.from_logits else 0.5)
+    else:
+        decided = values.argmax(axis=-1)
+    finite = np.isfinite(values).all(axis=-1)
+    if not finite.all():
+        return np.where(finite, decided, -1).astype(np.int32)
+    return np.asarray(decided, dtype=np.uint8 if head.shape[-1] <= 256 else np.int32)
 
 
 def _share_right(answers: np.ndarray, truth: np.ndarray, head: Head) -> np.ndarray:

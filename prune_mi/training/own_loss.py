@@ -13,6 +13,7 @@ from prune_mi.errors import ModelError, first_line
 from prune_mi.keras_io.saving.compiling import made_loss
 from prune_mi.tasks.head import Head
 from prune_mi.tasks.judge import Judge
+from prune_mi.tasks.probabilities import TINY
 from prune_mi.tasks.task import Loss
 from prune_mi.training.plan import LossPlan, OwnLoss
 from prune_mi.training.terms import TERMS
@@ -35,7 +36,7 @@ def own_loss(plan: OwnLoss) -> OfEach:
 
     def of_each(labels: Any, judged: Any) -> Any:
         if plan.unit is not None:
-            labels, judged = labels[:, 1:], _as_unit(judged, plan.unit)
+            labels, judged = labels[..., 1:], _as_unit(judged, plan.unit)
         elif not plan.one_hot:
             labels = ops.argmax(labels, axis=-1)
         found = ops.cast(loss(labels, judged), "float32")
@@ -46,10 +47,12 @@ def own_loss(plan: OwnLoss) -> OfEach:
 
 
 def _as_unit(judged: Any, unit: str) -> Any:
-    """What one unit yielded, from the two columns that it is read as."""
+    """What one unit yielded, from the two columns that it is read as; one channel is its own."""
+    if judged.shape[-1] == 1:
+        return judged
     if unit == "tanh":
-        return judged[:, 1:] - judged[:, :1]
-    return judged[:, 1:]
+        return judged[..., 1:] - judged[..., :1]
+    return judged[..., 1:]
 
 
 def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str | None) -> OwnLoss:
@@ -74,11 +77,14 @@ def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str 
         kind=kind, variance=tuple(truth.var(axis=0).tolist() if kind == "numbers" else ())
     )
     standard = float(ops.mean(_standard(kind, plan, labels, constant)))
+    if kind == "masks" and head.shape[-1] == 1:
+        unit = "sigmoid"  # a channel of its own for the one class, as a unit has
+    yielded = _as_yielded(constant, judge)
     faults = []
     for one_hot in (True, False) if kind in ("classes", "masks") and unit is None else (True,):
         tried = OwnLoss(written, one_hot, unit, 1.0)
         try:
-            found = own_loss(tried)(labels, constant)
+            found = own_loss(tried)(labels, yielded)
             value = float(ops.mean(found))
         except Exception as error:  # whatever the user's function makes of it
             faults.append(first_line(error))
@@ -91,6 +97,16 @@ def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str 
         "function of labels and outputs that yields a number for each sample. Compile the model "
         "with a loss of Keras's to train by that"
     )
+
+
+def _as_yielded(constant: Any, judge: Judge) -> Any:
+    """Probabilities as the head yields them: as they are, or as logits."""
+    if not judge.head.from_logits:
+        return constant
+    p = ops.clip(constant, TINY, 1 - TINY)
+    if judge.task.loss == "flags" or constant.shape[-1] == 1:
+        return ops.log(p) - ops.log(1 - p)
+    return ops.log(p) - ops.log(p[..., :1])  # the first is 0, as of one unit read as two columns
 
 
 def _standard(kind: Loss, plan: LossPlan, labels: Any, constant: Any) -> Any:
