@@ -77,7 +77,7 @@ def _class_weights(judge: Judge, truth: np.ndarray, settings: RunSettings) -> tu
     if len(asked) != count:
         parts = "classes" if judge.task.part == "class" else "labels"
         raise ConfigError(
-            f"`training.class_weights` has {len(asked)} numbers, but the model has {count} {parts}; "
-            "expected one for each, in the order of the model's outputs"
+            f"`training.class_weights` has {len(asked)} numbers, but the model has {count} "
+            f"{parts}; expected one for each, in the order of the model's outputs"
         )
     return tuple(float(each) for each in asked)
