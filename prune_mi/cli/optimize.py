@@ -34,7 +34,7 @@ def optimize(
     context: typer.Context,
     given: dict[str, Any],
     model: Annotated[
-        Path | None, typer.Argument(help="A trained classifier.  \\[not with --resume]")
+        Path | None, typer.Argument(help="A trained model.  \\[not with --resume]")
     ] = None,
     resume: Resume = None,
     model_json: ModelJson = None,
@@ -74,18 +74,15 @@ def optimize(
         gates = gates_of_pairs(gate or [])
         if resume is not None:
             refused = {"--out": out, "--overwrite": overwrite}
+            files = {"path": model, "model_json": model_json}
+            trust = {"allow_unsafe": allow_unsafe, "custom_objects": custom_objects}
             return resumed(
                 "optimize",
                 resume,
                 given,
                 config,
                 refused=refused,
-                said={
-                    "path": model,
-                    "model_json": model_json,
-                    "allow_unsafe": allow_unsafe,
-                    "custom_objects": custom_objects,
-                },
+                said={**files, **trust},
                 gates=gates,
                 began=context.obj,
             )

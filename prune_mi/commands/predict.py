@@ -1,9 +1,6 @@
 """`prune-mi predict`: a model asked what is in some images."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -25,22 +22,19 @@ from prune_mi.data.class_file import (
     require_colours,
 )
 from prune_mi.data.class_order import read_class_list
-from prune_mi.data.fit_to_model import fitting_shape, shape_matches
+from prune_mi.data.fit_to_model import shape_matches
 from prune_mi.data.image_files import (
     FORMATS_TEXT,
     MODES,
     Depth,
-    ImageHeader,
-    decode_images,
     list_image_files,
-    read_header,
 )
 from prune_mi.errors import ConfigError, DataError, ModelError
 from prune_mi.graph.interface.binary_output import two_columns
 from prune_mi.keras_io.model_graph.trace import model_ends, trace_model
 from prune_mi.keras_io.runtime.trust import Trust
-from prune_mi.measure.predictor import predict as ask
 from prune_mi.preparation.find_task import task_of_head
+from prune_mi.preparation.image_answers import ImagesRead, answers_about
 from prune_mi.preparation.interface import Interface, read_interface
 from prune_mi.preparation.loading import open_source, unit_note
 from prune_mi.preparation.logits import yields_logits
@@ -51,7 +45,6 @@ from prune_mi.tasks.segmentation import decisions
 from prune_mi.tasks.task import Task
 from prune_mi.tasks.told import values_of
 
-_BATCH = 128
 _PARTS = {"classes": "classes", "masks": "classes", "flags": "labels", "numbers": "numbers"}
 
 
@@ -168,17 +161,12 @@ def predict_images(
     judged = keras.Model(inputs, ends[interface.judged])
     # Arrays are what the model was trained on, not what files of 8 bits hold.
     depth: Depth = 8 if raw_range is None else 32
-    outputs, read = _answers(judged, files, shape, scaled, depth)
+    outputs, read = answers_about(judged, files, shape, scaled, depth)
     _require_answers(outputs, read, files, source)
+    told: Sequence[ImagePrediction | ImageValues]
     if task.loss == "classes":
-        logits = yields_logits(trace_model(loaded.model), interface.judged, outputs)
-        if interface.unit is not None:
-            outputs = two_columns(outputs, interface.unit)
-        if logits:
-            outputs = softmax(outputs, axis=1)
-        told: Sequence[ImagePrediction | ImageValues] = [
-            _prediction(file, row, names) for file, row in zip(read.readable, outputs, strict=True)
-        ]
+        shares = _probabilities(loaded.model, interface, outputs)
+        told = [_prediction(*each, names) for each in zip(read.readable, shares, strict=True)]
     else:
         told = _told(task, interface, outputs, read.readable, names, masks)
     notes.extend(read.notes())
@@ -192,8 +180,16 @@ def predict_images(
     )
 
 
+def _probabilities(model: keras.Model, interface: Interface, outputs: np.ndarray) -> np.ndarray:
+    """Of each class, `(n, classes)`."""
+    logits = yields_logits(trace_model(model), interface.judged, outputs)
+    if interface.unit is not None:
+        outputs = two_columns(outputs, interface.unit)
+    return np.asarray(softmax(outputs, axis=1)) if logits else outputs
+
+
 def _require_answers(
-    outputs: np.ndarray, read: "_Read", files: Sequence[Path] | np.ndarray, source: ModelSource
+    outputs: np.ndarray, read: ImagesRead, files: Sequence[Path] | np.ndarray, source: ModelSource
 ) -> None:
     """Refuses images of which none can be read, and answers that are no numbers."""
     if not read.readable:
@@ -350,79 +346,6 @@ def _class_names(
             f"{num_classes}{own}; move one of the two files to another folder"
         )
     return known
-
-
-@dataclass(slots=True)
-class _Read:
-    """What became of the files on the way; `changed` counts by what was done to them."""
-
-    readable: list[Path | str] = field(default_factory=list)
-    broken: list[Path] = field(default_factory=list)
-    changed: Counter[str] = field(default_factory=Counter)
-
-    def notes(self) -> list[str]:
-        """How many images were changed to fit the model."""
-        num = len(self.readable)
-        return [
-            f"{count} of {num} images were {how}." for how, count in self.changed.items() if count
-        ]
-
-
-def _answers(
-    model: keras.Model,
-    files: Sequence[Path] | np.ndarray,
-    shape: tuple[int, ...],
-    scaling: Callable[[Depth], InputScaling],
-    depth_of_arrays: Depth,
-) -> tuple[np.ndarray, _Read]:
-    """A row of outputs for each image that can be read, in order."""
-    if isinstance(files, np.ndarray):
-        return _of_array(model, files, shape, scaling(depth_of_arrays))
-    channels = shape[2] if len(shape) == 3 else 1
-    size = f"{shape[0]} x {shape[1]} pixels (height x width)"
-    read, rows = _Read(), []
-    for start in range(0, len(files), _BATCH):
-        headers = [(file, read_header(file)) for file in files[start : start + _BATCH]]
-        for depth, run in groupby(headers, key=_depth_of):
-            batch = list(run)
-            pixels, readable = decode_images(
-                [file for file, _ in batch],
-                size=(shape[0], shape[1]),
-                mode=MODES[channels],
-                depth=depth,
-            )
-            for (file, header), is_readable in zip(batch, readable, strict=True):
-                if not is_readable:
-                    read.broken.append(file)
-                    continue
-                read.readable.append(file)
-                if header is not None:
-                    read.changed[f"resized to {size}"] += header.size != shape[:2]
-                    read.changed["made grey"] += channels == 1 and not header.grey
-                    read.changed["read as colour images"] += channels > 1 and header.grey
-            if len(pixels):
-                images = pixels.reshape(len(pixels), *shape)
-                rows.append(ask(model, images, scaling(depth)))
-    return (np.concatenate(rows) if rows else np.empty((0, 0), np.float32)), read
-
-
-def _of_array(
-    model: keras.Model, images: np.ndarray, shape: tuple[int, ...], scaling: InputScaling
-) -> tuple[np.ndarray, _Read]:
-    """The same of raw pixels, whose names are their places."""
-    own = fitting_shape(images.shape[1:], shape) if images.ndim else None
-    if own is None or not len(images):
-        raise DataError(
-            f"the images have the shape {images.shape}; expected images of {shape_text(shape)}, "
-            "one or more, along a first axis"
-        )
-    names: list[Path | str] = [str(place) for place in range(len(images))]
-    return ask(model, images.reshape(len(images), *own), scaling), _Read(readable=names)
-
-
-def _depth_of(read: tuple[Path, ImageHeader | None]) -> Depth:
-    _, header = read
-    return 8 if header is None else header.depth
 
 
 def _prediction(file: Path | str, row: np.ndarray, names: Sequence[str]) -> ImagePrediction:

@@ -9,10 +9,12 @@ import numpy as np
 
 from prune_mi.comparison.gates import Rivals, changed_decisions
 from prune_mi.config import OptimizeSettings
+from prune_mi.data import Dataset
 from prune_mi.data.class_order import class_names, in_given_order
 from prune_mi.errors import DataError, ModelError
 from prune_mi.execution.pool import WorkerPool, temporary_pool
 from prune_mi.graph.cost import graph_cost
+from prune_mi.keras_io.loading.load import LoadedModel
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.keras_io.saving.save import saved_size
 from prune_mi.measure.bounds import DEVIATIONS
@@ -112,28 +114,8 @@ def ask(
                     f"{len(first.names)} apart; expected models with the same classes"
                 )
         data = load_fitting_data(loaded, settings, observer, beside=source.path)
-        if first is not None and as_first:
-            profile = study_as(
-                first.profile,
-                loaded.model,
-                data,
-                settings,
-                pool=pool,
-                compiled=loaded.compile_config,
-            )
-            if not data.order_known:
-                data = in_given_order(data, first.names, num_classes=len(first.names))
-        else:
-            profile = study(
-                loaded.model,
-                data,
-                settings,
-                pool=pool,
-                observer=observer,
-                compiled=loaded.compile_config,
-                trains=False,
-            )
-            data = profile.arranged(data)
+        like = first if as_first else None
+        profile, data = _profiled(loaded, data, settings, observer, pool=pool, like=like)
         pool.use(shared_data(pool.store, profile, settings))
         pool.store.put("test_images", data.x_test)
         outputs = pool.predict(profile.graph, "test_images")
@@ -168,6 +150,34 @@ def ask(
             selected_on=selected_on(source.path, data.x_test),
             profile=profile,
         )
+
+
+def _profiled(
+    loaded: LoadedModel,
+    data: Dataset,
+    settings: OptimizeSettings,
+    observer: Observer,
+    *,
+    pool: WorkerPool,
+    like: Asked | None,
+) -> tuple[Profile, Dataset]:
+    """How a model is asked, by itself or like another one, and the data in its order."""
+    compiled = loaded.compile_config
+    if like is None:
+        profile = study(
+            loaded.model,
+            data,
+            settings,
+            pool=pool,
+            observer=observer,
+            compiled=compiled,
+            trains=False,
+        )
+        return profile, profile.arranged(data)
+    profile = study_as(like.profile, loaded.model, data, settings, pool=pool, compiled=compiled)
+    if not data.order_known:
+        data = in_given_order(data, like.names, num_classes=len(like.names))
+    return profile, data
 
 
 @contextmanager

@@ -1,23 +1,20 @@
 """Which limits the nearest model misses, and by how much, where no model kept all of them."""
 
 from prune_mi.costs.objective import Objective
+from prune_mi.preparation.baseline import Baseline
 from prune_mi.report.wording import accuracy_text, amount_text, share_text
 from prune_mi.search.candidate import Trained
-from prune_mi.tasks.judge import Judge
 
 
-def missed_limits(
-    closest: Trained, objective: Objective, *, judged_by: Trained, judge: Judge
-) -> tuple[str, ...]:
+def missed_limits(closest: Trained, objective: Objective, baseline: Baseline) -> tuple[str, ...]:
     """A sentence for each limit that a model does not keep.
 
     Args:
         closest: The nearest to the targets, with its margin.
         objective: The run's.
-        judged_by: What the drop is measured against.
-        judge: Knows the metric.
+        baseline: What the drop is measured against, and by which metric.
     """
-    told = []
+    told, judge = [], baseline.judge
     for each in objective.targets:
         amount, kind = closest.cost.amounts[each.kind.name], each.kind
         if amount > each.most:
@@ -28,7 +25,7 @@ def missed_limits(
             )
     if objective.may_lose is not None:
         allowed, unit = judge.drop(objective.may_lose), judge.scale
-        drop = judged_by.quality - closest.quality
+        drop = baseline.judged_by.quality - closest.quality
         over = drop + closest.margin - allowed
         if over > 0:
             margin = f" with a margin of {closest.margin * unit:.4f}" if closest.margin else ""

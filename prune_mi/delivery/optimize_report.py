@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,9 +91,7 @@ def conclude(
     closest, missed = finalists.closest, tuple[str, ...]()
     if closest is not None:
         run.notes.note(_write_closest(original, closest, run, baseline))
-        missed = missed_limits(
-            closest, objective, judged_by=baseline.judged_by, judge=baseline.judge
-        )
+        missed = missed_limits(closest, objective, baseline)
     frontier = written_frontier(
         original,
         points_of(evolved, start, finalists),
@@ -103,38 +102,21 @@ def conclude(
         files={final.name: files[0], **({closest.name: CLOSEST} if closest else {})},
     )
     return RunReport(
-        model=original.told,
-        data=str(settings.data),
-        task=baseline.judge.task.name,
-        metric=baseline.judge.metric.name,
-        metric_words=baseline.judge.metric.words,
-        objective=settings.objective,
-        max_accuracy_drop=settings.allowed_drop,
+        **_given(original, run, baseline, can_go),
         smaller=smaller,
         reference=reference,
         control=None if control is None else models.facts(control, original_size),
         result=result,
         removals=final.lineage,
-        input_scaling=baseline.profile.scaling.kind,
         augmentation=finalists.augmentation or baseline.profile.augmentation.name,
-        validation=baseline.roles.validation_source,
         images_trained=final.images_trained,
         control_images=finalists.control_images,
         recalibrated=recalibrated,
         statistics=made.statistics,
         limit=limit,
         classes=classes,
-        can_go=can_go.text,
-        can_go_share=can_go.share,
         unused=unused_facts(limit, run.budget, settings, smaller=smaller),
         elapsed_s=round(run.budget.elapsed(), 1),
-        budget_s=settings.budget,
-        generations=(),
-        stop_reason="",
-        seed=settings.seed,
-        versions=installed_versions(),
-        notes=(),
-        folder=str(folder.path),
         files=files,
         targets={each.kind.name: each.most for each in objective.targets},
         closest=None if closest is None else models.facts(closest, _size(folder, CLOSEST)),
@@ -142,6 +124,33 @@ def conclude(
         frontier=frontier,
         gates=() if gates is None else _judged(gates, reference, result, before, outputs, baseline),
     )
+
+
+def _given(
+    original: LoadedModel, run: Run[OptimizeSettings], baseline: Baseline, can_go: CanGo
+) -> dict[str, Any]:
+    """What the report has of what a run was given, and fields that its events fill."""
+    settings, judge = run.settings, baseline.judge
+    return {
+        "model": original.told,
+        "data": str(settings.data),
+        "task": judge.task.name,
+        "metric": judge.metric.name,
+        "metric_words": judge.metric.words,
+        "objective": settings.objective,
+        "max_accuracy_drop": settings.allowed_drop,
+        "input_scaling": baseline.profile.scaling.kind,
+        "validation": baseline.roles.validation_source,
+        "can_go": can_go.text,
+        "can_go_share": can_go.share,
+        "budget_s": settings.budget,
+        "seed": settings.seed,
+        "versions": installed_versions(),
+        "folder": str(run.folder.path),
+        "generations": (),
+        "stop_reason": "",
+        "notes": (),
+    }
 
 
 def _write_result(

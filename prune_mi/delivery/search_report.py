@@ -63,7 +63,8 @@ def conclude_search(
 
     unseen = data.y_test[baseline.roles.unseen]
     images, training_s = (0, 0.0) if first is None else (first.images, first.seconds)
-    has_classes = (folder.path / CLASS_FILE).is_file()
+    beside = [ENSEMBLE] if ensemble else []
+    beside += [CLASS_FILE] if (folder.path / CLASS_FILE).is_file() else []
     return SearchReport(
         start=start,
         data=str(settings.data),
@@ -95,11 +96,7 @@ def conclude_search(
         versions=installed_versions(),
         notes=(),
         folder=str(folder.path),
-        files=(
-            *files,
-            *([ENSEMBLE] if ensemble else []),
-            *([CLASS_FILE] if has_classes else []),
-        ),
+        files=(*files, *beside),
         num_unseen=len(unseen),
         chance=baseline.judge.value(baseline.judge.chance(unseen)),
     )

@@ -1,6 +1,8 @@
 """Which limits the nearest model misses, in words."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 from prune_mi.costs.catalog import cost_kind
 from prune_mi.costs.objective import Objective, Target
@@ -18,7 +20,8 @@ def _told(quality: float, macs: int, *, may_lose: float | None) -> tuple[str, ..
     closest = replace(trained("g1c1", quality, cost=Cost(40_000, macs, 9)), margin=0.002)
     objective = Objective((MACS, PARAMS), TARGETS, may_lose)
     judge = of_classes(3)
-    return missed_limits(closest, objective, judged_by=ORIGINAL, judge=judge)
+    baseline: Any = SimpleNamespace(judged_by=ORIGINAL, judge=judge)
+    return missed_limits(closest, objective, baseline)
 
 
 def test_the_limits_that_are_missed_are_told_with_by_how_much() -> None:
