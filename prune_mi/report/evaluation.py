@@ -17,7 +17,7 @@ from prune_mi.records import Check, Comparison, Decision, EvaluatedModel, Evalua
 from prune_mi.report.tables import figures_table, print_apart, print_gates, print_notes
 from prune_mi.report.wording import (
     accuracy_text,
-    by_class,
+    by_part,
     change_text,
     count_text,
     exact_percent_text,
@@ -121,7 +121,7 @@ def _classes(found: Evaluation) -> Table:
     first = found.models[0]
     places = sorted(range(len(first.classes)), key=lambda place: _worst(found.models, place))
     shown = sorted(places[:_MOST_CLASSES])
-    table = figures_table(by_class(found.task), "images", *_letters(found))
+    table = figures_table(by_part(found.task), "images", *_letters(found))
     for place in shown:
         own = [each.classes[place] for each in found.models]
         table.add_row(

@@ -17,6 +17,7 @@ from prune_mi.records import (
 )
 from prune_mi.report.tables import figures_table, pairs_table, print_apart, print_notes
 from prune_mi.report.wording import accuracy_text, count_text, printable, quantity_text, size_text
+from prune_mi.tasks.catalog import task_of
 
 _HEADINGS = ("image", "class", "probability", "next best")
 _GAP = "  "
@@ -128,11 +129,12 @@ def print_predictions(predictions: Predictions, console: Console) -> None:
 def _values_line(each: ImageValues, task: str) -> str:
     """An image, and what is said of it: the labels that are yes, the numbers, the classes."""
     values, image = each.values, printable(each.image)
-    if task == "regression":
+    loss = task_of(task).loss
+    if loss == "numbers":
         told = "  ".join(f"{printable(name)} {value:.4g}" for name, value in values.items())
         return f"{image}{_GAP}{told}"
     shown = sorted(values.items(), key=lambda pair: -pair[1])
-    if task == "multi-label":
+    if loss == "flags":
         shown = [pair for pair in shown if pair[1] > 0.5]
     told = ", ".join(f"{printable(name)} {value:.1%}" for name, value in shown) or "none"
     return f"{image}{_GAP}{told}" + (f"{_GAP}{printable(each.mask)}" if each.mask else "")

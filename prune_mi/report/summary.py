@@ -20,7 +20,7 @@ from prune_mi.report.tables import figures_table, pairs_table, print_apart, prin
 from prune_mi.report.wording import (
     accuracy_text,
     amount_text,
-    by_class,
+    by_part,
     count_text,
     difference_text,
     printable,
@@ -245,7 +245,7 @@ def _classes_table(classes: Sequence[ClassFacts], task: str) -> Table:
     """Each class before and after; of many classes those that lost most."""
     shown = sorted(classes, key=lambda each: each.result - each.reference)[:_MOST_CLASSES]
     names = {each.name for each in shown}
-    title = f"Test {by_class(task)}"
+    title = f"Test {by_part(task)}"
     if len(classes) > len(shown):
         title += f" (of {len(classes)} classes, the {len(shown)} that lost most)"
     headings = ("", "images", "reference", "result", "change", "95 % interval")

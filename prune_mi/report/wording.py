@@ -4,6 +4,8 @@ import shlex
 
 from prune_mi.costs.kind import CostKind
 from prune_mi.records import MorphRecord
+from prune_mi.tasks import agreement
+from prune_mi.tasks.catalog import task_of
 
 
 def count_text(count: int) -> str:
@@ -33,13 +35,9 @@ def accuracy_text(accuracy: float) -> str:
     return f"{accuracy:.4f}"
 
 
-def by_class(task: str) -> str:
+def by_part(task: str) -> str:
     """What a task measures of each class, label or number."""
-    return {
-        "multi-label": "accuracy by label",
-        "regression": "R² by number",
-        "segmentation": "IoU by class",
-    }.get(task, "accuracy by class")
+    return "accuracy by class" if task == agreement.NAME else task_of(task).by_part
 
 
 def percent_text(accuracy: float) -> str:

@@ -96,5 +96,6 @@ TASK = Task(
     targets=targets,
     parts=parts,
     part="class",
+    by_part="accuracy by class",
     decisions=decisions,
 )

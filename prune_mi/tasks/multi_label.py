@@ -81,5 +81,6 @@ TASK = Task(
     targets=_targets,
     parts=_parts,
     part="label",
+    by_part="accuracy by label",
     decisions=decisions,
 )

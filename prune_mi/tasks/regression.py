@@ -73,5 +73,6 @@ TASK = Task(
     targets=_targets,
     parts=_parts,
     part="number",
+    by_part="R² by number",
     decisions=None,
 )

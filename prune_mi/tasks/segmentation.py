@@ -112,6 +112,7 @@ TASK = Task(
     targets=_targets,
     parts=_parts,
     part="class",
+    by_part="IoU by class",
     decisions=decisions,
     compact=decisions,
     moves_with_image=True,

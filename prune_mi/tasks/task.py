@@ -49,6 +49,7 @@ class Task:
             None) side by side, float `(n, ...)`.
         parts: Each class, label or number by itself, from answers and truth.
         part: What such a part is called.
+        by_part: What is told of each, for people.
         decisions: What is decided, int `(n, ...)`, from answers; None where numbers are foretold.
         compact: What of raw outputs answers are made of, where that is less than all.
         moves_with_image: Whether the truth is turned and shifted with its image.
@@ -62,6 +63,7 @@ class Task:
     targets: Callable[[np.ndarray, np.ndarray | None, Head], np.ndarray]
     parts: Callable[[np.ndarray, np.ndarray, Head], list[Part]]
     part: str
+    by_part: str
     decisions: Callable[[np.ndarray, Head], np.ndarray] | None
     compact: Callable[[np.ndarray, Head], np.ndarray] = as_they_are
     moves_with_image: bool = False
