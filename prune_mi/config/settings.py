@@ -124,8 +124,8 @@ class RunSettings(Settings):
     )
     task: TaskName | None = setting(
         None,
-        "What the model is for: classification, binary, multi-label, regression, segmentation, or "
-        "agreement (without labels: what is kept is agreement with the original).",
+        f"What the model is for: {', '.join(get_args(TaskName))} (without labels: what is kept is "
+        "agreement with the original).",
         panel=INPUT,
         words="found from the model and the labels",
     )
