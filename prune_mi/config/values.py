@@ -17,6 +17,7 @@ TaskName = Literal[
     "binary",
     "multi-label",
     "regression",
+    "counts",
     "segmentation",
     "agreement",
 ]

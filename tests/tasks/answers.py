@@ -12,8 +12,10 @@ SHAPES = {
     "binary": (2,),
     "multi-label": (4,),
     "regression": (3,),
+    "counts": (3,),
     "segmentation": (6, 5, 3),
 }
+NUMBERS = ("regression", "counts")
 METRICS = [
     ("classification", "accuracy"),
     ("classification", "balanced"),
@@ -24,6 +26,8 @@ METRICS = [
     ("multi-label", "macro-f1"),
     ("regression", "r2"),
     ("regression", "mae"),
+    ("counts", "d2"),
+    ("counts", "mae"),
     ("segmentation", "pixels"),
     ("segmentation", "mean-iou"),
 ]
@@ -54,7 +58,7 @@ def answered(
     truth, clear = _truth(task.removeprefix("agreement:"), shape, num, rng)
     first = clear + rng.normal(0, 1.0, clear.shape)
     second = first + rng.normal(0, 0.7, clear.shape)
-    if not from_logits and task != "regression":
+    if not from_logits and task not in NUMBERS:
         first, second = (_probabilities(each, task) for each in (first, second))
     judge = judge_for(task, *shape, metric=metric, from_logits=from_logits, truth=truth)
     return Answered(judge, truth, first.astype(np.float32), second.astype(np.float32))
@@ -64,6 +68,9 @@ def _truth(
     task: str, shape: tuple[int, ...], num: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """The truth, and outputs that would be right."""
+    if task == "counts":
+        counts = rng.poisson((0.5, 2, 7), (num, *shape)).astype(np.float32)
+        return counts, counts
     if task == "regression":
         numbers = rng.normal(2, 3, (num, *shape)).astype(np.float32)
         return numbers, numbers

@@ -11,7 +11,12 @@ _DRAWS = 600
 
 @pytest.mark.parametrize(
     ("task", "metric"),
-    [("regression", "r2"), ("multi-label", "macro-f1"), ("segmentation", "mean-iou")],
+    [
+        ("regression", "r2"),
+        ("counts", "d2"),
+        ("multi-label", "macro-f1"),
+        ("segmentation", "mean-iou"),
+    ],
 )
 def test_the_error_of_a_drop_is_that_of_the_bootstrap(task: str, metric: str) -> None:
     found = answered(task, metric, num=400)

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from prune_mi.errors import DataError
 from prune_mi.tasks.judge import Judge
 from tests.judges import judge_for, of_classes
-from tests.tasks.answers import METRICS, answered
+from tests.tasks.answers import METRICS, NUMBERS, answered
 
 Known = Callable[[np.ndarray, np.ndarray], float]
 
@@ -31,6 +32,12 @@ KNOWN: Mapping[str, Known] = {
         truth, outputs > 0, average="macro", zero_division=np.nan
     ),
     "r2": metrics.r2_score,
+    "d2": lambda truth, outputs: np.mean(
+        [
+            metrics.d2_tweedie_score(*each, power=1)
+            for each in zip(truth.T, np.maximum(outputs, 1e-3).T, strict=True)
+        ]
+    ),
     "mae": metrics.mean_absolute_error,
     "pixels": lambda truth, outputs: metrics.accuracy_score(
         truth.ravel(), _classes(outputs).ravel()
@@ -55,9 +62,11 @@ def test_the_mean_of_scores_is_what_scikit_learn_calls_so(
         assert scores.shape == (num,) and scores.dtype in (bool, np.float32)
         quality = found.judge.quality(scores, found.truth)
         assert quality == pytest.approx(found.judge.weights(found.truth) @ scores, abs=1e-6)
-        assert found.judge.measured(outputs, found.truth) == pytest.approx(expected, abs=1e-4)
+        assert found.judge.measured(outputs, found.truth) == pytest.approx(
+            expected, rel=1e-5, abs=1e-4
+        )
         told = found.judge.all_metrics(outputs, found.truth)[metric]
-        assert told == pytest.approx(expected, abs=1e-4)
+        assert told == pytest.approx(expected, rel=1e-5, abs=1e-4)
 
 
 @pytest.mark.parametrize(("task", "metric"), METRICS)
@@ -89,9 +98,16 @@ def test_what_is_not_finite_is_never_right() -> None:
         assert not found.judge.scores(outputs, found.truth)[:3].any()
 
 
+def test_counts_are_never_negative() -> None:
+    found = answered("counts")
+    truth = found.truth - 1
+    with pytest.raises(DataError, match=r"the labels hold -1; expected .* --task regression"):
+        found.judge.scores(found.first, truth)
+
+
 def _constants(task: str, metric: str, truth: np.ndarray) -> list[np.ndarray]:
     """Outputs of models that always answer the same."""
-    if task == "regression":
+    if task in NUMBERS:
         middle = (np.median if metric == "mae" else np.mean)(truth, axis=0)
         return [np.broadcast_to(middle + by, truth.shape) for by in (-0.5, 0, 0.5)]
     if task == "multi-label":
