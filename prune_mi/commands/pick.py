@@ -35,6 +35,7 @@ from prune_mi.runs.resumption import Before, Wanted, read_before, require_handed
 from prune_mi.runs.run import Run
 from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
+from prune_mi.tasks.catalog import error_metrics
 
 
 def pick(
@@ -122,7 +123,12 @@ def _chosen(report: RunReport, name: str | None, limits: Limits) -> FrontierPoin
     costs = {"macs": start.macs, "params": start.num_params}
     told_by = report.objective if report.objective in costs else "macs"
     return choose_point(
-        report.frontier, limits, costs=costs, val_metric=start.val_metric, told_by=told_by
+        report.frontier,
+        limits,
+        costs=costs,
+        val_metric=start.val_metric,
+        told_by=told_by,
+        is_error=report.metric in error_metrics(),
     )
 
 

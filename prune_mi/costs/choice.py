@@ -30,6 +30,7 @@ def choose_point(
     costs: Mapping[str, int],
     val_metric: float,
     told_by: str,
+    is_error: bool = False,
 ) -> FrontierPoint:
     """The best point within limits: under costs the most accurate, else the cheapest.
 
@@ -39,6 +40,7 @@ def choose_point(
         costs: Of the original.
         val_metric: Its metric on validation images.
         told_by: The cost that points are ordered by where none is limited.
+        is_error: Whether the metric is an error: then less of it is better.
 
     Raises:
         ConfigError: If there is no limit.
@@ -52,6 +54,10 @@ def choose_point(
         name: asked * costs[name] if asked <= 1 else asked for name, asked in limits.most.items()
     }
 
+    def lost(point: FrontierPoint) -> float:
+        change = val_metric - point.val_metric
+        return -change if is_error else change
+
     def over(point: FrontierPoint) -> dict[str, float]:
         """By how much it misses each limit that it misses."""
         found = {
@@ -59,7 +65,7 @@ def choose_point(
             for name, limit in most.items()
             if point.costs[name] > limit
         }
-        drop = val_metric - point.val_metric
+        drop = lost(point)
         if limits.max_drop is not None and drop > limits.max_drop + _ROUNDING:
             found["metric"] = drop - limits.max_drop
         return found
@@ -69,14 +75,14 @@ def choose_point(
         raise NothingFitsError("the run found no model beside the original")
     fit = [each for each in there if not over(each)]
     if fit and most:
-        return max(fit, key=lambda each: (each.val_metric, -each.costs[told_by]))
+        return min(fit, key=lambda each: (lost(each), each.costs[told_by]))
     if fit:
-        return min(fit, key=lambda each: (each.costs[told_by], -each.val_metric))
+        return min(fit, key=lambda each: (each.costs[told_by], lost(each)))
     nearest = min(there, key=lambda each: sum(over(each).values()))
     told = [
         f"{nearest.costs[name]:,} {cost_kind(name).label}, {by:.1%} over {most[name]:,.0f}"
         if name in most
-        else f"{val_metric - nearest.val_metric:.4f} lost on validation images, {by:.4f} more than "
+        else f"{lost(nearest):.4f} lost on validation images, {by:.4f} more than "
         f"{limits.max_drop:g}"
         for name, by in over(nearest).items()
     ]

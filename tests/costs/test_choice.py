@@ -1,6 +1,7 @@
 """A point of a frontier chosen by limits."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,20 @@ def test_under_costs_the_most_accurate_else_the_cheapest(
     most: dict[str, float] | None, drop: float | None, name: str
 ) -> None:
     assert _chosen(most, drop) == name
+
+
+def test_of_an_error_less_is_better() -> None:
+    points = tuple(replace(each, val_metric=1 - each.val_metric) for each in POINTS)
+
+    def chosen(limits: Limits) -> str:
+        return choose_point(
+            points, limits, costs=ORIGINAL, val_metric=0.1, told_by="macs", is_error=True
+        ).name
+
+    assert chosen(Limits({"macs": 600.0})) == "b"
+    assert chosen(Limits(max_drop=0.03)) == "b"
+    with pytest.raises(NothingFitsError, match=r"nearest is a: 0\.0100 lost .* 0\.0090 more"):
+        chosen(Limits(max_drop=0.001))
 
 
 def test_where_none_fits_the_nearest_is_told() -> None:
