@@ -55,7 +55,7 @@ slim, report = prune_mi.optimize(
     overwrite=True,
     max_accuracy_drop=0.05,
     generations=1,
-    children=3,
+    children=2,
     child_epochs=2,
     final_epochs=2,
 )

@@ -152,7 +152,7 @@ def test_a_run_folder_under_a_file(tmp_path: Path, digits_model: Path) -> None:
 def test_a_budget_too_short_to_measure_anything(tmp_path: Path, digits_model: Path) -> None:
     code, message = _optimize(digits_model, "digits", tmp_path / "run", "--budget", "1s")
     assert code == 2
-    assert "too short" in message and "expected --budget" in message
+    assert "too short" in message and "expected for instance --budget" in message
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_the_result_is_held_to_gates_on_images_that_selection_has_not_seen(whole
     data = load_dataset("digits")
     seen = selected_on(whole_run / "best.keras", data.x_test)
     with np.load(whole_run / "trained.npz") as written:
-        validated = len(written["labels"])
+        validated = len(written["weights"])
     assert seen.sum() == (validated if report.validation == "test" else 0)
     assert f"on {len(seen) - seen.sum()} test images" in drop.text
 

@@ -81,12 +81,13 @@ def _run(*arguments: object) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("kind", "reading", "loss", "metrics", "threshold"),
     [
-        (
+        pytest.param(
             "sigmoid",
             "is one sigmoid unit: it is read as the probability of class 1",
             "binary_crossentropy",
             ["accuracy", "auc"],
             0.5,
+            marks=pytest.mark.thorough,
         ),
         (
             "logit",

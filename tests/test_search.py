@@ -269,7 +269,7 @@ def test_what_is_wrong_is_said_before_anything_runs(
 def test_what_a_search_cannot_do_is_refused(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no trained model to learn from; expected 0"):
         _search(digits, tmp_path / "a", training={"distillation": 0.5})
-    with pytest.raises(BudgetError, match=r"the budget of 2 s is too short: .* expected --budget"):
+    with pytest.raises(BudgetError, match=r"the budget of 2 s is too short: .* --budget 120s"):
         _search(digits, tmp_path / "b", budget=2)
     with pytest.raises(ConfigError, match=r"`scaling` is 'unit' in a search from scratch"):
         _search(digits, tmp_path / "d", scaling="unit")

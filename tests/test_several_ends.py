@@ -158,8 +158,10 @@ def _words() -> keras.Model:
 
 @pytest.mark.parametrize(
     ("build", "shape", "scale", "scaling"),
-    [(_signals, (8, 8), 16.0, "unit"), (_words, (64,), 1.0, "none")],
-    ids=["signals", "words"],
+    [
+        pytest.param(_signals, (8, 8), 16.0, "unit", marks=pytest.mark.thorough, id="signals"),
+        pytest.param(_words, (64,), 1.0, "none", id="words"),
+    ],
 )
 def test_one_input_that_is_no_image(
     build: Any, shape: tuple[int, ...], scale: float, scaling: str, digits: Dataset, tmp_path: Path

@@ -83,7 +83,8 @@ def test_what_no_model_keeps_leaves_the_original_and_the_nearest(
 ) -> None:
     settings = {**SETTINGS, "points": 1, "generations": 1, "child_epochs": 0.1}
     settings |= {"final_epochs": 0.1, "target_macs": 0.3, "max_accuracy_drop": 0.0, "images": 64}
-    report = prune_mi.optimize(digits_model, out=tmp_path / "run", control=False, **settings)
+    out = tmp_path / "run"
+    report = prune_mi.optimize(digits_model, out=out, control=False, **settings).report
     assert not report.removals and report.closest is not None
     assert report.images_trained == 0
     assert report.missed and "more than the allowed 0" in report.missed[-1]

@@ -148,7 +148,9 @@ def run(
             model, data = made(task)
             folder = tmp_path_factory.mktemp("run") / task
             metric = CASES[task].metric if task == "segmentation" else None
-            report = prune_mi.optimize(model, data=str(data), out=folder, metric=metric, **SHORT)
+            report = prune_mi.optimize(
+                model, data=str(data), out=folder, metric=metric, **SHORT
+            ).report
             known[task] = folder, report
         return known[task]
 

@@ -48,7 +48,7 @@ from prune_mi.records import ModelFacts, ModelSource, Observer, RunReport, Stati
 from prune_mi.records.events import SearchEnded
 from prune_mi.report.watching import watched
 from prune_mi.runs.extension import SEARCH_TIME
-from prune_mi.runs.folder import run_folder
+from prune_mi.runs.folder import require_free, run_folder
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import Trained
@@ -102,6 +102,8 @@ def optimize(
     wanted = make_settings({**settings, "data": data_setting(data)})
     held_to = None if gates is None else make_gates(gates)
     trust = Trust(allow_unsafe, custom_objects)
+    if out is not None:
+        require_free(Path(out), overwrite=overwrite)
     with (
         opened_sources([model], model_json=model_json, trust=trust) as (source,),
         watched(observer, quiet=quiet) as seen,

@@ -20,6 +20,7 @@ from prune_mi.training.fit import train
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 from tests.digits_training import digits, plan
+from tests.judges import of_classes
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +103,7 @@ def test_what_an_earlier_process_spent_is_no_overhead_of_this_one(
 
     monkeypatch.setattr(fit, "train", trained)
     monkeypatch.setattr(tasks, "_validate", lambda *_: (0.5, np.zeros(2, bool)))
-    data: Any = SimpleNamespace(load=lambda name: None, scaling=None)
+    data: Any = SimpleNamespace(load=lambda name: None, scaling=None, judge=of_classes(10))
     found = tasks.evaluate(tasks.TrainTask("g1c1", _graph(), _plan(), NOT_VARIED), data)
     assert isinstance(found, tasks.Evaluated)
     assert found.overhead_seconds >= -1e-3 and found.step_seconds == pytest.approx(100.0)
