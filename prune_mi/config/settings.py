@@ -318,6 +318,12 @@ class OptimizeSettings(RunSettings):
                 f"`target_{name}` asks for a smaller model, and the objective accuracy for the "
                 "most accurate one, whatever it costs; expected one of them"
             )
+        default = type(self).model_fields["objective"].default
+        if self.targets and self.objective not in (default, *self.targets):
+            raise ConfigError(
+                f"the objective is {self.objective}, but `target_{next(iter(self.targets))}` says "
+                f"what is made small; expected `target_{self.objective}` as well, or no objective"
+            )
         return self
 
     @property

@@ -48,6 +48,13 @@ def test_the_most_accurate_model_whatever_it_costs_has_no_target() -> None:
         make_settings({"data": "digits", "target_macs": 0.5, "objective": "accuracy"})
 
 
+def test_another_cost_than_that_of_the_target_is_no_objective() -> None:
+    with pytest.raises(ConfigError, match="expected `target_params` as well, or no objective"):
+        make_settings({"data": "digits", "target_macs": 0.5, "objective": "params"})
+    both = {"target_macs": 0.5, "target_params": 0.5, "objective": "params"}
+    assert make_settings({"data": "digits", **both}).targets == {"macs": 0.5, "params": 0.5}
+
+
 @pytest.mark.parametrize("wrong", ["abc", "-1", "6T", 0, ""])
 def test_what_is_no_amount(wrong: object) -> None:
     with pytest.raises(ConfigError, match="target_macs"):
