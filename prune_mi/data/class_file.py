@@ -184,7 +184,7 @@ def read_class_file(path: Path) -> ClassFile:
 def _is_names(value: Any) -> bool:
     return (
         isinstance(value, list)
-        and len(value) >= 2
+        and bool(value)
         and all(isinstance(each, str) for each in value)
         and len(set(value)) == len(value)
     )
@@ -203,7 +203,7 @@ def _is_shape(value: Any) -> bool:
 
 
 _EXPECTED = {
-    "classes": (_is_names, "a list of at least two names, all different"),
+    "classes": (_is_names, "a list of names, all different"),
     "scaling": (lambda value: value in FILE_SCALINGS, f"one of {', '.join(FILE_SCALINGS)}"),
     "pixel_range": (_is_range, "a number above 0, such as 255"),
     "input": (_is_shape, "a list of positive whole numbers, such as [64, 64, 3]"),

@@ -1,6 +1,7 @@
 """A CSV file that names image files, with their labels or numbers."""
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -229,7 +230,7 @@ def _files(table: _Table, column: str) -> list[Path]:
     """The image files, all there and each once."""
     folder = table.path.parent.resolve()
     cells = table.column(column)
-    files = [folder / Path(cell).expanduser() for cell in cells]
+    files = [folder / os.path.expanduser(cell) for cell in cells]
     missing = [cell for cell, file in zip(cells, files, strict=True) if not file.is_file()]
     if missing:
         raise DataError(

@@ -74,6 +74,7 @@ def load_records(
     files = {
         split: _files(path, split, described[split]) for split in _SPLITS if split in described
     }
+    _require_apart(path, files)
     image = _feature(path, "image", described.get("image"))
     others = {
         name: _feature(path, name, described[name])
@@ -126,8 +127,21 @@ def _files(path: Path, split: str, said: Any) -> list[Path]:
                 f"`{split}` of {path} names {pattern!r}, where there is no file; expected TFRecord "
                 f"files, relative to {path.parent}"
             )
-        found += matching
+        found += [each for each in matching if each not in found]
     return found
+
+
+def _require_apart(path: Path, files: dict[str, list[Path]]) -> None:
+    """Refuses a file that is of two splits."""
+    splits: dict[Path, str] = {}
+    for split, found in files.items():
+        for each in found:
+            other = splits.setdefault(each.resolve(), split)
+            if other != split:
+                raise DataError(
+                    f"`{other}` and `{split}` of {path} both name {each}; expected other files for "
+                    "each, so that test images stay test images"
+                )
 
 
 def _feature(path: Path, key: str, said: Any) -> _Described:

@@ -177,11 +177,11 @@ def _item(element: Any, where: str, inputs: Sequence[ModelInput]) -> _Item:
     if not 1 <= len(parts) <= 3:
         raise DataError(f"{where} gives {len(parts)} things at a time; {_EXPECTED}")
     x, y, weights = (*parts, None, None)[:3]
-    try:
+    try:  # copies: some sources fill one array again and again
         return _Item(
-            {name: np.asarray(each) for name, each in by_input(x, inputs, where=where).items()},
-            None if y is None else np.asarray(y),
-            None if weights is None else np.asarray(weights),
+            {name: np.array(each) for name, each in by_input(x, inputs, where=where).items()},
+            None if y is None else np.array(y),
+            None if weights is None else np.array(weights),
         )
     except ValueError as error:  # rows of several lengths
         raise DataError(f"{where} gives what is no array: {error}; {_EXPECTED}") from error

@@ -59,6 +59,13 @@ def test_raw_pixels(tmp_path: Path) -> None:
     assert data.class_names == ("a", "b", "c")
 
 
+def test_every_record_is_read_once(tmp_path: Path) -> None:
+    data = load(write(tmp_path, {"train": ["train-*.tfrecord", "train-0.tfrecord"]}))
+    np.testing.assert_array_equal(data.x_train, X[:8])
+    with pytest.raises(DataError, match=r"`train` and `test` of .* both name .*test\.tfrecord"):
+        load(write(tmp_path, {"train": "*.tfrecord"}))
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
 def test_compressed_files(tmp_path: Path, pack: Any) -> None:
     spec = write(tmp_path)

@@ -62,6 +62,21 @@ def test_every_form_gives_the_same(given: Any) -> None:
     assert data.x_train.dtype == np.uint8 and not data.notes and not data.order_known
 
 
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_source_may_fill_one_array_again_and_again(size: int) -> None:
+    def filled(start: int, stop: int) -> Iterator[Any]:
+        images, labels = np.empty((size, 8, 8, 1), np.uint8), np.empty(size, np.int64)
+        for place in range(start, stop, size):
+            found = len(X[place : min(place + size, stop)])
+            images[:found], labels[:found] = X[place : place + found], Y[place : place + found]
+            yield (images[0], labels[0]) if size == 1 else (images[:found], labels[:found])
+
+    data = load((filled(0, 30), filled(30, 40)))
+    np.testing.assert_array_equal(data.x_train, X[:30])
+    np.testing.assert_array_equal(data.y_train, Y[:30])
+    np.testing.assert_array_equal(data.x_test, X[30:])
+
+
 @pytest.mark.parametrize("inputs", [IMAGE, ()])
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_samples_and_batches_are_told_apart(inputs: Any, one_hot: bool) -> None:
