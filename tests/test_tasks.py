@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 from sklearn.metrics import jaccard_score, r2_score
 from typer.testing import CliRunner
 
@@ -216,6 +217,26 @@ def test_models_of_masks_are_set_side_by_side_and_checked(
     assert [each["decision"] for each in json.loads(stdout)["gates"]] == ["passed"] * 3
     code, _, _ = _run("check", *pair, *options, "--max-size", 100)
     assert code == 6
+
+
+def test_masks_replace_no_images_and_not_one_another(
+    made: Callable[[str], tuple[Path, Path]], tmp_path: Path
+) -> None:
+    model, data = made("segmentation")
+    pixels = np.load(data)["x_test"][0, ..., 0]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / "1.png")
+    before = (tmp_path / "a" / "1.png").read_bytes()
+    code, _, stderr = _run("predict", model, tmp_path / "a", "--masks", tmp_path / "a")
+    assert code == 2 and "which is an image" in stderr
+    assert (tmp_path / "a" / "1.png").read_bytes() == before
+    pair, out = (tmp_path / "a", tmp_path / "b"), tmp_path / "out"
+    code, _, stderr = _run("predict", model, *pair, "--masks", out)
+    assert code == 2 and "would both be" in stderr and not out.exists()
+    code, _, stderr = _run("predict", model, tmp_path / "a", "--masks", out)
+    assert code == 0, stderr
+    assert np.asarray(Image.open(out / "1.png")).max() <= 2
 
 
 @pytest.mark.parametrize(

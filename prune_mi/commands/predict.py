@@ -85,6 +85,11 @@ def predict(
     if isinstance(images, str | PathLike):
         images = [images]
     is_array = hasattr(images, "shape")
+    if not is_array and not all(isinstance(each, str | PathLike) for each in images):
+        raise DataError(
+            "the images are a list of what is no path; expected paths, or one array of the shape "
+            "(N, height, width, channels), such as np.stack of them"
+        )
     trust = Trust(allow_unsafe, custom_objects)
     with opened_sources([model], model_json=model_json, trust=trust) as (source,):
         return predict_images(
@@ -143,8 +148,8 @@ def predict_images(
     loaded = open_source(source)
     notes.extend(loaded.notes)
     interface = read_interface(loaded.model, output)
-    has_classes = known is not None or given is not None
-    task = task_of_head(interface, loaded.compile_config, has_classes=has_classes)
+    num_names = len(given or known or ())
+    task = task_of_head(interface, loaded.compile_config, num_names=num_names)
     _require_masks(task, masks)
     names = _class_names(interface, task, class_file, known, beside, given, notes)
     if interface.unit is not None and task.loss == "classes":
@@ -232,13 +237,33 @@ def _told(
     values = values_of(task, head, outputs, names)
     if masks is None:
         return [ImageValues(str(file), each) for file, each in zip(files, values, strict=True)]
+    paths = [masks / f"{Path(file).stem}.png" for file in files]
+    _require_other_files(paths, files)
     masks.mkdir(parents=True, exist_ok=True)
-    found = []
-    for file, each, mask in zip(files, values, decisions(outputs, head), strict=True):
-        path = masks / f"{Path(file).stem}.png"
-        Image.fromarray(mask.astype(np.uint8)).save(path)
-        found.append(ImageValues(str(file), each, str(path)))
-    return found
+    depth = np.uint8 if len(names) <= 256 else np.uint16
+    for path, mask in zip(paths, decisions(outputs, head), strict=True):
+        Image.fromarray(mask.astype(depth)).save(path)
+    return [
+        ImageValues(str(file), each, str(path))
+        for file, each, path in zip(files, values, paths, strict=True)
+    ]
+
+
+def _require_other_files(paths: Sequence[Path], files: Sequence[Path | str]) -> None:
+    """Refuses masks that would replace an image, or one another."""
+    images = {Path(file).resolve() for file in files}
+    sources: dict[Path, Path | str] = {}
+    for path, file in zip(paths, files, strict=True):
+        if path.resolve() in images:
+            raise ConfigError(
+                f"the mask of {file} would be {path}, which is an image; expected another folder"
+            )
+        if path in sources:
+            raise ConfigError(
+                f"the masks of {sources[path]} and {file} would both be {path}; expected images of "
+                "other names, or one folder of images at a time"
+            )
+        sources[path] = file
 
 
 def _read_beside(path: Path) -> tuple[ClassFile | None, tuple[str, ...] | None]:

@@ -51,6 +51,7 @@ from prune_mi.tasks import agreement
 from prune_mi.tasks.head import Head
 from prune_mi.tasks.judge import judge_of
 from prune_mi.tasks.task import Task
+from prune_mi.training.plan import LossPlan
 
 _PROBE_IMAGES, _FEWEST_PROBED = 512, 64
 _MOST_VALUES = 2**24  # of what is yielded for them
@@ -104,7 +105,9 @@ def profile_of(
         labels = agreement.answers_as_truth(task, outputs, head)
     everything = labels if data.form == "none" else data.y_train
     judge = judge_of(task, metric_of(task, settings), head, everything)
-    loss = loss_plan(judge, everything, data, packing, interface, compiled, settings)
+    loss = LossPlan(task.loss)
+    if trains:
+        loss = loss_plan(judge, everything, data, packing, interface, compiled, settings)
     studied = packing.graph
     if reading.needs_statistics:
         studied = with_statistics(studied, images, reading.scaling)

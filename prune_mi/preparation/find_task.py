@@ -82,17 +82,15 @@ def found_task(
     return task_of(_TASKS[form])
 
 
-def task_of_head(
-    interface: Interface, compiled: CompileConfig | None, *, has_classes: bool
-) -> Task:
+def task_of_head(interface: Interface, compiled: CompileConfig | None, *, num_names: int) -> Task:
     """The task of a model where nothing is known of its data.
 
     Args:
         interface: The model's.
         compiled: What it was compiled with.
-        has_classes: Whether its classes have names: then one unit tells two of them apart.
+        num_names: Names that are known; where there are two, one unit tells two classes apart.
     """
-    if interface.unit is not None and has_classes:
+    if interface.unit is not None and num_names == 2:
         return task_of("binary")
     try:
         return _task(interface, compiled, None, None)

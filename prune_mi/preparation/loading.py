@@ -70,9 +70,9 @@ def load_fitting_data(
         )
     task = found_task(interface, loaded.compile_config, settings.task, data.form)
     observer.note(_told_of(task, metric_of(task, settings)))
-    if settings.classes is not None and data.form in ("classes", "masks"):
+    if settings.classes is not None and data.form != "none":
         names = read_class_list(settings.classes)
-        data = in_given_order(data, names, num_classes=interface.num_classes)
+        data = in_given_order(data, names, num_classes=_outputs(interface, data.form))
     elif beside is not None and data.form == "classes":
         data = _in_order_beside(data, beside.parent / CLASS_FILE, interface.num_classes, observer)
     if interface.unit is not None and data.form == "classes":

@@ -45,6 +45,11 @@ def loss_plan(
     written = None
     if data.form != "none":
         written = own_loss_of(compiled, interface.judged_name, interface.judged)
+    if written is not None and settings.training.class_weights is not None:
+        raise ConfigError(
+            "`training.class_weights` weigh the task's loss, but the model was compiled with one "
+            "of its own; expected null, or weights inside that loss"
+        )
     return LossPlan(
         kind=kind,
         from_logits=judge.head.from_logits,

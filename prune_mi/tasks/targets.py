@@ -35,4 +35,5 @@ def packed_targets(
         parts.append(np.broadcast_to(weights.reshape(shape), (*parts[0].shape[:-1], 1)))
     if len(parts) == 1:
         return parts[0]
-    return np.concatenate(parts, axis=-1, dtype=parts[0].dtype)
+    dtype = parts[0].dtype if weights is None else np.float32  # weights may be of any size
+    return np.concatenate(parts, axis=-1, dtype=dtype)

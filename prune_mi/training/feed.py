@@ -71,6 +71,8 @@ class Feed:
             self._read_rows = 0
         targets = self._source.targets[rows]
         if self._source.targets_move:
+            if targets.shape[1:3] != images.shape[1:3]:  # pixels of other sizes
+                policy = replace(policy, max_shift=0)
             same = np.random.default_rng((self._seed, epoch, place + 1))
             targets = replace(policy, fill="edge").apply(targets, rng=same)
         return policy.apply(images, rng=rng), targets

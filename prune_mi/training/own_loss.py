@@ -30,20 +30,30 @@ def own_loss(plan: OwnLoss) -> OfEach:
     Args:
         plan: Which, and how it takes labels.
     """
-    loss = made_loss(plan.config)
-    if isinstance(loss, keras.losses.Loss):
-        loss = loss.call  # before any mean over the batch
+    called = _called(plan)
 
     def of_each(labels: Any, judged: Any) -> Any:
-        if plan.unit is not None:
-            labels, judged = labels[..., 1:], _as_unit(judged, plan.unit)
-        elif not plan.one_hot:
-            labels = ops.argmax(labels, axis=-1)
-        found = ops.cast(loss(labels, judged), "float32")
+        found = called(labels, judged)
         axes = tuple(range(1, len(found.shape)))
         return plan.scale * (ops.mean(found, axis=axes) if axes else found)
 
     return of_each
+
+
+def _called(plan: OwnLoss) -> OfEach:
+    """What it yields by itself, which may have a number for each class."""
+    loss = made_loss(plan.config)
+    if isinstance(loss, keras.losses.Loss):
+        loss = loss.call  # before any mean over the batch
+
+    def called(labels: Any, judged: Any) -> Any:
+        if plan.unit is not None:
+            labels, judged = labels[..., 1:], _as_unit(judged, plan.unit)
+        elif not plan.one_hot:
+            labels = ops.argmax(labels, axis=-1)
+        return ops.cast(loss(labels, judged), "float32")
+
+    return called
 
 
 def _as_unit(judged: Any, unit: str) -> Any:
@@ -80,18 +90,24 @@ def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str 
     if kind == "masks" and head.shape[-1] == 1:
         unit = "sigmoid"  # a channel of its own for the one class, as a unit has
     yielded = _as_yielded(constant, judge)
-    faults = []
+    faults: list[str] = []
+    found: list[tuple[int, OwnLoss]] = []
     for one_hot in (True, False) if kind in ("classes", "masks") and unit is None else (True,):
         tried = OwnLoss(written, one_hot, unit, 1.0)
         try:
-            found = own_loss(tried)(labels, yielded)
-            value = float(ops.mean(found))
+            each = own_loss(tried)(labels, yielded)
+            axes = len(_called(tried)(labels, yielded).shape)
+            value = float(ops.mean(each))
         except Exception as error:  # whatever the user's function makes of it
             faults.append(first_line(error))
             continue
-        if tuple(found.shape) == (len(some),) and math.isfinite(value):
-            return replace(tried, scale=standard / value if value > 0 else 1.0)
-        faults.append(f"it yields {value} of the shape {tuple(found.shape)}")
+        if tuple(each.shape) == (len(some),) and math.isfinite(value):
+            scale = standard / value if value > 0 else 1.0
+            found.append((axes, replace(tried, scale=scale)))
+        else:
+            faults.append(f"it yields {value} of the shape {tuple(each.shape)}")
+    if found:  # a loss that gathers by class takes 0 and 1 for classes, and yields one for each
+        return min(found, key=lambda pair: pair[0])[1]
     raise ModelError(
         f"the model's own loss cannot be called with these labels: {'; '.join(faults)}; expected a "
         "function of labels and outputs that yields a number for each sample. Compile the model "

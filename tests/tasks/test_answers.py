@@ -75,7 +75,7 @@ def test_targets_hold_labels_and_what_the_original_yields(
             judge.task, judge.head, found.truth, teacher=teacher, weights=weights
         )
         assert targets.shape == (300, *spatial, channels + weighted)
-        assert targets.dtype == (np.float16 if spatial else np.float32)
+        assert targets.dtype == (np.float16 if spatial and not weighted else np.float32)
         if weights is not None:
             last = targets[..., -1].reshape(300, -1)
             np.testing.assert_allclose(last, np.repeat(weights[:, None], last.shape[1], 1), 1e-3)

@@ -137,6 +137,15 @@ def squares_of_rows(y_true: Any, y_pred: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="tests")
+def gathered(y_true: Any, y_pred: Any) -> Any:
+    """Which takes rows of 0 and 1 for classes, and yields one number for each."""
+    places = ops.cast(y_true, "int32")
+    places = places if len(places.shape) == 2 else places[:, None]
+    found = 1.0 - ops.take_along_axis(y_pred, places, axis=1)
+    return found[:, 0] if len(y_true.shape) == 1 else found
+
+
+@keras.saving.register_keras_serializable(package="tests")
 def minus_own_probability(y_true: Any, y_pred: Any) -> Any:
     """Takes numbers of classes; one-hot rows would make a matrix of it."""
     own = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])
@@ -176,7 +185,8 @@ def test_a_loss_of_keras_is_not_the_users_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "one_hot"), [(squares_of_rows, True), (minus_own_probability, False)]
+    ("loss", "one_hot"),
+    [(squares_of_rows, True), (minus_own_probability, False), (gathered, False)],
 )
 def test_own_losses_of_classes_take_labels_as_they_did(loss: Any, one_hot: bool) -> None:
     given = answered("classification", num=50, from_logits=False)
