@@ -42,7 +42,7 @@ def run_and_report(
     if then is not None and not json_output:
         typer.echo(f"\n{then(report)}")
     changed = report.smaller or bool(report.removals)
-    judged = changed or bool(report.missed)
+    judged = changed or bool(report.targets)
     if judged and any(gate.decision != "passed" for gate in report.gates):
         raise typer.Exit(ExitCode.GATE_FAILED)
     raise typer.Exit(ExitCode.DONE if changed else ExitCode.NOTHING_SMALLER)

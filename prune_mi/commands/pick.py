@@ -16,6 +16,7 @@ from prune_mi.config import HandedOver, OptimizeSettings, validated
 from prune_mi.config.values import parse_amount
 from prune_mi.costs.choice import Limits, choose_point, named_point
 from prune_mi.data import data_setting
+from prune_mi.data.class_file import CLASS_FILE
 from prune_mi.errors import ConfigError, RunFolderError
 from prune_mi.execution.pool import WorkerPool, worker_count
 from prune_mi.execution.tasks import Task
@@ -82,6 +83,8 @@ def pick(
     file = folder / PICKED if out is None else Path(out)
     own = [folder / each for each in (BEST, *report.files)]
     require_new(file, suffixes=(".keras",), models=own, overwrite=overwrite or out is None)
+    if out is not None and not overwrite:
+        _require_own_classes(folder, file.parent)
     values = {**before.settings, **({} if data is None else {"data": data_setting(data)})}
     has_data = isinstance(values["data"], HandedOver) or not is_in_memory(values["data"])
     require_handed_over(before, model=model is not None, data=has_data)
@@ -90,6 +93,17 @@ def pick(
     with opened_sources(models, model_json=before.source.get("model_json"), trust=trust) as sources:
         given = sources[0] if sources else None
         return _written(before, report, point, values, given, file, observer or SilentObserver())
+
+
+def _require_own_classes(folder: Path, beside: Path) -> None:
+    """Refuses to replace what names the classes of another model."""
+    own, there = folder / CLASS_FILE, beside / CLASS_FILE
+    if not own.is_file() or not there.is_file() or there.read_bytes() == own.read_bytes():
+        return
+    raise RunFolderError(
+        f"{there} says other things of a model than this run does, and would be replaced; expected "
+        "a folder without it. Choose another with --out, or pass --overwrite"
+    )
 
 
 def _amount(value: float | str | None) -> float | None:
@@ -121,7 +135,8 @@ def _chosen(report: RunReport, name: str | None, limits: Limits) -> FrontierPoin
         return named_point(report.frontier, name)
     start = report.reference
     costs = {"macs": start.macs, "params": start.num_params}
-    told_by = report.objective if report.objective in costs else "macs"
+    told_by = next(iter(report.targets), report.objective)
+    told_by = "macs" if told_by == "accuracy" else told_by
     return choose_point(
         report.frontier,
         limits,
@@ -151,7 +166,8 @@ def _written(
     notes = NoteTaker(observer)
     chapters.open(notes)
     folder = RunFolder(before.folder, resumes=True)
-    budget = Budget(first.budget, started=time.monotonic() - before.elapsed)
+    latest = validated(OptimizeSettings, before.settings)
+    budget = Budget(latest.budget, started=time.monotonic() - before.elapsed)
     log = EventLog(None, clock=budget.elapsed)
     pool = WorkerPool(
         folder.scratch, workers=worker_count(first.workers), observer=notes, trust=chapters.trust

@@ -116,7 +116,10 @@ def parse_amount(value: object) -> object:
     match = _AMOUNT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected a share that remains, such as 0.5, or an amount such as 6M")
-    return float(match[1]) * _SCALES[match[2]]
+    amount = float(match[1]) * _SCALES[match[2]]
+    if match[2] == "%" and amount > 1:
+        raise ValueError("expected a share of at most 100%, or an amount such as 6M")
+    return amount
 
 
 Amount = Annotated[float, BeforeValidator(parse_amount), Field(gt=0, allow_inf_nan=False)]

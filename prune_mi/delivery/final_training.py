@@ -123,6 +123,10 @@ class FinalTraining:
                 f"{result.name} reached {result.quality:.4f} on the validation images, below the "
                 f"required {floor + result.margin:.4f}. {elite.name} is kept."
             )
+        trained = {each.name: each for each in finalists.points}
+        if elite.name in trained:
+            kept = self._allowed.with_margin(trained.pop(elite.name), bias=self._evolved.bias)
+            return replace(finalists, result=kept, points=tuple(trained.values()))
         if seconds is None and elite.name != start.name:
             return self._train(elite, seconds)
         closest = result if self._objective.targets and elite.name == start.name else None
@@ -222,7 +226,8 @@ class FinalTraining:
         if control is not None and begun:
             outcomes.append(control.outcome())
         done = finally_trained(before, outcomes, self._run.notes)
-        for note in _few_images(done.seen, num_train) if seconds is not None else ():
+        clock_decides = seconds is not None and self._run.settings.images is None
+        for note in _few_images(done.seen, num_train) if clock_decides else ():
             self._run.notes.note(note)
         result = done.after[finalist.name]
         if finalist.name in done.seen:

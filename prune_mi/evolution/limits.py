@@ -72,7 +72,8 @@ class AllowedDrop:
         """
         if self.limit is None:
             return Chosen(None, 0.0, 0.0)
-        ordered = sorted(children, key=lambda each: objective.amount(each.cost))
+        fit = [each for each in children if objective.is_feasible(each.cost)]
+        ordered = sorted(fit, key=lambda each: objective.amount(each.cost))
         return choose_within(
             self.before,
             [each.scores for each in ordered],
@@ -81,6 +82,7 @@ class AllowedDrop:
             confidence=self.confidence,
             num_unseen=self.num_unseen,
             rng=np.random.default_rng((seed, 6)),
+            best=bool(objective.targets),
         )
 
 

@@ -20,10 +20,12 @@ class LineageImages:
     Attributes:
         most: Images that a lineage sees at most; None: any number.
         batch: Images of a step: a training sees whole batches.
+        final_asked: Whether the length of the final training was asked for.
     """
 
     most: int | None
     batch: int
+    final_asked: bool = False
 
     def of_child(self, child: Screened, wanted: int) -> int:
         """Images of a child's training in the search, where so many are wanted; 0: none."""
@@ -35,7 +37,9 @@ class LineageImages:
         """Images of the final training; `wanted` where there is no bound."""
         if self.most is None:
             return wanted
-        return self._whole(self.most - finalist.images_trained, math.inf)
+        return self._whole(
+            self.most - finalist.images_trained, wanted if self.final_asked else math.inf
+        )
 
     def of_control(self, wanted: int) -> int:
         """Images of the control."""
@@ -47,4 +51,5 @@ class LineageImages:
 
 def lineage_images(settings: OptimizeSettings) -> LineageImages:
     """The bound of a run."""
-    return LineageImages(settings.images, settings.training.batch_size)
+    asked = settings.final_epochs is not None
+    return LineageImages(settings.images, settings.training.batch_size, asked)

@@ -111,7 +111,7 @@ def closing_seconds(
         recalibrated: Whether the original has other statistics, or may get them, and is measured
             with them beside the result and the control.
     """
-    models = 1 + settings.control + recalibrated
+    models = settings.points + settings.control + recalibrated
     compiling = len(baseline.profile.graph.nodes) * _COMPILE_SECONDS_A_NODE / 2  # forward alone
     num_images = len(baseline.data.y_test)
     measuring = models * (num_images / baseline.images_per_second + compiling)

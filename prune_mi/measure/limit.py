@@ -125,6 +125,7 @@ def choose_within(
     confidence: float | None,
     num_unseen: int,
     rng: np.random.Generator,
+    best: bool = False,
 ) -> Chosen:
     """Chooses as selection does, and says what the choice is worth.
 
@@ -137,6 +138,7 @@ def choose_within(
             model by is added to the margin.
         num_unseen: Images on which the limit is to hold.
         rng: Draws the bootstrap samples.
+        best: Whether the model that loses least is chosen, and not the most wanted.
     """
     drops = [paired_drop(before, each, weights) for each in after]
     if not drops:
@@ -145,12 +147,12 @@ def choose_within(
         [safety_margin(drop, limit, confidence=confidence, num_unseen=num_unseen) for drop in drops]
     )
     values = np.array([drop.value for drop in drops])
-    bias = _chosen_bias(before, after, weights, limit - margins, values, rng)
+    bias = _chosen_bias(before, after, weights, limit - margins, values, rng, best=best)
     margins += bias if confidence is not None else 0.0
     fit = np.flatnonzero(values + margins <= limit)
     if not fit.size:
         return Chosen(None, bias, 0.0)
-    place = int(fit[0])
+    place = int(fit[values[fit].argmin()] if best else fit[0])
     return Chosen(place, bias, drops[place].chance_within(limit, num_unseen, bias=bias))
 
 
@@ -161,8 +163,10 @@ def _chosen_bias(
     limits: np.ndarray,
     values: np.ndarray,
     rng: np.random.Generator,
+    *,
+    best: bool,
 ) -> float:
-    """How much smaller the drop of the first model within its limit looks, by the bootstrap."""
+    """How much smaller the drop of the model chosen looks, by the bootstrap."""
     num = len(before)
     difference = np.stack([before.astype(np.float32) - each for each in after])
     # Exponential weights: the Bayesian bootstrap (Rubin, 1981), which is drawn ten times as fast.
@@ -175,6 +179,8 @@ def _chosen_bias(
     if not rows.size:
         return 0.0
     chosen = fits[rows].argmax(axis=1)
+    if best:
+        chosen = np.where(fits[rows], drawn[rows], np.inf).argmin(axis=1)
     return max(0.0, float(np.mean(values[chosen] - drawn[rows, chosen])))
 
 

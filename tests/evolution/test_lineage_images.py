@@ -22,6 +22,12 @@ def test_of_none_nothing_is_trained() -> None:
     assert none.of_child(child, 1000) == none.of_final(child, 1000) == none.of_control(1000) == 0
 
 
+def test_a_final_training_is_as_long_as_was_asked_for() -> None:
+    child = screened("a", 0.8, images_trained=900)
+    assert LineageImages(100_000, 64).of_final(child, 5000) == 99_072
+    assert LineageImages(100_000, 64, final_asked=True).of_final(child, 5000) == 4992
+
+
 @given(st.integers(0, 10**6), st.integers(1, 256), st.lists(st.integers(1, 10**5), max_size=6))
 def test_a_lineage_never_sees_more_than_it_may(most: int, batch: int, wanted: list[int]) -> None:
     bound, seen = LineageImages(most, batch), 0

@@ -143,3 +143,27 @@ class TestImagesNeeded:
         before, (after,) = _answers(rng, 5000, [0.02])
         seen = paired_drop(before, after, _even(5000)).standard_error
         assert expected_error(0.9, 0.02, 5000) == pytest.approx(seen, rel=0.25)
+
+
+def test_the_best_of_equals_looks_better_than_it_is() -> None:
+    """By as much as the bias says, and by more than the first of them that fits does."""
+    rng = np.random.default_rng(0)
+    num, told, real = 1000, [], []
+    for repeat in range(6):
+        before = rng.random(num) < 0.9
+        after = [rng.random(num) < 0.88 for _ in range(8)]
+        weights = np.full(num, 1 / num)
+        found = choose_within(
+            before,
+            after,
+            weights,
+            limit=0.1,
+            confidence=None,
+            num_unseen=num,
+            rng=np.random.default_rng(repeat),
+            best=True,
+        )
+        assert found.place == int(np.argmax([each.mean() for each in after]))
+        told.append(found.bias)
+        real.append(after[found.place].mean() - 0.88)
+    assert np.mean(told) == pytest.approx(np.mean(real), abs=0.006)

@@ -55,7 +55,7 @@ def test_another_cost_than_that_of_the_target_is_no_objective() -> None:
     assert make_settings({"data": "digits", **both}).targets == {"macs": 0.5, "params": 0.5}
 
 
-@pytest.mark.parametrize("wrong", ["abc", "-1", "6T", 0, ""])
+@pytest.mark.parametrize("wrong", ["abc", "-1", "6T", 0, "", "150%"])
 def test_what_is_no_amount(wrong: object) -> None:
     with pytest.raises(ConfigError, match="target_macs"):
         make_settings({"data": "digits", "target_macs": wrong})
