@@ -133,7 +133,7 @@ def _chosen(report: RunReport, name: str | None, limits: Limits) -> FrontierPoin
         if limits != Limits():
             raise ConfigError("received --name and limits; expected one of them")
         return named_point(report.frontier, name)
-    start = report.reference
+    start, counted = report.reference, report.limit.counted_from
     costs = {"macs": start.macs, "params": start.num_params}
     told_by = next(iter(report.targets), report.objective)
     told_by = "macs" if told_by == "accuracy" else told_by
@@ -141,7 +141,7 @@ def _chosen(report: RunReport, name: str | None, limits: Limits) -> FrontierPoin
         report.frontier,
         limits,
         costs=costs,
-        val_metric=start.val_metric,
+        val_metric=start.val_metric if counted is None else counted,
         told_by=told_by,
         is_error=report.metric in error_metrics(),
     )

@@ -60,6 +60,7 @@ def limit_facts(
         probability=probability,
         num_validation=len(scores),
         num_unseen=len(baseline.roles.unseen),
+        counted_from=baseline.judge.value(baseline.judged_by.quality),
     )
 
 

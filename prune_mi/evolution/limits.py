@@ -26,7 +26,7 @@ class AllowedDrop:
     """What may be lost against the original, image by image.
 
     Attributes:
-        before: bool or float `(n,)`, what each validation image scores by the original as given.
+        before: bool or float `(n,)`, what each validation image scores by what drops count from.
         weights: float64 `(n,)`, see `Judge.weights`.
         limit: The allowed drop of quality, see `Judge.drop`; None: any.
         confidence: See `safety_margin`.
@@ -95,7 +95,8 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
     weights = judge.weights(truth)
     # Rare classes weigh more: as much is known of all as so many equal images would tell.
     telling = round(1 / float(weights @ weights))
-    scores = baseline.given.scores
+    whole = baseline.judged_by
+    scores = whole.scores
     allowed = AllowedDrop(
         before=scores,
         weights=weights,
@@ -107,14 +108,14 @@ def allowed_drop(baseline: Baseline, settings: OptimizeSettings, observer: Obser
     if limit is None:
         return allowed
     spread = None if scores.dtype == bool else float(scores.std())
-    error = expected_error(baseline.given.quality, limit, telling, spread=spread)
+    error = expected_error(whole.quality, limit, telling, spread=spread)
     margin = safety_margin(
         Drop(limit, error, num_images), limit, confidence=asked, num_unseen=num_unseen
     )
     needed = None
     if limit > 0 and named_objective(settings.objective).makes_smaller:
         needed = images_needed(
-            baseline.given.quality,
+            whole.quality,
             limit,
             confidence=asked,
             num_images=telling,

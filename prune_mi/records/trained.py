@@ -55,7 +55,8 @@ class LimitFacts:
     Attributes:
         metric: What it is a drop of, in words.
         allowed: In the unit of the metric, as the other figures are; None: any.
-        drop: Of the result against the model as given, on validation images.
+        drop: Of the result against the model as given, on validation images; where its statistics
+            do not fit, against the model with others.
         standard_error: Of that drop, image by image.
         bias: How much smaller the drop looks for having been chosen.
         kept_back: What selection left unused of the allowed drop for the result.
@@ -63,6 +64,7 @@ class LimitFacts:
         probability: That the result stays within the allowed drop on as many images that no
             selection saw as there are; None where nothing smaller was chosen.
         num_validation, num_unseen: Images that selection saw, and that it did not see.
+        counted_from: The metric that drops count from, on validation images.
     """
 
     metric: str
@@ -75,6 +77,7 @@ class LimitFacts:
     probability: float | None
     num_validation: int
     num_unseen: int
+    counted_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ BASELINE = SimpleNamespace(
     data=_data(),
     judge=of_classes(3),
     given=trained("reference", 0.9),
+    judged_by=trained("reference", 0.9),
 )
 
 
@@ -93,6 +94,7 @@ def test_the_limit_holds_as_likely_as_told(lost: float, least: float, most: floa
     assert facts.probability is not None
     assert least <= facts.probability <= most
     assert facts.drop == pytest.approx(allowed.before.mean() - child.quality)
+    assert facts.counted_from == 0.9
     budget = Budget(100.0, started=0.0, clock=lambda: 40.0)
     told = unused_facts(facts, budget, settings, smaller=True)
     assert any(each.startswith("60% of the budget") for each in told)
@@ -110,10 +112,11 @@ def test_few_images_for_a_small_limit_are_told_of() -> None:
         roles=BASELINE.roles,
         judge=BASELINE.judge,
         images=SimpleNamespace(validation_truth=LABELS[:300]),
-        given=trained("reference", 0.99, scores=np.ones(300, dtype=bool)),
+        judged_by=trained("reference", 0.99, scores=np.ones(300, dtype=bool)),
     )
     settings = make_settings({"data": "digits", "max_accuracy_drop": 0.01})
-    allowed_drop(baseline, settings, notes)  # type: ignore[arg-type]
+    allowed = allowed_drop(baseline, settings, notes)  # type: ignore[arg-type]
+    assert allowed.before is baseline.judged_by.scores
     (note,) = notes.said
     assert "300 validation images are few" in note
     assert "The drop of a smaller model can be measured only to about ±" in note
