@@ -51,6 +51,7 @@ def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
         assert model.output_shape == (None, 10)
 
 
+@pytest.mark.thorough
 @pytest.mark.processes
 def test_optimize_in_python_as_a_script(tmp_path: Path) -> None:
     """With a layer of the script's own, and worker processes that do not run the script again."""

@@ -190,6 +190,7 @@ def test_models_of_one_unit_are_averaged(
     assert f"{np.mean((both[:, 0] > 0.5) == arrays['y_test']):.4f}" in stdout
 
 
+@pytest.mark.thorough
 def test_a_search_goes_on_from_one_unit(sigmoid: Path, data: Path, tmp_path: Path) -> None:
     report = search_architecture(
         model=sigmoid,

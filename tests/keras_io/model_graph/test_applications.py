@@ -35,7 +35,7 @@ _REMOVALS = 3
 _LOOKED_AT = 40
 _SAME_BLOCKS = {
     *(f"ConvNeXt{size}" for size in ("Small", "Base", "Large", "XLarge")),  # as Tiny
-    *("DenseNet169", "DenseNet201"),  # as 121
+    *("DenseNet121", "DenseNet169", "DenseNet201"),  # joins branches as InceptionV3 does
     *(f"EfficientNetB{number}" for number in range(1, 8)),  # as 0
     *(f"EfficientNetV2{size}" for size in ("B1", "B2", "B3", "S", "M", "L")),  # as B0
     "MobileNetV3Large",  # as Small
