@@ -12,6 +12,7 @@ from prune_mi.data.decoded import ShapeChoice, decode_splits, hold_out_tests
 from prune_mi.data.image_files import SUFFIXES
 from prune_mi.data.labels import FormChoice, LabelForm, as_classes, labels_of_splits, sample_weights
 from prune_mi.data.scratch import rows_of
+from prune_mi.data.splits import SPLIT_WORDS
 from prune_mi.data.strata import strata
 from prune_mi.errors import DataError, counted, listed
 
@@ -22,15 +23,6 @@ _FILE_COLUMNS = (
     *("image", "image_file", "image_path", "image_name", "img", "img_path"),
 )
 _SPLIT, _WEIGHT = "split", "sample_weight"
-_SPLITS = {
-    word: split
-    for split, words in {
-        "train": "train training",
-        "val": "val valid validation",
-        "test": "test testing",
-    }.items()
-    for word in words.split()
-}
 _DELIMITERS = ",;\t"
 _NAMED = 5
 _EXPECTED = (
@@ -253,7 +245,7 @@ def _splits(table: _Table) -> dict[str, np.ndarray]:
     """The rows of each split; `all` where the table says no split."""
     if _SPLIT not in table.columns:
         return {"all": np.arange(len(table.cells))}
-    found = [_SPLITS.get(cell.lower()) for cell in table.column(_SPLIT)]
+    found = [SPLIT_WORDS.get(cell.lower()) for cell in table.column(_SPLIT)]
     if None in found:
         row = found.index(None)
         raise DataError(

@@ -17,6 +17,7 @@ from prune_mi.data.dataset import Dataset
 from prune_mi.data.fit_to_model import ModelInput
 from prune_mi.data.labels import FormChoice
 from prune_mi.data.scratch import Room, note_on_disk
+from prune_mi.data.splits import SPLIT_WORDS
 from prune_mi.data.streams import by_input, is_stream, read_stream
 from prune_mi.data.user_code import told_of
 from prune_mi.errors import DataError
@@ -25,15 +26,6 @@ Given = Any
 """A name or path, a `Dataset`, or what `load_given` takes; nothing narrower holds arrays, datasets
 and generators of several libraries."""
 
-_SPLITS = {
-    word: split
-    for split, words in {
-        "train": "train training",
-        "val": "val valid validation",
-        "test": "test testing",
-    }.items()
-    for word in words.split()
-}
 _PAIRS = "give (x, y) for each split"
 _ACCEPTED = (
     "expected (x_train, y_train, x_test, y_test), or six arrays in the order train, validation, "
@@ -122,8 +114,8 @@ def _by_split(given: Given, source: str) -> dict[str, Any]:
 
 def _of_mapping(given: dict[str, Any]) -> dict[str, Any]:
     """A dict of splits, or of arrays by the names of an `.npz`, by split; empty if neither."""
-    if given and all(name.lower() in _SPLITS for name in given):
-        return {_SPLITS[name.lower()]: value for name, value in given.items()}
+    if given and all(name.lower() in SPLIT_WORDS for name in given):
+        return {SPLIT_WORDS[name.lower()]: value for name, value in given.items()}
     found: dict[str, dict[str, Any]] = {}
     for name, value in given.items():
         kind, _, rest = name.replace("sample_weight", "weight").partition("_")

@@ -173,14 +173,20 @@ def _what_rows_are(labels: np.ndarray) -> str:
     return "Several numbers for each sample are regression"
 
 
-def _flags(labels: np.ndarray, where: str) -> np.ndarray:
-    expected = "expected rows of 0 and 1, (N, labels), one column for each label"
+def _rows(labels: np.ndarray, where: str, expected: str) -> np.ndarray:
+    """Numbers as rows, `(N, columns)`; others are refused."""
     if labels.dtype.kind not in "iufb":
         raise DataError(f"{where} holds {labels.dtype} values; {expected}")
     if labels.ndim == 1:
         labels = labels[:, None]
     if labels.ndim != 2 or not labels.shape[1]:
         raise DataError(f"{where} has the shape {labels.shape}; {expected}")
+    return labels
+
+
+def _flags(labels: np.ndarray, where: str) -> np.ndarray:
+    expected = "expected rows of 0 and 1, (N, labels), one column for each label"
+    labels = _rows(labels, where, expected)
     signs = has_signs(labels)
     right = np.isin(labels, (-1, 1) if signs else (0, 1))
     wrong = np.flatnonzero(~right.all(axis=1))
@@ -198,12 +204,7 @@ def _flags(labels: np.ndarray, where: str) -> np.ndarray:
 
 def _numbers(labels: np.ndarray, where: str) -> np.ndarray:
     expected = "expected numbers, (N,), or several for each sample, (N, numbers)"
-    if labels.dtype.kind not in "iufb":
-        raise DataError(f"{where} holds {labels.dtype} values; {expected}")
-    if labels.ndim == 1:
-        labels = labels[:, None]
-    if labels.ndim != 2 or not labels.shape[1]:
-        raise DataError(f"{where} has the shape {labels.shape}; {expected}")
+    labels = _rows(labels, where, expected)
     with np.errstate(over="ignore"):  # what overflows becomes infinite
         numbers = labels.astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(numbers).all(axis=1))

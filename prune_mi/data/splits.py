@@ -1,6 +1,17 @@
-"""Stratified choices of samples: each class keeps its share."""
+"""What splits are called, and stratified choices of samples: each class keeps its share."""
 
 import numpy as np
+
+SPLIT_WORDS = {
+    word: split
+    for split, words in {
+        "train": "train training",
+        "val": "val valid validation",
+        "test": "test testing",
+    }.items()
+    for word in words.split()
+}
+"""What people call the splits, and the names that they have here."""
 
 
 def stratified_split(

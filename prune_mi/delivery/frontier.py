@@ -30,11 +30,8 @@ def points_of(evolved: Evolved, start: Trained, finalists: Finalists) -> tuple[T
     archive.add(each for each in evolved.frontier if each.name != start.name)
     closest = [] if finalists.closest is None else [finalists.closest]
     archive.add(each for each in (*finalists.points, *closest, finalists.result) if each.lineage)
-    found = archive.points()
-    names = {each.name for each in found}
-    written = [each for each in (finalists.result, *finalists.points) if each.lineage]
-    beside = [each for each in written if each.name not in names]
-    return tuple(sorted((*found, *beside), key=lambda each: (-each.quality, each.cost.macs)))
+    written = (finalists.result, *finalists.points)
+    return archive.points(also=[each for each in written if each.lineage])
 
 
 def write_point(

@@ -30,6 +30,11 @@ class Archive:
         )
         self._kept = {each.name: each for each in points}
 
-    def points(self) -> tuple[Trained, ...]:
-        """The kept ones, the most accurate first, of equals the cheapest."""
-        return tuple(sorted(self._kept.values(), key=lambda each: (-each.quality, each.cost.macs)))
+    def points(self, also: Iterable[Trained] = ()) -> tuple[Trained, ...]:
+        """The kept ones, the most accurate first, of equals the cheapest.
+
+        Args:
+            also: Listed even where others dominate them.
+        """
+        listed = {**{each.name: each for each in also}, **self._kept}
+        return tuple(sorted(listed.values(), key=lambda each: (-each.quality, each.cost.macs)))

@@ -14,7 +14,7 @@ import numpy as np
 
 from prune_mi.errors import DataError
 from prune_mi.tasks.head import Head
-from prune_mi.tasks.metric import Metric, ratio_scores
+from prune_mi.tasks.metric import Metric, ratio_scores, zero_at_chance
 from prune_mi.tasks.regression import TASK as REGRESSION
 from prune_mi.tasks.task import Part
 
@@ -49,10 +49,6 @@ def _d2(answers: np.ndarray, truth: np.ndarray, head: Head) -> np.ndarray:
     return 1 - ratio_scores(*_parts_of_d2(answers, truth, head))
 
 
-def _nothing(truth: np.ndarray, num_numbers: int) -> float:
-    return 0.0
-
-
 def _divergence(known: np.ndarray, left: np.ndarray, head: Head) -> np.ndarray:
     """KL of Poisson laws, p ln(p / q) - p + q, summed over numbers, in bits."""
     apart = _deviance(_means(known, head), _means(left, head)) / 2
@@ -71,7 +67,7 @@ def _by_number(answers: np.ndarray, truth: np.ndarray, head: Head) -> list[Part]
 TASK = replace(
     REGRESSION,
     name="counts",
-    metrics=(Metric("d2", "D²", _d2, _nothing, is_mean=False), *REGRESSION.metrics),
+    metrics=(Metric("d2", "D²", _d2, zero_at_chance, is_mean=False), *REGRESSION.metrics),
     divergence=_divergence,
     parts=_by_number,
     by_part="D² by number",

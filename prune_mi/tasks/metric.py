@@ -70,6 +70,11 @@ def ratio_scores(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
     return np.asarray((ratios + (parts - ratios * wholes) / whole).mean(axis=1))
 
 
+def zero_at_chance(truth: np.ndarray, num_classes: int) -> float:
+    """Of metrics that compare with the best constant answer, such as R²."""
+    return 0.0
+
+
 def commonest_share(labels: np.ndarray, num_classes: int) -> float:
     """What always naming the commonest class gets."""
     _, counts = np.unique(labels, return_counts=True)

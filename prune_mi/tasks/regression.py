@@ -10,7 +10,7 @@ means, R^2 = 1 - m / v is linearised as score_i = R^2 - (e_i - m) / v + m (t_i -
 import numpy as np
 
 from prune_mi.tasks.head import Head
-from prune_mi.tasks.metric import Metric
+from prune_mi.tasks.metric import Metric, zero_at_chance
 from prune_mi.tasks.task import Part, Task
 
 _TINY = 1e-12  # variance of numbers that do not vary
@@ -33,10 +33,6 @@ def _columns_of_r2(answers: np.ndarray, truth: np.ndarray, head: Head) -> np.nda
 
 def _r2(answers: np.ndarray, truth: np.ndarray, head: Head) -> np.ndarray:
     return np.asarray(_columns_of_r2(answers, truth, head).mean(axis=1))
-
-
-def _nothing(truth: np.ndarray, num_numbers: int) -> float:
-    return 0.0
 
 
 def _error_of_median(truth: np.ndarray, num_numbers: int) -> float:
@@ -65,7 +61,7 @@ TASK = Task(
     name="regression",
     form="numbers",
     metrics=(
-        Metric("r2", "R²", _r2, _nothing, is_mean=False),
+        Metric("r2", "R²", _r2, zero_at_chance, is_mean=False),
         Metric("mae", "mean absolute error", _errors, _error_of_median, is_error=True),
     ),
     loss="numbers",

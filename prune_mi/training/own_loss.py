@@ -32,12 +32,13 @@ def own_loss(plan: OwnLoss) -> OfEach:
     """
     called = _called(plan)
 
-    def of_each(labels: Any, judged: Any) -> Any:
-        found = called(labels, judged)
-        axes = tuple(range(1, len(found.shape)))
-        return plan.scale * (ops.mean(found, axis=axes) if axes else found)
+    return lambda labels, judged: plan.scale * _of_each(called(labels, judged))
 
-    return of_each
+
+def _of_each(found: Any) -> Any:
+    """One number for each sample, from what a loss yields."""
+    axes = tuple(range(1, len(found.shape)))
+    return ops.mean(found, axis=axes) if axes else found
 
 
 def _called(plan: OwnLoss) -> OfEach:
@@ -95,15 +96,15 @@ def fitted_own_loss(written: Any, judge: Judge, truth: np.ndarray, *, unit: str 
     for one_hot in (True, False) if kind in ("classes", "masks") and unit is None else (True,):
         tried = OwnLoss(written, one_hot, unit, 1.0)
         try:
-            each = own_loss(tried)(labels, yielded)
-            axes = len(_called(tried)(labels, yielded).shape)
+            whole = _called(tried)(labels, yielded)
+            each = _of_each(whole)
             value = float(ops.mean(each))
         except Exception as error:  # whatever the user's function makes of it
             faults.append(first_line(error))
             continue
         if tuple(each.shape) == (len(some),) and math.isfinite(value):
             scale = standard / value if value > 0 else 1.0
-            found.append((axes, replace(tried, scale=scale)))
+            found.append((len(whole.shape), replace(tried, scale=scale)))
         else:
             faults.append(f"it yields {value} of the shape {tuple(each.shape)}")
     if found:  # a loss that gathers by class takes 0 and 1 for classes, and yields one for each

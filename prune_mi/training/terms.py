@@ -37,7 +37,9 @@ class Terms(Protocol):
         """What the original yields, `(batch,)`."""
 
 
-class _Classes:
+class _Weighted:
+    """Of what has classes or labels, which may be weighted."""
+
     def __init__(self, plan: LossPlan, temperature: float) -> None:
         self._from_logits = plan.from_logits
         self._temperature = temperature
@@ -46,6 +48,8 @@ class _Classes:
     def split(self, wanted: Any, judged: Any) -> tuple[Any, Any]:
         return tuple(ops.split(wanted, 2, axis=-1))
 
+
+class _Classes(_Weighted):
     def hard(self, labels: Any, read: Any) -> Any:
         found = -ops.sum(labels * read, axis=-1)
         if not self._class_weights:
@@ -86,15 +90,7 @@ class _Masks(_Classes):
         return ops.log_softmax(ops.concatenate([ops.zeros_like(judged), judged], axis=-1))
 
 
-class _Flags:
-    def __init__(self, plan: LossPlan, temperature: float) -> None:
-        self._from_logits = plan.from_logits
-        self._temperature = temperature
-        self._class_weights = plan.class_weights
-
-    def split(self, wanted: Any, judged: Any) -> tuple[Any, Any]:
-        return tuple(ops.split(wanted, 2, axis=-1))
-
+class _Flags(_Weighted):
     def hard(self, labels: Any, read: Any) -> Any:
         found = ops.softplus(read) - labels * read
         if self._class_weights:
