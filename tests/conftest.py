@@ -1,6 +1,9 @@
 """What all tests share."""
 
 import os
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
@@ -19,6 +22,7 @@ settings.register_profile("thorough", settings.get_profile("prune-mi"), max_exam
 settings.load_profile("prune-mi")
 
 
+_ALL_SLOW = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.slow", re.MULTILINE)
 # Files that Keras 2 writes, and whole runs: half a minute each.
 _COSTLY = {"old_folder", "whole_run", "found", "stale_model"}
 
@@ -33,6 +37,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Chooses how many examples of a property are tried."""
     if config.getoption("--thorough"):
         settings.load_profile("thorough")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out files of slow tests where none of these runs: they open TensorFlow."""
+    if not _are_fast_alone(config) or not collection_path.name.startswith("test_"):
+        return None
+    is_python = collection_path.suffix == ".py"
+    return True if is_python and _ALL_SLOW.search(collection_path.read_text()) else None
+
+
+def _are_fast_alone(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "not slow")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
@@ -63,6 +79,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def rng() -> np.random.Generator:
     """The same numbers in every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _without_tensorflow(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a fast test that opens TensorFlow, or whose file does."""
+    yield
+    if _are_fast_alone(request.config) and "tensorflow" in sys.modules:
+        pytest.fail("a fast test opens TensorFlow, or its file does: mark it `slow`")
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,9 @@
 """What a cost is: counted layer by layer and call by call, or measured where the network runs."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node
 
@@ -67,5 +68,22 @@ class CostKind:
         """
         if not self.is_counted:
             raise ValueError(f"{self.name} does not follow from a graph; it must be measured")
-        once = sum(self.of_layer(graph.layers[each]) for each in layers) if self.of_layer else 0
-        return once + (sum(self.of_call(graph, each) for each in calls) if self.of_call else 0)
+        total = 0
+        if self.of_layer is not None:
+            total += sum(self.of_layer(graph.layers[each]) for each in layers)
+        if self.of_call is not None:
+            known = _of_calls(graph, self.of_call)
+            total += sum(known[each.name] for each in calls)
+        return total
+
+
+def _of_calls(graph: LayerGraph, of_call: OfCall) -> Mapping[str, int]:
+    """What each call costs, by its name; many units share a call, and each asks for it."""
+    known = _OF_CALLS.setdefault(graph, {})
+    if of_call not in known:
+        known[of_call] = {each.name: of_call(graph, each) for each in graph.nodes}
+    return known[of_call]
+
+
+# Graphs never change.
+_OF_CALLS: WeakKeyDictionary[LayerGraph, dict[OfCall, Mapping[str, int]]] = WeakKeyDictionary()

@@ -30,6 +30,7 @@ from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.widen import SMALL_PARAMS
 from prune_mi.preparation.baseline import Baseline
+from prune_mi.preparation.recognised_augmentation import recognised_augmentation
 from prune_mi.records import GenerationRecord, Reason, events
 from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
@@ -280,9 +281,6 @@ class Growing:
         profile, pool = self._evaluator.profile, self._run.pool
 
         def recognised() -> events.Varied:
-            # Which opens Keras; the loop does without it.
-            from prune_mi.preparation.recognised_augmentation import recognised_augmentation
-
             found = pool.call(
                 recognised_augmentation, elite.graph, pool.store, self._num_screening, profile
             )

@@ -1,5 +1,7 @@
 """What a network costs, and what a step of its training does."""
 
+from weakref import WeakKeyDictionary
+
 from prune_mi.costs.catalog import counted_kinds
 from prune_mi.graph.ir import LayerGraph, tensor_size
 from prune_mi.records import Cost
@@ -15,13 +17,19 @@ def graph_cost(graph: LayerGraph) -> Cost:
     Layers that only pack several inputs or outputs into one are not the model's and do not count
     as layers.
     """
-    counts = {kind.name: kind.count(graph) for kind in counted_kinds()}
-    return Cost(
-        num_params=counts.pop("params"),
-        macs=counts.pop("macs"),
-        num_layers=len(graph.layers) - len(graph.packing),
-        others=counts,
-    )
+    if graph not in _COUNTED:
+        counts = {kind.name: kind.count(graph) for kind in counted_kinds()}
+        _COUNTED[graph] = Cost(
+            num_params=counts.pop("params"),
+            macs=counts.pop("macs"),
+            num_layers=len(graph.layers) - len(graph.packing),
+            others=counts,
+        )
+    return _COUNTED[graph]
+
+
+# Graphs never change.
+_COUNTED: WeakKeyDictionary[LayerGraph, Cost] = WeakKeyDictionary()
 
 
 def training_step_cost(graph: LayerGraph) -> float:

@@ -106,6 +106,10 @@ def criterion(name: str) -> Criterion:
     found: Criterion | EstimatorCriterion = module.CRITERION
     if isinstance(found, Criterion):
         return found
+    return Criterion(partial(_information_gains, found), measure="bit")
+
+
+def _information_gains(found: EstimatorCriterion, request: RankingRequest) -> Scores:
     from prune_mi.information.information_gain import information_gains  # which opens Keras
 
-    return Criterion(partial(information_gains, found), measure="bit")
+    return information_gains(found, request)

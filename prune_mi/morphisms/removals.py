@@ -29,6 +29,8 @@ from prune_mi.graph.ir import LayerGraph, Node, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
 from prune_mi.graph.traits import DROPOUTS, LOCAL_POOLINGS
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.graph.units.removal import remove_unit
 from prune_mi.graph.units.single_layers import remove_pooling, single_layers
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.insertion import has_channels_last
@@ -116,11 +118,8 @@ MORPHISMS = (RemoveByRank(), RemoveAtRandom(), RemoveDropout(), RemoveLayer(), R
 
 def without_unit(graph: LayerGraph, name: str) -> LayerGraph | None:
     """The graph without a unit of a name; None where there is none that can go."""
-    for site in unit_sites(graph):
-        if site.name == name:
-            edited = site.edited(graph)
-            return edited if isinstance(edited, LayerGraph) else None
-    return None
+    unit = next((each for each in removable_units(graph) if each.name == name), None)
+    return None if unit is None else remove_unit(graph, unit)
 
 
 def _loss(ranked: SiteScore) -> float:

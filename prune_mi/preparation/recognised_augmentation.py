@@ -6,8 +6,6 @@ from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.store import Store
 from prune_mi.graph.analysis.input_kind import input_kind
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.keras_io.model_graph.build import build_model
-from prune_mi.measure.predictor import Predictor
 from prune_mi.preparation.profile import Profile
 
 _RECOGNISED, _KEPT = 0.9, 0.75
@@ -30,6 +28,10 @@ def recognised_augmentation(
         num_images: Of them.
         profile: How it takes images; its augmentation is what was found of the models before.
     """
+    # They open Keras, and the loop, which names this function, does without.
+    from prune_mi.keras_io.model_graph.build import build_model
+    from prune_mi.measure.predictor import Predictor
+
     images = np.asarray(store.get("val_images")[:num_images])
     truth = np.asarray(store.get("val_truth")[:num_images])
     so_far = profile.augmentation

@@ -48,6 +48,7 @@ class TargetClimber(HillClimber):
         self._stones: dict[str, Trained] = {}
         self._used: set[str] = set()
         self._exhausted: set[str] = set()
+        self._slimmed: dict[tuple[str, ...], LayerGraph | None] = {}
 
     @property
     def parent(self) -> Trained:
@@ -119,6 +120,7 @@ class TargetClimber(HillClimber):
         def over(graph: LayerGraph) -> float:
             return max(0.0, objective.excess(graph_cost(graph)) - most)
 
+        self._slimmed.clear()
         found: list[tuple[LayerGraph, tuple[MorphRecord, ...]]] = []
         for _ in range(_DRAWS_A_CHILD):
             graph, records = morph(
@@ -156,12 +158,19 @@ class TargetClimber(HillClimber):
             return graph, records
         for each in sorted(records, key=lambda each: -self._risk([each], context)):
             rest = tuple(other for other in records if other is not each)
-            fewer: LayerGraph | None = self._parent.graph
-            for other in rest:
-                fewer = None if fewer is None else without_unit(fewer, other.target)
+            fewer = self._without(tuple(other.target for other in rest))
             if rest and fewer is not None and over(fewer) == 0:
                 graph, records = fewer, rest
         return graph, records
+
+    def _without(self, units: tuple[str, ...]) -> LayerGraph | None:
+        """The parent's graph without units, in turn; many draws begin with the same ones."""
+        if not units:
+            return self._parent.graph
+        if units not in self._slimmed:
+            before = self._without(units[:-1])
+            self._slimmed[units] = None if before is None else without_unit(before, units[-1])
+        return self._slimmed[units]
 
     def _risk(self, records: Sequence[MorphRecord], context: MorphContext) -> float:
         """What a child's removals are expected to lose together, in the ranking's measure."""

@@ -24,6 +24,8 @@ from tests.candidates import trained
 from tests.graph_builder import chain
 from tests.judges import of_classes
 
+pytestmark = pytest.mark.slow
+
 BEFORE = trained("g1c1", 0.9, cost=Cost(1, 1, 1))
 
 

@@ -225,7 +225,7 @@ def test_wherever_it_is_cut_off_it_comes_to_the_same(way: str, tmp_path: Path) -
     whole = _run(tmp_path / "whole", Landscape(), settings)
     expected = evolve(whole)
     asked = len(whole.pool.asked)  # type: ignore[attr-defined]
-    for ends_after in range(0, asked, max(1, asked // 12)):
+    for ends_after in range(0, asked, max(1, asked // 6)):
         folder = tmp_path / str(ends_after)
         folder.mkdir()
         with pytest.raises(KeyboardInterrupt):

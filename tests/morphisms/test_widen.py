@@ -2,32 +2,21 @@
 
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 from graph_builder import GraphBuilder, bottleneck, chain, identity_residual
-from keras import layers
 
-from prune_mi.costs.objective import named_objective
 from prune_mi.graph.channels.widening import widen
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.keras_io.model_graph.build import build_model
-from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
-from prune_mi.morphisms.catalog import CATALOG, apply
-from prune_mi.morphisms.morphism import MorphContext, Morphed
+from prune_mi.morphisms.morphism import Morphed
 from prune_mi.records import Place
-
-CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
-
-
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
-    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
+from tests.morphed import outcome_of
 
 
 def test_every_convolution_and_both_factors_are_drawn() -> None:
-    outcomes = [_apply("widen-conv", bottleneck(), seed) for seed in range(60)]
+    outcomes = [outcome_of("widen-conv", bottleneck(), seed) for seed in range(60)]
     records = [each.record for each in outcomes if isinstance(each, Morphed)]
     assert len(records) == 60
     assert {record.target for record in records} == {"conv_1", "conv_2", "conv_3", "conv_4"}
@@ -37,7 +26,7 @@ def test_every_convolution_and_both_factors_are_drawn() -> None:
 
 
 def test_what_is_added_is_widened_in_one_step() -> None:
-    outcomes = [_apply("widen-conv", identity_residual(), seed) for seed in range(20)]
+    outcomes = [outcome_of("widen-conv", identity_residual(), seed) for seed in range(20)]
     found = {each.record.layers for each in outcomes if isinstance(each, Morphed)}
     assert found == {("conv_1", "conv_3"), ("conv_2",)}
 
@@ -45,7 +34,7 @@ def test_what_is_added_is_widened_in_one_step() -> None:
 def test_a_hidden_dense_layer() -> None:
     net = GraphBuilder()
     graph = net.graph(net.dense(net.relu(net.dense(net.pool(net.conv(net.input, 4)), 5))))
-    outcome = _apply("widen-dense", graph)
+    outcome = outcome_of("widen-dense", graph)
     assert isinstance(outcome, Morphed)
     assert outcome.record.layers == ("dense_1",)
     assert outcome.graph.spec(TensorRef("relu_1")).shape in ((None, 10), (None, 20))
@@ -60,11 +49,11 @@ def _of_width(width: int) -> LayerGraph:
 def test_how_wide_layers_may_become() -> None:
     reasons = set()
     for seed in range(10):
-        outcome = _apply("widen-conv", _of_width(256), seed)
+        outcome = outcome_of("widen-conv", _of_width(256), seed)
         assert isinstance(outcome, Morphed)
         reasons.add(outcome.record.reason)
     assert reasons == {"256 to 512 channels"}
-    assert _apply("widen-conv", _of_width(257)) == NotApplicable(
+    assert outcome_of("widen-conv", _of_width(257)) == NotApplicable(
         "none of 1 place will do: 'conv_1' would be wider than 512 channels"
     )
 
@@ -80,7 +69,7 @@ def test_no_network_becomes_more_than_four_times_as_large() -> None:
     assert isinstance(large, LayerGraph)
     assert graph_cost(large).num_params > 4 * graph_cost(graph).num_params
     for seed in range(10):
-        outcome = _apply("widen-conv", graph, seed)
+        outcome = outcome_of("widen-conv", graph, seed)
         assert isinstance(outcome, Morphed)
         assert outcome.record.reason == "16 to 32 channels"
 
@@ -94,7 +83,7 @@ def test_no_network_becomes_more_than_four_times_as_large() -> None:
 )
 def test_no_site_says_why(kind: str, reason: str) -> None:
     graph = replace(chain(), protected=frozenset({"conv_1", "conv_2"}))
-    outcomes = [_apply(kind, graph, seed) for seed in range(5)]
+    outcomes = [outcome_of(kind, graph, seed) for seed in range(5)]
     assert NotApplicable(reason) in outcomes
     assert all(isinstance(each, NotApplicable) for each in outcomes)
 
@@ -102,41 +91,4 @@ def test_no_site_says_why(kind: str, reason: str) -> None:
 def test_nothing_to_widen() -> None:
     net = GraphBuilder()
     graph = net.graph(net.head(net.input))
-    assert _apply("widen-conv", graph) == NotApplicable("the graph has no convolution to widen")
-
-
-@pytest.mark.slow
-def test_images_of_unknown_size() -> None:
-    inputs = keras.Input((None, None, 2))
-    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3)(inputs)))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3, padding="same")(x))
-    graph = trace_model(keras.Model(inputs, layers.Dense(3)(x)))
-    images = np.random.default_rng(0).normal(size=(2, 9, 7, 2)).astype("float32")
-    for seed in range(3):
-        outcome = _apply("widen-conv", graph, seed)
-        assert isinstance(outcome, Morphed)
-        np.testing.assert_allclose(
-            np.asarray(build_model(outcome.graph)(images)),
-            np.asarray(build_model(graph)(images)),
-            atol=1e-6,
-        )
-
-
-@pytest.mark.slow
-def test_training_makes_copies_differ(rng: np.random.Generator) -> None:
-    """Also by Adam, which divides the length of a gradient out."""
-    inputs = keras.Input((6, 6, 2))
-    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, name="wider")(inputs)))
-    x = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(x))
-    graph = trace_model(keras.Model(inputs, layers.Dense(3)(x)))
-    wider = widen(graph, ["wider"], times=2, rng=rng)
-    assert isinstance(wider, LayerGraph)
-    model = build_model(wider)
-    model.compile(keras.optimizers.Adam(1e-2), keras.losses.MeanSquaredError())
-    images = rng.normal(size=(64, 6, 6, 2)).astype("float32")
-    model.fit(images, rng.normal(size=(64, 3)), batch_size=16, epochs=3, verbose=0)
-    kernel = read_weights(model, wider)["wider"][0].reshape(-1, 4, 2)
-    moved = np.abs(kernel[..., 0] - graph.layers["wider"].weights[0].reshape(-1, 4)).mean(axis=0)
-    apart = np.abs(kernel[..., 0] - kernel[..., 1]).mean(axis=0)
-    assert (apart > 0.02 * moved).all()
-    assert apart.max() > 0.2 * moved.max()
+    assert outcome_of("widen-conv", graph) == NotApplicable("the graph has no convolution to widen")
