@@ -21,7 +21,7 @@ from prune_mi.records import Observer
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import final_images, final_rounds
 from prune_mi.search.candidate import Trained
-from prune_mi.search.selection import acceptable, standard_error
+from prune_mi.search.selection import acceptable, is_fit, standard_error
 
 Tolerated = Callable[[Trained, Evaluated], float]
 
@@ -106,8 +106,28 @@ class FinalTraining:
 
         A cheaper model that is expected to reach the allowed drop in the end goes before the
         winner; should it fail, the winner stays, and where no budget forbids is trained in its
-        place.
+        place. Under targets the result is the best of all that were trained.
         """
+        return self._best_of_trained(self._trained(seconds))
+
+    def _best_of_trained(self, finalists: Finalists) -> Finalists:
+        """Under targets, the finalists with the best of them as the result."""
+        if not self._objective.targets:
+            return finalists
+        bias = self._evolved.bias
+        points = [self._allowed.with_margin(each, bias=bias) for each in finalists.points]
+        chosen = chosen_again(
+            replace(finalists, points=tuple(points)), floor=self._floor, objective=self._objective
+        )
+        if chosen.result.name != finalists.result.name:
+            self._run.notes.note(
+                f"After the final training {chosen.result.name} is the most accurate model under "
+                f"the target: {chosen.result.quality:.4f} on the validation images, and not "
+                f"{finalists.result.name}. It is the result."
+            )
+        return chosen
+
+    def _trained(self, seconds: float | None) -> Finalists:
         elite, promising = self._evolved.elite, self._evolved.promising
         start = self._baseline.start
         if promising is None:
@@ -270,6 +290,24 @@ class FinalTraining:
             damage=damage_of(point, self._baseline),
             expected_images=expected,
         )
+
+
+def chosen_again(finalists: Finalists, *, floor: float, objective: Objective) -> Finalists:
+    """Finalists of which the best trained model that may be the result is it.
+
+    Args:
+        finalists: The points with their margins.
+        floor: The lowest accuracy on validation images that a result may have, its margin apart.
+        objective: With targets.
+    """
+    result = finalists.result
+    fit = [each for each in finalists.points if is_fit(each, floor=floor, objective=objective)]
+    best = min((result, *fit), key=lambda each: objective.key(each.cost, each.quality))
+    if best is result:
+        return finalists
+    others = [each for each in finalists.points if each is not best]
+    others += [result] if result.lineage else []
+    return replace(finalists, result=best, points=tuple(others), closest=None)
 
 
 def train_members(

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from prune_mi.config import make_search_settings
+from prune_mi.costs.catalog import cost_kind
+from prune_mi.costs.objective import Objective, Target
 from prune_mi.data import AugmentationPolicy
-from prune_mi.delivery.final_training import _few_images, _too_late, finally_trained, train_members
+from prune_mi.delivery.final_training import (
+    Finalists,
+    _few_images,
+    _too_late,
+    chosen_again,
+    finally_trained,
+    train_members,
+)
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.execution.tasks import Evaluated, TrainTask
@@ -132,3 +141,27 @@ def test_a_run_that_goes_on_begins_no_training_in_no_time(
 def test_a_training_of_less_than_one_pass_is_told() -> None:
     (told,) = _few_images({"control": 64, "g1c1": 100}, 100)
     assert told.startswith("The final training of the control saw only 64 images, less than one")
+
+
+def test_under_a_target_the_best_after_the_final_training_is_the_result() -> None:
+    most = Target(cost_kind("macs"), 50.0)
+    objective = Objective((cost_kind("macs"),), (most,))
+    expected, better, worse, dear, missing = (
+        trained(name, quality, cost=Cost(1, macs, 1), lineage=("removal",), margin=margin)
+        for name, quality, macs, margin in [
+            ("g1c1", 0.8, 40, 0.0),
+            ("g1c2", 0.9, 50, 0.01),
+            ("g1c3", 0.7, 30, 0.0),
+            ("g1c4", 0.95, 51, 0.0),
+            ("g1c5", 0.94, 40, 0.06),
+        ]
+    )
+    given = Finalists(expected, points=(worse, better, dear, missing))
+    found = chosen_again(given, floor=0.89, objective=objective)
+    assert found.result is better
+    assert found.points == (worse, dear, missing, expected)
+    assert chosen_again(given, floor=0.9, objective=objective) is given
+    start = trained("reference", 0.99, cost=Cost(1, 100, 1))
+    missed = Finalists(start, closest=expected, points=(better,))
+    found = chosen_again(missed, floor=0.89, objective=objective)
+    assert found.result is better and found.points == () and found.closest is None
