@@ -8,9 +8,8 @@ import typer
 from rich.console import Console
 
 from prune_mi.cli.guarded import guarded
-from prune_mi.cli.told import console_of, tell
+from prune_mi.cli.told import console_of, start_told, tell
 from prune_mi.errors import ExitCode
-from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Observer, RunReport, SearchReport
 from prune_mi.report import (
     open_observer,
@@ -77,7 +76,7 @@ def _reported(
     console = console_of(json_output=json_output)
 
     def observed() -> _R:
-        start_backend()
+        start_told(console, quiet=quiet)
         with open_observer(
             console,
             quiet=quiet,

@@ -23,9 +23,17 @@ def console_of(*, json_output: bool) -> Console:
 
 
 def observed(*, quiet: bool, json_output: bool) -> AbstractContextManager[Observer]:
-    """Starts the backend, which takes seconds, and opens the observer of what a command does."""
+    """Starts the backend and opens the observer of what a command does."""
+    console = console_of(json_output=json_output)
+    start_told(console, quiet=quiet)
+    return open_observer(console, quiet=quiet)
+
+
+def start_told(console: Console, *, quiet: bool) -> None:
+    """Starts the backend; it takes seconds, so a line says so."""
+    if not quiet:
+        console.print("Starting Keras", style="bold cyan")
     start_backend()
-    return open_observer(console_of(json_output=json_output), quiet=quiet)
 
 
 def found_and_told(

@@ -15,10 +15,11 @@ from prune_mi.config import Gates, OptimizeSettings, make_gates, make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.data import data_setting
 from prune_mi.delivery.control import Control
-from prune_mi.delivery.final_training import Finalists, FinalTraining
+from prune_mi.delivery.final_training import FinalTraining
 from prune_mi.delivery.frontier import points_of, write_point
 from prune_mi.delivery.optimize_report import Made, conclude
 from prune_mi.delivery.optimized import Optimized
+from prune_mi.delivery.trainings import Finalists
 from prune_mi.delivery.writing import keep_safe
 from prune_mi.errors import BudgetError
 from prune_mi.evolution.early_refusal import require_worthwhile

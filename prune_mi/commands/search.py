@@ -14,7 +14,7 @@ from prune_mi.commands.story import carry_out
 from prune_mi.config import SearchSettings, make_search_settings
 from prune_mi.data import data_setting
 from prune_mi.data.class_order import class_names
-from prune_mi.delivery.final_training import members_of, train_members
+from prune_mi.delivery.member_training import members_of, train_members
 from prune_mi.delivery.search_report import conclude_search
 from prune_mi.delivery.writing import keep_safe
 from prune_mi.errors import BudgetError

@@ -1,72 +1,25 @@
-"""The final training: of the winner beside the control, or of a found network and others."""
+"""The final training of pruning: of the winner, beside the control and other points."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-from prune_mi.config import OptimizeSettings, SearchSettings
+from prune_mi.config import OptimizeSettings
 from prune_mi.costs.dominance import spread
 from prune_mi.costs.objective import Objective
 from prune_mi.delivery.control import CONTROL, Control
+from prune_mi.delivery.trainings import Finalists, few_images, finally_trained, too_late
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.lineage_images import lineage_images
-from prune_mi.evolution.recipe import after_training, damage_of, training_task
+from prune_mi.evolution.recipe import damage_of, training_task
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
-from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Outcome, TrainTask
+from prune_mi.execution.tasks import TrainTask
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.statistics import StatisticsChoice
-from prune_mi.records import Observer
 from prune_mi.runs.run import Run
 from prune_mi.search.budget import final_images, final_rounds
 from prune_mi.search.candidate import Trained
-from prune_mi.search.selection import acceptable, is_fit, standard_error
-
-Tolerated = Callable[[Trained, Evaluated], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Finalists:
-    """What a run hands out, after the final training.
-
-    Attributes:
-        result: The winner, or what the search started from.
-        control: Of pruning: the original, trained for as many images as the winner's lineage; None
-            without one.
-        control_images: Images that its training saw, whether or not its weights were kept.
-        augmentation: What the final training did to its images; None where there was none.
-        closest: Of pruning under targets that nothing has met: the nearest to them.
-        points: Of pruning: other points of the frontier that got the final training, too.
-        members: Of growing: the result, and the other networks of an average.
-        images, training_s: What the final trainings saw, and what their steps took.
-    """
-
-    result: Trained
-    control: Trained | None = None
-    control_images: int = 0
-    augmentation: str | None = None
-    closest: Trained | None = None
-    points: tuple[Trained, ...] = ()
-    members: tuple[Trained, ...] = ()
-    images: int = 0
-    training_s: float = 0.0
-
-
-@dataclass(slots=True)
-class Trainings:
-    """Final trainings as they end.
-
-    Attributes:
-        after: The networks by name, with the better weights.
-        seen: Images that each training saw that came to its end.
-        images, step_seconds: What all of them saw, and what their steps took.
-    """
-
-    after: dict[str, Trained]
-    seen: dict[str, int] = field(default_factory=dict)
-    images: int = 0
-    step_seconds: float = 0.0
+from prune_mi.search.selection import acceptable, is_fit
 
 
 class FinalTraining:
@@ -242,12 +195,12 @@ class FinalTraining:
         before = {each.name: each for each in (finalist, *others)}
         if control is not None:
             before[CONTROL] = control.start
-        outcomes = list(pool.run(tasks, too_late=_too_late(self._run, seconds)))
+        outcomes = list(pool.run(tasks, too_late=too_late(self._run, seconds)))
         if control is not None and begun:
             outcomes.append(control.outcome())
         done = finally_trained(before, outcomes, self._run.notes)
         clock_decides = seconds is not None and self._run.settings.images is None
-        for note in _few_images(done.seen, num_train) if clock_decides else ():
+        for note in few_images(done.seen, num_train) if clock_decides else ():
             self._run.notes.note(note)
         result = done.after[finalist.name]
         if finalist.name in done.seen:
@@ -308,129 +261,3 @@ def chosen_again(finalists: Finalists, *, floor: float, objective: Objective) ->
     others = [each for each in finalists.points if each is not best]
     others += [result] if result.lineage else []
     return replace(finalists, result=best, points=tuple(others), closest=None)
-
-
-def train_members(
-    run: Run[SearchSettings], evolved: Evolved, baseline: Baseline, *, seconds: float | None
-) -> Finalists:
-    """Trains the best model that was grown, and the other members of an average, to the end.
-
-    A model that the final training made worse on validation by more than a standard error, or no
-    better than the start, keeps its weights from before. (What was chosen for its accuracy among
-    many owes some of it to chance, which no training gives back: on 300 digits, 60 of which
-    validated, 5 seeds, the final training raised test accuracy each time, and lowered that of
-    validation twice.)
-
-    Args:
-        run: The run under way.
-        evolved: Where the search ended.
-        baseline: What it started from.
-        seconds: Wall clock for all of it, or None.
-    """
-    settings, pool, observer = run.settings, run.evaluations, run.notes
-    members = members_of(evolved, settings.ensemble)
-    if len(members) < settings.ensemble:
-        observer.note(
-            f"The average has {len(members)} of the {settings.ensemble} networks asked for "
-            "(--ensemble): no more networks that differ in structure were found."
-        )
-    waves = math.ceil(len(members) / pool.workers)
-    beside_steps = 0.0 if evolved.speed is None else evolved.speed.overhead_seconds
-    no_time = run.log.decided(
-        "no time for a final training",
-        lambda: seconds is not None and seconds / waves <= beside_steps,
-    )
-    if no_time:
-        observer.note("The time budget leaves no time for a final training of the best network.")
-        return Finalists(members[0], members=members)
-    num_train = baseline.images.num_train
-    tasks = [
-        training_task(
-            each,
-            evolved.profile,
-            settings,
-            num_images=max(1, round(settings.final_epochs * num_train)),
-            num_train_images=num_train,
-            seconds=None if seconds is None else seconds / waves,
-            damage=damage_of(each, baseline),
-        )
-        for each in members
-    ]
-
-    def tolerated(before: Trained, after: Evaluated) -> float:
-        better = after.quality > baseline.given.quality
-        return standard_error(before.quality, len(baseline.roles.validation)) if better else 0.0
-
-    done = finally_trained(
-        {each.name: each for each in members},
-        pool.run(tasks, too_late=_too_late(run, seconds)),
-        observer,
-        tolerated=tolerated,
-        images="images set aside",
-    )
-    after = tuple(done.after[each.name] for each in members)
-    return Finalists(after[0], members=after, images=done.images, training_s=done.step_seconds)
-
-
-def _too_late(run: Run[Any], seconds: float | None) -> str | None:
-    """Why no final training is begun where a run goes on whose budget is spent; else None."""
-    if not run.resumes or seconds is None or seconds > 0:
-        return None
-    return "the time budget is spent"
-
-
-def _few_images(seen: Mapping[str, int], num_train: int) -> Iterator[str]:
-    """A sentence for each final training that the clock has ended within its first pass."""
-    for name, images in seen.items():
-        if images < num_train:
-            what = "the control" if name == CONTROL else name
-            yield (
-                f"The final training of {what} saw only {images:,} images, less than one pass over "
-                f"the {num_train:,} training images: the time budget left no more. A larger "
-                "--budget would make it better."
-            )
-
-
-def members_of(evolved: Evolved, count: int) -> tuple[Trained, ...]:
-    """The best model, then the most accurate ones of other structures."""
-    own = evolved.elite.graph.structural_hash()
-    others = [each for each in evolved.runners_up if each.graph.structural_hash() != own]
-    return (evolved.elite, *others[: count - 1])
-
-
-def finally_trained(
-    before: Mapping[str, Trained],
-    outcomes: Iterable[Outcome],
-    observer: Observer,
-    *,
-    tolerated: Tolerated = lambda before, after: 0.0,
-    images: str = "validation images",
-) -> Trainings:
-    """Networks with their new weights, or with their old ones where training lowered accuracy.
-
-    Args:
-        before: The networks by name.
-        outcomes: Of their final trainings.
-        observer: Hears of failures, and of old weights that are kept.
-        tolerated: Accuracy that a network may lose for all that, a fraction.
-        images: What the images are called, on which accuracy is measured.
-    """
-    found = Trainings(dict(before))
-    for done in outcomes:
-        found.images += done.images_trained
-        found.step_seconds += done.step_seconds
-        if isinstance(done, FailedEvaluation):
-            observer.note(f"The training of {done.name} failed: {done.message}")
-            continue
-        found.seen[done.name] = done.images_trained
-        old = before[done.name]
-        new = after_training(old, done)
-        if new.quality >= old.quality - tolerated(old, done):
-            found.after[done.name] = new
-            continue
-        observer.note(
-            f"The final training made {old.name} less accurate on the {images}: "
-            f"{old.quality:.4f} before, {new.quality:.4f} after. The weights from before are "
-            "kept."
-        )
-    return found

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.data.class_file import write_classes
-from prune_mi.delivery.final_training import Finalists
 from prune_mi.delivery.measuring import measured_facts
+from prune_mi.delivery.trainings import Finalists
 from prune_mi.delivery.writing import unpacked_model, write_model
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.keras_io.loading.load import LoadedModel

@@ -12,11 +12,11 @@ from prune_mi.comparison.gates import Rivals, judge
 from prune_mi.config import Gates, OptimizeSettings
 from prune_mi.costs.objective import objective_of
 from prune_mi.data.class_order import class_names
-from prune_mi.delivery.final_training import Finalists
 from prune_mi.delivery.frontier import points_of, written_frontier
 from prune_mi.delivery.measuring import installed_versions, measured_facts
 from prune_mi.delivery.missed import missed_limits
 from prune_mi.delivery.reliability import class_facts, class_warnings, limit_facts, unused_facts
+from prune_mi.delivery.trainings import Finalists
 from prune_mi.delivery.writing import unpacked_model, write_model, write_models
 from prune_mi.evolution.limits import AllowedDrop
 from prune_mi.evolution.strategy import Evolved

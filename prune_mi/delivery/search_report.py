@@ -4,8 +4,8 @@ import numpy as np
 
 from prune_mi.config import SearchSettings
 from prune_mi.data.class_file import CLASS_FILE
-from prune_mi.delivery.final_training import Finalists
 from prune_mi.delivery.measuring import installed_versions, measured_facts
+from prune_mi.delivery.trainings import Finalists
 from prune_mi.delivery.writing import unpacked_model, write_model, write_models
 from prune_mi.evolution.first_training import FirstTraining
 from prune_mi.evolution.strategy import Evolved

@@ -12,14 +12,9 @@ from prune_mi.config import make_search_settings
 from prune_mi.costs.catalog import cost_kind
 from prune_mi.costs.objective import Objective, Target
 from prune_mi.data import AugmentationPolicy
-from prune_mi.delivery.final_training import (
-    Finalists,
-    _few_images,
-    _too_late,
-    chosen_again,
-    finally_trained,
-    train_members,
-)
+from prune_mi.delivery.final_training import chosen_again
+from prune_mi.delivery.member_training import train_members
+from prune_mi.delivery.trainings import Finalists, few_images, finally_trained, too_late
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.execution.tasks import Evaluated, TrainTask
@@ -135,11 +130,11 @@ def test_a_run_that_goes_on_begins_no_training_in_no_time(
     resumes: bool, seconds: float | None, is_late: bool
 ) -> None:
     run: Any = SimpleNamespace(resumes=resumes)
-    assert (_too_late(run, seconds) is not None) == is_late
+    assert (too_late(run, seconds) is not None) == is_late
 
 
 def test_a_training_of_less_than_one_pass_is_told() -> None:
-    (told,) = _few_images({"control": 64, "g1c1": 100}, 100)
+    (told,) = few_images({"control": 64, "g1c1": 100}, 100)
     assert told.startswith("The final training of the control saw only 64 images, less than one")
 
 
