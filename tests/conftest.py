@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import re
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side, one thread each
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")
 
 import numpy as np
 import pytest
@@ -45,6 +47,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     is_python = collection_path.suffix == ".py"
     return True if is_python and _ALL_SLOW.search(collection_path.read_text()) else None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spares what is imported, a million objects, from each search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def _are_fast_alone(config: pytest.Config) -> bool:

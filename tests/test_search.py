@@ -200,6 +200,7 @@ def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) ->
     assert sum("in each round, instead of 30 (--children)" in note for note in report.notes) == 1
 
 
+@pytest.mark.thorough  # so can the next but one, and the loop without Keras
 def test_the_default_method_can_be_repeated(digits: Path, tmp_path: Path) -> None:
     settings = {"children": 1, "mix": "adaptive", "share_weights": True, "generations": 2}
     first, again = (_search(digits, tmp_path / name, **settings) for name in ("a", "b"))

@@ -82,9 +82,11 @@ def find_scaling_by_metric(
     found, judge, count = probe.qualities(ask), probe.judge, len(probe.truth)
     name, best = _first_best(found)
     chance, words = judge.chance(probe.truth), judge.metric.words
-    anew = {} if recalibrated is None else probe.qualities(recalibrated)
-    clear = _CLEARLY_BETTER * (1 - chance)
-    if anew and max(anew.values()) > max(best, chance) + clear:
+    clearly_better = max(best, chance) + _CLEARLY_BETTER * (1 - chance)
+    anew: dict[str, float] = {}
+    if recalibrated is not None and clearly_better < 1:  # which is perfect
+        anew = probe.qualities(recalibrated)
+    if anew and max(anew.values()) > clearly_better:
         top = max(anew.values())
         close = [each for each in anew if anew[each] >= top - _ALIKE * (1 - chance)]
         name = min(close, key=lambda each: distance(probe.scalings[each]))

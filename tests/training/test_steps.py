@@ -118,6 +118,7 @@ def test_jax_takes_the_steps_of_fit_in_one_program_or_many(tmp_path: Path) -> No
 
 
 @_NEEDS_JAX
+@pytest.mark.thorough
 def test_jax_trains_in_half_precision_with_a_scaled_loss(tmp_path: Path) -> None:
     found = _trained(tmp_path, "jax", "mixed_float16", JAX_ENABLE_X64="1")  # wide numbers beside
     np.testing.assert_allclose(found["own-1"], found["keras"], atol=1e-5)

@@ -37,12 +37,13 @@ _SAME_BLOCKS = {
     *(f"ConvNeXt{size}" for size in ("Small", "Base", "Large", "XLarge")),  # as Tiny
     *("DenseNet121", "DenseNet169", "DenseNet201"),  # joins branches as InceptionV3 does
     *(f"EfficientNetB{number}" for number in range(1, 8)),  # as 0
-    *(f"EfficientNetV2{size}" for size in ("B1", "B2", "B3", "S", "M", "L")),  # as B0
+    *(f"EfficientNetV2{size}" for size in ("B1", "B2", "B3", "S", "M", "L")),  # as V2B0
     "MobileNetV3Large",  # as Small
     *("NASNetLarge", "NASNetMobile"),  # half a minute each
     *("InceptionResNetV2", "ResNet50V2"),  # as InceptionV3 and ResNet50
     *("ResNet101", "ResNet152", "ResNet101V2", "ResNet152V2"),  # as 50
     "VGG19",  # as 16
+    *("MobileNetV2", "Xception", "EfficientNetV2B0"),  # depthwise as MobileNetV3Small and B0
 }
 _DRAWN = 10_007  # a prime, so that no two columns of a kernel are the same
 _PRODUCTS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2"}
