@@ -177,8 +177,7 @@ def _written(
     try:
         run.go_on(before, Wanted())
         baseline = chapters.begin(run)
-        given = baseline.given
-        log.once(Referenced, lambda: Referenced(given.cost, given.quality))
+        log.once(Referenced, lambda: baseline.referenced)
         chapters.evolve(run, baseline)
         notes.phase(f"Writing {point.name} and measuring it on the test images of the run")
         candidate, facts = chapters.write_point(run, point.name, file)

@@ -119,8 +119,7 @@ def carry_out(
         if before is not None:
             run.go_on(read_before(folder.path), wanted or Wanted())
         baseline = chapters.begin(run)
-        given = baseline.given
-        log.once(Referenced, lambda: Referenced(given.cost, given.quality))
+        log.once(Referenced, lambda: baseline.referenced)
         write_selection(folder.selection, baseline.roles, baseline.data)
         chapters.evolve(run, baseline)
         notes.phase("Measuring on test images that were not used so far")

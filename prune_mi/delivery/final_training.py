@@ -130,19 +130,21 @@ class FinalTraining:
     def with_best_statistics(
         self, finalists: Finalists, choice: StatisticsChoice, *, seconds: float | None
     ) -> Finalists:
-        """Result and control with the batch-norm statistics that validation chooses."""
-        result, control = finalists.result, finalists.control
+        """Result, points and control with the batch-norm statistics that validation chooses."""
+        result, control, bias = finalists.result, finalists.control, self._evolved.bias
         if not result.own_images:
             return finalists
-        asked = [result] if control is None else [result, control]
-        chosen, notes = choice.of_trained(asked, seconds=seconds)
+        asked = [result, *finalists.points]
+        chosen, notes = choice.of_trained(
+            [*asked, *([control] if control else [])], seconds=seconds
+        )
         for note in notes:
             self._run.notes.note(note)
-        return replace(
-            finalists,
-            result=self._allowed.with_margin(chosen[0], bias=self._evolved.bias),
-            control=None if control is None else chosen[1],
+        result, *points = (
+            self._allowed.with_margin(each, bias=bias) for each in chosen[: len(asked)]
         )
+        control = None if control is None else chosen[-1]
+        return replace(finalists, result=result, points=tuple(points), control=control)
 
     def _images(self, finalist: Trained, seconds: float | None) -> list[int]:
         """Images that a training in so much time is given at most, and those expected."""

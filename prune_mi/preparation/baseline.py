@@ -15,6 +15,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.profile import Profile
 from prune_mi.preparation.roles import Roles, roles_of_model, validation_split
 from prune_mi.records import Observer
+from prune_mi.records.events import Referenced
 from prune_mi.search.candidate import Trained, reference
 from prune_mi.tasks import agreement
 from prune_mi.tasks.agreement import answers_as_truth
@@ -78,6 +79,13 @@ class Baseline:
     def roles(self) -> Roles:
         """Who sees which images."""
         return self.images.roles
+
+    @property
+    def referenced(self) -> Referenced:
+        """The model as given, for the events."""
+        metric, judge = self.judge.metric, self.judge
+        chance = judge.scale if metric.is_error else None
+        return Referenced(self.given.cost, self.given.quality, metric.words, chance)
 
     @property
     def judge(self) -> Judge:

@@ -88,10 +88,24 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Referenced:
-    """What a run begins with was measured on validation images."""
+    """What a run begins with was measured on validation images.
+
+    Attributes:
+        cost: Of the model that it begins with.
+        quality: Of the same, as all qualities in events: 1 is perfect.
+        words: The metric, for people.
+        error_of_chance: Where that is an error: what the best constant answer gets, which is the
+            quality 0; else None.
+    """
 
     cost: Cost
     quality: float
+    words: str = "accuracy"
+    error_of_chance: float | None = None
+
+    def told(self, quality: float) -> float:
+        """A quality as people know the metric: an error in its own unit."""
+        return quality if self.error_of_chance is None else (1 - quality) * self.error_of_chance
 
 
 @dataclass(frozen=True, slots=True)

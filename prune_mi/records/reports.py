@@ -159,9 +159,11 @@ class UnfinishedReport:
     Attributes:
         command: `optimize` or `search`.
         model: What it started from; None of a search from nothing.
-        reference, reference_accuracy: What it started from on validation images, or None where
-            that was not measured yet.
+        reference, reference_metric: What it started from on validation images, or None where that
+            was not measured yet.
+        metric_words: What is kept.
         best: The best accepted child, or None.
+        best_metric: What is kept of it, or None.
         generations: Those that have ended.
         under_way: The children of the one that has not, as far as they have come.
         stop_reason: Why there are no further generations; None where there are.
@@ -176,8 +178,10 @@ class UnfinishedReport:
     model: str | None
     data: str
     reference: Cost | None
-    reference_accuracy: float | None
+    reference_metric: float | None
+    metric_words: str
     best: ChildRecord | None
+    best_metric: float | None
     generations: tuple[GenerationRecord, ...]
     under_way: tuple[ChildRecord, ...]
     stop_reason: str | None

@@ -67,8 +67,10 @@ def report_of(
         model=began.model,
         data=str(began.settings.get("data", "")),
         reference=None if reference is None else reference.cost,
-        reference_accuracy=None if reference is None else reference.quality,
+        reference_metric=None if reference is None else reference.told(reference.quality),
+        metric_words="accuracy" if reference is None else reference.words,
         best=best,
+        best_metric=_told(best, reference),
         generations=tuple(generations.ended),
         under_way=tuple(generations.children.values()),
         stop_reason=reason or None,
@@ -78,6 +80,12 @@ def report_of(
         frontier=() if began.command == "search" else _frontier(generations, reference),
         ended_before=ended_before,
     )
+
+
+def _told(child: ChildRecord | None, reference: events.Referenced | None) -> float | None:
+    if child is None or child.trained_quality is None or reference is None:
+        return None
+    return reference.told(child.trained_quality)
 
 
 def _frontier(
@@ -100,7 +108,10 @@ def _frontier(
         )
         points.insert(0, start)
     found = nondominated(points, lambda each: (*each.costs.values(), -each.val_metric))
-    return tuple(sorted(found, key=lambda each: (-each.val_metric, each.costs["macs"])))
+    found = sorted(found, key=lambda each: (-each.val_metric, each.costs["macs"]))
+    if reference is None:
+        return tuple(found)
+    return tuple(replace(each, val_metric=reference.told(each.val_metric)) for each in found)
 
 
 def _under_way(generations: Generations) -> tuple[ChildRecord, ...]:

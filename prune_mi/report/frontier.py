@@ -1,6 +1,6 @@
 """The frontier of a run as a table: what smaller and what better models it has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +20,7 @@ def print_frontier(
     folder: str,
     console: Console,
     *,
+    original: Mapping[str, int],
     words: str = "metric",
     ended: bool = True,
 ) -> None:
@@ -29,6 +30,7 @@ def print_frontier(
         points: The best metric first.
         folder: The run folder.
         console: Where to.
+        original: What the original costs, which changes are told against.
         words: What is kept.
         ended: Whether the run has ended, so that points can be picked.
     """
@@ -36,7 +38,7 @@ def print_frontier(
     if not others:
         return
     console.print()
-    console.print(_table(points, words))
+    console.print(_table(points, original, words))
     if not ended:
         return
     console.print(
@@ -47,7 +49,7 @@ def print_frontier(
     )
 
 
-def _table(points: Sequence[FrontierPoint], words: str) -> Table:
+def _table(points: Sequence[FrontierPoint], original: Mapping[str, int], words: str) -> Table:
     kinds = [cost_kind(name) for name in _SHOWN_COSTS]
     shown = _spread(points)
     title = "Models found: none of them is both cheaper and better than another"
@@ -57,12 +59,11 @@ def _table(points: Sequence[FrontierPoint], words: str) -> Table:
     measured = any(each.model is not None and not each.is_result for each in points[1:])
     last = [f"test {words}"] if measured else []
     table = figures_table("", *headings, "validation", *last, title=title, whole=True)
-    dearest = {kind.name: _reference(points).costs[kind.name] for kind in kinds}
     for each in shown:
         cells = []
         for kind in kinds:
             amount = each.costs[kind.name]
-            cells += [amount_text(kind, amount), relative_text(amount, dearest[kind.name])]
+            cells += [amount_text(kind, amount), relative_text(amount, original[kind.name])]
         name = f"{printable(each.name)} (result)" if each.is_result else printable(each.name)
         test = "" if each.model is None else accuracy_text(each.model.test_metric)
         table.add_row(
@@ -73,12 +74,6 @@ def _table(points: Sequence[FrontierPoint], words: str) -> Table:
             style="bold" if each.is_result else "",
         )
     return table
-
-
-def _reference(points: Sequence[FrontierPoint]) -> FrontierPoint:
-    """What changes are told against: the original, or the dearest where something beats that."""
-    named = [each for each in points if each.name == "reference"]
-    return named[0] if named else max(points, key=lambda each: each.costs["macs"])
 
 
 def _spread(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:

@@ -72,8 +72,7 @@ class RunState:
     phase: str = ""
     generation: tuple[int, int | None, str] | None = None
     deadline_s: float | None = None
-    reference_cost: Cost | None = None
-    reference_accuracy: float | None = None
+    reference: events.Referenced | None = None
     best: ChildRecord | None = None
     last: ChildRecord | None = None
     trained: dict[str, ChildRecord] = field(default_factory=dict)
@@ -94,7 +93,7 @@ class RunState:
                 self.objective = _told_objective(event.settings)
                 self.has_targets = bool(_targets(event.settings))
             case events.Referenced():
-                self.reference_cost, self.reference_accuracy = event.cost, event.quality
+                self.reference = event
             case events.GenerationBegan():
                 # Its parent is the search's own word on which child is best so far.
                 self.generation = (event.index, event.total, event.parent)
@@ -125,6 +124,21 @@ class RunState:
             self.trainings[name] = Training(images_done, images_total, now_s, images_done)
         else:
             known.images_done, known.images_total = images_done, images_total
+
+    @property
+    def words(self) -> str:
+        """The metric."""
+        return "accuracy" if self.reference is None else self.reference.words
+
+    def told(self, quality: float) -> str:
+        """A quality in three digits, as people know the metric."""
+        return f"{quality if self.reference is None else self.reference.told(quality):.3f}"
+
+    def told_plainly(self, quality: float) -> str:
+        """The same in everyday words, where there are such for the metric."""
+        if self.words == "accuracy":
+            return f"{percent_text(quality)} right"
+        return f"{self.words} {self.told(quality)}"
 
     def time_left_text(self, now_s: float) -> str:
         """`21:48 left`, or nothing without a budget."""
@@ -162,10 +176,10 @@ def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
     figures, finds = Text(), state.finds
     for label, quality in (
         ("screened", None if finds else record.screened_quality),
-        ("accuracy" if finds else "trained", record.trained_quality),
+        (state.words if finds else "trained", record.trained_quality),
     ):
         if quality is not None:
-            figures.append(f"{label} {quality:.3f}  ")
+            figures.append(f"{label} {state.told(quality)}  ")
     figures.append(f"{_cost_text(record, state)}  ")
     verdict: str = record.verdict
     if record.verdict == "pending":
@@ -182,7 +196,7 @@ def _plain_parts(record: ChildRecord, state: RunState) -> list[Text]:
     """The same in everyday words."""
     figures = Text()
     if record.trained_quality is not None:
-        figures.append(f"{percent_text(record.trained_quality)} right  ")
+        figures.append(f"{state.told_plainly(record.trained_quality)}  ")
     figures.append(f"{_cost_text(record, state)}  ")
     verdict: str = record.verdict
     if record.verdict == "accepted":
@@ -230,41 +244,44 @@ def generation_line(state: RunState) -> str:
 
 def best_line(state: RunState) -> str:
     """The best model so far; empty until something was measured."""
-    best, cost, quality = state.best, state.reference_cost, state.reference_accuracy
     if state.plain:
         return _plain_best_text(state)
+    best, reference = state.best, state.reference
     start = "start" if state.finds else "reference"
-    told = "" if quality is None else f" {quality:.3f}"
+    told = None if reference is None else state.told(reference.quality)
     if best is None:
-        if cost is None:
+        if reference is None:
             return ""
-        return f"best so far: the {start}, accuracy{told}, {_full_cost_text(cost, state)}"
+        cost = _full_cost_text(reference.cost, state)
+        return f"best so far: the {start}, {state.words} {told}, {cost}"
     parts = [f"best so far: {printable(best.name)}"]
     if best.trained_quality is not None:
-        parts.append(f"accuracy {best.trained_quality:.3f}" + (f" ({start}{told})" if told else ""))
+        quality = f"{state.words} {state.told(best.trained_quality)}"
+        parts.append(quality if told is None else f"{quality} ({start} {told})")
     parts.append(_cost_text(best, state))
     return ", ".join(parts)
 
 
 def _plain_best_text(state: RunState) -> str:
     """The same in everyday words."""
-    best, cost, quality = state.best, state.reference_cost, state.reference_accuracy
-    told = "" if quality is None else percent_text(quality)
+    best, reference = state.best, state.reference
+    told = None if reference is None else state.told_plainly(reference.quality)
     if best is None:
-        if cost is None:
+        if reference is None:
             return ""
-        right = f"{told} right, " if told else ""
-        return f"best so far: the start, {right}{_full_cost_text(cost, state)}"
+        return f"best so far: the start, {told}, {_full_cost_text(reference.cost, state)}"
     parts = [f"best so far: {printable(best.name)}"]
     if best.trained_quality is not None:
-        right = f"{percent_text(best.trained_quality)} right"
-        parts.append(f"{right} (the start: {told})" if told else right)
+        right = state.told_plainly(best.trained_quality)
+        parts.append(
+            right if told is None else f"{right} (the start: {told.removesuffix(' right')})"
+        )
     return ", ".join([*parts, _cost_text(best, state)])
 
 
 def _cost_text(record: ChildRecord, state: RunState) -> str:
     name = state.objective.told_by.name
-    before = 0 if state.reference_cost is None else state.reference_cost.amounts[name]
+    before = 0 if state.reference is None else state.reference.cost.amounts[name]
     if state.finds or before <= 0:
         return _full_cost_text(record.cost, state)
     return f"{name} {record.cost.amounts[name] / before:.2f}x"

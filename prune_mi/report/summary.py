@@ -71,7 +71,10 @@ def print_summary(report: RunReport, console: Console) -> None:
         print_apart(console, _classes_table(report.classes, report.task))
     console.print()
     print_changes(report.removals, console)
-    print_frontier(report.frontier, report.folder, console, words=report.metric_words)
+    original = {"macs": report.reference.macs, "params": report.reference.num_params}
+    print_frontier(
+        report.frontier, report.folder, console, original=original, words=report.metric_words
+    )
     print_notes(report.notes, console)
     if report.gates:
         console.print()

@@ -38,30 +38,40 @@ def _print_unfinished(report: UnfinishedReport, console: Console) -> None:
             "it had ended before and goes on since"
             if report.ended_before
             else "test images were not looked at yet",
-            "; accuracies are on validation images.",
+            "; figures are of validation images.",
         ),
         highlight=False,
     )
     console.print()
     console.print(pairs_table(_rows(report)), highlight=False)
-    print_frontier(report.frontier, report.folder, console, ended=False)
+    if report.reference is not None:
+        original = report.reference.amounts
+        print_frontier(
+            report.frontier,
+            report.folder,
+            console,
+            original=original,
+            words=report.metric_words,
+            ended=False,
+        )
     print_notes(report.notes, console)
     console.print()
 
 
 def _rows(report: UnfinishedReport) -> list[tuple[str, str]]:
-    cost, quality = report.reference, report.reference_accuracy
+    cost, quality = report.reference, report.reference_metric
     rows = [("model", report.model or "none: a search from scratch"), ("data", report.data)]
     if cost is not None and quality is not None:
         figures = f"{count_text(cost.num_params)} params, {quantity_text(cost.macs)} MACs"
-        rows.append(("start", f"accuracy {accuracy_text(quality)}, {figures}"))
+        rows.append(("start", f"{report.metric_words} {accuracy_text(quality)}, {figures}"))
     best = report.best
-    if best is not None and best.trained_quality is not None and cost is not None:
+    if best is not None and report.best_metric is not None and cost is not None:
         smaller = (
             f"{relative_text(best.num_params, cost.num_params)} params, "
             f"{relative_text(best.macs, cost.macs)} MACs"
         )
-        told = f"{best.name}, accuracy {accuracy_text(best.trained_quality)}, {smaller}"
+        reached = f"{report.metric_words} {accuracy_text(report.best_metric)}"
+        told = f"{best.name}, {reached}, {smaller}"
         rows.append(("best so far", told))
     tried = sum(len(each.children) for each in report.generations)
     searched = f"{counted(len(report.generations), 'generation')}, {tried} children"

@@ -147,6 +147,7 @@ def fresh(tmp_path: Path, later: Heard) -> Iterator[WorkerPool]:
     made.close()
 
 
+@pytest.mark.thorough  # so is a training, in test_lost_workers.py
 def test_a_call_that_dies_is_done_without_onednn(fresh: WorkerPool, later: Heard) -> None:
     assert fresh.call(_dies_with_onednn) == "1"
     (note,) = later.notes

@@ -193,6 +193,19 @@ def test_who_looks_for_a_network_hears_of_each_once_in_everyday_words(
     assert told in area(display)
 
 
+def test_another_metric_is_told_by_its_name(make_child: MakeChild) -> None:
+    display, _, stream = make_display(live=False)
+    display.happened(Referenced(Cost(178, 9_380, 7), 0.75, "mean absolute error", 20.0))
+    assert "best so far: the reference, mean absolute error 5.000, macs" in area(display)
+    display.happened(began(1, 4, "reference"))
+    tell(display, make_child(screened_quality=0.8, trained_quality=0.9))
+    assert "screened 4.000  trained 2.000" in stream.getvalue()
+    assert "best so far: g1c3, mean absolute error 2.000 (reference 5.000)" in area(display)
+    plain = LiveConsole(Console(file=io.StringIO(), width=80), live=False, finds=True)
+    plain.happened(Referenced(Cost(178, 9_380, 7), 0.75, "R²"))
+    assert "best so far: the start, R² 0.750, 178 weights" in area(plain)
+
+
 def test_with_details_a_search_is_told_in_the_words_of_the_field(make_child: MakeChild) -> None:
     stream = io.StringIO()
     display = LiveConsole(Console(file=stream, width=80), live=False, finds=True, details=True)

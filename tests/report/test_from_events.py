@@ -33,11 +33,17 @@ from prune_mi.report.json_report import to_plain
 from prune_mi.report.schema import SCHEMA_FILE, report_schema
 from tests.told import of_child, started
 
+REFERENCED = Referenced(Cost(78_666, 12_501_632, 30), 0.8752)
 
-def _told(generations: tuple[GenerationRecord, ...], notes: tuple[str, ...]) -> list[Event]:
+
+def _told(
+    generations: tuple[GenerationRecord, ...],
+    notes: tuple[str, ...],
+    referenced: Referenced = REFERENCED,
+) -> list[Event]:
     told: list[Event] = [started(data="digits", objective="macs")]
     told += [Noted(note) for note in notes]
-    told.append(Referenced(Cost(78_666, 12_501_632, 30), 0.8752))
+    told.append(referenced)
     for one in generations:
         told.append(GenerationBegan(one.index, 5, one.parent, None))
         for child in one.children:
@@ -76,9 +82,11 @@ def test_the_report_of_a_run_that_has_ended(report: RunReport) -> None:
     assert len(found.generations) == len(report.generations)
 
 
-def _unfinished(make_child: object, *, ended: bool = True) -> UnfinishedReport:
+def _unfinished(
+    make_child: object, *, ended: bool = True, referenced: Referenced = REFERENCED
+) -> UnfinishedReport:
     child: ChildRecord = make_child("g1c1")  # type: ignore[operator]
-    told = _told((GenerationRecord(1, "reference", (child,), "g1c1"),), ("a note",))
+    told = _told((GenerationRecord(1, "reference", (child,), "g1c1"),), ("a note",), referenced)
     told.append(GenerationBegan(2, 5, "g1c1", None))
     told += list(of_child(make_child("g2c1", verdict="pending")))  # type: ignore[operator]
     if ended:
@@ -111,12 +119,22 @@ def test_what_is_shown_of_it(make_child: object, ended: bool) -> None:
     assert "go on prune-mi optimize --resume 'my run'" in text
 
 
+def test_an_error_is_told_in_its_own_unit(make_child: object) -> None:
+    shown = io.StringIO()
+    error = replace(REFERENCED, words="mean absolute error", error_of_chance=20.0)
+    print_report(_unfinished(make_child, referenced=error), Console(file=shown, width=100))
+    text = " ".join(shown.getvalue().split())
+    assert "start mean absolute error 2.4960," in text
+    assert "best so far g1c1, mean absolute error 1.9600," in text
+    assert "g1c1 10.1 M -19.0 % 61,002 -22.5 % 1.9600" in text
+
+
 def test_a_run_that_goes_on_after_an_end_has_looked_at_test_images(make_child: object) -> None:
     shown = io.StringIO()
     found = replace(_unfinished(make_child), ended_before=True)
     print_report(found, Console(file=shown, width=100))
     text = " ".join(shown.getvalue().split())
-    assert "Not ended: it had ended before and goes on since; accuracies are on" in text
+    assert "Not ended: it had ended before and goes on since; figures are of" in text
 
 
 def test_what_is_trained_behind_the_search_is_no_child(report: RunReport) -> None:

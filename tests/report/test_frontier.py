@@ -24,7 +24,7 @@ POINTS = (
 
 def _printed(points: tuple[FrontierPoint, ...], **options: bool) -> str:
     console = Console(file=io.StringIO(), width=100)
-    print_frontier(points, "smaller", console, **options)
+    print_frontier(points, "smaller", console, original=POINTS[0].costs, **options)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -32,6 +32,12 @@ def test_every_point_with_its_costs_and_how_to_have_another() -> None:
     text = _printed(POINTS)
     assert "g1c3 (result)" in text and "-36.0 %" in text and "0.8400" in text
     assert "prune-mi pick smaller --name g2c1" in text
+
+
+def test_changes_are_told_against_an_original_that_something_beats() -> None:
+    better = _point("g1c1", 10_000_000, 0.88)
+    text = _printed((better, *POINTS[1:]))
+    assert "reference" not in text and "-20.0 %" in text and "-36.0 %" in text
 
 
 def test_of_many_points_some_are_shown_and_the_result_is_among_them() -> None:
