@@ -94,16 +94,17 @@ class FinalTraining:
         if self._objective.is_feasible(result.cost):
             self._run.notes.note(
                 f"{result.name} reached {result.quality:.4f} on the validation images, below the "
-                f"required {floor + result.margin:.4f}. {elite.name} is kept."
+                f"required {floor + result.margin:.4f}. {elite.name} is kept, and {result.name} "
+                "stays among the models found."
             )
         trained = {each.name: each for each in finalists.points}
         if elite.name in trained:
             kept = self._allowed.with_margin(trained.pop(elite.name), bias=self._evolved.bias)
-            return replace(finalists, result=kept, points=tuple(trained.values()))
+            return replace(finalists, result=kept, missed=result, points=tuple(trained.values()))
         if seconds is None and elite.name != start.name:
-            return self._train(elite, seconds)
+            return replace(self._train(elite, seconds), missed=result)
         closest = result if self._objective.targets and elite.name == start.name else None
-        return replace(finalists, result=elite, closest=closest)
+        return replace(finalists, result=elite, closest=closest, missed=result)
 
     @property
     def _floor(self) -> float:

@@ -28,8 +28,8 @@ def points_of(evolved: Evolved, start: Trained, finalists: Finalists) -> tuple[T
     """
     archive = Archive(start)
     archive.add(each for each in evolved.frontier if each.name != start.name)
-    closest = [] if finalists.closest is None else [finalists.closest]
-    archive.add(each for each in (*finalists.points, *closest, finalists.result) if each.lineage)
+    missed = [each for each in (finalists.missed, finalists.closest) if each is not None]
+    archive.add(each for each in (*finalists.points, *missed, finalists.result) if each.lineage)
     written = (finalists.result, *finalists.points)
     return archive.points(also=[each for each in written if each.lineage])
 

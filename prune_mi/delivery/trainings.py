@@ -25,6 +25,8 @@ class Finalists:
         control_images: Images that its training saw, whether or not its weights were kept.
         augmentation: What the final training did to its images; None where there was none.
         closest: Of pruning under targets that nothing has met: the nearest to them.
+        missed: Of pruning: what was to be the result, and missed the allowed drop after its final
+            training.
         points: Of pruning: other points of the frontier that got the final training, too.
         members: Of growing: the result, and the other networks of an average.
         images, training_s: What the final trainings saw, and what their steps took.
@@ -35,6 +37,7 @@ class Finalists:
     control_images: int = 0
     augmentation: str | None = None
     closest: Trained | None = None
+    missed: Trained | None = None
     points: tuple[Trained, ...] = ()
     members: tuple[Trained, ...] = ()
     images: int = 0
