@@ -58,8 +58,9 @@ class FinalTraining:
         """Trains; `seconds` is the wall clock for it, or None.
 
         A cheaper model that is expected to reach the allowed drop in the end goes before the
-        winner; should it fail, the winner stays, and where no budget forbids is trained in its
-        place. Under targets the result is the best of all that were trained.
+        winner; should it fail, the winner stays, and is trained in its place: beside it where a
+        worker would wait, and afterwards where there is no budget. Under targets the result is the
+        best of all that were trained.
         """
         return self._best_of_trained(self._trained(seconds))
 
@@ -90,7 +91,9 @@ class FinalTraining:
         result = finalists.result
         floor = self._floor
         if acceptable(result, elite=elite, floor=floor, objective=self._objective):
-            return finalists
+            asked = {each.name for each in self._others(promising)}
+            points = tuple(each for each in finalists.points if each.name in asked)
+            return replace(finalists, points=points)
         if self._objective.is_feasible(result.cost):
             self._run.notes.note(
                 f"{result.name} reached {result.quality:.4f} on the validation images, below the "
@@ -172,6 +175,8 @@ class FinalTraining:
         if seconds is not None:
             scoring = scoring_seconds(self._baseline, workers=pool.workers)
             seconds = max(0.0, seconds / rounds - scoring)
+            idle = rounds * pool.at_once - 1 - len(others) - settings.control
+            others += self._fallback(finalist, others, idle=idle)
         num_images, expected = self._run.log.decided(
             f"images of the final training of {finalist.name}",
             lambda: self._images(finalist, seconds),
@@ -230,6 +235,17 @@ class FinalTraining:
             lambda each: self._objective.amount(each.cost),
             beside=[self._objective.amount(each.cost) for each in (start, finalist)],
         )
+
+    def _fallback(self, finalist: Trained, others: list[Trained], *, idle: int) -> list[Trained]:
+        """The winner, where another model gets its training and may fail, and a worker is idle."""
+        elite = self._evolved.elite
+        known = {self._baseline.start.name, finalist.name, *(each.name for each in others)}
+        if elite.name in known:
+            return []
+        beside = self._run.log.decided(
+            f"the final training of {elite.name} beside that of {finalist.name}", lambda: idle > 0
+        )
+        return [elite] if beside else []
 
     def _task_of(self, point: Trained, seconds: float | None) -> TrainTask:
         """The final training of another point."""
