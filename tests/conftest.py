@@ -77,10 +77,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("slow") is not None:
         from in_this_process import InThisProcess
 
-        from prune_mi.execution import pool, processes
+        from prune_mi.cli import told
+        from prune_mi.execution import pool, preparation, processes
 
         own = item.get_closest_marker("processes") is not None
         pool.ProcessExecutor = processes.ProcessExecutor if own else InThisProcess
+        told.start_worker_early = preparation.start_worker_early if own else lambda: None
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from prune_mi.cli.guarded import MODEL_TOO_LARGE, guarded
+from prune_mi.execution.preparation import start_worker_early
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.records import Observer
 from prune_mi.report.console import open_observer
@@ -30,9 +31,10 @@ def observed(*, quiet: bool, json_output: bool) -> AbstractContextManager[Observ
 
 
 def start_told(console: Console, *, quiet: bool) -> None:
-    """Starts the backend; it takes seconds, so a line says so."""
+    """Starts the backend, in a worker too; it takes seconds, so a line says so."""
     if not quiet:
         console.print("Starting Keras", style="bold cyan")
+    start_worker_early()
     start_backend()
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import cloudpickle
 
+from prune_mi.execution.executor import Call
+from prune_mi.execution.processes import start_early
 from prune_mi.keras_io.runtime.backend import share_compiled, start_backend, thread_settings
 from prune_mi.keras_io.runtime.trust import Trust, apply_trust
 
@@ -20,6 +22,12 @@ _SAFE_MODE = {"TF_ENABLE_ONEDNN_OPTS": "0"}  # read when TensorFlow is imported
 def worker_environment(*, safe: bool) -> dict[str, str]:
     """The variables that a worker process starts with: one thread, and oneDNN off if `safe`."""
     return {**thread_settings(1), **(_SAFE_MODE if safe else {})}
+
+
+def start_worker_early() -> None:
+    """Has a worker import Keras while this process does, which takes seconds."""
+    environment = worker_environment(safe=False)
+    start_early(Call("starting Keras", start_backend, environment=environment))
 
 
 @dataclass(frozen=True, slots=True)

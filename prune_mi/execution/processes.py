@@ -8,6 +8,7 @@ Workers are started as fresh interpreters, never forked, since TensorFlow has th
 script is not imported in them, so it needs no guard.
 """
 
+import atexit
 import itertools
 import json
 import math
@@ -90,7 +91,7 @@ class ProcessExecutor:
             idle[0].kill()
             idle[0].join()
             self._workers.remove(idle[0])
-        worker = _Worker(environment, self._news)
+        worker = _taken_over(environment, self._news) or _Worker(environment, self._news)
         self._workers.append(worker)
         return worker
 
@@ -103,8 +104,8 @@ class _Worker:
     ) -> None:
         self.environment = environment
         self.ticket: int | None = None
-        self._calls = queue.SimpleQueue[bytes | None]()
-        self._news = news
+        self.news = news
+        self._calls = queue.SimpleQueue[tuple[int | None, bytes] | None]()
         self._process = _started(environment)
         self._thread = threading.Thread(target=self._talk, daemon=True, name="prune-mi worker")
         self._thread.start()
@@ -113,10 +114,10 @@ class _Worker:
         """Whether it can be given a call."""
         return self._process.poll() is None
 
-    def give(self, ticket: int, call: bytes) -> None:
-        """Has it carry a packed call out."""
+    def give(self, ticket: int | None, call: bytes) -> None:
+        """Has it carry a packed call out; without a ticket its outcome is of no interest."""
         self.ticket = ticket
-        self._calls.put(call)
+        self._calls.put((ticket, call))
 
     def send_signal(self, how: signal.Signals) -> None:
         """Sends its process a signal, unless that is gone."""
@@ -137,22 +138,62 @@ class _Worker:
     def _talk(self) -> None:
         calls, answers = _pipes(self._process)
         with suppress(BrokenPipeError), calls, answers:  # closing writes what has not gone out
-            while (call := self._calls.get()) is not None:
-                ticket = self.ticket
-                assert ticket is not None
+            while (given := self._calls.get()) is not None:
+                ticket, call = given
                 try:
                     send(calls, call)
                     answer = receive(answers)
                     while answer[:1] == b"n":
-                        self._news.put(News(ticket, pickle.loads(answer[1:])))
+                        if ticket is not None:
+                            self.news.put(News(ticket, pickle.loads(answer[1:])))
                         answer = receive(answers)
                 except (EOFError, OSError):
                     code = self._process.wait()
-                    self.ticket = None
-                    self._news.put(Lost(ticket, code))
+                    lost, self.ticket = self.ticket, None
+                    if lost is None:  # the next call will find that it is gone
+                        continue
+                    self.news.put(Lost(lost, code))
                     return
-                self.ticket = None  # before the outcome is known: the next call finds it free
-                self._news.put(unpacked(ticket, answer[1:]))
+                if ticket is not None:
+                    self.ticket = None  # before the outcome is known: the next call finds it free
+                    self.news.put(unpacked(ticket, answer[1:]))
+
+
+# Started before there is an executor, with what `sys.path` was.
+_EARLY: list[tuple[_Worker, list[str]]] = []
+
+
+def start_early(call: Call) -> None:
+    """Starts a process with a call such as an import that takes seconds; an executor takes it over.
+
+    What this process does meanwhile is done beside it. On one core nothing is started.
+    """
+    if _EARLY or usable_cores() == 1:
+        return
+    worker = _Worker(dict(call.environment), queue.SimpleQueue[News | Outcome]())
+    worker.give(None, packed(call))
+    _EARLY.append((worker, list(sys.path)))
+    atexit.register(_end_early)
+
+
+def _taken_over(
+    environment: Mapping[str, str], news: "queue.SimpleQueue[News | Outcome]"
+) -> _Worker | None:
+    """The process that was started early, unless it is gone or would find other modules."""
+    while _EARLY:
+        worker, path = _EARLY.pop()
+        if worker.is_alive() and worker.environment == environment and path == sys.path:
+            worker.news = news
+            return worker
+        worker.kill()
+    return None
+
+
+def _end_early() -> None:
+    while _EARLY:
+        worker, _ = _EARLY.pop()
+        worker.kill()
+        worker.join()
 
 
 def _started(environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from prune_mi.execution.executor import Call, Lost, News, Outcome, Raised, Value, tell
-from prune_mi.execution.processes import ProcessExecutor
+from prune_mi.execution.processes import ProcessExecutor, start_early
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def _tell_pid_and_wait(path: Path) -> str:
 _ORPHANS = """
 import os, signal
 from prune_mi.execution.executor import Call, tell
-from prune_mi.execution.processes import ProcessExecutor
+from prune_mi.execution.processes import ProcessExecutor, start_early
 def outlive():
     tell(None)
     while True:
@@ -251,7 +251,7 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
 
 _UNGUARDED = """
 from prune_mi.execution.executor import Call
-from prune_mi.execution.processes import ProcessExecutor
+from prune_mi.execution.processes import ProcessExecutor, start_early
 print("the script runs")
 class Mine:
     factor = 3
@@ -273,3 +273,37 @@ def test_a_script_needs_no_guard_and_its_own_functions_and_classes_reach_workers
         [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.stdout, done.stderr) == ("the script runs\n42\n", "")
+
+
+def test_a_process_that_was_started_early_is_taken_over(tmp_path: Path) -> None:
+    start_early(Call("begins", _wait_for, (tmp_path / "flag",)))
+    made = ProcessExecutor(keep=2)
+    ticket = made.submit(Call("pid", os.getpid))
+    assert made.next(timeout=0.2) is None  # it waits for its turn
+    (tmp_path / "flag").touch()
+    first = _outcomes(made, 1)[ticket]
+    assert isinstance(first, Value)
+    assert _value(made, Call("pid", os.getpid)) == first.value
+    made.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first.value, 0)
+
+
+def test_one_of_another_environment_or_that_is_gone_is_not() -> None:
+    start_early(Call("begins", _environment_of, ("PRUNE_MI_A",), environment={"PRUNE_MI_A": "1"}))
+    made = ProcessExecutor(keep=1)
+    assert _value(made, Call("asks", _environment_of, ("PRUNE_MI_A",))) is None
+    start_early(Call("dies", _die, (signal.SIGKILL,)))
+    going = made.submit(Call("power", pow, (2, 5)))
+    assert _outcomes(made, 1)[going] == Value(going, 32)
+    made.close()
+    start_early(Call("dies", _die, (signal.SIGKILL,)))
+    fresh = ProcessExecutor(keep=1)
+    ticket = fresh.submit(Call("power", pow, (2, 5)))
+    # In time, or so late that it is taken over and lost.
+    assert _outcomes(fresh, 1)[ticket] in (Value(ticket, 32), Lost(ticket, -signal.SIGKILL))
+    fresh.close()
+
+
+def _environment_of(name: str) -> str | None:
+    return os.environ.get(name)
