@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
-_TRAIN, _TEST = 4000, 1000
+_TRAIN, _TEST = {"mobilenet": 12_000, "unet": 4000}, 1000
 _SIZES = {"mobilenet": 48, "unet": 64}
-_EPOCHS = {"mobilenet": 30, "unet": 8}
+_EPOCHS = {"mobilenet": 10, "unet": 8}
 _BATCH = 32
 
 
@@ -64,7 +64,7 @@ def _data(path: Path, kind: str) -> Path:
     rows = rng.permutation(len(digits.images))
     held = len(rows) // 5  # digits of test images are in no training image
     arrays = {}
-    for split, num, own in (("train", _TRAIN, rows[held:]), ("test", _TEST, rows[:held])):
+    for split, num, own in (("train", _TRAIN[kind], rows[held:]), ("test", _TEST, rows[:held])):
         drawn = rng.choice(own, num)
         images, numbers, masks = zip(
             *(_scene(digits.images[row], digits.target[row], _SIZES[kind], rng) for row in drawn),
@@ -99,7 +99,7 @@ def _train(path: Path, kind: str, arrays: Any, epochs: int) -> None:
 
     keras.utils.set_random_seed(0)
     model = _mobilenet() if kind == "mobilenet" else _unet()
-    steps = epochs * (_TRAIN // _BATCH)
+    steps = epochs * (_TRAIN[kind] // _BATCH)
     loss = "sparse_categorical_crossentropy" if kind == "unet" else "mse"
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     model.compile(keras.optimizers.Adam(rate), loss)
