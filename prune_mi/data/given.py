@@ -99,7 +99,9 @@ def _by_split(given: Given, source: str) -> dict[str, Any]:
         )
     if not isinstance(given, tuple | list):
         kind = type(given).__name__
-        fault = "one dataset for all splits" if is_stream(given) else f"a {kind}"
+        fault = (
+            "one dataset for all splits" if is_stream(given) else f"one object, of the type {kind}"
+        )
         raise DataError(f"{source} gives {fault}; {_ACCEPTED}")
     parts = list(given)
     if len(parts) in (4, 6):

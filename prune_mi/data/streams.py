@@ -150,7 +150,7 @@ def _elements(stream: Any, where: str) -> Iterator[Any]:
         raise
     except Exception as error:  # the user's code may raise anything
         raise DataError(
-            f"{where} raised {told_of(error)}, after {count} samples or batches"
+            f"{where} raised {told_of(error)}; samples or batches before that: {count}"
         ) from error
 
 

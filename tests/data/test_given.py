@@ -252,7 +252,10 @@ def test_the_same_sample_three_times_is_no_endless_stream() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (3, r"the data given gives a int; expected \(x_train, y_train, x_test, y_test\)"),
+        (
+            3,
+            r"the data given gives one object, of the type int; expected \(x_train, y_train, x_test, y_test\)",
+        ),
         (samples(0, 30), r"gives one dataset for all splits; expected"),
         ((1, 2, 3, 4, 5), r"gives 5 things; expected"),
         (
