@@ -66,6 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         again = [item for item in items if item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=again)
         items[:] = [item for item in items if item not in set(again)]
+    # Short ones last: no process waits long for the other one's end.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         for fixture in _COSTLY.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(fixture))

@@ -42,6 +42,7 @@ def run_here(
     return run
 
 
+@pytest.mark.thorough
 def test_train_small_model_saves_both_formats(tmp_path: Path) -> None:
     arguments = ["--architecture", "vgg", "--data", "digits", "--epochs", "2"]
     printed = _run_example("train_small_model.py", *arguments, "--out", str(tmp_path))
