@@ -193,7 +193,7 @@ def test_vectors_are_classified_too(tmp_path: Path) -> None:
 
 def test_a_budget_is_kept_whatever_is_asked_for(digits: Path, tmp_path: Path) -> None:
     settings = {"children": 30, "generations": 30, "patience": 30, "child_epochs": 50.0}
-    report = _search(digits, tmp_path / "run", budget=15, method="nash", **settings)
+    report = _search(digits, tmp_path / "run", budget=25, method="nash", **settings)
     assert report.elapsed_s < 110  # compiling a training cannot be interrupted
     assert len(report.generations) < 30
     assert report.stop_reason == "the rest of the budget is kept for the final training"
