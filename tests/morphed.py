@@ -9,6 +9,10 @@ from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.morphism import MorphContext, Morphed
 
 CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
+NO_SKIP_SITE = (
+    "no two channels-last tensors of known size inside the graph have a layer with a kernel "
+    "between them"
+)
 
 
 def outcome_of(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:

@@ -9,7 +9,7 @@ from prune_mi.costs.objective import Objective
 from prune_mi.delivery.control import CONTROL, Control
 from prune_mi.delivery.trainings import Finalists, few_images, finally_trained, too_late
 from prune_mi.evolution.limits import AllowedDrop
-from prune_mi.evolution.lineage_images import lineage_images
+from prune_mi.evolution.lineage_images import most_final_images
 from prune_mi.evolution.recipe import damage_of, training_task
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import MORE_THAN_EXPECTED, scoring_seconds, training_speed
@@ -152,8 +152,8 @@ class FinalTraining:
 
     def _images(self, finalist: Trained, seconds: float | None) -> list[int]:
         """Images that a training in so much time is given at most, and those expected."""
-        wanted = self._run.settings.most_final_epochs * self._baseline.images.num_train
-        wanted = lineage_images(self._run.settings).of_final(finalist, wanted)
+        num_train = self._baseline.images.num_train
+        wanted = most_final_images(self._run.settings, finalist, num_train)
         if seconds is None:
             return [round(wanted), round(wanted)]
         rate = training_speed(

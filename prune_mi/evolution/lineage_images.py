@@ -53,3 +53,8 @@ def lineage_images(settings: OptimizeSettings) -> LineageImages:
     """The bound of a run."""
     asked = settings.final_epochs is not None
     return LineageImages(settings.images, settings.training.batch_size, asked)
+
+
+def most_final_images(settings: OptimizeSettings, finalist: Screened, num_train: int) -> float:
+    """Images of a final training at most: by its epochs, and by what its lineage may see."""
+    return lineage_images(settings).of_final(finalist, settings.most_final_epochs * num_train)

@@ -17,7 +17,7 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.limits import AllowedDrop, allowed_drop
-from prune_mi.evolution.lineage_images import lineage_images
+from prune_mi.evolution.lineage_images import most_final_images
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.evolution.timing import TimePlan
@@ -278,8 +278,8 @@ class Pruning:
 
     def _horizon(self, candidate: Trained) -> int:
         """Images that a candidate will have been trained on after the final training."""
-        wanted = self._run.settings.most_final_epochs * self._baseline.images.num_train
-        wanted = lineage_images(self._run.settings).of_final(candidate, wanted)
+        num_train = self._baseline.images.num_train
+        wanted = most_final_images(self._run.settings, candidate, num_train)
         seconds, speed = self._time.final_seconds, self._evaluator.speed
         if seconds is None or speed is None:
             return candidate.own_images + (0 if math.isinf(wanted) else round(wanted))

@@ -1,9 +1,7 @@
 """What a network costs, and what a step of its training does."""
 
-from weakref import WeakKeyDictionary
-
 from prune_mi.costs.catalog import counted_kinds
-from prune_mi.graph.ir import LayerGraph, tensor_size
+from prune_mi.graph.ir import LayerGraph, once_a_graph, tensor_size
 from prune_mi.records import Cost
 
 # On one core with AVX-512, a value of a map took as long as 40 to 50 multiply-accumulates, forwards
@@ -11,25 +9,20 @@ from prune_mi.records import Cost
 _MACS_A_VALUE = 50
 
 
+@once_a_graph
 def graph_cost(graph: LayerGraph) -> Cost:
     """Counts a whole graph, by every cost that follows from one.
 
     Layers that only pack several inputs or outputs into one are not the model's and do not count
     as layers.
     """
-    if graph not in _COUNTED:
-        counts = {kind.name: kind.count(graph) for kind in counted_kinds()}
-        _COUNTED[graph] = Cost(
-            num_params=counts.pop("params"),
-            macs=counts.pop("macs"),
-            num_layers=len(graph.layers) - len(graph.packing),
-            others=counts,
-        )
-    return _COUNTED[graph]
-
-
-# Graphs never change.
-_COUNTED: WeakKeyDictionary[LayerGraph, Cost] = WeakKeyDictionary()
+    counts = {kind.name: kind.count(graph) for kind in counted_kinds()}
+    return Cost(
+        num_params=counts.pop("params"),
+        macs=counts.pop("macs"),
+        num_layers=len(graph.layers) - len(graph.packing),
+        others=counts,
+    )
 
 
 def training_step_cost(graph: LayerGraph) -> float:

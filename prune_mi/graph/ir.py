@@ -10,12 +10,14 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 Shape = tuple[int | None, ...]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -233,6 +235,19 @@ def num_values(shape: Shape) -> int | None:
     """Values of one sample of a shape, the batch included; None where an axis is unknown."""
     axes = [axis for axis in shape[1:] if axis is not None]
     return math.prod(axes) if len(axes) == len(shape) - 1 else None
+
+
+def once_a_graph(function: Callable[[LayerGraph], _T]) -> Callable[[LayerGraph], _T]:
+    """A function that remembers what it found of each graph: they never change, and many ask."""
+    known: WeakKeyDictionary[LayerGraph, _T] = WeakKeyDictionary()
+
+    @wraps(function)
+    def remembered(graph: LayerGraph) -> _T:
+        if graph not in known:
+            known[graph] = function(graph)
+        return known[graph]
+
+    return remembered
 
 
 def tensor_size(axes: Iterable[int | None]) -> int:

@@ -8,7 +8,6 @@ import pytest
 from keras import layers
 from zoo import ZOO
 
-from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
@@ -16,20 +15,16 @@ from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.insert_identity import MAX_WIDTH, SIZES, dirac_kernel
-from prune_mi.morphisms.morphism import MorphContext, Morphed
+from prune_mi.morphisms.morphism import Morphed
 from tests.crossed import crossed
+from tests.morphed import CONTEXT, outcome_of
 
 pytestmark = pytest.mark.slow
-CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 EXACT = (
     *("insert-block", "insert-conv", "insert-conv-relu", "insert-separable"),
     *("insert-batch-norm", "insert-dropout", "insert-dense"),
 )
 EXACT_IN_TRAINING = ("insert-block", "insert-conv-relu", "insert-dense")
-
-
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
-    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
 
 
 def _inputs(graph: LayerGraph, count: int = 4) -> np.ndarray:
@@ -53,7 +48,7 @@ def _head_of_rectified() -> keras.Model:
 
 def _applied(kind: str, graph: LayerGraph, seeds: range) -> Iterator[Morphed]:
     for seed in seeds:
-        outcome = _apply(kind, graph, seed)
+        outcome = outcome_of(kind, graph, seed)
         if isinstance(outcome, Morphed):
             yield outcome
 
@@ -74,7 +69,7 @@ def test_an_insertion_keeps_the_outputs(name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", EXACT)
 @pytest.mark.parametrize("name", ["chain", "residual", "with_operations", "nested"])
 def test_common_networks_have_a_site(kind: str, name: str) -> None:
-    assert isinstance(_apply(kind, trace_model(ZOO[name]())), Morphed)
+    assert isinstance(outcome_of(kind, trace_model(ZOO[name]())), Morphed)
 
 
 @pytest.mark.parametrize("kind", EXACT_IN_TRAINING)
@@ -109,18 +104,18 @@ def test_every_size_of_kernel_is_drawn(kind: str) -> None:
 
 def test_no_rectified_vector() -> None:
     graph = trace_model(ZOO["three_dimensional"]())
-    assert isinstance(_apply("insert-dense", graph), Morphed)  # pooled ReLU
+    assert isinstance(outcome_of("insert-dense", graph), Morphed)  # pooled ReLU
     inputs = keras.Input((4,))
     tanh = keras.Model(inputs, layers.Dense(3)(layers.Dense(4, activation="tanh")(inputs)))
     reason = "no rectified vector to stay non-negative behind"
-    assert _apply("insert-dense", trace_model(tanh)) == NotApplicable(reason)
+    assert outcome_of("insert-dense", trace_model(tanh)) == NotApplicable(reason)
 
 
 def test_a_vector_too_wide_for_another_dense_layer() -> None:
     inputs = keras.Input((4,))
     wide = layers.Dense(MAX_WIDTH + 1, activation="relu")(inputs)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(wide)))
-    assert _apply("insert-dense", graph) == NotApplicable(
+    assert outcome_of("insert-dense", graph) == NotApplicable(
         "all rectified vectors have more than 1024 values"
     )
 
@@ -129,7 +124,7 @@ def test_a_vector_too_wide_for_another_dense_layer() -> None:
     "kind", ["insert-block", "insert-conv", "insert-conv-relu", "insert-batch-norm", "insert-stage"]
 )
 def test_channels_first(kind: str) -> None:
-    outcome = _apply(kind, trace_model(ZOO["channels_first"]()))
+    outcome = outcome_of(kind, trace_model(ZOO["channels_first"]()))
     assert isinstance(outcome, NotApplicable)
     assert "channels-last" in outcome.reason
 
@@ -139,7 +134,7 @@ def test_images_of_unknown_size(kind: str) -> None:
     inputs = keras.Input((None, None, 2))
     x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
-    outcome = _apply(kind, graph)
+    outcome = outcome_of(kind, graph)
     assert isinstance(outcome, Morphed)
     images = np.random.default_rng(0).normal(size=(2, 7, 9, 2)).astype("float32")
     for one, other in zip(_outputs(outcome.graph, images), _outputs(graph, images), strict=True):

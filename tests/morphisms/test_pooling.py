@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from keras import layers
 from zoo import ZOO
 
-from prune_mi.costs.objective import named_objective
 from prune_mi.graph.analysis.layer_counts import location_of
 from prune_mi.graph.construction.seed import seed_graph
 from prune_mi.graph.edit import validate_graph
@@ -21,12 +20,12 @@ from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.insert_stage import pooled
-from prune_mi.morphisms.morphism import MorphContext, Morphed
+from prune_mi.morphisms.morphism import Morphed
 from prune_mi.repair.refit import refit_consumers
 from tests.crossed import crossed
+from tests.morphed import CONTEXT, outcome_of
 
 pytestmark = pytest.mark.slow
-CONTEXT = MorphContext(ranking=(), objective=named_objective("accuracy"))
 NO_IMAGE = "no channels-last image tensor of known size and more than one pixel"
 NO_POOLING = "no channels-last pooling of known sizes makes images smaller"
 
@@ -56,10 +55,6 @@ def _tower() -> keras.Model:
     return keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.MaxPooling2D(3)(z))))
 
 
-def _apply(kind: str, graph: LayerGraph, seed: int = 0) -> Morphed | NotApplicable:
-    return apply(CATALOG[kind], graph, CONTEXT, np.random.default_rng(seed))
-
-
 def _images(graph: LayerGraph, count: int = 4) -> np.ndarray:
     shape = graph.spec(graph.inputs[0]).shape[1:]
     return np.random.default_rng(1).normal(size=(count, *shape)).astype("float32")
@@ -87,7 +82,7 @@ def test_keras_finds_the_sizes_that_the_graph_says(name: str, kind: str) -> None
     graph = _graph(name)
     before = graph.structural_hash()
     for seed in range(4):
-        outcome = _apply(kind, graph, seed)
+        outcome = outcome_of(kind, graph, seed)
         assert graph.structural_hash() == before
         if isinstance(outcome, NotApplicable):
             assert outcome.reason
@@ -104,13 +99,13 @@ def test_keras_finds_the_sizes_that_the_graph_says(name: str, kind: str) -> None
 @pytest.mark.parametrize("kind", ["insert-pool", "remove-pool"])
 @pytest.mark.parametrize("name", ["chain", "tower"])
 def test_there_is_a_site(kind: str, name: str) -> None:
-    assert isinstance(_apply(kind, _graph(name)), Morphed)
+    assert isinstance(outcome_of(kind, _graph(name)), Morphed)
 
 
 @pytest.mark.parametrize("name", ["seed", "residual"])
 def test_a_stage_has_half_the_size_and_twice_the_channels(name: str) -> None:
     graph = _graph(name)
-    outcome = _apply("insert-stage", graph)
+    outcome = outcome_of("insert-stage", graph)
     assert isinstance(outcome, Morphed)
     _, height, width, channels = graph.spec(TensorRef(outcome.record.target)).shape
     assert min(height or 0, width or 0) >= 8
@@ -128,7 +123,7 @@ def test_the_seed_of_the_default_method_may_get_a_stage() -> None:
 
 def test_but_for_its_pooling_a_stage_changes_nothing() -> None:
     graph = _graph("residual")
-    outcome = _apply("insert-stage", graph)
+    outcome = outcome_of("insert-stage", graph)
     assert isinstance(outcome, Morphed)
     alone = pooled(graph, TensorRef(outcome.record.target))
     assert not isinstance(alone, NotApplicable)
@@ -143,7 +138,7 @@ def test_a_stage_is_not_begun_where_a_layer_of_unknown_kind_has_its_width() -> N
     x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Multiply()([x, layers.EinsumDense("ab,bc->ac", output_shape=4, name="gate")(x)])
-    outcome = _apply("insert-stage", trace_model(keras.Model(inputs, layers.Dense(3)(x))))
+    outcome = outcome_of("insert-stage", trace_model(keras.Model(inputs, layers.Dense(3)(x))))
     assert isinstance(outcome, NotApplicable)
     assert "'gate' cannot be widened" in outcome.reason
 
@@ -153,7 +148,7 @@ def test_a_stage_needs_an_image_of_some_size() -> None:
     x = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
     reason = "no stage can begin behind any of 1 images: none is known to have 8 rows and columns"
-    assert _apply("insert-stage", graph) == NotApplicable(reason)
+    assert outcome_of("insert-stage", graph) == NotApplicable(reason)
 
 
 @settings(max_examples=6)
@@ -197,7 +192,7 @@ def test_wholly_constant_features_are_classified_as_before(kind: str) -> None:
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
     images = np.broadcast_to(_images(graph)[:, :1, :1], (4, 8, 8, 2))
     for seed in range(6):
-        outcome = _apply(kind, graph, seed)
+        outcome = outcome_of(kind, graph, seed)
         assert isinstance(outcome, Morphed)
         np.testing.assert_allclose(
             _outputs(outcome.graph, images), _outputs(graph, images), rtol=1e-4, atol=1e-5
@@ -209,7 +204,7 @@ def test_features_constant_over_windows_are_classified_as_before() -> None:
     x = layers.ReLU()(layers.Conv2D(4, 1)(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
     images = _images(graph)[:, ::2, ::2].repeat(2, 1).repeat(2, 2)[:, :9]
-    outcome = _apply("insert-pool", graph)
+    outcome = outcome_of("insert-pool", graph)
     assert isinstance(outcome, Morphed)
     assert outcome.record.reason == "halves the size 9x8"
     np.testing.assert_allclose(
@@ -221,7 +216,7 @@ def test_features_constant_over_windows_are_classified_as_before() -> None:
 def test_a_repair_leaves_alone_what_has_other_positions(name: str) -> None:
     graph = _graph(name)
     for seed in range(6):
-        outcome = _apply("insert-pool", graph, seed)
+        outcome = outcome_of("insert-pool", graph, seed)
         assert isinstance(outcome, Morphed)
         images = _images(graph, 16)
         refitted = refit_consumers(graph, outcome.graph, images, rng=np.random.default_rng(0))
@@ -237,7 +232,7 @@ def test_a_refit_brings_the_outputs_back_nearer() -> None:
     layer = replace(graph.layers[dense], serialized=plain)
     graph = replace(graph, layers={**graph.layers, dense: layer})
     images = _images(graph, 256)
-    outcome = _apply("insert-pool", graph)
+    outcome = outcome_of("insert-pool", graph)
     assert isinstance(outcome, Morphed)
     refitted = refit_consumers(graph, outcome.graph, images, rng=np.random.default_rng(0))
     expected = _outputs(graph, images)
@@ -247,10 +242,10 @@ def test_a_refit_brings_the_outputs_back_nearer() -> None:
 
 
 def test_images_that_cannot_be_pooled() -> None:
-    assert _apply("insert-pool", _graph("channels_first")) == NotApplicable(NO_IMAGE)
-    assert _apply("remove-pool", _graph("channels_first")) == NotApplicable(NO_POOLING)
-    assert _apply("insert-pool", _graph("one_dimensional")) == NotApplicable(NO_IMAGE)
-    outcome = _apply("insert-pool", _graph("attention"))
+    assert outcome_of("insert-pool", _graph("channels_first")) == NotApplicable(NO_IMAGE)
+    assert outcome_of("remove-pool", _graph("channels_first")) == NotApplicable(NO_POOLING)
+    assert outcome_of("insert-pool", _graph("one_dimensional")) == NotApplicable(NO_IMAGE)
+    outcome = outcome_of("insert-pool", _graph("attention"))
     assert isinstance(outcome, NotApplicable)
     reason = r"none of 1 place will do: it is not known what 'reshape', a Reshape, makes of"
     assert outcome.reason.startswith(reason.replace("'reshape'", f"{_reshape()!r}"))
@@ -265,17 +260,17 @@ def test_images_of_unknown_size() -> None:
     inputs = keras.Input((None, None, 2))
     x = layers.MaxPooling2D()(layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs)))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
-    assert _apply("insert-pool", graph) == NotApplicable(NO_IMAGE)
-    assert _apply("remove-pool", graph) == NotApplicable(NO_POOLING)
+    assert outcome_of("insert-pool", graph) == NotApplicable(NO_IMAGE)
+    assert outcome_of("remove-pool", graph) == NotApplicable(NO_POOLING)
     inputs = keras.Input((8, None, 2))
     x = layers.MaxPooling2D()(layers.Conv2D(4, 3, padding="same")(inputs))
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(layers.GlobalMaxPooling2D()(x))))
-    assert _apply("insert-pool", graph) == NotApplicable(NO_IMAGE)
+    assert outcome_of("insert-pool", graph) == NotApplicable(NO_IMAGE)
 
 
 def test_poolings_of_signals_and_volumes_go_too() -> None:
     for name in ("one_dimensional", "three_dimensional"):
-        outcome = _apply("remove-pool", _graph(name))
+        outcome = outcome_of("remove-pool", _graph(name))
         assert isinstance(outcome, Morphed)
         assert outcome.record.reason == "chosen at random from 1 pooling layer"
         _require_keras_agrees(outcome.graph)

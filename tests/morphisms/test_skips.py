@@ -11,12 +11,7 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.units.joins import find_shortcuts
 from prune_mi.morphisms.skip import SkipAdd
 from prune_mi.records import Place
-from tests.morphed import CONTEXT, morphed, outcome_of
-
-NO_SKIP_SITE = (
-    "no two channels-last tensors of known size inside the graph have a layer with a kernel "
-    "between them"
-)
+from tests.morphed import CONTEXT, NO_SKIP_SITE, morphed, outcome_of
 
 
 def _sites(graph: LayerGraph) -> set[tuple[str, str]]:

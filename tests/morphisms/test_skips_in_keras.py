@@ -9,7 +9,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.keras_io.model_graph.build import build_model, set_weights
 from prune_mi.keras_io.model_graph.trace import read_weights, trace_model
-from tests.morphed import morphed, outcome_of
+from tests.morphed import NO_SKIP_SITE, morphed, outcome_of
 
 pytestmark = pytest.mark.slow
 
@@ -30,10 +30,6 @@ def _shrinking(name: str) -> keras.Model:
     return keras.Model(inputs, layers.Dense(3)(layers.Dense(4, activation="relu")(x)))
 
 
-_NO_SITE = (
-    "no two channels-last tensors of known size inside the graph have a layer with a kernel "
-    "between them"
-)
 _ADAPTERS = {
     "strided": {"skip_pool", "skip_scale", "skip_conv", "skip_add", "skip_concat"},
     "valid": {"skip_pool", "skip_scale", "skip_conv", "skip_add", "skip_concat"},
@@ -80,8 +76,8 @@ def test_images_of_unknown_size_have_a_site_where_they_are_flat() -> None:
     x = layers.Conv2D(5, 3)(layers.ReLU()(layers.Conv2D(4, 3)(inputs)))
     x = layers.GlobalAveragePooling2D()(x)
     graph = trace_model(keras.Model(inputs, layers.Dense(3)(x)))
-    assert outcome_of("skip-add", graph) == NotApplicable(_NO_SITE)
-    assert outcome_of("skip-concat", graph) == NotApplicable(_NO_SITE)
+    assert outcome_of("skip-add", graph) == NotApplicable(NO_SKIP_SITE)
+    assert outcome_of("skip-concat", graph) == NotApplicable(NO_SKIP_SITE)
 
 
 def test_a_skip_is_saved_and_loaded(tmp_path: object) -> None:

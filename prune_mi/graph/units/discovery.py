@@ -15,9 +15,8 @@ Whatever cannot go is listed too, with the reason.
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
-from prune_mi.graph.ir import LayerGraph, Node, TensorRef
+from prune_mi.graph.ir import LayerGraph, Node, TensorRef, once_a_graph
 from prune_mi.graph.not_applicable import OUTPUT, NotApplicable, change_of_shape
 from prune_mi.graph.traits import ACTIVATIONS, NORMALIZATIONS, has_kernel, may_change_size
 from prune_mi.graph.units.joins import is_join, join_units
@@ -27,18 +26,9 @@ from prune_mi.graph.units.unit import Unit, make_unit
 MAX_RUN_GROUPS = 3
 
 
+@once_a_graph
 def find_units(graph: LayerGraph) -> tuple[Unit, ...]:
     """All units of a graph, in graph order, those that cannot go included."""
-    if graph not in _FOUND:
-        _FOUND[graph] = _find_units(graph)
-    return _FOUND[graph]
-
-
-# Graphs never change, and many ask for the same one's.
-_FOUND: WeakKeyDictionary[LayerGraph, tuple[Unit, ...]] = WeakKeyDictionary()
-
-
-def _find_units(graph: LayerGraph) -> tuple[Unit, ...]:
     units: list[Unit] = []
     for node in graph.nodes:
         if not node.inputs:
