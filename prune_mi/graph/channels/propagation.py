@@ -27,6 +27,10 @@ from prune_mi.graph.traits import (
 INPUT_AXIS: Mapping[str, int] = {
     kind: -1 if kind.endswith("Transpose") else -2 for kind in NARROWABLE
 }
+# Where the kernels that make channels have them.
+OUTPUT_AXIS: Mapping[str, int] = {
+    kind: -2 if kind.endswith("Transpose") else -1 for kind in NARROWABLE
+}
 _PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
 
 Way = Literal["keep", "repeat", "mix", "group", "flatten", "join", "concatenate"]
@@ -86,6 +90,11 @@ def propagation(graph: LayerGraph, node: Node, axis: int) -> Propagation | NotAp
             return NotApplicable("takes another axis for its channels")
         return Propagation("keep", axis if len(out) == len(shape) else len(out) - 1)
     return NotApplicable("may mix its channels")
+
+
+def width_setting(layer: LayerDef) -> str:
+    """The setting of a layer with a kernel that says how many channels it makes."""
+    return "units" if layer.class_name == "Dense" else "filters"
 
 
 def concatenation_axis(graph: LayerGraph, node: Node) -> int:

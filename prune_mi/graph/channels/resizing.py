@@ -97,6 +97,7 @@ def propagate(
     """
     known = dict(maps)
     layers = dict(graph.layers)
+    read: dict[str, list[ChannelMap]] = {}
     nodes = list(graph.nodes)
     start = min(graph.position[ref.node] for ref in maps)
     for place, node in enumerate(graph.nodes[start:], start):
@@ -106,8 +107,8 @@ def propagate(
             if isinstance(passed, NotApplicable):
                 return passed
             layer, found = passed
-            if layer is not None and graph.calls_of(node.layer) > 1:
-                return NotApplicable(f"{node.layer!r}, which reads it, is called more than once")
+            if layer is not None:
+                read.setdefault(node.layer, []).append(_first_known(node, known))
             if found is not None and own in maps:
                 return NotApplicable(f"{node.name!r}, which reads it, hands it on")
             if layer is not None:
@@ -119,6 +120,10 @@ def propagate(
             shape[known[own].axis] = len(known[own].source)
             spec = TensorSpec(tuple(shape), node.outputs[0].dtype)
             nodes[place] = replace(node, outputs=(spec,))
+    for name, channels in read.items():
+        alike = all(np.array_equal(each.source, channels[0].source) for each in channels)
+        if len(channels) < graph.calls_of(name) or not alike:
+            return NotApplicable(f"{name!r}, which reads it, is called more than once")
     outputs = [ref for ref in graph.outputs if ref in known]
     if outputs:
         return NotApplicable(f"{outputs[0].node!r} yields the model's output")
@@ -130,7 +135,7 @@ def _through(
 ) -> _Passed | NotApplicable:
     """What becomes of a call that reads one of the tensors of `known`, which have changed."""
     layer = graph.layer_of(node)
-    channels = next(known[ref] for ref in node.inputs if ref in known)
+    channels = _first_known(node, known)
     way = propagation(graph, node, channels.axis)
     if isinstance(way, NotApplicable):
         kind = "" if layer.class_name in INPUT_AXIS else f", a {layer.class_name} that reads it,"
@@ -161,6 +166,11 @@ def _through(
     if left is not None and node.outputs[0].shape[left.axis] != left.size:
         return NotApplicable(f"{node.name!r}, which reads it, changes the number of its channels")
     return passed
+
+
+def _first_known(node: Node, known: Mapping[TensorRef, ChannelMap]) -> ChannelMap:
+    """What became of the channels of the first changed tensor that a call reads."""
+    return next(known[ref] for ref in node.inputs if ref in known)
 
 
 def _kernel(

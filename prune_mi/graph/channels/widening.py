@@ -25,6 +25,7 @@ import numpy as np
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import NEW, ChannelMap
+from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
 from prune_mi.graph.channels.resizing import propagate
 from prune_mi.graph.edit import read_only, validate_graph, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
@@ -158,20 +159,15 @@ def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
 
 def output_width(layer: LayerDef) -> int:
     """Output channels of a layer with a kernel."""
-    return int(layer.config[_width_setting(layer)])
-
-
-def _width_setting(layer: LayerDef) -> str:
-    return "units" if layer.class_name == "Dense" else "filters"
+    return int(layer.config[width_setting(layer)])
 
 
 def _with_copied_outputs(layer: LayerDef, times: int) -> LayerDef:
     """The layer with each of its output channels `times` side by side, also within groups."""
-    transposed = layer.class_name.endswith("Transpose")
     weights = []
     for name, weight in layer.named_weights:
-        axis = -2 if transposed and name == "kernel" else -1
+        axis = OUTPUT_AXIS[layer.class_name] if name == "kernel" else -1
         same = name == "depthwise_kernel"
         weights.append(weight if same else read_only(np.repeat(weight, times, axis=axis)))
-    config = {**layer.config, _width_setting(layer): output_width(layer) * times}
+    config = {**layer.config, width_setting(layer): output_width(layer) * times}
     return with_resized(replace(layer, serialized={**layer.serialized, "config": config}), weights)

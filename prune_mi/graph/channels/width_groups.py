@@ -8,14 +8,24 @@ whose channels have met are one group: a channel is removed from all of them at 
 none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from prune_mi.graph.channels.propagation import Propagation, propagation
-from prune_mi.graph.ir import LayerGraph, Node, Shape, TensorRef
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef, once_a_graph
 from prune_mi.graph.not_applicable import NotApplicable
-from prune_mi.graph.traits import NARROWABLE, channel_axis, has_kernel
+from prune_mi.graph.traits import (
+    NARROWABLE,
+    channel_axis,
+    fused_activation_is_elementwise,
+    has_kernel,
+)
+
+NO_GROUP = -1
+_OVER_CHANNELS = frozenset({"LayerNormalization", "RMSNormalization"})
+_KNOWN_WEIGHTS = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +47,71 @@ class WidthGroup:
     multiple_of: int
     reason: str | None
 
+    @property
+    def name(self) -> str:
+        """Its first producer."""
+        return self.producers[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorChannels:
+    """Which channels a tensor has.
+
+    Attributes:
+        axis: Where they lie, counted from 0, the batch included.
+        numbers: int, one a place on that axis: a channel of a group, see `Widths`, or `NO_GROUP`.
+    """
+
+    axis: int
+    numbers: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Widths:
+    """The width groups of a graph, and where each of their channels lies.
+
+    Channels are numbered through all groups: those of group g from `starts[g]` on.
+
+    Attributes:
+        groups: In the order of their first producers.
+        starts: int `(num_groups + 1,)`.
+        made: For each producer, the numbers of its output channels.
+        tensors: For each tensor, its channels.
+    """
+
+    groups: tuple[WidthGroup, ...]
+    starts: np.ndarray
+    made: Mapping[str, np.ndarray]
+    tensors: Mapping[TensorRef, TensorChannels]
+
+    @property
+    def num_channels(self) -> int:
+        """Of all groups together."""
+        return int(self.starts[-1])
+
+    def group_of(self) -> np.ndarray:
+        """For each channel its group, int `(num_channels,)`."""
+        return np.repeat(np.arange(len(self.groups)), np.diff(self.starts))
+
+    def free(self) -> np.ndarray:
+        """Whether each channel's group can lose any, bool `(num_channels,)`."""
+        return np.array([each.reason is None for each in self.groups], dtype=bool)[self.group_of()]
+
 
 def width_groups(graph: LayerGraph) -> tuple[WidthGroup, ...]:
     """The width groups of a graph, in the order of their first producers."""
+    return widths(graph).groups
+
+
+@once_a_graph
+def widths(graph: LayerGraph) -> Widths:
+    """The width groups of a graph with their channels."""
     numbering = _Numbering(graph)
     for node in graph.nodes:
         numbering.pass_through(node)
     for ref in graph.outputs:
         numbering.pin(ref, f"{ref.node!r} yields the model's output")
-    return numbering.groups()
+    return numbering.found()
 
 
 class _Numbering:
@@ -70,8 +136,8 @@ class _Numbering:
         """The channels of a tensor must stay."""
         self._pin(self._known[ref].numbers, reason)
 
-    def groups(self) -> tuple[WidthGroup, ...]:
-        """Layers whose channels have met."""
+    def found(self) -> Widths:
+        """Layers whose channels have met, and the channels."""
         roots = {name: self._roots(numbers) for name, numbers in self._made.items()}
         read = {name: self._roots(np.concatenate(parts)) for name, parts in self._read.items()}
         pinned = {self._root(number): reason for number, reason in self._pinned.items()}
@@ -85,16 +151,29 @@ class _Numbering:
         for names, numbers in together:
             reasons = [pinned[number] for number in sorted(numbers) if number in pinned]
             multiples = [of for part, of in self._multiples if self._roots(part) & numbers]
-            found.append(
-                WidthGroup(
-                    producers=tuple(sorted(names, key=self._place)),
-                    consumers=tuple(each for each in read if read[each] & numbers),
-                    num_channels=len(numbers),
-                    multiple_of=int(np.lcm.reduce(multiples)) if multiples else 1,
-                    reason=reasons[0] if reasons else None,
-                )
+            group = WidthGroup(
+                producers=tuple(sorted(names, key=self._place)),
+                consumers=tuple(each for each in read if read[each] & numbers),
+                num_channels=len(numbers),
+                multiple_of=int(np.lcm.reduce(multiples)) if multiples else 1,
+                reason=reasons[0] if reasons else None,
             )
-        return tuple(sorted(found, key=lambda group: self._place(group.producers[0])))
+            found.append((group, sorted(numbers)))
+        found.sort(key=lambda each: self._place(each[0].producers[0]))
+        starts = np.cumsum([0, *(len(numbers) for _, numbers in found)])
+        number_of = np.full(len(self._parents) + 1, NO_GROUP)
+        for (_, numbers), start in zip(found, starts, strict=False):
+            number_of[numbers] = np.arange(start, start + len(numbers))
+        root_of = np.array([self._root(each) for each in range(len(self._parents))], dtype=int)
+        return Widths(
+            groups=tuple(group for group, _ in found),
+            starts=starts,
+            made={name: number_of[root_of[numbers]] for name, numbers in self._made.items()},
+            tensors={
+                ref: TensorChannels(each.axis, number_of[root_of[each.numbers]])
+                for ref, each in self._known.items()
+            },
+        )
 
     def _numbers(self, node: Node, shape: Shape) -> "_Numbers":
         layer = self._graph.layer_of(node)
@@ -102,6 +181,10 @@ class _Numbering:
             return self._pinned_anew(shape, "they are the model's input")
         first = self._known[node.inputs[0]]
         way = propagation(self._graph, node, first.axis)
+        if layer.weights and layer.name in self._graph.protected:
+            self._pin(first.numbers, f"{layer.name!r} is protected")
+        if layer.class_name in _OVER_CHANNELS:
+            self._pin(first.numbers, f"{layer.name!r} normalises over all of them")
         if has_kernel(layer):
             self._read.setdefault(layer.name, []).append(first.numbers)
         if isinstance(way, Propagation) and way.has_weights:
@@ -142,9 +225,15 @@ class _Numbering:
         numbers = self._made[layer.name]
         if groups > 1:
             self._multiples += [(first.numbers, groups), (numbers, groups)]
+            for each in (first.numbers, numbers):  # what is gone from one group is from all
+                for others in each.reshape(groups, -1)[1:]:
+                    self._unite(each[: len(others)], others)
         if layer.class_name not in NARROWABLE:
             reason = f"{layer.name!r} is a {layer.class_name}, whose width is not understood"
             self._pin(np.concatenate([first.numbers, numbers]), reason)
+        objection = _must_stay(self._graph, layer)
+        if objection is not None:
+            self._pin(numbers, f"{layer.name!r} {objection}")
         return _Numbers(axis, numbers)
 
     def _joined(self, node: Node, shape: Shape) -> "_Numbers":
@@ -213,3 +302,14 @@ class _Numbers:
 
     axis: int
     numbers: np.ndarray
+
+
+def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
+    """Why a layer's output channels must stay, as the end of a sentence on it."""
+    if layer.name in graph.protected or layer.name in graph.kept:
+        return graph.kept.get(layer.name, "is protected")
+    if not fused_activation_is_elementwise(layer):
+        return "mixes its channels in its activation"
+    if not set(layer.weight_names) <= _KNOWN_WEIGHTS:
+        return "has weights of unknown meaning"
+    return None

@@ -1,0 +1,113 @@
+"""Narrower layers: channels of width groups go, with every weight that makes or reads them.
+
+Let x be the channels that stay of a tensor and z those that go. Of the layers that make them the
+columns for z are cut, of those that read them, y = V x + U z, the rows U. What keeps channels apart
+between the two loses its own weights for z. So where z is zero the network answers as before, and
+else the readers are short of U z, which repair gives back as far as x tells it.
+
+A channel is gone from all layers of its group or from none, see `width_groups`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prune_mi.errors import GraphError
+from prune_mi.graph.channels.channel_map import ChannelMap
+from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
+from prune_mi.graph.channels.resizing import SLICE, Slicing, propagate
+from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
+from prune_mi.graph.edit import validate_graph, with_resized
+from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
+
+Gone = Mapping[str, Sequence[int]]
+"""By the name of a width group, the places of the channels that go, in [0, num_channels)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Narrowed:
+    """A narrower graph.
+
+    Attributes:
+        graph: What it is now.
+        kept: For each layer that makes fewer channels now, the places of those that stay.
+    """
+
+    graph: LayerGraph
+    kept: Mapping[str, np.ndarray]
+
+
+def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowed | NotApplicable:
+    """Takes channels of width groups away.
+
+    Args:
+        graph: The graph.
+        gone: Which channels; none of a group that has a reason to stay.
+        resize: `SLICE`; or `SHAPES_ONLY`, where only what the network costs is asked.
+
+    Returns:
+        The graph, its calls in the same order; or why it cannot be, for instance since a layer
+        would have no channel left.
+
+    Raises:
+        GraphError: If there is no such group or channel, or the group cannot be narrowed.
+    """
+    known = widths(graph)
+    going = np.zeros(known.num_channels, dtype=bool)
+    layers, kept = dict(graph.layers), dict[str, np.ndarray]()
+    maps: dict[TensorRef, ChannelMap] = {}
+    for name, places in gone.items():
+        place, group = _group(known, name)
+        numbers = known.starts[place] + _checked(group, places)
+        going[numbers] = True
+        if len(numbers) == group.num_channels:
+            return NotApplicable(f"{name!r} would have no channel left")
+    for producer, numbers in known.made.items():
+        keep = ~going[numbers]
+        if keep.all():
+            continue
+        if not keep.any():
+            return NotApplicable(f"{producer!r} would have no channel left")
+        kept[producer] = np.flatnonzero(keep)
+        layers[producer] = _with_outputs(graph.layers[producer], kept[producer], resize)
+        for node in graph.calls[producer]:
+            axis = known.tensors[TensorRef(node.name)].axis
+            maps[TensorRef(node.name)] = ChannelMap.keeping(axis, keep)
+    if not maps:
+        return Narrowed(graph, {})
+    sliced = propagate(replace(graph, layers=layers), maps, resize=resize)
+    if isinstance(sliced, NotApplicable):
+        return sliced
+    return Narrowed(validate_graph(sliced), kept)
+
+
+def _group(known: Widths, name: str) -> tuple[int, WidthGroup]:
+    for place, group in enumerate(known.groups):
+        if group.name == name:
+            if group.reason is not None:
+                raise GraphError(f"the channels of {name!r} must stay: {group.reason}")
+            return place, group
+    raise GraphError(f"received {name!r}; expected the first layer of a width group")
+
+
+def _checked(group: WidthGroup, places: Sequence[int]) -> np.ndarray:
+    found = np.unique(np.asarray(places, dtype=int))
+    if found.size and not (0 <= found[0] and found[-1] < group.num_channels):
+        raise GraphError(
+            f"received channel {found[-1] if found[0] >= 0 else found[0]} of {group.name!r}; "
+            f"expected 0 to {group.num_channels - 1}"
+        )
+    return found
+
+
+def _with_outputs(layer: LayerDef, keep: np.ndarray, resize: Slicing) -> LayerDef:
+    """The layer with some of its output channels, at their places."""
+    weights = []
+    for name, weight in layer.named_weights:
+        axis = OUTPUT_AXIS[layer.class_name] if name == "kernel" else -1
+        same = name == "depthwise_kernel"  # a separable convolution's, which reads
+        weights.append(weight if same else resize.take(weight, keep, axis))
+    config = {**layer.config, width_setting(layer): len(keep)}
+    return with_resized(replace(layer, serialized={**layer.serialized, "config": config}), weights)
