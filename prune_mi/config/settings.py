@@ -10,6 +10,7 @@ from prune_mi.config.values import (
     CRITERION_WORDS,
     Amount,
     Augmentation,
+    ChannelCriterion,
     ClassList,
     ClassWeights,
     CostName,
@@ -19,6 +20,7 @@ from prune_mi.config.values import (
     Objective,
     Optimizer,
     Patterns,
+    Repair,
     Scaling,
     TaskName,
     Validation,
@@ -44,6 +46,12 @@ class RankingSettings(Settings):
     criterion: Criterion = setting(
         "bypass",
         CRITERION_WORDS,
+        panel=REMOVAL,
+    )
+    channel_criterion: ChannelCriterion = setting(
+        "information",
+        "How channels are ranked. information: what the answers lose where a channel is replaced "
+        "by its mean. For comparison: taylor, magnitude or random.",
         panel=REMOVAL,
     )
     num_samples: int = setting(
@@ -194,7 +202,14 @@ class RunSettings(Settings):
         1000, "Validation images that untrained children are scored on.", ge=20
     )
     calibration_images: int = setting(
-        512, "Training images that batch-norm statistics are computed on.", ge=16
+        1000, "Training images that changed models are repaired on, without training.", ge=16
+    )
+    repair: Repair = setting(
+        "least-squares",
+        "How a changed model is repaired before it is scored. least-squares: layers behind the "
+        "change are refitted. For comparison: variance (their channels keep mean and variance) or "
+        "statistics (of batch norms alone).",
+        panel=REMOVAL,
     )
     seed: int = setting(0, "Seed of the random numbers.", panel=CONTROL, ge=0, le=2**31 - 1)
     ranking: RankingSettings = RankingSettings()
@@ -260,8 +275,9 @@ class OptimizeSettings(RunSettings):
     )
     mix: str | dict[str, float] = setting(
         "deletion-heavy",
-        "Kinds of changes to try: deletion-heavy, deletion-by-rank, deletion-at-random or uniform. "
-        "In a file also the changes' names with weights.",
+        "Kinds of changes to try: deletion-heavy (units and channels), plans (the same, nothing "
+        "else), narrowing (channels alone), deletion-by-rank (units alone), deletion-at-random or "
+        "uniform. In a file also the changes' names with weights.",
         panel=REMOVAL,
     )
     morphs: int | None = setting(
@@ -269,6 +285,13 @@ class OptimizeSettings(RunSettings):
         "Maximum number of changes in a child.",
         panel=REMOVAL,
         words="depends on the model, at least 5",
+        ge=1,
+    )
+    channels_multiple_of: int = setting(
+        1,
+        "Leave numbers of channels that are multiples of this, such as 8, which some hardware "
+        "computes faster.",
+        panel=REMOVAL,
         ge=1,
     )
     continue_anyway: bool = setting(

@@ -37,6 +37,9 @@ Criterion = Literal[
     "magnitude",
     "random",
 ]
+# The same of `information/channels/magnitude.py` and so on.
+ChannelCriterion = Literal["information", "taylor", "magnitude", "random"]
+Repair = Literal["least-squares", "variance", "statistics"]
 Augmentation = Literal["auto", "none", "flip", "shift", "flip+shift"]
 Optimizer = Literal["adam", "sgd"]
 Method = Literal["default", "nash", "random", "mi"]

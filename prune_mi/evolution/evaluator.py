@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prune_mi.costs.objective import Objective
@@ -26,6 +26,20 @@ from prune_mi.records import events
 from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.racing import Rung
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a candidate can lose.
+
+    Attributes:
+        units: Units that can go, the least information first.
+        channels: What each output channel of layers adds, by the layers' names.
+    """
+
+    units: tuple[SiteScore, ...] = ()
+    channels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
 
 MostImages = Callable[[Screened, int], int]
 
@@ -72,9 +86,9 @@ class Evaluator:
             self._run.log.append(events.Proposed(each.name, each.parent, each.morphs, each.cost))
 
     def rank(
-        self, asked: Sequence[tuple[Proposed, Sequence[Site]]]
+        self, asked: Sequence[tuple[Proposed, Sequence[Site]]], *, with_channels: bool = False
     ) -> list[Ranked | FailedEvaluation]:
-        """Ranks sites of candidates by the run's criterion, in their order."""
+        """Ranks sites of candidates by the run's criteria, in their order."""
         return self._run.evaluations.rank(
             [
                 RankTask(
@@ -83,13 +97,21 @@ class Evaluator:
                     sites=tuple(sites),
                     settings=self._run.settings.ranking,
                     seed=self._run.settings.seed,
+                    with_channels=with_channels,
                 )
                 for each, sites in asked
             ]
         )
 
-    def ranking(self, candidate: Proposed, *, objective: Objective) -> tuple[SiteScore, ...]:
-        """The units of a candidate whose removal saves any of the objective, the least first.
+    def ranking(
+        self, candidate: Proposed, *, objective: Objective, with_channels: bool = False
+    ) -> Ranking:
+        """What a candidate can lose that saves any of the objective.
+
+        Args:
+            candidate: The parent of children to come.
+            objective: What removals are to save.
+            with_channels: Whether channels are to be ranked, too.
 
         Raises:
             RunError: If they could not be ranked.
@@ -99,15 +121,15 @@ class Evaluator:
             for site in unit_sites(candidate.graph)
             if objective.taken_off(site.saves, num_layers=len(site.nodes)) > 0
         ]
-        if not sites:
-            return ()
-        (answer,) = self.rank([(candidate, sites)])
+        if not sites and not with_channels:
+            return Ranking()
+        (answer,) = self.rank([(candidate, sites)], with_channels=with_channels)
         if isinstance(answer, FailedEvaluation):
             raise RunError(
                 f"the units of {candidate.name} could not be ranked: {answer.message}; try another "
                 "`ranking.criterion`"
             )
-        return tuple(
+        units = tuple(
             SiteScore(
                 sites[place].name,
                 answer.gains[place],
@@ -116,6 +138,7 @@ class Evaluator:
             )
             for place in least_first(sites, answer.gains)
         )
+        return Ranking(units, answer.channels)
 
     def screen(
         self, children: Sequence[Proposed], parents: Mapping[str, LayerGraph]
@@ -127,7 +150,15 @@ class Evaluator:
         """
         offset = self._baseline.screening_offset
         tasks = [
-            ScreenTask(each.name, each.graph, parents[each.parent], self._run.settings.seed, offset)
+            ScreenTask(
+                each.name,
+                each.graph,
+                parents[each.parent],
+                self._run.settings.seed,
+                offset,
+                each.kept,
+                self._run.settings.repair,
+            )
             for each in children
         ]
         by_name = {child.name: child for child in children}

@@ -266,7 +266,7 @@ class Growing:
             choice = self._policy.choose()
             if ranking is None:
                 wanted = choice.mix.get("remove-by-rank", 0.0) > 0
-                ranking = self._evaluator.ranking(parent, objective=_COST) if wanted else ()
+                ranking = self._evaluator.ranking(parent, objective=_COST).units if wanted else ()
             context = MorphContext(
                 ranking=ranking, objective=_COST, place_weight=choice.place_weight
             )

@@ -15,7 +15,7 @@ import numpy as np
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.costs.objective import objective_of
-from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.evolution.evaluator import Evaluator, Ranking
 from prune_mi.evolution.limits import AllowedDrop, allowed_drop
 from prune_mi.evolution.lineage_images import most_final_images
 from prune_mi.evolution.recipe import TrainingSpeed
@@ -24,7 +24,6 @@ from prune_mi.evolution.timing import TimePlan
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.units.discovery import outermost, removable_units
 from prune_mi.morphisms.mixes import resolve_mix
-from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
 from prune_mi.runs.run import Run
@@ -32,13 +31,15 @@ from prune_mi.search.archive import Archive
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
+from prune_mi.search.plans import NARROW
 from prune_mi.search.racing import Rung, plan_rungs
 from prune_mi.search.target_climber import TargetClimber
 from prune_mi.search.termination import StoppingRules
 
 _FAIR_CHANCE = 0.3
 _FEWEST_MORPHS = 5
-_SECOND_WAVE = 0.4
+_WAVES = (0.4,)  # shares of children behind the first wave
+_WAVES_OF_PLANS = (0.3, 0.3)
 OnLast = Callable[[Trained, TrainingSpeed | None], object]
 
 
@@ -79,8 +80,9 @@ class Pruning:
         self._accepted: list[Trained] = []
         self._archive = Archive(baseline.start)
         self._bias = 0.0
-        self._ranking: Sequence[SiteScore] = ()
+        self._ranking = Ranking()
         self._waves: list[int] = []
+        self._first = False
         self._began = 0.0
         self._seconds: float | None = None
         kind = TargetClimber if self._objective.targets else HillClimber
@@ -93,6 +95,7 @@ class Pruning:
             max_morphs=settings.morphs or _morphs_for(baseline.start),
             rng=np.random.default_rng((settings.seed, 2)),
             horizon=self._horizon,
+            multiples=settings.channels_multiple_of,
         )
 
     def limited(self) -> events.Limited | None:
@@ -138,16 +141,24 @@ class Pruning:
         ).seconds
         if self._seconds is not None and self._seconds == remaining:
             self._on_last(parent, self._evaluator.speed)
-        self._ranking = self._evaluator.ranking(parent, objective=self._objective)
-        later = round(_SECOND_WAVE * settings.children)
-        self._waves = [settings.children - later, later]
+        narrows = resolve_mix(settings.mix).get(NARROW, 0) > 0 and self._objective.makes_smaller
+        self._ranking = self._evaluator.ranking(
+            parent, objective=self._objective, with_channels=narrows
+        )
+        shares = _WAVES_OF_PLANS if narrows else _WAVES
+        later = [round(share * settings.children) for share in shares]
+        self._waves = [settings.children - sum(later), *later]
+        self._first = True
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
-        """See `Strategy`: a first wave, and a second one that has learned from it."""
-        if len(self._waves) == 2:
-            return self.climber.ask(self._waves.pop(0), self._ranking)
-        if self._waves and self._waves[0] and seen:
-            return self.climber.ask(self._waves.pop(), self._ranking, seen=seen)
+        """See `Strategy`: a first wave, and others that have learned from those before them."""
+        units, channels = self._ranking.units, self._ranking.channels
+        while self._waves:
+            count, first, self._first = self._waves.pop(0), self._first, False
+            if first:
+                return self.climber.ask(count, units, channels=channels)
+            if count and seen:
+                return self.climber.ask(count, units, channels=channels, seen=seen)
         return ()
 
     def repair(

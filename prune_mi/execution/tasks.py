@@ -5,14 +5,15 @@ Importing this module does not import Keras: a worker sets its threads first.
 
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from prune_mi.config import RankingSettings
+from prune_mi.config.values import Repair
 from prune_mi.data import AugmentationPolicy
 from prune_mi.execution.executor import tell
 from prune_mi.execution.store import SharedData
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _CALIBRATION_BATCH = 128
-_REFIT_IMAGES = 256
 _MOST_VALUES, _FEWEST_AT_ONCE = 2**24, 16  # of maps that are held at once
 
 
@@ -41,6 +41,8 @@ class ScreenTask:
         parent: What it was made from; its layers' outputs are what a refit aims at.
         offset: What the screening images tell too little, added to the accuracy.
         seed: Draws the positions that a refit samples.
+        kept: Of the parent's layers that make fewer channels now, the places of those that stay.
+        repair: How.
     """
 
     name: str
@@ -48,6 +50,8 @@ class ScreenTask:
     parent: LayerGraph
     seed: int
     offset: float = 0.0
+    kept: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    repair: Repair = "least-squares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class RankTask:
     Attributes:
         sites: Of the graph.
         settings: The criterion and its sizes.
+        with_channels: Whether channels are scored, too.
     """
 
     name: str
@@ -88,6 +93,7 @@ class RankTask:
     sites: tuple[Site, ...]
     settings: RankingSettings
     seed: int
+    with_channels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +171,15 @@ class Ranked:
         gains: Of each site that was asked about, in the order of the task.
         spreads: Their standard errors.
         measure: What the gains are in, see `information.criterion.Measure`.
+        channels: What each output channel of layers adds, by the layers' names; empty where that
+            was not asked.
     """
 
     name: str
     gains: tuple[float, ...]
     spreads: tuple[float, ...]
     measure: str
+    channels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 Outcome = Evaluated | FailedEvaluation
@@ -257,6 +266,10 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
     from prune_mi.information.criterion import RankingRequest
     from prune_mi.information.ranking import criterion
 
+    chosen = criterion(task.settings.criterion)
+    channels = _channels(task, data) if task.with_channels else {}
+    if not task.sites:
+        return Ranked(task.name, (), (), chosen.measure, channels)
     request = RankingRequest(
         graph=task.graph,
         sites=task.sites,
@@ -268,14 +281,32 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
         settings=task.settings,
         seed=task.seed,
     )
-    chosen = criterion(task.settings.criterion)
     scores = chosen.score(request)
     return Ranked(
         task.name,
         tuple(float(gain) for gain in scores.gains),
         tuple(float(np.std(draws)) for draws in scores.draws),
         chosen.measure,
+        channels,
     )
+
+
+def _channels(task: RankTask, data: SharedData) -> dict[str, tuple[float, ...]]:
+    """What each channel adds, by the layers that make them, in as many digits as matter."""
+    from prune_mi.information.channels.scores import ChannelRequest, by_layer, channel_scores
+
+    request = ChannelRequest(
+        graph=task.graph,
+        images=data.load("ranking_images"),
+        truth=data.load("ranking_truth"),
+        scaling=data.scaling,
+        judge=data.judge,
+        seed=task.seed,
+    )
+    found = by_layer(request.widths, channel_scores(task.settings.channel_criterion, request))
+    return {
+        name: tuple(float(f"{score:.6g}") for score in scores) for name, scores in found.items()
+    }
 
 
 def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
@@ -338,14 +369,14 @@ def _checkpoint(task: TrainTask, path: str) -> "Checkpoint":
 
 
 def _repaired(task: ScreenTask, data: SharedData) -> LayerGraph:
-    from prune_mi.repair.recalibrate import recalibrate, settled
-    from prune_mi.repair.refit import refit_consumers
+    from prune_mi.repair.recalibrate import settled
+    from prune_mi.repair.refit import repaired
 
-    images = _calibration_images(data, data.calibration_images)
     rng = np.random.default_rng(task.seed)
-    graph = refit_consumers(task.parent, task.graph, images[:_REFIT_IMAGES], rng=rng)
-    batches = _batches(data.calibration.apply(images, rng=rng))
-    return settled(recalibrate(graph, batches), batches)
+    images = data.calibration.apply(_calibration_images(data, data.calibration_images), rng=rng)
+    kept = {name: np.array(places) for name, places in task.kept.items()}
+    graph = repaired(task.parent, task.graph, images, rng=rng, kept=kept, how=task.repair)
+    return settled(graph, _batches(images))
 
 
 def _settled(graph: LayerGraph, data: SharedData) -> LayerGraph:

@@ -22,6 +22,7 @@ Allows = Callable[[LayerGraph], bool]
 
 _FILES = (
     "removals",
+    "narrow",
     "insert_stage",
     "insert_identity",
     "insert_separable",
@@ -149,4 +150,4 @@ def morph(
 
 
 def _removes(name: str) -> bool:
-    return CATALOG[name].effect == "removes"
+    return CATALOG[name].effect in ("removes", "narrows")

@@ -105,13 +105,16 @@ def _followers(behind: str) -> Mapping[str, float]:
 
 MIXES: Mapping[str, Mapping[str, float]] = {
     "deletion-heavy": {
-        "remove-by-rank": 0.8,
-        "remove-at-random": 0.12,
-        "remove-dropout": 0.03,
+        "remove-by-rank": 0.45,
+        "narrow": 0.45,
+        "remove-at-random": 0.04,
+        "remove-dropout": 0.02,
         "insert-batch-norm": 0.02,
-        "insert-dropout": 0.02,
+        "insert-dropout": 0.01,
         "insert-conv": 0.01,
     },
+    "plans": {"remove-by-rank": 0.5, "narrow": 0.5},
+    "narrowing": {"narrow": 1.0},
     "deletion-by-rank": {"remove-by-rank": 1.0},
     "deletion-at-random": {"remove-at-random": 1.0},
     "uniform": {

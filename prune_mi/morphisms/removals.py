@@ -36,13 +36,14 @@ from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.insertion import has_channels_last
 from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly
 
+UNIT_REMOVAL = "remove-by-rank"
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 
 
 class RemoveByRank(Morphism):
     """Removes a unit of small information gain."""
 
-    name = "remove-by-rank"
+    name = UNIT_REMOVAL
     effect = "removes"
     by_rank = True
 

@@ -7,8 +7,10 @@ from prune_mi.config import OptimizeSettings
 from prune_mi.costs.objective import Target, objective_of
 from prune_mi.errors import ConfigError
 from prune_mi.graph.analysis.inspection import smallest_graph, what_can_go
+from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.morphisms.mixes import resolve_mix
 from prune_mi.records import Observer
 from prune_mi.report.inspection import what_can_go_text
 from prune_mi.report.wording import amount_text, share_text
@@ -41,20 +43,22 @@ def how_much_can_go(graph: LayerGraph, settings: OptimizeSettings, observer: Obs
     objective = objective_of(settings, graph_cost(graph))
     if not objective.makes_smaller:
         return CanGo("", None, too_little=False)
+    narrows = resolve_mix(settings.mix).get("narrow", 0) > 0
     for target in objective.targets:
-        _require_possible(graph, target)
+        _require_possible(graph, target, narrows)
     found = what_can_go(graph, objective.told_by.name)
     text = what_can_go_text(found)
     observer.note(text)
-    too_little = found.share < _LEAST and not settings.continue_anyway
-    return CanGo(text, found.share, too_little)
+    share = found.share_with_channels if narrows else found.share
+    return CanGo(text, share, share < _LEAST and not settings.continue_anyway)
 
 
-def _require_possible(graph: LayerGraph, target: Target) -> None:
-    """Refuses a target that no removal of units leads to."""
+def _require_possible(graph: LayerGraph, target: Target, narrows: bool) -> None:
+    """Refuses a target that no removal of units, and of channels where there are any, leads to."""
     kind = target.kind
     whole = kind.count(graph)
-    least = kind.count(smallest_graph(graph, kind.name))
+    smallest = smallest_graph(graph, kind.name)
+    least = kind.count(narrowest(smallest) if narrows else smallest)
     if target.most < least:
         share = math.ceil(1000 * least / whole) / 1000
         raise ConfigError(

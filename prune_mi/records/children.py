@@ -6,7 +6,7 @@ from typing import Literal
 
 from prune_mi.records.models import Cost
 
-Effect = Literal["removes", "adds", "changes"]
+Effect = Literal["removes", "narrows", "adds", "changes"]
 Reason = Literal[
     "lost too much",
     "others save more",
@@ -52,7 +52,8 @@ class MorphRecord:
         layers: Names of the layers that went or came.
         reason: Why this site, for instance its information gain in bits.
         place: Where in the network; None where nobody learns from it.
-        effect: What became of layers: they went, came, or were changed.
+        effect: What became of layers: they went, lost channels, came, or were changed.
+        share: Of channels that went: how much of what all channels of their group add.
     """
 
     kind: str
@@ -61,11 +62,17 @@ class MorphRecord:
     reason: str
     place: Place | None = None
     effect: Effect = "changes"
+    share: float = 1.0
 
     @property
     def is_removal(self) -> bool:
         """Whether layers went."""
         return self.effect == "removes"
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether layers or channels went."""
+        return self.effect in ("removes", "narrows")
 
     @property
     def is_insertion(self) -> bool:

@@ -131,6 +131,7 @@ class Ranked:
         units: Their names.
         scores, spreads: What each adds by the criterion, and the standard errors of that.
         measure: What they are in.
+        channels: What each output channel of layers adds, by the layers' names.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Ranked:
     scores: tuple[float, ...]
     spreads: tuple[float, ...]
     measure: str
+    channels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

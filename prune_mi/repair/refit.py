@@ -1,170 +1,240 @@
-"""Least-squares refit: the first layers behind a deletion learn to answer as they did before.
+"""Repair without training: every layer that reads what has changed learns to answer as before.
 
-Where a consumer computed Y = X W + b from the old tensor X, and now reads X', its kernel becomes
-the ridge solution that starts from the old one,
+The network before an edit and the one after it are evaluated side by side, call by call, on the
+same images. Where a layer computed Y = X W + b from the old tensor X, and now reads X', its kernel
+becomes the ridge solution that starts from the old one,
 
     W' = W + (P^T P + s I)^-1 P^T (Q V - P W),  P = [X' 1], Q = [X 1], a convolution window a row,
 
-over a sample of positions of the calibration images; V is the old kernel, W the same without the
-rows of channels that are gone, s a small share of P^T P's mean diagonal.
-No gradient and no label is needed. Consumers are refitted in graph order, each on what the refitted
-ones before it now yield.
+over a sample of positions of the images; V is the old kernel (of the channels that it still
+makes), W the same without the rows of channels that are gone, s a small share of P^T P's mean
+diagonal. Batch norms behind it get the exact mean and variance of what reaches them. Only then is
+the next layer looked at: X' is what repaired layers yield, so that each makes up for what those
+before it could not. No gradient and no label is needed, and of both networks only the tensors that
+are alive at a place are held.
+
+As a rival, `variance` only scales and shifts each output channel so that its mean and variance are
+what they were; it solves nothing.
 
 Source: He, Zhang, Sun (2017), Channel Pruning for Accelerating Very Deep Neural Networks, section
-3.1 (a layer's output reconstructed by linear least squares).
+3.1 (a layer's output reconstructed by linear least squares, one after the other); Saikumar &
+Varghese (2025), Data-free and adaptive signal resuscitation of pruned networks, for the rival.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from keras import ops, tree
 
-from prune_mi.graph.edit import with_outputs, with_weights
-from prune_mi.graph.ir import LayerGraph, Node, TensorRef
-from prune_mi.keras_io.forward.forward_pass import forward_function
-from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.config.values import Repair
+from prune_mi.graph.edit import with_weights
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.new_layers import is_identity_norm
+from prune_mi.keras_io.forward.walk import Walk, live_bytes
+from prune_mi.repair.least_squares import NormalEquations, Sample, dual_solution, is_refittable
 
-_RIDGE = 1e-2
-_MAX_ROWS = 60_000
+_MOST_ROWS = 40_000
 _BATCH = 128
-_REFITTABLE = frozenset({"Conv2D", "Dense"})
+_MOST_BYTES = 2**30
+_LEAST_VARIANCE = 1e-8
+
+Kept = Mapping[str, np.ndarray]
+"""For each layer that makes fewer channels than before, the places of those that stayed."""
 
 
-def refit_consumers(
+def repaired(
     old: LayerGraph,
     new: LayerGraph,
     images: np.ndarray,
     *,
     rng: np.random.Generator,
-    max_consumers: int = 2,
+    kept: Kept | None = None,
+    how: Repair = "least-squares",
 ) -> LayerGraph:
-    """Refits the nearest kernel layers whose input the edit from `old` to `new` has changed.
+    """Refits and recalibrates all that the edit from `old` to `new` has changed.
 
     Args:
-        old: The graph before the edit, whose outputs are the target.
+        old: The graph before the edit, whose tensors are the aim.
         new: The graph after it.
-        images: Scaled calibration images, float `(n, ...)`.
+        images: Scaled calibration images, float `(n, ...)`; fewer are used where the tensors of all
+            would take more than 1 GiB.
         rng: Draws the positions that are fitted.
-        max_consumers: Only the nearest so many are refitted: in a deep residual network a change
-            reaches every later block through the shortcuts.
+        kept: See `Kept`.
+        how: `least-squares`, its rival `variance`, or `statistics`: batch norms alone.
 
     Returns:
-        `new` with other kernels and biases; unchanged where no consumer can be refitted.
+        `new` with other kernels, biases and batch-norm statistics; frozen layers as they were.
     """
-    names = changed_consumers(old, new)[:max_consumers]
-    if not names:
-        return new
-    before = _inputs_of(old, names, images)
-    for name, old_inputs in zip(names, before, strict=True):
-        (new_inputs,) = _inputs_of(new, (name,), images)
-        kernel = old.layer_of(old.node_by_name[name]).weights[0]
-        new = _refit(new, name, kernel, old_inputs, new_inputs, rng)
-    return new
+    at_once = _MOST_BYTES // max(1, live_bytes(old) + live_bytes(new))
+    images = images[: max(_BATCH // 4, at_once)]
+    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    return _Pair(old, new, batches, rng, kept or {}, how).repaired()
 
 
-def changed_consumers(old: LayerGraph, new: LayerGraph) -> tuple[str, ...]:
-    """Calls of refittable layers in both graphs that read a changed tensor, nearest to the edit.
+class _Pair:
+    """Two networks on their way through their calls."""
 
-    A tensor is changed if an edited call yields it or it is computed from a changed one; the walk
-    ends at every layer with a kernel. Layers called more than once are left alone, and so are those
-    that yield another shape than before: what they yielded is no aim for them.
-    """
-    changed: set[TensorRef] = set()
-    found = []
-    for node in new.nodes:
-        before = old.node_by_name.get(node.name)
-        touched = before is None or before.inputs != node.inputs or changed & set(node.inputs)
-        if not touched:
-            continue
-        if any(name.endswith("kernel") for name in new.layer_of(node).weight_names):
-            if before is not None and before.outputs == node.outputs and _is_refittable(new, node):
-                found.append(node.name)
-            continue
-        changed.update(TensorRef(node.name, index) for index in range(len(node.outputs)))
-    return tuple(found)
+    def __init__(
+        self,
+        old: LayerGraph,
+        new: LayerGraph,
+        batches: list[np.ndarray],
+        rng: np.random.Generator,
+        kept: Kept,
+        how: Repair,
+    ) -> None:
+        self._old, self._new, self._kept, self._how = old, new, kept, how
+        self._sizes = [len(each) for each in batches]
+        self._before, self._after = Walk(old, batches), Walk(new, batches)
+        self._changed: set[TensorRef] = set()
+        self._weights: dict[str, tuple[np.ndarray, ...]] = {}
+        self._rng = rng
+
+    def repaired(self) -> LayerGraph:
+        last = self._last_to_repair()
+        for node in self._new.nodes[: last + 1]:
+            known = self._old.node_by_name.get(node.name)
+            if known is not None:
+                self._before.advance(known)
+            self._pass(node, known)
+            self._before.forget()
+            self._after.forget()
+        return with_weights(self._new, self._weights)
+
+    def _pass(self, node: Node, known: Node | None) -> None:
+        """Repairs the layer of a call, if it needs that, and makes the call."""
+        refs = [TensorRef(node.name, index) for index in range(len(node.outputs))]
+        if not node.inputs:
+            return
+        if known is not None and self._is_as_before(node, known):
+            self._after.advance(node, {ref: self._before.values(ref) for ref in refs})
+            return
+        reads_other = bool(self._changed & set(node.inputs)) or (
+            known is None or known.inputs != node.inputs
+        )
+        layer = self._new.layer_of(node)
+        self._changed.update(refs)
+        if known is not None and reads_other and self._can_be_refitted(node, known):
+            self._set(layer, self._fitted(node, known))
+        elif layer.class_name == "BatchNormalization" and _may_be_recalibrated(self._new, layer):
+            self._set(layer, self._recalibrated(node))
+        self._after.advance(node)
+
+    def _set(self, layer: LayerDef, weights: tuple[np.ndarray, ...]) -> None:
+        self._weights[layer.name] = weights
+        self._after.set_weights(layer.name, weights)
+
+    def _is_as_before(self, node: Node, known: Node) -> bool:
+        """Whether a call yields what the old network's did."""
+        one, other = self._new.layer_of(node), self._old.layer_of(known)
+        same = one is other or (
+            one.config == other.config
+            and len(one.weights) == len(other.weights)
+            and all(map(np.array_equal, one.weights, other.weights))
+        )
+        alive = all(self._before.has(TensorRef(node.name, i)) for i in range(len(node.outputs)))
+        return same and alive and known == node and not self._changed & set(node.inputs)
+
+    def _can_be_refitted(self, node: Node, known: Node) -> bool:
+        """Whether what the old layer yielded, in the channels that stay, is an aim for it."""
+        if self._how == "statistics" or not is_refittable(self._new, node):
+            return False
+        before, after = known.outputs[0].shape, node.outputs[0].shape
+        kept = self._kept.get(node.layer)
+        width = before[-1] if kept is None else len(kept)
+        return (
+            is_refittable(self._old, known)
+            and before[1:-1] == after[1:-1]
+            and width == after[-1]
+            and self._before.has(known.inputs[0])
+            and self._old.layer_of(known).config.get("activation")
+            == self._new.layer_of(node).config.get("activation")
+        )
+
+    def _fitted(self, node: Node, known: Node) -> tuple[np.ndarray, ...]:
+        """The kernel, and the bias, that yield what the old layer did."""
+        layer, old = self._new.layer_of(node), self._old.layer_of(known)
+        kept = self._kept.get(layer.name, slice(None))
+        kernel, *biases = layer.weights
+        aim = old.weights[0][..., kept].reshape(-1, kernel.shape[-1])
+        shift = np.zeros(kernel.shape[-1]) if not biases else old.weights[1][kept] - biases[0]
+        own = kernel.reshape(-1, kernel.shape[-1])
+        rows = list(self._rows(node, known, len(own)))
+        if self._how == "variance":
+            pairs = [(q @ aim + shift, p @ own) for p, q in rows]
+            return _matched(kernel, biases, pairs)
+        if sum(len(p) for p, _ in rows) < len(own):
+            design, wanted = (np.concatenate(each) for each in zip(*rows, strict=True))
+            missing = wanted @ aim + shift - design @ own
+            change = dual_solution(design, missing, has_bias=bool(biases))
+        else:
+            sums = NormalEquations(*own.shape, has_bias=bool(biases))
+            for p, q in rows:
+                sums.add(p, q @ aim + shift - p @ own)
+            change = sums.solution()
+        fitted = own + change[: len(own)]
+        found = [fitted.reshape(kernel.shape).astype(kernel.dtype)]
+        return (*found, *((each + change[-1]).astype(each.dtype) for each in biases))
+
+    def _rows(self, node: Node, known: Node, num_weights: int) -> Any:
+        """Windows of the new and of the old input, batch by batch."""
+        layer, old = self._new.layer_of(node), self._old.layer_of(known)
+        shape = self._new.spec(node.inputs[0]).shape[1:]
+        sample = Sample(
+            layer,
+            [int(size or 1) for size in shape],
+            [int(size or 1) for size in node.outputs[0].shape[1:]],
+            self._sizes,
+            most=max(_MOST_ROWS, 4 * num_weights),
+            rng=self._rng,
+        )
+        after, before = self._after.values(node.inputs[0]), self._before.values(known.inputs[0])
+        assert old.class_name == layer.class_name
+        for batch, (one, other) in enumerate(zip(after, before, strict=True)):
+            yield sample.windows(batch, one), sample.windows(batch, other)
+
+    def _recalibrated(self, node: Node) -> tuple[np.ndarray, ...]:
+        """A batch norm's weights with the statistics of what reaches it."""
+        layer = self._new.layer_of(node)
+        axis = int(layer.config["axis"])
+        mean, square, count = 0.0, 0.0, 0
+        for values in self._after.values(node.inputs[0]):
+            rows = np.moveaxis(np.asarray(values, dtype=np.float64), axis, -1)
+            rows = rows.reshape(-1, rows.shape[-1])
+            mean, square = mean + rows.sum(axis=0), square + np.square(rows).sum(axis=0)
+            count += len(rows)
+        mean, square = mean / count, square / count
+        found = {"moving_mean": mean, "moving_variance": np.maximum(square - mean**2, 0.0)}
+        return tuple(
+            np.asarray(found.get(name, weight), weight.dtype)
+            for name, weight in layer.named_weights
+        )
+
+    def _last_to_repair(self) -> int:
+        """The place of the last call of a layer that may be repaired."""
+        places = [
+            place
+            for place, node in enumerate(self._new.nodes)
+            if is_refittable(self._new, node)
+            or _may_be_recalibrated(self._new, self._new.layer_of(node))
+        ]
+        return max(places, default=-1)
 
 
-def _is_refittable(graph: LayerGraph, node: Node) -> bool:
-    layer = graph.layer_of(node)
+def _may_be_recalibrated(graph: LayerGraph, layer: LayerDef) -> bool:
     return (
-        layer.class_name in _REFITTABLE
+        layer.class_name == "BatchNormalization"
         and layer.name not in graph.frozen
-        and layer.weight_names[0] == "kernel"
-        and graph.calls_of(layer.name) == 1
-        and layer.config.get("groups", 1) == 1
-        and len(set(layer.config.get("dilation_rate", (1, 1)))) == 1
-        and layer.config.get("data_format", "channels_last") != "channels_first"
-        and len(graph.spec(node.inputs[0]).shape) in (2, 4)
+        and not is_identity_norm(layer)
     )
 
 
-def _inputs_of(graph: LayerGraph, names: Sequence[str], images: np.ndarray) -> list[np.ndarray]:
-    """What calls read, on all images."""
-    refs = tuple(graph.node_by_name[name].inputs[0] for name in names)
-    run = forward_function(build_model(with_outputs(graph, refs)))
-    collected: list[list[np.ndarray]] = [[] for _ in refs]
-    for start in range(0, len(images), _BATCH):
-        outputs = run(ops.convert_to_tensor(images[start : start + _BATCH]), training=False)
-        for rows, output in zip(collected, tree.flatten(outputs), strict=True):
-            rows.append(np.asarray(output))
-    return [np.concatenate(rows) for rows in collected]
-
-
-def _refit(
-    graph: LayerGraph,
-    name: str,
-    old_kernel: np.ndarray,
-    old_inputs: np.ndarray,
-    new_inputs: np.ndarray,
-    rng: np.random.Generator,
-) -> LayerGraph:
-    layer = graph.layer_of(graph.node_by_name[name])
-    kernel, *biases = layer.weights
-    weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
-    if biases:
-        weights = np.concatenate([weights, biases[0][None].astype(np.float64)])
-    old_rows = _windows(layer.config, old_kernel, old_inputs)
-    new_rows = _windows(layer.config, kernel, new_inputs)
-    if len(new_rows) > _MAX_ROWS:
-        chosen = rng.choice(len(new_rows), _MAX_ROWS, replace=False)
-        old_rows, new_rows = old_rows[chosen], new_rows[chosen]
-    target = old_rows @ old_kernel.reshape(-1, old_kernel.shape[-1])
-    change = (target - new_rows @ weights[: new_rows.shape[1]]).astype(np.float64)
-    design = new_rows.astype(np.float64)
-    if biases:
-        design = np.concatenate([design, np.ones((len(design), 1))], axis=1)
-    weights = weights + _ridge_solution(design, change)
-    fitted = [weights[: new_rows.shape[1]].reshape(kernel.shape).astype(kernel.dtype)]
-    fitted += [weights[-1].astype(bias.dtype) for bias in biases]
-    return with_weights(graph, {layer.name: tuple(fitted)})
-
-
-def _ridge_solution(design: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """(P^T P + s I)^-1 P^T D, which is P^T (P P^T + s I)^-1 D: whichever system is the smaller.
-
-    A dense layer behind flattened maps reads thousands of values, of a few hundred images.
-    """
-    ridge = _RIDGE * float(np.square(design).sum()) / design.shape[1] + np.finfo(np.float32).tiny
-    if len(design) < design.shape[1]:
-        kernel = design @ design.T
-        solution = design.T @ np.linalg.solve(kernel + ridge * np.eye(len(kernel)), change)
-    else:
-        gram = design.T @ design
-        solution = np.linalg.solve(gram + ridge * np.eye(len(gram)), design.T @ change)
-    return np.asarray(solution)
-
-
-def _windows(config: Mapping[str, Any], kernel: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """The inputs that each output position multiplies with the kernel, `(positions, weights)`."""
-    if kernel.ndim == 2:
-        return inputs.reshape(-1, inputs.shape[-1])
-    patches = ops.image.extract_patches(
-        inputs,
-        size=kernel.shape[:2],
-        strides=tuple(config["strides"]),
-        dilation_rate=config["dilation_rate"][0],
-        padding=config["padding"],
-        data_format="channels_last",
-    )
-    return np.asarray(patches).reshape(-1, int(np.prod(kernel.shape[:3])))
+def _matched(
+    kernel: np.ndarray, biases: list[np.ndarray], pairs: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, ...]:
+    """Each output channel scaled, and shifted, to the mean and variance that it had."""
+    old, new = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    scale = np.sqrt((old.var(axis=0) + _LEAST_VARIANCE) / (new.var(axis=0) + _LEAST_VARIANCE))
+    shift = old.mean(axis=0) - scale * new.mean(axis=0)
+    found = [(kernel * scale).astype(kernel.dtype)]
+    return (*found, *((each + shift).astype(each.dtype) for each in biases))

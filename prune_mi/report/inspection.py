@@ -138,15 +138,19 @@ _OTHERS: Mapping[Cause, str] = {
 
 
 def can_go_line(found: WhatCanGo) -> str:
-    """`9 units can go, 31 % of the MACs.`, or that nothing can."""
+    """`9 units can go, 31 % of the MACs. With channels, 97 % can go at most.`, or what cannot."""
     cost, number = cost_kind(found.counted).label, len(found.units)
     if not number:
         same = "as many channels, and the same image size" if found.of_images else "as many values"
-        return (
-            f"Nothing that costs {cost} can go. A layer can go only if its output has the same "
-            f"shape as its input: {same}."
+        text = (
+            f"No whole layer that costs {cost} can go. A layer can go only if its output has the "
+            f"same shape as its input: {same}."
         )
-    return f"{counted(number, 'unit')} can go, {share_text(found.share)} of the {cost}."
+    else:
+        text = f"{counted(number, 'unit')} can go, {share_text(found.share)} of the {cost}."
+    if found.share_with_channels > found.share:
+        text += f" With channels, {share_text(found.share_with_channels)} can go at most."
+    return text
 
 
 def why_not_lines(found: WhatCanGo, most: int = 5) -> tuple[str, ...]:
@@ -167,7 +171,8 @@ def why_not_lines(found: WhatCanGo, most: int = 5) -> tuple[str, ...]:
 def what_can_go_text(found: WhatCanGo, most: int = 4) -> str:
     """All of it in one paragraph."""
     lines = why_not_lines(found, most)
-    return f"{can_go_line(found)} What stays: {'; '.join(lines)}." if lines else can_go_line(found)
+    text = can_go_line(found)
+    return f"{text} What stays whole: {'; '.join(lines)}." if lines else text
 
 
 def why_text(causes: Sequence[Cause], found: WhatCanGo) -> str:

@@ -106,7 +106,9 @@ class Evaluations:
         while left and (event := self._log.outcome(left, kinds)) is not None:
             task = left.pop(event.name)
             if isinstance(event, events.Ranked):
-                found[task.name] = Ranked(task.name, event.scores, event.spreads, event.measure)
+                found[task.name] = Ranked(
+                    task.name, event.scores, event.spreads, event.measure, event.channels
+                )
             elif isinstance(event, events.Failed):
                 found[task.name] = _failure(event)
         for task, answer in zip(left.values(), self._pool.rank(list(left.values())), strict=True):
@@ -116,7 +118,14 @@ class Evaluations:
                 continue
             units = tuple(each.name for each in task.sites)
             self._log.append(
-                events.Ranked(task.name, units, answer.gains, answer.spreads, answer.measure)
+                events.Ranked(
+                    task.name,
+                    units,
+                    answer.gains,
+                    answer.spreads,
+                    answer.measure,
+                    answer.channels,
+                )
             )
         return [found[task.name] for task in tasks]
 

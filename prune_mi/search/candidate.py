@@ -1,6 +1,7 @@
 """A candidate on its way: proposed, screened, trained; each step knows more than the one before."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class Proposed:
         morphs: What was done to the parent.
         lineage: Everything done since the reference.
         images_trained: Images that it and its ancestors trained on since the reference.
+        kept: Of the parent's layers that make fewer channels now, the places of those that stay.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Proposed:
     morphs: tuple[MorphRecord, ...]
     lineage: tuple[MorphRecord, ...]
     images_trained: int = 0
+    kept: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def screened(
         self,

@@ -20,8 +20,9 @@ from prune_mi.morphisms.catalog import Allows, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
-from prune_mi.search.evidence import expected_losses
+from prune_mi.search.evidence import Gains, expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
+from prune_mi.search.plans import NARROW, Aim, Planner, group_gains
 from prune_mi.search.selection import (
     acceptable,
     best_of,
@@ -29,6 +30,7 @@ from prune_mi.search.selection import (
     chance_of_success,
     choose_for_training,
     improves,
+    merit,
     with_hope,
 )
 from prune_mi.search.termination import SearchState
@@ -39,6 +41,12 @@ _BY_RANK = "remove-by-rank"
 _DRAWS_A_CHILD = 25
 _BLIND_GREED = 0.5
 _INFORMED_GREED = 0.9
+NO_CHANNELS: Mapping[str, Sequence[float]] = {}
+_DRAWS_A_PLAN = 8
+_BLIND_SPREAD, _INFORMED_SPREAD = 0.4, 0.2  # of the logarithms of factors, see `search.plans`
+_BLIND_UNITS = (0, 1, 0, 2, 1, 4, 0, 3)
+_LARGEST_PLAN = 0.75  # of the cost
+_SIZE_SPREAD = 0.25
 
 
 class HillClimber:
@@ -59,6 +67,7 @@ class HillClimber:
         num_validation: Where nothing is made small, images that accuracies are measured on: of
             the accepted children that are within half a standard error of the best one, and half
             a point, the one with the fewest weights is taken. None takes the best one.
+        multiples: Numbers of channels that stay are multiples of this.
     """
 
     def __init__(
@@ -73,7 +82,11 @@ class HillClimber:
         horizon: Callable[[Trained], int],
         margin: float = 0.0,
         num_validation: int | None = None,
+        multiples: int = 1,
     ) -> None:
+        self._multiples = multiples
+        self._shown: dict[str, list[Screened]] = {}
+        self._factors: dict[str, Mapping[str, float]] = {}
         self._objective = objective
         self._mix = mix
         self._max_morphs = max_morphs
@@ -107,6 +120,7 @@ class HillClimber:
         num_children: int,
         ranking: Sequence[SiteScore],
         *,
+        channels: Mapping[str, Sequence[float]] = NO_CHANNELS,
         seen: Sequence[Screened] = (),
     ) -> tuple[Proposed, ...]:
         """New children of the elite, no architecture twice; fewer where none are left to find.
@@ -114,10 +128,16 @@ class HillClimber:
         Args:
             num_children: How many.
             ranking: The elite's units, least information first.
+            channels: What each output channel of the elite's layers adds. With them, where the mix
+                narrows and something is made small, children are plans (`search.plans`).
             seen: Children of this generation, screened. With them, units go by what their loss has
                 cost these, more of them at once and, where the mix removes by rank, nothing else;
                 without, a new generation begins.
         """
+        if self._makes_plans(channels):
+            if not seen:
+                self._begin_generation()
+            return self._ask_plans(num_children, ranking, channels, seen)
         most, mix = max(1, math.ceil(self._max_morphs / 2**self.flat_generations)), self._mix
         if seen:
             ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
@@ -173,8 +193,123 @@ class HillClimber:
         self._asked += len(children)
         return tuple(children)
 
+    def _makes_plans(self, channels: Mapping[str, Sequence[float]]) -> bool:
+        return bool(channels) and self._mix.get(NARROW, 0) > 0 and self._objective.makes_smaller
+
+    def _ask_plans(
+        self,
+        num_children: int,
+        ranking: Sequence[SiteScore],
+        channels: Mapping[str, Sequence[float]],
+        seen: Sequence[Screened],
+    ) -> tuple[Proposed, ...]:
+        """Plans of many sizes; then of the sizes, and with the factors, that screening favours."""
+        shown = self._remembered(seen)
+        planner, best = self._planner(ranking, channels, shown), self._best_shown(shown)
+        spread = _INFORMED_SPREAD if shown else _BLIND_SPREAD
+        children: list[Proposed] = []
+        for place in range(num_children):
+            aim = self._aim(place, num_children, best)
+            own = planner
+            if best is not None and place % 2 and best.name in self._factors:
+                own = planner.nearer(self._factors[best.name])
+            for attempt in range(_DRAWS_A_PLAN):
+                plan = own.plan(
+                    aim,
+                    rng=self._rng,
+                    spread=spread * (1 + attempt / 4),
+                    num_units=None if shown else _BLIND_UNITS[place % len(_BLIND_UNITS)],
+                    start=self._changed_first(ranking),
+                )
+                if plan is None or identity_of(plan.graph) in self._seen:
+                    continue
+                self._seen.add(identity_of(plan.graph))
+                child = self._child(
+                    self.parent, plan.graph, plan.records, place=len(children), kept=plan.kept
+                )
+                self._factors[child.name] = plan.factors
+                children.append(child)
+                break
+        self._asked += len(children)
+        return tuple(children)
+
+    def _remembered(self, seen: Sequence[Screened]) -> list[Screened]:
+        """All screened children of the parent so far, of earlier generations among them."""
+        known = {each.name: each for each in self._shown.get(self.parent.name, [])}
+        known |= {each.name: each for each in seen}
+        self._shown = {**self._shown, self.parent.name: list(known.values())}
+        return list(known.values())
+
+    def _planner(
+        self,
+        ranking: Sequence[SiteScore],
+        channels: Mapping[str, Sequence[float]],
+        shown: Sequence[Screened],
+    ) -> Planner:
+        """Makes plans by what screened children have shown."""
+        parent = self.parent
+        units = tuple(ranking) if self._mix.get(_BY_RANK, 0) > 0 else ()
+        planner = Planner(parent.graph, units, channels, self._objective, self._multiples)
+        if not shown:
+            return planner
+        gains = Gains(
+            {each.site: each.score for each in units}, group_gains(parent.graph, channels)
+        )
+        lost = [
+            ({each.target: each.share for each in child.morphs if each.takes_away}, loss)
+            for child, loss in ((each, parent.quality - each.quality) for each in shown)
+        ]
+        losses, rate = expected_losses(gains, lost)
+        return planner.informed(losses, gains.channels, rate)
+
+    def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
+        """The screened child whose size, and whose factors, the next plans go by."""
+        pool = [each for each in shown if improves(each, self.parent, self._objective)]
+        return max(pool, key=self._merit, default=None)
+
+    def _merit(self, child: Screened) -> float:
+        return merit(
+            child,
+            elite=self.elite,
+            floor=self.floor,
+            allowed=self._allowed,
+            objective=self._objective,
+        )
+
+    def _aim(self, place: int, num_children: int, best: Screened | None) -> Aim:
+        """What a plan may cost: less by a share from small to large, or near that of the best."""
+        cost = self._objective.told_by.name
+        amount = self.parent.cost.amounts[cost]
+        if best is None:
+            most = _LARGEST_PLAN / 2**self.flat_generations
+            share = most * (place + 1) / num_children
+        else:
+            share = 1 - best.cost.amounts[cost] / amount
+            share *= float(np.exp(_SIZE_SPREAD * self._rng.standard_normal()))
+        return {cost: (1 - min(share, _LARGEST_PLAN)) * amount}
+
+    def _changed_first(
+        self, ranking: Sequence[SiteScore]
+    ) -> tuple[LayerGraph, tuple[MorphRecord, ...]] | None:
+        """A change of the mix's other kinds, now and then, before a plan is made."""
+        others = {
+            name: weight
+            for name, weight in self._mix.items()
+            if name not in (NARROW, _BY_RANK) and weight > 0
+        }
+        if self._rng.random() >= sum(others.values()):
+            return None
+        context = MorphContext(ranking=ranking, objective=self._objective)
+        return morph(self.parent.graph, num_morphs=1, mix=others, context=context, rng=self._rng)
+
     def _child(
-        self, parent: Trained, graph: LayerGraph, records: tuple[MorphRecord, ...], *, place: int
+        self,
+        parent: Trained,
+        graph: LayerGraph,
+        records: tuple[MorphRecord, ...],
+        *,
+        place: int,
+        kept: Mapping[str, tuple[int, ...]] | None = None,
     ) -> Proposed:
         """A new child; `place` counts those of this wave before it."""
         return Proposed(
@@ -185,6 +320,7 @@ class HillClimber:
             morphs=records,
             lineage=(*parent.lineage, *records),
             images_trained=parent.images_trained,
+            kept=kept or {},
         )
 
     def _with_evidence(
@@ -193,10 +329,10 @@ class HillClimber:
         """The ranking by what units are expected to cost, now that some children are screened."""
         before = self.parent.quality
         shown = [
-            ([each.target for each in child.morphs if each.is_removal], before - child.quality)
+            ({each.target: 1.0 for each in child.morphs if each.is_removal}, before - child.quality)
             for child in seen
         ]
-        losses = expected_losses({each.site: each.score for each in ranking}, shown)
+        losses, _ = expected_losses(Gains({each.site: each.score for each in ranking}, {}), shown)
         return [replace(each, expected_loss=losses[each.site]) for each in ranking]
 
     def hopeful(

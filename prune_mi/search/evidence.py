@@ -1,47 +1,84 @@
-"""What screening teaches about single units: a child's loss shared out among what it lost.
+"""What screening teaches about single changes: a child's loss shared out among what it lost.
 
-A child that lost the units U is taken to lose
+A child that lost the units U, and shares s of the channels of some width groups, is taken to lose
 
-    lost(U) = sum of t_u over U + noise,    t_u ~ Normal(k g_u, (k g_u / 2 + c)^2),
+    lost = sum of t_u over U + sum of s_g t_g over groups + noise,
+    t ~ Normal(k g, (k g / 2 + c)^2),
 
-with g_u the unit's information gain and k the children's mean loss of accuracy for a bit. The
+with g what a unit, or all channels of a group, add by the ranking, and k the children's loss of
+accuracy for that: one k for units and one for channels, which are ranked in different measures. The
 posterior mean of t, given the children screened so far, is linear algebra (Gaussian conditioning;
-Rasmussen & Williams 2006, appendix A.2). A unit that no child has lost keeps its prior mean.
+Rasmussen & Williams 2006, appendix A.2). What no child has lost keeps its prior mean.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import nnls
 
 _NOISE = 0.01
 _SPREAD_OF_ZERO = 0.01
 _MOST_A_BIT = 5.0
 
+Shares = Mapping[str, float]
+"""What went, by name: of a unit 1, of channels the share of what their group adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What would be lost with changes, by the ranking.
+
+    Attributes:
+        units: By name.
+        channels: Of all channels of each width group together, by the name of the change.
+    """
+
+    units: Mapping[str, float]
+    channels: Mapping[str, float]
+
 
 def expected_losses(
-    gains: Mapping[str, float], seen: Sequence[tuple[Sequence[str], float]]
-) -> dict[str, float]:
-    """The accuracy that each unit's removal is expected to cost.
+    gains: Gains, seen: Sequence[tuple[Shares, float]]
+) -> tuple[dict[str, float], float]:
+    """The accuracy that changes are expected to cost.
 
     Args:
-        gains: Information gain of units in bits; negative ones count as none.
-        seen: For each screened child the units that it lost, and the accuracy that it lost. Units
-            without a gain are taken for units of the mean gain.
+        gains: By the ranking; negative ones count as none.
+        seen: For each screened child what it lost, and the accuracy that it lost. Units without a
+            gain are taken for units of the mean gain, other channels for none.
 
     Returns:
-        Fractions of accuracy, for every unit of `gains`.
+        Fractions of accuracy, for all of `gains`; and what a unit of the channels' measure costs on
+        average.
     """
-    mean = float(np.mean([max(gain, 0.0) for gain in gains.values()])) if gains else 0.0
-    names = list(dict.fromkeys([*gains, *(unit for units, _ in seen for unit in units)]))
-    bits = np.array([max(gains.get(name, mean), 0.0) for name in names])
-    design = np.array([[float(name in units) for name in names] for units, _ in seen])
+    known = {**gains.units, **gains.channels}
+    units = [max(gain, 0.0) for gain in gains.units.values()]
+    mean = float(np.mean(units)) if units else 0.0
+    names = list(dict.fromkeys([*known, *(name for shares, _ in seen for name in shares)]))
+    amounts = np.array([max(known.get(name, mean), 0.0) for name in names])
+    is_channels = np.array([name in gains.channels for name in names], dtype=bool)
+    design = np.array([[shares.get(name, 0.0) for name in names] for shares, _ in seen])
     lost = np.array([max(each, 0.0) for _, each in seen])
     if not len(lost):
-        return dict.fromkeys(gains, 0.0)
-    rate = min(float(lost.sum() / max((design @ bits).sum(), 1e-9)), _MOST_A_BIT)
-    prior = rate * bits
+        return dict.fromkeys(known, 0.0), 0.0
+    of_units, of_channels = _rates(design * amounts, is_channels, lost)
+    prior = np.where(is_channels, of_channels, of_units) * amounts
     spread = np.square(prior / 2 + _SPREAD_OF_ZERO)
     covariance = (design * spread) @ design.T + np.square(_NOISE) * np.eye(len(lost))
     posterior = prior + spread * (design.T @ np.linalg.solve(covariance, lost - design @ prior))
     found = dict(zip(names, posterior.tolist(), strict=True))
-    return {name: found[name] for name in gains}
+    return {name: found[name] for name in known}, of_channels
+
+
+def _rates(amounts: np.ndarray, is_channels: np.ndarray, lost: np.ndarray) -> tuple[float, float]:
+    """Accuracy for each measure of units and of channels: the least squares of both above 0."""
+    sums = np.stack([amounts[:, ~is_channels].sum(axis=1), amounts[:, is_channels].sum(axis=1)])
+    totals = sums.sum(axis=1)
+    if not totals[1]:
+        return min(float(lost.sum() / max(totals[0], 1e-9)), _MOST_A_BIT), 0.0
+    if not totals[0]:
+        return 0.0, float(lost.sum() / totals[1])
+    scale = totals / len(lost)
+    rates, _ = nnls((sums / scale[:, None]).T, lost)
+    return min(float(rates[0] / scale[0]), _MOST_A_BIT), float(rates[1] / scale[1])

@@ -20,13 +20,15 @@ from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.removals import without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
-from prune_mi.search.climber import HillClimber, identity_of
+from prune_mi.search.climber import NO_CHANNELS, HillClimber, identity_of
+from prune_mi.search.plans import Aim
 from prune_mi.search.selection import is_fit, with_hope
 from prune_mi.search.termination import SearchState
 
 _BY_RANK = "remove-by-rank"
 _BLIND_GREED, _INFORMED_GREED = 0.5, 0.9
 _DRAWS_A_CHILD = 25
+_SMALLER = ("removes", "narrows")
 _CHOICES = 6  # draws of which a child is the one that loses, or saves beyond the target, least
 _ON_THE_WAY = 3  # every third child of the original stops half way
 _LEAST_LOSS = 0.005  # of accuracy, about what a thousand images resolve
@@ -66,6 +68,7 @@ class TargetClimber(HillClimber):
         num_children: int,
         ranking: Sequence[SiteScore],
         *,
+        channels: Mapping[str, Sequence[float]] = NO_CHANNELS,
         seen: Sequence[Screened] = (),
     ) -> tuple[Proposed, ...]:
         """New children of the parent, most of them drawn until they are under the targets.
@@ -73,8 +76,14 @@ class TargetClimber(HillClimber):
         Args:
             num_children: How many; fewer where none are left to find.
             ranking: The parent's units, least information first.
+            channels: As of `HillClimber`.
             seen: As of `HillClimber`.
         """
+        if self._makes_plans(channels):
+            children = super().ask(num_children, ranking, channels=channels, seen=seen)
+            if not children and not seen:
+                self._exhausted.add(self._parent.name)
+            return children
         mix, greed = self._mix, _BLIND_GREED
         if seen:
             ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
@@ -82,19 +91,37 @@ class TargetClimber(HillClimber):
         else:
             self._begin_generation()
         # What comes costs, and would have to go again.
-        mix = {name: each for name, each in mix.items() if CATALOG[name].effect == "removes"} or mix
+        mix = {name: each for name, each in mix.items() if CATALOG[name].effect in _SMALLER} or mix
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
-        children: list[Proposed] = []
+        drawn: list[Proposed] = []
         for place in range(num_children):
             half_way = not seen and self._parent is self._start and place % _ON_THE_WAY == 1
             found = self._drawn(context, mix, half_way=half_way, nearest=place % 2 == 1)
             if found is not None:
                 self._seen.add(identity_of(found[0]))
-                children.append(self._child(self._parent, *found, place=len(children)))
-        self._asked += len(children)
-        if not children and not seen:
+                drawn.append(self._child(self._parent, *found, place=len(drawn)))
+        self._asked += len(drawn)
+        if not drawn and not seen:
             self._exhausted.add(self._parent.name)
-        return tuple(children)
+        return tuple(drawn)
+
+    def _aim(self, place: int, num_children: int, best: Screened | None) -> Aim:
+        """The targets; of every third child of the original, without evidence, half of the way."""
+        half_way = (
+            best is None and self._parent is self._start and place % _ON_THE_WAY == _ON_THE_WAY - 1
+        )
+        aim = {}
+        for each in self._objective.targets:
+            own = self._parent.cost.amounts[each.kind.name]
+            aim[each.kind.name] = (
+                (own + each.most) / 2 if half_way and own > each.most else each.most
+            )
+        return aim
+
+    def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
+        """Of those under the targets the most accurate."""
+        under, _ = self._divided(shown)
+        return max(under, key=lambda each: float(each.quality), default=None)
 
     def _drawn(
         self,

@@ -8,6 +8,7 @@ from typing import Literal
 from prune_mi.costs.catalog import cost_kind, counted_kinds
 from prune_mi.costs.kinds.macs import node_macs
 from prune_mi.errors import GraphError
+from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph, Shape
@@ -44,6 +45,7 @@ class WhatCanGo:
         units: Names of units that can all go together, in graph order; each takes off some of that
             cost, and none lies in another.
         shares: What goes with all of them, of the whole model, in [0, 1], by the names of costs.
+        shares_with_channels: What goes with them and as many channels as may go, likewise.
         reasons: Why layers that cost any of it cannot go, the costliest first; a layer is counted
             once.
         of_images: Whether the model reads images or volumes, for words about their size.
@@ -52,13 +54,19 @@ class WhatCanGo:
     counted: str
     units: tuple[str, ...]
     shares: Mapping[str, float] = field(hash=False)
+    shares_with_channels: Mapping[str, float] = field(hash=False)
     reasons: tuple[WhyNot, ...]
     of_images: bool
 
     @property
     def share(self) -> float:
-        """What can go of the cost, in [0, 1]."""
+        """What can go of the cost by units, in [0, 1]."""
         return self.shares[self.counted]
+
+    @property
+    def share_with_channels(self) -> float:
+        """What can go of the cost by units and channels, in [0, 1]."""
+        return self.shares_with_channels[self.counted]
 
 
 def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
@@ -76,14 +84,20 @@ def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
     units, kind = find_units(graph), cost_kind(counted)
     chosen = _together(graph, [u for u in units if u.reason is None and saves(u, kind) > 0])
     slimmed, gone = _without(graph, chosen)
-    total, left = graph_cost(graph).amounts, graph_cost(slimmed).amounts
     return WhatCanGo(
         counted=counted,
         units=tuple(unit.name for unit in chosen if unit in gone),
-        shares={name: (whole - left[name]) / max(whole, 1) for name, whole in total.items()},
+        shares=_shares_gone(graph, slimmed),
+        shares_with_channels=_shares_gone(graph, narrowest(slimmed)),
         reasons=_why_not(graph, units, counted),
         of_images=any(len(graph.spec(ref).shape) > 3 for ref in graph.inputs),
     )
+
+
+def _shares_gone(before: LayerGraph, after: LayerGraph) -> dict[str, float]:
+    """What went of each cost, in [0, 1]."""
+    total, left = graph_cost(before).amounts, graph_cost(after).amounts
+    return {name: (whole - left[name]) / max(whole, 1) for name, whole in total.items()}
 
 
 def smallest_graph(graph: LayerGraph, counted: str) -> LayerGraph:

@@ -16,12 +16,14 @@ import numpy as np
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import ChannelMap
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
-from prune_mi.graph.channels.resizing import SLICE, Slicing, propagate
+from prune_mi.graph.channels.resizing import SHAPES_ONLY, SLICE, Slicing, propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
 from prune_mi.graph.edit import validate_graph, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 
+LEAST_SHARE = 1 / 8
+"""Of a group's channels that stay, whatever their scores say: a bottleneck loses everything."""
 Gone = Mapping[str, Sequence[int]]
 """By the name of a width group, the places of the channels that go, in [0, num_channels)."""
 
@@ -83,6 +85,21 @@ def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowe
     return Narrowed(validate_graph(sliced), kept)
 
 
+def narrowest(graph: LayerGraph) -> LayerGraph:
+    """The graph with as few channels of every group as `LEAST_SHARE` leaves, as shapes alone."""
+    for group in widths(graph).groups:
+        gone = group.num_channels - least_channels(group.num_channels)
+        if group.reason is None and gone > 0:
+            narrowed = narrow(graph, {group.name: list(range(gone))}, resize=SHAPES_ONLY)
+            graph = narrowed.graph if isinstance(narrowed, Narrowed) else graph
+    return graph
+
+
+def least_channels(num_channels: int, *, multiples: int = 1) -> int:
+    """How many channels of a group stay at least."""
+    return max(1, round(num_channels * LEAST_SHARE), min(multiples, num_channels))
+
+
 def _group(known: Widths, name: str) -> tuple[int, WidthGroup]:
     for place, group in enumerate(known.groups):
         if group.name == name:
@@ -94,7 +111,7 @@ def _group(known: Widths, name: str) -> tuple[int, WidthGroup]:
 
 def _checked(group: WidthGroup, places: Sequence[int]) -> np.ndarray:
     found = np.unique(np.asarray(places, dtype=int))
-    if found.size and not (0 <= found[0] and found[-1] < group.num_channels):
+    if found.size and not (found[0] >= 0 and found[-1] < group.num_channels):
         raise GraphError(
             f"received channel {found[-1] if found[0] >= 0 else found[0]} of {group.name!r}; "
             f"expected 0 to {group.num_channels - 1}"

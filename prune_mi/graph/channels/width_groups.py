@@ -95,7 +95,8 @@ class Widths:
 
     def free(self) -> np.ndarray:
         """Whether each channel's group can lose any, bool `(num_channels,)`."""
-        return np.array([each.reason is None for each in self.groups], dtype=bool)[self.group_of()]
+        is_free = np.array([each.reason is None for each in self.groups], dtype=bool)
+        return np.asarray(is_free[self.group_of()])
 
 
 def width_groups(graph: LayerGraph) -> tuple[WidthGroup, ...]:
@@ -162,8 +163,8 @@ class _Numbering:
         found.sort(key=lambda each: self._place(each[0].producers[0]))
         starts = np.cumsum([0, *(len(numbers) for _, numbers in found)])
         number_of = np.full(len(self._parents) + 1, NO_GROUP)
-        for (_, numbers), start in zip(found, starts, strict=False):
-            number_of[numbers] = np.arange(start, start + len(numbers))
+        for (_, own), start in zip(found, starts, strict=False):
+            number_of[own] = np.arange(start, start + len(own))
         root_of = np.array([self._root(each) for each in range(len(self._parents))], dtype=int)
         return Widths(
             groups=tuple(group for group, _ in found),

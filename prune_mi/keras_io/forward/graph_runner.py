@@ -33,7 +33,7 @@ class GraphRunner:
     def __init__(self, graph: LayerGraph, *, batch_statistics: bool = False) -> None:
         self._graph = graph
         self._batch_statistics = batch_statistics
-        self._built = {layer.name: _called(layer) for layer in build_model(graph).operations}
+        self._built = {layer.name: called(layer) for layer in build_model(graph).operations}
 
     def run(self, inputs: Mapping[TensorRef, Any]) -> dict[TensorRef, Any]:
         """Every tensor of the graph, from a batch for each of its inputs."""
@@ -85,12 +85,12 @@ class GraphRunner:
         num_batches: int = 1,
     ) -> dict[TensorRef, Any]:
         """The outputs of one call, on one batch or on several one behind the other."""
-        args, kwargs = (_filled_in(each, values) for each in (node.args, node.kwargs))
+        args, kwargs = (filled_in(each, values) for each in (node.args, node.kwargs))
         if self._batch_statistics and layer.class_name == "BatchNormalization":
             output = _normalised(layer, args[0], num_batches)
             return {TensorRef(node.name): keras.ops.cast(output, node.outputs[0].dtype)}
         own = layer is self._graph.layers[node.layer]
-        call = self._built[node.layer] if own else _called(_made(layer, args[0]))
+        call = self._built[node.layer] if own else called(_made(layer, args[0]))
         outputs = tree.flatten(call(*args, **kwargs))
         return {TensorRef(node.name, index): each for index, each in enumerate(outputs)}
 
@@ -232,7 +232,7 @@ def _rows(tensor: Any, start: int, stop: int, total: int) -> Any:
     return tensor[start * size : stop * size]
 
 
-def _called(operation: Any) -> Callable[..., Any]:
+def called(operation: Any) -> Callable[..., Any]:
     """A function that calls a layer, or an operation of `keras.ops`."""
     return forward_function(operation) if isinstance(operation, keras.layers.Layer) else operation
 
@@ -245,14 +245,14 @@ def _made(layer: LayerDef, example: Any) -> Any:
     return made
 
 
-def _filled_in(structure: Any, values: Mapping[TensorRef, Any]) -> Any:
+def filled_in(structure: Any, values: Mapping[TensorRef, Any]) -> Any:
     """Call arguments with tensors, and with what else Keras had serialized."""
     if isinstance(structure, TensorRef):
         return values[structure]
     if isinstance(structure, Mapping):
         if "class_name" in structure:
             return keras.saving.deserialize_keras_object(dict(structure))
-        return {key: _filled_in(value, values) for key, value in structure.items()}
+        return {key: filled_in(value, values) for key, value in structure.items()}
     if isinstance(structure, list | tuple):
-        return type(structure)(_filled_in(value, values) for value in structure)
+        return type(structure)(filled_in(value, values) for value in structure)
     return structure

@@ -1,0 +1,124 @@
+"""What channels cost: how each cost of a graph goes with the number of channels of its groups.
+
+An axis of a weight has as many places as its groups have channels, some of them several times
+over. So a weight's size is a product over axes of sums over groups,
+
+    size(k) = product over axes a of (n_a - sum over groups g of h_ag k_g),
+
+k_g being the channels gone from group g. The parameters of a graph are the sum of these, its
+multiply-accumulates the sum over kernels, each times the output positions of its calls. h comes
+from one channel taken out of each group by itself. Other costs are taken to go with the channels of
+each group in a straight line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from prune_mi.costs.catalog import counted_kinds
+from prune_mi.graph.channels.narrowing import narrow
+from prune_mi.graph.channels.resizing import SHAPES_ONLY
+from prune_mi.graph.channels.width_groups import Widths, widths
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph, once_a_graph
+from prune_mi.graph.not_applicable import NotApplicable
+
+_BY_PRODUCTS = ("params", "macs")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """What a graph costs by how many channels of each group are gone.
+
+    Attributes:
+        widths: Its groups.
+        open: bool `(num_groups,)`, whether a group can lose channels.
+        sizes: float `(num_weights, num_axes)`, axes that no group touches among them.
+        hits: float `(num_groups, num_weights, num_axes)`.
+        factors: By cost, float `(num_weights,)`: what one value of a weight counts.
+        whole: By cost, what the graph costs.
+        slopes: By cost that is no sum of products, float `(num_groups,)`.
+    """
+
+    widths: Widths
+    open: np.ndarray
+    sizes: np.ndarray
+    hits: np.ndarray
+    factors: dict[str, np.ndarray]
+    whole: dict[str, float]
+    slopes: dict[str, np.ndarray]
+
+    def amounts(self, gone: np.ndarray, costs: Sequence[str]) -> np.ndarray:
+        """What is left of some costs where so many channels of each group are gone."""
+        products = (self.sizes - np.tensordot(gone, self.hits, 1)).prod(axis=1)
+        return np.array([self._amount(cost, products, gone) for cost in costs])
+
+    def savings(self, gone: np.ndarray, costs: Sequence[str]) -> np.ndarray:
+        """What one more channel of each group takes off each cost, `(num_groups, num_costs)`."""
+        now = self.sizes - np.tensordot(gone, self.hits, 1)
+        product = now.prod(axis=1)
+        less = (now[None] - self.hits).prod(axis=2)  # each group by itself
+        saved = product[None] - less
+        found = [
+            saved @ self.factors[cost] if cost in self.factors else self.slopes[cost]
+            for cost in costs
+        ]
+        return np.stack(found, axis=1)
+
+    def _amount(self, cost: str, products: np.ndarray, gone: np.ndarray) -> float:
+        if cost in self.factors:
+            fixed = self.whole[cost] - float(self.factors[cost] @ self.sizes.prod(axis=1))
+            return fixed + float(self.factors[cost] @ products)
+        return self.whole[cost] - float(self.slopes[cost] @ gone)
+
+
+@once_a_graph
+def prices(graph: LayerGraph) -> Prices:
+    """The prices of a graph's channels."""
+    known = widths(graph)
+    whole = graph_cost(graph).amounts
+    rows = [
+        (name, place)
+        for name, layer in graph.layers.items()
+        for place, weight in enumerate(layer.weights)
+    ]
+    weights = [graph.layers[name].weights[place] for name, place in rows]
+    num_axes = max((weight.ndim for weight in weights), default=1)
+    sizes = np.ones((len(rows), num_axes))
+    for row, weight in enumerate(weights):
+        sizes[row, : weight.ndim] = weight.shape
+    num_groups = len(known.groups)
+    hits = np.zeros((num_groups, len(rows), num_axes))
+    is_open = np.zeros(num_groups, dtype=bool)
+    others = [kind.name for kind in counted_kinds() if kind.name not in _BY_PRODUCTS]
+    slopes = {name: np.zeros(num_groups) for name in others}
+    for place, group in enumerate(known.groups):
+        if group.reason is not None or group.num_channels < 2:
+            continue
+        narrowed = narrow(graph, {group.name: [0]}, resize=SHAPES_ONLY)
+        if isinstance(narrowed, NotApplicable):
+            continue
+        is_open[place] = True
+        for row, (name, index) in enumerate(rows):
+            left = narrowed.graph.layers[name].weights[index].shape
+            hits[place, row, : len(left)] = np.subtract(weights[row].shape, left)
+        cost = graph_cost(narrowed.graph).amounts
+        for name in others:
+            slopes[name][place] = whole[name] - cost[name]
+    touched = hits.any(axis=(0, 2))
+    per_value = np.array([_macs_a_value(graph, *row) for row in rows])
+    factors = {"params": np.ones(len(rows))[touched], "macs": per_value[touched]}
+    amounts = {name: float(amount) for name, amount in whole.items()}
+    return Prices(known, is_open, sizes[touched], hits[:, touched], factors, amounts, slopes)
+
+
+def _macs_a_value(graph: LayerGraph, name: str, place: int) -> float:
+    """How often a value of a weight is multiplied with; 0 of what is no kernel."""
+    from prune_mi.costs.kinds.macs import node_macs
+
+    layer = graph.layers[name]
+    kernels = [weight.size for own, weight in layer.named_weights if own.endswith("kernel")]
+    if not layer.weight_names[place].endswith("kernel"):
+        return 0.0
+    return sum(node_macs(graph, node) for node in graph.calls[name]) / max(sum(kernels), 1)

@@ -1,0 +1,183 @@
+"""Probes: how a loss goes with each channel of what layers with kernels read, sample by sample.
+
+A probe passes its input x on as a (x) f + s, with a factor f = 1 and a shift s = 0 for each sample
+and channel. The gradients of a sample's loss by these,
+
+    dL/df = sum over positions of x dL/dx,    dL/ds = sum over positions of dL/dx,
+
+say by one pass back what changes to first order where the channel is multiplied or shifted: where
+it is replaced by its mean m, it is m dL/ds - dL/df. Probes stand before every layer with a kernel,
+not behind what makes a channel: so what goes round by a shortcut counts where it is read, once.
+
+Only factors and shifts are trainable, and the optimizer takes one step of length 1: what they have
+changed by is the gradient, whatever the backend.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from prune_mi.graph.channels.width_groups import NO_GROUP, TensorChannels, widths
+from prune_mi.graph.edit import fresh_name, validate_graph, without_noise
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
+from prune_mi.graph.traits import has_kernel
+from prune_mi.keras_io.forward.forward_pass import needs_xla
+from prune_mi.keras_io.model_graph.build import build_model
+
+
+@keras.saving.register_keras_serializable("prune_mi")
+class Probe(keras.layers.Layer):
+    """Passes its input on; see above.
+
+    Args:
+        batch: Samples at a time.
+        axis: Of the channels, the batch included.
+    """
+
+    def __init__(self, batch: int = 1, axis: int = 1, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.batch, self.axis = batch, axis
+
+    def build(self, input_shape: Any) -> None:
+        shape = (self.batch, input_shape[self.axis])
+        self.factor = self.add_weight(name="factor", shape=shape, initializer="ones")
+        self.shift = self.add_weight(name="shift", shape=shape, initializer="zeros")
+        self.mean = self.add_weight(
+            name="mean", shape=shape[1:], initializer="zeros", trainable=False
+        )
+
+    def call(self, inputs: Any) -> Any:
+        rank = len(inputs.shape)
+        others = [axis for axis in range(rank) if axis != self.axis]
+        self.mean.assign(ops.cast(ops.mean(inputs, axis=others), "float32"))
+        shape = [self.batch] + [1] * (rank - 1)
+        shape[self.axis] = inputs.shape[self.axis]
+        factor, shift = (
+            ops.cast(ops.reshape(each, shape), inputs.dtype) for each in (self.factor, self.shift)
+        )
+        return inputs * factor + shift
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "batch": self.batch, "axis": self.axis}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """First-order effects of channels, all places where one is read added up.
+
+    Attributes:
+        by_factor: float64 `(n, num_channels)`: what a sample's loss gains with the channel's size.
+        by_mean: float64 `(n, num_channels)`: what it gains where the channel is its mean instead.
+        is_read: bool `(num_channels,)`, whether a probe has seen it.
+    """
+
+    by_factor: np.ndarray
+    by_mean: np.ndarray
+    is_read: np.ndarray
+
+
+def slopes(
+    graph: LayerGraph,
+    images: np.ndarray,
+    targets: np.ndarray,
+    loss: Callable[[Any, Any], Any],
+    *,
+    batch: int,
+) -> Slopes:
+    """Slopes of a loss by every channel of a graph's width groups.
+
+    Args:
+        graph: The network; batch norms go by their moving statistics, noise is off.
+        images: Scaled, float `(n, ...)`; what does not fill the last batch is left out.
+        targets: What the loss compares outputs with, `(n, ...)`.
+        loss: Of `(targets, outputs)`, one number for each sample.
+        batch: Samples at a time, at most n.
+    """
+    known = widths(graph)
+    probed, read = with_probes(without_noise(graph), known.tensors, batch)
+    model = build_model(probed)
+    probes = {name: model.get_layer(name) for name in read}
+    for layer in model.layers:
+        layer.trainable = layer.name in probes
+    compiled = keras.backend.backend() == "jax" or needs_xla(model)
+    model.compile(
+        optimizer=keras.optimizers.SGD(1.0),
+        loss=loss,
+        jit_compile=compiled,
+        run_eagerly=keras.backend.backend() == "tensorflow" and not compiled,
+    )
+    num_batches = len(images) // batch
+    shape = (num_batches * batch, known.num_channels)
+    by_factor, by_shift = np.zeros(shape), dict[str, list[np.ndarray]]()
+    means = dict.fromkeys(read, np.zeros(()))
+    for index in range(num_batches):
+        rows = slice(index * batch, (index + 1) * batch)
+        for each in probes.values():
+            each.factor.assign(ops.ones_like(each.factor))
+            each.shift.assign(ops.zeros_like(each.shift))
+        model.train_on_batch(images[rows], targets[rows])
+        for name, each in probes.items():
+            factor = batch * (1 - ops.convert_to_numpy(each.factor).astype(np.float64))
+            _add(by_factor[rows], read[name].numbers, factor)
+            by_shift.setdefault(name, []).append(
+                -batch * ops.convert_to_numpy(each.shift).astype(np.float64)
+            )
+            means[name] = means[name] + ops.convert_to_numpy(each.mean) / num_batches
+    by_mean = -by_factor
+    for name, channels in read.items():
+        _add(by_mean, channels.numbers, np.concatenate(by_shift[name]) * means[name])
+    is_read = np.zeros(known.num_channels, dtype=bool)
+    for channels in read.values():
+        is_read[channels.numbers[channels.numbers != NO_GROUP]] = True
+    return Slopes(by_factor, by_mean, is_read)
+
+
+def with_probes(
+    graph: LayerGraph, tensors: Mapping[TensorRef, TensorChannels], batch: int
+) -> tuple[LayerGraph, dict[str, TensorChannels]]:
+    """The graph with a probe before every layer with a kernel that reads channels of groups.
+
+    Returns:
+        The graph, and what each probe reads, by the name of its layer.
+    """
+    nodes: list[Node] = []
+    layers, read = dict(graph.layers), dict[str, TensorChannels]()
+    for node in graph.nodes:
+        ref = node.inputs[0] if node.inputs else None
+        if ref is not None and has_kernel(graph.layer_of(node)):
+            channels = tensors[ref]
+            if (channels.numbers != NO_GROUP).any():
+                name = fresh_name(replace(graph, layers=layers), "probe")
+                layers[name] = _probe(name, batch, channels.axis)
+                nodes.append(Node(name, name, (ref,), {}, (graph.spec(ref),)))
+                read[name] = channels
+                node = _reading(node, ref, TensorRef(name))
+        nodes.append(node)
+    return validate_graph(replace(graph, nodes=tuple(nodes), layers=layers)), read
+
+
+def _reading(node: Node, old: TensorRef, new: TensorRef) -> Node:
+    return node.with_inputs(lambda ref: new if ref == old else ref)
+
+
+def _add(total: np.ndarray, numbers: np.ndarray, values: np.ndarray) -> None:
+    """Adds values `(n, places)` to the channels `(n, num_channels)` that the places have."""
+    known = numbers != NO_GROUP
+    np.add.at(total.T, numbers[known], values.T[known])
+
+
+def _probe(name: str, batch: int, axis: int) -> LayerDef:
+    serialized = {
+        "module": Probe.__module__,
+        "class_name": "Probe",
+        "config": {"name": name, "batch": batch, "axis": axis},
+        "registered_name": "prune_mi>Probe",
+    }
+    return LayerDef(name, "Probe", serialized)
