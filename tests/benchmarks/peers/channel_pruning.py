@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import torch_pruning as tp
 from resnet8 import as_input, channels, costs, logits, ported, require_equal
-from rows import Asked, Row, add_row, is_finished, print_table
+from rows import Asked, Row, add_row, amount, is_finished, print_table
 from torch import nn
 from torch.nn import functional
 
@@ -186,13 +186,6 @@ def _augmented(images: np.ndarray, policy: str, rng: np.random.Generator) -> np.
     if "flip" in policy:
         columns = np.where(rng.random((num, 1)) < 0.5, columns[:, ::-1], columns)
     return images[np.arange(num)[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def amount(text: str, of: int) -> int:
-    """Reads a share such as 0.5, or an amount such as 7626520 or 6M, as prune-mi does."""
-    unit = {"k": 1e3, "M": 1e6}.get(text[-1])
-    number = float(text[:-1]) * unit if unit else float(text)
-    return int(number * of) if number <= 1 else int(number)
 
 
 def main() -> None:

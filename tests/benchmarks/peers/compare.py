@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rows import print_table
+import numpy as np
+from rows import amount, print_table
 
 
 def main() -> None:
@@ -39,8 +40,11 @@ def main() -> None:
     length_words = (
         ("--seconds", options.seconds) if options.seconds else ("--images", options.images)
     )
-    shared = ("--data", options.data, "--rows", rows, "--target-macs", options.target_macs,
-              "--target-params", options.target_params, *length_words)  # fmt: skip
+    with np.load(exported) as arrays:
+        macs = amount(options.target_macs, int(arrays["macs"]))
+        params = amount(options.target_params, int(arrays["params"]))
+    shared = ("--data", options.data, "--rows", rows, "--target-macs", macs,
+              "--target-params", params, *length_words)  # fmt: skip
     for seed in options.seeds:
         for method in options.methods:
             _run(options.peers_python, here / "channel_pruning.py", exported, *shared,

@@ -81,7 +81,9 @@ def main() -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--images", type=int, default=252_000)
     length.add_argument("--seconds", type=float)
-    parser.add_argument("--also", default="", help="further options of prune-mi, in one string")
+    parser.add_argument(
+        "--also", default="", help="further options of prune-mi in one string, as --also=--quiet"
+    )
     parser.add_argument("--name", default="prune-mi", help="of the method in the table")
     options = parser.parse_args()
     for seed in options.seeds:

@@ -83,6 +83,13 @@ def add_row(path: Path, row: Row) -> None:
         file.write(text)
 
 
+def amount(text: str, of: int) -> int:
+    """Reads a share such as 0.5, or an amount such as 7626520 or 6M, as prune-mi does."""
+    unit = {"k": 1e3, "M": 1e6}.get(text[-1])
+    number = float(text[:-1]) * unit if unit else float(text)
+    return int(number * of) if number <= 1 else int(number)
+
+
 def print_table(path: Path) -> None:
     """Prints equal images first, then equal time, the larger networks first."""
     rows = read_rows(path)
