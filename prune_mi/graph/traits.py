@@ -85,6 +85,16 @@ _FUNCTIONS = frozenset(
 )
 
 
+# Those of them, and of the layers, that are 0 where their input is.
+_ZERO_AT_ZERO = frozenset(
+    {
+        *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish"),
+        *("hard_silu", "hard_swish", "tanh", "hard_tanh", "softsign", "mish", "hard_shrink"),
+        *("soft_shrink", "tanh_shrink"),
+    }
+)
+
+
 def is_elementwise(layer: LayerDef) -> bool:
     """Whether every output value comes from the input value at its place alone."""
     if layer.class_name == "Activation":
@@ -99,6 +109,14 @@ def fused_activation_is_elementwise(layer: LayerDef) -> bool:
         name, inner = activation.get("class_name"), activation.get("config")
         return name in ELEMENTWISE - {"Activation"} or (name == "function" and inner in _FUNCTIONS)
     return activation is None or activation in _FUNCTIONS
+
+
+def is_zero_at_zero(layer: LayerDef) -> bool:
+    """Whether the `activation` of a layer, where it has one, is known to make 0 of 0."""
+    activation = layer.config.get("activation")
+    if isinstance(activation, Mapping) and activation.get("class_name") == "function":
+        activation = activation.get("config")
+    return activation is None or (isinstance(activation, str) and activation in _ZERO_AT_ZERO)
 
 
 def may_change_size(layer: LayerDef) -> bool:

@@ -46,7 +46,7 @@ MORPHISMS = (Narrow(),)
 
 
 def _site(graph: LayerGraph, group: WidthGroup) -> Site:
-    first = graph.calls[group.name][0]
+    first = graph.calls[group.producers[0]][0]
     return Site(group.name, first.inputs[0], TensorRef(first.name), partial(_edit, name=group.name))
 
 

@@ -221,7 +221,7 @@ def channel_losses(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -
     found = np.zeros(known.num_channels)
     if not channels:
         return None
-    for name, numbers in known.made.items():
+    for name, numbers in known.named.items():
         scores = np.asarray(channels.get(name, ()), dtype=float)
         if len(scores) == len(numbers):
             np.maximum.at(found, numbers, scores)

@@ -11,6 +11,7 @@ the division and the mean over a group.
 
 import numpy as np
 
+from prune_mi.graph.channels.inner_widths import HEADS, head_axes
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS
 from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.ir import LayerDef, LayerGraph
@@ -20,8 +21,10 @@ def magnitudes(graph: LayerGraph) -> np.ndarray:
     """The mean relative norm of each channel's weights, float64 `(num_channels,)`."""
     known = widths(graph)
     total, count = np.zeros(known.num_channels), np.zeros(known.num_channels)
-    for name, numbers in known.made.items():
-        norms = _norms(graph.layers[name], len(numbers))
+    norms_of = {name: _norms(graph.layers[name], len(own)) for name, own in known.made.items()}
+    norms_of |= {f"{name}/{HEADS}": _head_norms(graph.layers[name]) for name in known.inside}
+    for name, numbers in known.named.items():
+        norms = norms_of[name]
         np.add.at(total, numbers, norms / max(float(norms.mean()), 1e-12))
         np.add.at(count, numbers, 1)
     return np.asarray(total / np.maximum(count, 1))
@@ -36,3 +39,15 @@ def _norms(layer: LayerDef, count: int) -> np.ndarray:
             rows = np.moveaxis(weight, axis, 0).reshape(count, -1).astype(np.float64)
             square += np.square(rows).sum(axis=1)
     return np.sqrt(square) if square.any() else np.ones(count)
+
+
+def _head_norms(layer: LayerDef) -> np.ndarray:
+    """The norm of what makes each head of attention and reads it, `(num_heads,)`."""
+    heads = int(layer.config["num_heads"])
+    square = np.zeros(heads)
+    known = zip(layer.named_weights, head_axes(layer), strict=True) if layer.weights else ()
+    for (name, weight), axis in known:
+        if name == "kernel" and axis is not None and weight.shape[axis] == heads:
+            rows = np.moveaxis(weight, axis, 0).reshape(heads, -1).astype(np.float64)
+            square += np.square(rows).sum(axis=1)
+    return np.sqrt(square) if square.any() else np.ones(heads)

@@ -15,6 +15,7 @@ import numpy as np
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import ChannelMap
+from prune_mi.graph.channels.inner_widths import GATES, with_heads, with_units
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
 from prune_mi.graph.channels.resizing import SHAPES_ONLY, SLICE, Slicing, propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
@@ -34,7 +35,8 @@ class Narrowed:
 
     Attributes:
         graph: What it is now.
-        kept: For each layer that makes fewer channels now, the places of those that stay.
+        kept: For each layer that makes fewer channels now, the places of those that stay; not so
+            for layers with fewer heads, whose output is as wide as before.
     """
 
     graph: LayerGraph
@@ -77,8 +79,11 @@ def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowe
         for node in graph.calls[producer]:
             axis = known.tensors[TensorRef(node.name)].axis
             maps[TensorRef(node.name)] = ChannelMap.keeping(axis, keep)
+    for name, numbers in known.inside.items():
+        if going[numbers].any():
+            layers[name] = with_heads(layers[name], np.flatnonzero(~going[numbers]), resize.take)
     if not maps:
-        return Narrowed(graph, {})
+        return Narrowed(validate_graph(replace(graph, layers=layers)), {})
     sliced = propagate(replace(graph, layers=layers), maps, resize=resize)
     if isinstance(sliced, NotApplicable):
         return sliced
@@ -106,7 +111,7 @@ def _group(known: Widths, name: str) -> tuple[int, WidthGroup]:
             if group.reason is not None:
                 raise GraphError(f"the channels of {name!r} must stay: {group.reason}")
             return place, group
-    raise GraphError(f"received {name!r}; expected the first layer of a width group")
+    raise GraphError(f"received {name!r}; expected the name of a width group: its first layer's")
 
 
 def _checked(group: WidthGroup, places: Sequence[int]) -> np.ndarray:
@@ -121,6 +126,8 @@ def _checked(group: WidthGroup, places: Sequence[int]) -> np.ndarray:
 
 def _with_outputs(layer: LayerDef, keep: np.ndarray, resize: Slicing) -> LayerDef:
     """The layer with some of its output channels, at their places."""
+    if layer.class_name in GATES:
+        return with_units(layer, keep, resize.take)
     weights = []
     for name, weight in layer.named_weights:
         axis = OUTPUT_AXIS[layer.class_name] if name == "kernel" else -1

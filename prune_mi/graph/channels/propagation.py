@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from prune_mi.graph.channels.inner_widths import GATES, recurrence_objection
+from prune_mi.graph.channels.reshaping import is_flattened, kept_axis, says_size
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.traits import (
@@ -25,13 +27,19 @@ from prune_mi.graph.traits import (
 
 # Where kernels have their input channels.
 INPUT_AXIS: Mapping[str, int] = {
-    kind: -1 if kind.endswith("Transpose") else -2 for kind in NARROWABLE
+    kind: -1 if kind.endswith("Transpose") else -2 for kind in NARROWABLE | GATES.keys()
 }
 # Where the kernels that make channels have them.
 OUTPUT_AXIS: Mapping[str, int] = {
     kind: -2 if kind.endswith("Transpose") else -1 for kind in NARROWABLE
 }
-_PER_CHANNEL = frozenset({"BatchNormalization", "LayerNormalization", "RMSNormalization", "PReLU"})
+_PER_CHANNEL = frozenset(
+    {
+        *("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"),
+        "PReLU",
+    }
+)
+_KNOWN_WEIGHTS = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
 
 Way = Literal["keep", "repeat", "mix", "group", "flatten", "join", "concatenate"]
 
@@ -46,7 +54,7 @@ class Propagation:
             place by place; `concatenate` with those of other tensors.
         axis: Where channels lie in the output, counted from 0, the batch included.
         times: For `repeat`.
-        has_weights: Whether the layer has weights for each channel that it is fed.
+        has_weights: Whether the layer has weights, or a setting, for the channels that it is fed.
     """
 
     way: Way
@@ -70,7 +78,7 @@ def propagation(graph: LayerGraph, node: Node, axis: int) -> Propagation | NotAp
     if kind in CONCATENATIONS:
         return Propagation("concatenate", concatenation_axis(graph, node))
     if kind in JOINS and len(node.inputs) > 1:
-        return _constant(node, layer) or Propagation("join", axis)
+        return _constant(node, layer, axis) or Propagation("join", axis)
     if len(set(node.inputs)) > 1:
         return NotApplicable("joins it with other tensors in a way not understood")
     if has_kernel(layer):
@@ -79,12 +87,14 @@ def propagation(graph: LayerGraph, node: Node, axis: int) -> Propagation | NotAp
         return _per_channel(layer, axis, len(shape))
     if layer.weights:
         return NotApplicable("has weights of unknown meaning")
+    if kind == "Reshape":
+        return _reshaped(layer, axis, shape, out)
     if kind == "Flatten":
         if None in shape[1:]:
             return NotApplicable("flattens images of unknown size")
         return Propagation("flatten", 1)
     if is_elementwise(layer) or kind in (JOINS - {"Average"}):
-        return _constant(node, layer) or Propagation("keep", axis)
+        return _constant(node, layer, axis) or Propagation("keep", axis)
     if kind in POOLINGS | RESIZINGS:
         if axis != channel_axis(layer, len(shape)):
             return NotApplicable("takes another axis for its channels")
@@ -95,6 +105,15 @@ def propagation(graph: LayerGraph, node: Node, axis: int) -> Propagation | NotAp
 def width_setting(layer: LayerDef) -> str:
     """The setting of a layer with a kernel that says how many channels it makes."""
     return "units" if layer.class_name == "Dense" else "filters"
+
+
+def goes_by_groups(layer: LayerDef, channels: int) -> bool:
+    """Whether a convolution in groups loses whole groups, or channels alike in each of them.
+
+    What leaves more to choose from: its groups, or the channels that one group reads and makes.
+    """
+    groups = int(layer.config["groups"])
+    return groups == channels or groups * groups >= channels + int(layer.config["filters"])
 
 
 def concatenation_axis(graph: LayerGraph, node: Node) -> int:
@@ -112,6 +131,11 @@ def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Propagation
         return NotApplicable("has a kernel of another kind")
     if axis != channel_axis(layer, len(shape)):
         return NotApplicable("takes another axis for its channels")
+    if kind in GATES:
+        objection = recurrence_objection(layer)
+        return NotApplicable(objection) if objection else Propagation("mix", axis, has_weights=True)
+    if not set(layer.weight_names) <= _KNOWN_WEIGHTS:
+        return NotApplicable("has weights of unknown meaning")
     grouped = int(layer.config.get("groups") or 1) > 1
     if (kind in DEPTHWISE or grouped) and not fused_activation_is_elementwise(layer):
         return NotApplicable("mixes its channels in its activation")
@@ -135,9 +159,23 @@ def _per_channel(layer: LayerDef, axis: int, rank: int) -> Propagation | NotAppl
     return Propagation("keep", axis, has_weights=True)
 
 
-def _constant(node: Node, layer: LayerDef) -> NotApplicable | None:
+def _reshaped(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Propagation | NotApplicable:
+    kept = kept_axis(shape, out, axis)
+    if kept is None and not is_flattened(shape, out):
+        return NotApplicable("may mix its channels")
+    place = 1 if kept is None else kept
+    named = says_size(layer, len(out), place)
+    if named is None:
+        return NotApplicable("has a shape in another form")
+    return Propagation("flatten" if kept is None else "keep", place, has_weights=named)
+
+
+def _constant(node: Node, layer: LayerDef, axis: int) -> NotApplicable | None:
     """Calls with a constant of more than one value, which may be one for each channel."""
-    settings = ("scale", "offset", "mean", "variance", "noise_shape")
+    noise = layer.config.get("noise_shape")
+    if isinstance(noise, list | tuple) and noise[axis:] and noise[axis] not in (None, 1):
+        return NotApplicable("has a setting for each channel")
+    settings = ("scale", "offset", "mean", "variance")
     values = [node.args, node.kwargs, *(layer.config.get(name) for name in settings)]
     if any(_has_array(value) for value in values):
         return NotApplicable("has a constant for each channel")

@@ -18,7 +18,9 @@ from typing import Protocol
 import numpy as np
 
 from prune_mi.graph.channels.channel_map import ChannelMap, concatenated
+from prune_mi.graph.channels.normalizing import renormalized, whole_groups
 from prune_mi.graph.channels.propagation import INPUT_AXIS, Propagation, propagation
+from prune_mi.graph.channels.reshaping import with_size
 from prune_mi.graph.edit import read_only, with_resized
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
 from prune_mi.graph.not_applicable import NotApplicable
@@ -152,10 +154,11 @@ def _through(
         case "flatten":
             first = layer.config.get("data_format") == "channels_first"
             shape = graph.spec(node.inputs[0]).shape
-            passed = None, channels.flattened(shape, channels_first=first)
+            flat = channels.flattened(shape, channels_first=first)
+            rank = len(node.outputs[0].shape)
+            passed = _reshaped(layer, flat, rank) if way.has_weights else None, flat
         case "keep":
-            resized = _per_channel(layer, channels, resize) if way.has_weights else None
-            passed = resized, channels.on(way.axis)
+            passed = _kept(layer, channels.on(way.axis), node, way, resize)
         case "group":
             passed = _grouped(layer, channels, resize)
         case _:
@@ -185,6 +188,9 @@ def _kernel(
         read, axis = channels, INPUT_AXIS[layer.class_name]
         if name == "pointwise_kernel":
             read, axis = multiplied, -2
+        elif name == "recurrent_kernel":  # reads what the layer makes
+            weights.append(weight)
+            continue
         elif not name.endswith("kernel"):
             weights.append(resize.hand(name, weight, handed, 0) if way.way == "repeat" else weight)
             continue
@@ -208,7 +214,7 @@ def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> _Passed |
             for name, weight in layer.named_weights
         ]
         return with_resized(layer, weights), None
-    whole = _whole(channels, groups)
+    whole = whole_groups(channels, groups)
     if whole is None:
         return NotApplicable(
             f"{layer.name!r}, which reads it, convolves in groups that it would cut"
@@ -231,23 +237,26 @@ def _alike_in_each(channels: ChannelMap, groups: int) -> ChannelMap | None:
     return ChannelMap(channels.axis, within[0], size)
 
 
-def _whole(channels: ChannelMap, groups: int) -> ChannelMap | None:
-    """The map of groups where none is cut."""
-    size = channels.size // groups
-    if len(channels.source) % size or (channels.source < 0).any():
-        return None
-    places = channels.source.reshape(-1, size)
-    found = ChannelMap(channels.axis, places[:, 0] // size, groups)
-    return found if np.array_equal(found.repeated(size).source, channels.source) else None
-
-
-def _per_channel(layer: LayerDef, channels: ChannelMap, resize: Resize) -> LayerDef:
-    """A layer that has weights for each channel."""
+def _kept(
+    layer: LayerDef, channels: ChannelMap, node: Node, way: Propagation, resize: Resize
+) -> _Passed | NotApplicable:
+    """A layer that keeps channels apart, perhaps with weights or a setting for them."""
+    if not way.has_weights:
+        return None, channels
+    if layer.class_name == "Reshape":
+        return _reshaped(layer, channels, len(node.outputs[0].shape)), channels
     weights = []
     for name, weight in layer.named_weights:
         axis = channels.axis - 1 if weight.ndim > 1 else 0  # PReLU's have all but the batch's
         weights.append(resize.hand(name, weight, channels, axis) if weight.ndim else weight)
-    return with_resized(layer, weights)
+    resized = renormalized(with_resized(layer, weights), channels)
+    if isinstance(resized, NotApplicable):
+        return NotApplicable(f"{layer.name!r}, which reads it, {resized.reason}")
+    return resized, channels
+
+
+def _reshaped(layer: LayerDef, channels: ChannelMap, rank: int) -> LayerDef:
+    return with_size(layer, rank, channels.axis, len(channels.source))
 
 
 def _joined(
@@ -277,6 +286,17 @@ def _concatenated(
     for ref in node.inputs:
         each = known.get(ref)
         if each is not None and each.axis != axis:
-            return NotApplicable(f"{node.name!r} joins it along another axis than its channels")
+            return _strung(node, known)
         maps.append(each or ChannelMap.unchanged(axis, graph.spec(ref).shape[axis] or 1))
     return None, concatenated(axis, maps)
+
+
+def _strung(node: Node, known: Mapping[TensorRef, ChannelMap]) -> _Passed | NotApplicable:
+    """A concatenation along another axis than the channels', which must have changed alike."""
+    maps = [known.get(ref) for ref in node.inputs]
+    first = next(each for each in maps if each is not None)
+    for each in maps:
+        alike = each is not None and np.array_equal(each.source, first.source)
+        if each is None or each.axis != first.axis or not alike:
+            return NotApplicable(f"{node.name!r} joins it along another axis than its channels")
+    return None, first

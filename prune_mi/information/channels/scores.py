@@ -57,5 +57,5 @@ def channel_scores(criterion: str, request: ChannelRequest) -> np.ndarray:
 
 
 def by_layer(known: Widths, scores: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores by the layers that make channels, one for each of their output channels."""
-    return {name: scores[numbers] for name, numbers in known.made.items()}
+    """Scores by the layers that make channels, one for each output channel; and of heads."""
+    return {name: scores[numbers] for name, numbers in known.named.items()}

@@ -1,3 +1,4 @@
+import pytest
 from graph_builder import (
     GraphBuilder,
     concatenated,
@@ -56,23 +57,55 @@ def test_what_the_input_meets_must_stay() -> None:
     assert _groups(concatenated())["conv_1",].reason is None
 
 
-def test_groups_divide() -> None:
+def _in_groups(inputs: int, filters: int, groups: int) -> LayerGraph:
     net = GraphBuilder((8, 8, 4))
-    x = net.conv(net.input, 6)
-    weights = {"kernel": (3, 3, 3, 4), "bias": (4,)}
-    grouped = net.layer("Conv2D", "grouped", weights=weights, groups=2)
-    graph = net.graph(net.head(net.call(grouped, (x,), (None, 8, 8, 4))))
-    groups = _groups(graph)
-    assert groups["conv_1",].multiple_of == groups["grouped_1",].multiple_of == 2
+    x = net.conv(net.input, inputs)
+    weights = {"kernel": (3, 3, inputs // groups, filters), "bias": (filters,)}
+    grouped = net.layer("Conv2D", "grouped", weights=weights, groups=groups, filters=filters)
+    return net.graph(net.head(net.call(grouped, (x,), (None, 8, 8, filters))))
 
 
-def test_an_unknown_layout_pins_channels() -> None:
+def test_few_groups_lose_channels_alike_in_each() -> None:
+    groups = _groups(_in_groups(6, 4, groups=2))
+    assert groups["conv_1",].num_channels == 3
+    assert groups["grouped_1",].num_channels == 2
+
+
+def test_of_many_groups_whole_ones_go() -> None:
+    groups = _groups(_in_groups(8, 4, groups=4))
+    assert list(groups) == [("conv_1",), ("dense_1",)]
+    assert groups["conv_1",].num_channels == 4
+    assert groups["conv_1",].consumers == ("grouped_1", "dense_1")
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        ((64, 6), None),
+        ((1, 64, 6), None),
+        ((8, 48), "'reshape_1', a Reshape, may mix its channels"),
+        ((6, 64), "'reshape_1', a Reshape, may mix its channels"),
+        ((384,), None),
+    ],
+)
+def test_a_reshape_keeps_channels_where_as_much_lies_behind_them(
+    shape: tuple[int, ...], reason: str | None
+) -> None:
     net = GraphBuilder((8, 8, 4))
     x = net.conv(net.input, 6)
-    reshaped = net.call(net.layer("Reshape", "reshape"), (x,), (None, 64, 6))
-    graph = net.graph(net.dense(net.flatten(reshaped)))
-    reason = "'reshape_1', a Reshape, may mix its channels"
+    layer = net.layer("Reshape", "reshape", target_shape=shape)
+    graph = net.graph(net.dense(net.flatten(net.call(layer, (x,), (None, *shape)))))
     assert _groups(graph)["conv_1",].reason == reason
+
+
+def test_channels_on_different_axes_do_not_meet() -> None:
+    net = GraphBuilder((4, 4))
+    x = net.dense(net.input, 4)
+    transposed = net.call(
+        net.layer("Transpose", "transpose"), (net.dense(net.input, 4),), (None, 4, 4)
+    )
+    graph = net.graph(net.dense(net.flatten(net.add(x, transposed))))
+    assert all(group.reason for group in width_groups(graph))
 
 
 def test_a_shared_layer_makes_the_same_channels_at_each_call() -> None:

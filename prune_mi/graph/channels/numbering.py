@@ -1,0 +1,249 @@
+"""Channel numbers: carried along with the tensors of a graph, and what has met.
+
+Every channel that a layer with a kernel makes gets a number, see `width_groups`. Which numbers have
+met is a forest of parents (union-find), its roots the lowest of each tree.
+
+Source: Tarjan (1975), Efficiency of a good but not linear set union algorithm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prune_mi.graph.channels.inner_widths import (
+    GATES,
+    heads_objection,
+    units_objection,
+)
+from prune_mi.graph.channels.normalizing import OVER_CHANNELS, num_groups
+from prune_mi.graph.channels.propagation import Propagation, goes_by_groups, propagation
+from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
+from prune_mi.graph.traits import (
+    NARROWABLE,
+    channel_axis,
+    fused_activation_is_elementwise,
+    has_kernel,
+)
+
+_KNOWN_WEIGHTS = frozenset(
+    {*("kernel", "bias", "depthwise_kernel", "pointwise_kernel"), "recurrent_kernel"}
+)
+_MANY_HEADS = "MultiHeadAttention"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """The numbers of a tensor's channels, and the axis they lie on."""
+
+    axis: int
+    numbers: np.ndarray
+
+
+class Numbering:
+    """Channel numbers of all tensors, and which of them have met.
+
+    Attributes:
+        known: The channels of each tensor.
+        made: By the layers that make channels, the numbers of these.
+        read: By the layers with kernels, the numbers that each call reads.
+        inside: By the layers that have heads, the numbers of these.
+    """
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self.known: dict[TensorRef, Numbers] = {}
+        self.made: dict[str, np.ndarray] = {}
+        self.read: dict[str, list[np.ndarray]] = {}
+        self.inside: dict[str, np.ndarray] = {}
+        self._graph = graph
+        self._parents: list[int] = []
+        self._fed: dict[str, np.ndarray] = {}
+        self._pinned: dict[int, str] = {}
+
+    def pass_through(self, node: Node) -> None:
+        """Numbers what a call yields."""
+        self._number_heads(node.layer)
+        for index, spec in enumerate(node.outputs):
+            self.known[TensorRef(node.name, index)] = self._numbers(node, spec.shape)
+
+    def pin(self, ref: TensorRef, reason: str) -> None:
+        """The channels of a tensor must stay."""
+        self._pin(self.known[ref].numbers, reason)
+
+    def reasons(self) -> dict[int, str]:
+        """Why channels must stay, by their roots."""
+        return {self.root(number): reason for number, reason in self._pinned.items()}
+
+    def roots(self, numbers: np.ndarray) -> frozenset[int]:
+        """The channels that these have become."""
+        return frozenset(self.root(int(number)) for number in np.unique(numbers))
+
+    def root(self, number: int) -> int:
+        """The channel that one has become."""
+        while self._parents[number] != number:
+            self._parents[number] = self._parents[self._parents[number]]
+            number = self._parents[number]
+        return number
+
+    def all_roots(self) -> np.ndarray:
+        """That of every number, int `(num_numbers,)`."""
+        return np.array([self.root(each) for each in range(len(self._parents))], dtype=int)
+
+    def _numbers(self, node: Node, shape: Shape) -> Numbers:
+        layer = self._graph.layer_of(node)
+        if not node.inputs:
+            return self._pinned_anew(shape, "they are the model's input")
+        first = self.known[node.inputs[0]]
+        way = propagation(self._graph, node, first.axis)
+        fits = isinstance(way, Propagation) and way.has_weights
+        if (fits or layer.weights) and layer.name in self._graph.protected:
+            self._pin(first.numbers, f"{layer.name!r} is protected")
+        self._normalized(layer, first.numbers)
+        if has_kernel(layer):
+            self.read.setdefault(layer.name, []).append(first.numbers)
+        if fits:
+            # The weights of a shared layer fit the channels of all its calls.
+            before = self._fed.setdefault(layer.name, first.numbers)
+            if len(before) == len(first.numbers):
+                self._unite(before, first.numbers)
+        if isinstance(way, NotApplicable):
+            reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
+            for ref in node.inputs:
+                self.pin(ref, reason)
+            made = self._pinned_anew(shape, reason)
+            if has_kernel(layer):
+                self.made.setdefault(layer.name, made.numbers)
+            return made
+        match way.way:
+            case "concatenate":
+                return self._concatenated(node, way.axis)
+            case "join":
+                return self._joined(node, shape)
+            case "flatten":
+                return self._flattened(node, first)
+            case "keep":
+                return Numbers(way.axis, first.numbers)
+            case "repeat":
+                if layer.name in self._graph.kept:
+                    self._pin(first.numbers, f"{layer.name!r} {self._graph.kept[layer.name]}")
+                return Numbers(way.axis, np.repeat(first.numbers, way.times))
+        return self._kernel(node, first, shape)
+
+    def _kernel(self, node: Node, first: Numbers, shape: Shape) -> Numbers:
+        layer = self._graph.layer_of(node)
+        axis = channel_axis(layer, len(shape))
+        groups = int(layer.config.get("groups") or 1)
+        objection = _must_stay(self._graph, layer)
+        if groups > 1 and goes_by_groups(layer, len(first.numbers)):
+            if objection is not None:
+                self._pin(first.numbers, f"{layer.name!r} {objection}")
+            whole = self._united(first.numbers, groups)
+            return Numbers(axis, np.repeat(whole, (shape[axis] or groups) // groups))
+        if layer.name not in self.made:  # a shared layer makes the same channels at each call
+            self.made[layer.name] = self._fresh(shape, axis).numbers
+        numbers = self.made[layer.name]
+        if groups > 1:
+            for each in (first.numbers, numbers):  # what is gone from one group is from all
+                for others in each.reshape(groups, -1)[1:]:
+                    self._unite(each[: len(others)], others)
+        if objection is not None:
+            self._pin(numbers, f"{layer.name!r} {objection}")
+        return Numbers(axis, numbers)
+
+    def _number_heads(self, name: str) -> None:
+        """Gives the heads of an attention layer numbers of their own, once."""
+        layer = self._graph.layers[name]
+        if layer.class_name != _MANY_HEADS or name in self.inside:
+            return
+        self.inside[name] = self._fresh((None, int(layer.config["num_heads"])), 1).numbers
+        objection = _stays(self._graph, name) or heads_objection(layer)
+        if objection is not None:
+            self._pin(self.inside[name], f"{name!r} {objection}")
+
+    def _normalized(self, layer: LayerDef, numbers: np.ndarray) -> None:
+        """Channels that a normalization takes together."""
+        over_all = layer.class_name in OVER_CHANNELS
+        if layer.class_name == "GroupNormalization":
+            groups = num_groups(layer, len(numbers))
+            over_all = groups == 1
+            if groups > 1 and len(numbers) % groups == 0:
+                self._united(numbers, groups)
+        if over_all:
+            self._pin(numbers, f"{layer.name!r} normalises over all of them")
+
+    def _united(self, numbers: np.ndarray, groups: int) -> np.ndarray:
+        """Makes the channels of each group one; returns the first of each."""
+        whole = numbers.reshape(groups, -1)
+        for column in whole.T[1:]:
+            self._unite(whole[:, 0], column)
+        return whole[:, 0]
+
+    def _joined(self, node: Node, shape: Shape) -> Numbers:
+        """What meets in a place is one; a channel that is broadcast over others must stay alone."""
+        parts = [self.known[ref] for ref in node.inputs]
+        widest = max(parts, key=lambda part: len(part.numbers))
+        for ref, part in zip(node.inputs, parts, strict=True):
+            if part.axis != widest.axis or len(self._graph.spec(ref).shape) != len(shape):
+                reason = f"{node.name!r} joins tensors whose channels lie on different axes"
+                for each in node.inputs:
+                    self.pin(each, reason)
+                return self._pinned_anew(shape, reason)
+            if len(part.numbers) == len(widest.numbers):
+                self._unite(part.numbers, widest.numbers)
+            else:
+                self.pin(ref, f"{node.name!r} spreads it over {len(widest.numbers)} channels")
+        return widest
+
+    def _concatenated(self, node: Node, axis: int) -> Numbers:
+        parts = [self.known[ref] for ref in node.inputs]
+        if any(part.axis != axis for part in parts):
+            return self._joined(node, node.outputs[0].shape)
+        return Numbers(axis, np.concatenate([part.numbers for part in parts]))
+
+    def _flattened(self, node: Node, first: Numbers) -> Numbers:
+        sizes = [size or 1 for size in self._graph.spec(node.inputs[0]).shape[1:]]
+        channel = np.broadcast_to(np.indices(sizes, sparse=True)[first.axis - 1], sizes)
+        if self._graph.layer_of(node).config.get("data_format") == "channels_first":
+            channel = np.moveaxis(channel, 0, -1)
+        return Numbers(1, first.numbers[channel.reshape(-1)])
+
+    def _pinned_anew(self, shape: Shape, reason: str) -> Numbers:
+        """Channels of unknown origin: what meets them must stay."""
+        made = self._fresh(shape, len(shape) - 1)
+        self._pinned |= dict.fromkeys(made.numbers.tolist(), reason)
+        return made
+
+    def _fresh(self, shape: Shape, axis: int) -> Numbers:
+        start = len(self._parents)
+        self._parents.extend(range(start, start + int(shape[axis] or 1)))
+        return Numbers(axis, np.arange(start, len(self._parents)))
+
+    def _pin(self, numbers: np.ndarray, reason: str) -> None:
+        for number in numbers.tolist():
+            self._pinned.setdefault(self.root(number), reason)
+
+    def _unite(self, ones: np.ndarray, others: np.ndarray) -> None:
+        for one, other in zip(ones.tolist(), others.tolist(), strict=True):
+            roots = self.root(one), self.root(other)
+            self._parents[max(roots)] = min(roots)
+
+
+def _stays(graph: LayerGraph, name: str) -> str | None:
+    """Why a layer must stay as the user or its place wants it, as the end of a sentence on it."""
+    if name in graph.protected or name in graph.kept:
+        return graph.kept.get(name, "is protected")
+    return None
+
+
+def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
+    """Why a layer's output channels must stay, as the end of a sentence on it."""
+    stays = _stays(graph, layer.name)
+    if stays is not None:
+        return stays
+    if layer.class_name not in NARROWABLE | GATES.keys():
+        return f"is a {layer.class_name}, whose width is not understood"
+    if not fused_activation_is_elementwise(layer):
+        return "mixes its channels in its activation"
+    if not set(layer.weight_names) <= _KNOWN_WEIGHTS:
+        return "has weights of unknown meaning"
+    return units_objection(layer) if layer.class_name in GATES else None
