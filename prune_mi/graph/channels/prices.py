@@ -7,7 +7,9 @@ over. So a weight's size is a product over axes of sums over groups,
 
 k_g being the channels gone from group g. The parameters of a graph are the sum of these, its
 multiply-accumulates the sum over kernels, each times the output positions of its calls. h comes
-from one channel taken out of each group by itself. Other costs are taken to go with the channels of
+from one channel taken out of each group by itself; where a group's channels are made by different
+layers, as those of a concatenation that is added to something are, it is the mean over them, and
+what the sums say is near rather than exact. Other costs are taken to go with the channels of
 each group in a straight line.
 """
 
@@ -96,21 +98,32 @@ def prices(graph: LayerGraph) -> Prices:
     for place, group in enumerate(known.groups):
         if group.reason is not None or group.num_channels < 2:
             continue
-        narrowed = narrow(graph, {group.name: [0]}, resize=SHAPES_ONLY)
-        if isinstance(narrowed, NotApplicable):
-            continue
-        is_open[place] = True
-        for row, (name, index) in enumerate(rows):
-            left = narrowed.graph.layers[name].weights[index].shape
-            hits[place, row, : len(left)] = np.subtract(weights[row].shape, left)
-        cost = graph_cost(narrowed.graph).amounts
-        for name in others:
-            slopes[name][place] = whole[name] - cost[name]
+        first = int(known.starts[place])
+        for channel, share in _kinds(known, range(first, first + group.num_channels)):
+            narrowed = narrow(graph, {group.name: [channel - first]}, resize=SHAPES_ONLY)
+            if isinstance(narrowed, NotApplicable):
+                continue
+            is_open[place] = True
+            for row, (name, index) in enumerate(rows):
+                left = narrowed.graph.layers[name].weights[index].shape
+                hits[place, row, : len(left)] += share * np.subtract(weights[row].shape, left)
+            cost = graph_cost(narrowed.graph).amounts
+            for name in others:
+                slopes[name][place] += share * (whole[name] - cost[name])
     touched = hits.any(axis=(0, 2))
     per_value = np.array([_macs_a_value(graph, *row) for row in rows])
     factors = {"params": np.ones(len(rows))[touched], "macs": per_value[touched]}
     amounts = {name: float(amount) for name, amount in whole.items()}
     return Prices(known, is_open, sizes[touched], hits[:, touched], factors, amounts, slopes)
+
+
+def _kinds(known: Widths, channels: range) -> list[tuple[int, float]]:
+    """A channel of each kind, in as many places of the same layers, and the share of its kind."""
+    places = [np.bincount(made, minlength=known.num_channels) for made in known.made.values()]
+    table = np.stack(places)[:, channels.start : channels.stop]
+    _, firsts, counts = np.unique(table, axis=1, return_index=True, return_counts=True)
+    shares = counts / len(channels)
+    return [(channels[first], share) for first, share in zip(firsts, shares, strict=True)]
 
 
 def _macs_a_value(graph: LayerGraph, name: str, place: int) -> float:
