@@ -147,6 +147,8 @@ class Pruning:
         )
         shares = _WAVES_OF_PLANS if narrows else _WAVES
         later = [round(share * settings.children) for share in shares]
+        if sum(later) >= settings.children:  # something has to come first
+            later = [settings.children // 2]
         self._waves = [settings.children - sum(later), *later]
         self._first = True
 
