@@ -1,4 +1,4 @@
-"""A model of which nothing can go: an honest no, before anything is trained."""
+"""A model of which no whole layer can go: an honest no, or channels that go."""
 
 from pathlib import Path
 
@@ -42,10 +42,11 @@ def plain_chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_says_why_and_writes_the_original_out(plain_chain: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     arguments = ["optimize", str(plain_chain), "--data", "digits", "--out", str(folder)]
+    arguments += ["--mix", "deletion-by-rank"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 3, result.output
     told = " ".join(result.output.split())
-    assert "Nothing that costs MACs can go" in told
+    assert "No whole layer that costs MACs can go" in told
     assert "changes the number of channels" in told
     assert "the head" in told
     assert "--continue-anyway" in told
@@ -54,6 +55,21 @@ def test_it_says_why_and_writes_the_original_out(plain_chain: Path, tmp_path: Pa
     assert report.images_trained == 0
     assert report.can_go_share == 0
     assert (folder / "best.keras").read_bytes() == plain_chain.read_bytes()
+
+
+def test_channels_go_where_no_layer_can(plain_chain: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = ["optimize", str(plain_chain), "--data", "digits", "--out", str(folder)]
+    arguments += ["--target-macs", "0.5", "--target-params", "0.5", "--generations", "1"]
+    arguments += ["--children", "4", "--child-epochs", "2", "--final-epochs", "1", "--workers", "1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    report = read_report(folder / "report.json")
+    before, after = report.reference, report.result
+    assert after.macs <= before.macs / 2 and after.num_params <= before.num_params / 2
+    assert after.test_metric > before.test_metric - 0.05
+    model = keras.models.load_model(folder / "best.keras")
+    assert model.count_params() == after.num_params
 
 
 def test_it_searches_where_that_is_asked_for(plain_chain: Path, tmp_path: Path) -> None:

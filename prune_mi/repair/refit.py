@@ -163,7 +163,7 @@ class _Pair:
         if self._how == "variance":
             pairs = [(q @ aim + shift, p @ own) for p, q in rows]
             return _matched(kernel, biases, pairs)
-        if sum(len(p) for p, _ in rows) < len(own):
+        if sum(len(p) for p, _ in rows) < len(own) + len(biases):
             design, wanted = (np.concatenate(each) for each in zip(*rows, strict=True))
             missing = wanted @ aim + shift - design @ own
             change = dual_solution(design, missing, has_bias=bool(biases))

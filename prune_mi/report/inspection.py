@@ -189,6 +189,9 @@ def what_can_go_to_dict(found: WhatCanGo) -> dict[str, Any]:
         "objective": found.counted,
         "units": list(found.units),
         **_named_shares(found),
+        "with_channels": {
+            f"{name}_share": share for name, share in found.shares_with_channels.items()
+        },
         "reasons": [
             {
                 "causes": list(each.causes),

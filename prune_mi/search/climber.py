@@ -22,7 +22,8 @@ from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.evidence import Gains, expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
-from prune_mi.search.plans import NARROW, Aim, Planner, group_gains
+from prune_mi.search.plans import Aim
+from prune_mi.search.proposing import NO_CHANNELS, Channels, PlanProposer
 from prune_mi.search.selection import (
     acceptable,
     best_of,
@@ -41,12 +42,9 @@ _BY_RANK = "remove-by-rank"
 _DRAWS_A_CHILD = 25
 _BLIND_GREED = 0.5
 _INFORMED_GREED = 0.9
-NO_CHANNELS: Mapping[str, Sequence[float]] = {}
-_DRAWS_A_PLAN = 8
-_BLIND_SPREAD, _INFORMED_SPREAD = 0.4, 0.2  # of the logarithms of factors, see `search.plans`
-_BLIND_UNITS = (0, 1, 0, 2, 1, 4, 0, 3)
 _LARGEST_PLAN = 0.75  # of the cost
 _SIZE_SPREAD = 0.25
+_LESS = 0.8
 
 
 class HillClimber:
@@ -84,9 +82,7 @@ class HillClimber:
         num_validation: int | None = None,
         multiples: int = 1,
     ) -> None:
-        self._multiples = multiples
-        self._shown: dict[str, list[Screened]] = {}
-        self._factors: dict[str, Mapping[str, float]] = {}
+        self._proposer = PlanProposer(objective, mix, multiples, rng)
         self._objective = objective
         self._mix = mix
         self._max_morphs = max_morphs
@@ -120,7 +116,7 @@ class HillClimber:
         num_children: int,
         ranking: Sequence[SiteScore],
         *,
-        channels: Mapping[str, Sequence[float]] = NO_CHANNELS,
+        channels: Channels = NO_CHANNELS,
         seen: Sequence[Screened] = (),
     ) -> tuple[Proposed, ...]:
         """New children of the elite, no architecture twice; fewer where none are left to find.
@@ -134,7 +130,7 @@ class HillClimber:
                 cost these, more of them at once and, where the mix removes by rank, nothing else;
                 without, a new generation begins.
         """
-        if self._makes_plans(channels):
+        if self._proposer.makes_plans(channels):
             if not seen:
                 self._begin_generation()
             return self._ask_plans(num_children, ranking, channels, seen)
@@ -193,74 +189,42 @@ class HillClimber:
         self._asked += len(children)
         return tuple(children)
 
-    def _makes_plans(self, channels: Mapping[str, Sequence[float]]) -> bool:
-        return bool(channels) and self._mix.get(NARROW, 0) > 0 and self._objective.makes_smaller
-
     def _ask_plans(
         self,
         num_children: int,
         ranking: Sequence[SiteScore],
-        channels: Mapping[str, Sequence[float]],
+        channels: Channels,
         seen: Sequence[Screened],
     ) -> tuple[Proposed, ...]:
         """Plans of many sizes; then of the sizes, and with the factors, that screening favours."""
-        shown = self._remembered(seen)
-        planner, best = self._planner(ranking, channels, shown), self._best_shown(shown)
-        spread = _INFORMED_SPREAD if shown else _BLIND_SPREAD
+        parent = self.parent
+        shown = self._proposer.shown(parent, seen)
+        best = self._best_shown(shown)
         children: list[Proposed] = []
-        for place in range(num_children):
-            aim = self._aim(place, num_children, best)
-            own = planner
-            if best is not None and place % 2 and best.name in self._factors:
-                own = planner.nearer(self._factors[best.name])
-            for attempt in range(_DRAWS_A_PLAN):
-                plan = own.plan(
-                    aim,
-                    rng=self._rng,
-                    spread=spread * (1 + attempt / 4),
-                    num_units=None if shown else _BLIND_UNITS[place % len(_BLIND_UNITS)],
-                    start=self._changed_first(ranking),
-                )
-                if plan is None or identity_of(plan.graph) in self._seen:
-                    continue
-                self._seen.add(identity_of(plan.graph))
-                child = self._child(
-                    self.parent, plan.graph, plan.records, place=len(children), kept=plan.kept
-                )
-                self._factors[child.name] = plan.factors
-                children.append(child)
-                break
+        for plan in self._proposer.plans(
+            parent,
+            num_children,
+            units=ranking,
+            channels=channels,
+            shown=shown,
+            best=best,
+            aim=lambda place, attempt: self._aim((place + 0.5) / num_children, attempt, best),
+            is_new=self._is_new,
+        ):
+            child = self._child(
+                parent, plan.graph, plan.records, place=len(children), kept=plan.kept
+            )
+            self._proposer.remember(child.name, plan)
+            children.append(child)
         self._asked += len(children)
         return tuple(children)
 
-    def _remembered(self, seen: Sequence[Screened]) -> list[Screened]:
-        """All screened children of the parent so far, of earlier generations among them."""
-        known = {each.name: each for each in self._shown.get(self.parent.name, [])}
-        known |= {each.name: each for each in seen}
-        self._shown = {**self._shown, self.parent.name: list(known.values())}
-        return list(known.values())
-
-    def _planner(
-        self,
-        ranking: Sequence[SiteScore],
-        channels: Mapping[str, Sequence[float]],
-        shown: Sequence[Screened],
-    ) -> Planner:
-        """Makes plans by what screened children have shown."""
-        parent = self.parent
-        units = tuple(ranking) if self._mix.get(_BY_RANK, 0) > 0 else ()
-        planner = Planner(parent.graph, units, channels, self._objective, self._multiples)
-        if not shown:
-            return planner
-        gains = Gains(
-            {each.site: each.score for each in units}, group_gains(parent.graph, channels)
-        )
-        lost = [
-            ({each.target: each.share for each in child.morphs if each.takes_away}, loss)
-            for child, loss in ((each, parent.quality - each.quality) for each in shown)
-        ]
-        losses, rate = expected_losses(gains, lost)
-        return planner.informed(losses, gains.channels, rate)
+    def _is_new(self, graph: LayerGraph) -> bool:
+        """Whether a network was never asked about; from now on it was."""
+        identity = identity_of(graph)
+        is_new = identity not in self._seen
+        self._seen.add(identity)
+        return is_new
 
     def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
         """The screened child whose size, and whose factors, the next plans go by."""
@@ -276,31 +240,24 @@ class HillClimber:
             objective=self._objective,
         )
 
-    def _aim(self, place: int, num_children: int, best: Screened | None) -> Aim:
-        """What a plan may cost: less by a share from small to large, or near that of the best."""
+    def _aim(self, place: float, attempt: int, best: Screened | None) -> Aim:
+        """What a plan may cost: less by a share from small to large, or near that of the best.
+
+        Args:
+            place: Of the plan among those of its wave, in (0, 1).
+            attempt: From 0 on; where nothing was found, the next asks for less.
+            best: The best child so far.
+        """
         cost = self._objective.told_by.name
         amount = self.parent.cost.amounts[cost]
         if best is None:
             most = _LARGEST_PLAN / 2**self.flat_generations
-            share = most * (place + 1) / num_children
+            share = most * place
         else:
             share = 1 - best.cost.amounts[cost] / amount
             share *= float(np.exp(_SIZE_SPREAD * self._rng.standard_normal()))
-        return {cost: (1 - min(share, _LARGEST_PLAN)) * amount}
-
-    def _changed_first(
-        self, ranking: Sequence[SiteScore]
-    ) -> tuple[LayerGraph, tuple[MorphRecord, ...]] | None:
-        """A change of the mix's other kinds, now and then, before a plan is made."""
-        others = {
-            name: weight
-            for name, weight in self._mix.items()
-            if name not in (NARROW, _BY_RANK) and weight > 0
-        }
-        if self._rng.random() >= sum(others.values()):
-            return None
-        context = MorphContext(ranking=ranking, objective=self._objective)
-        return morph(self.parent.graph, num_morphs=1, mix=others, context=context, rng=self._rng)
+        share = min(share, _LARGEST_PLAN) * _LESS**attempt
+        return {cost: (1 - share) * amount}
 
     def _child(
         self,
@@ -423,7 +380,7 @@ class HillClimber:
             accepted: What was accepted so far.
             objective: What holds from here on; None: as before.
         """
-        self._objective = objective or self._objective
+        self._objective = self._proposer.objective = objective or self._objective
         self._allowed, self._margin = allowed_drop, margin
         self.floor = reference.quality - allowed_drop
         self.elite, self.flat_generations = reference, 0

@@ -20,8 +20,9 @@ from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.removals import without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
-from prune_mi.search.climber import NO_CHANNELS, HillClimber, identity_of
+from prune_mi.search.climber import HillClimber, identity_of
 from prune_mi.search.plans import Aim
+from prune_mi.search.proposing import NO_CHANNELS, Channels
 from prune_mi.search.selection import is_fit, with_hope
 from prune_mi.search.termination import SearchState
 
@@ -68,7 +69,7 @@ class TargetClimber(HillClimber):
         num_children: int,
         ranking: Sequence[SiteScore],
         *,
-        channels: Mapping[str, Sequence[float]] = NO_CHANNELS,
+        channels: Channels = NO_CHANNELS,
         seen: Sequence[Screened] = (),
     ) -> tuple[Proposed, ...]:
         """New children of the parent, most of them drawn until they are under the targets.
@@ -79,7 +80,7 @@ class TargetClimber(HillClimber):
             channels: As of `HillClimber`.
             seen: As of `HillClimber`.
         """
-        if self._makes_plans(channels):
+        if self._proposer.makes_plans(channels):
             children = super().ask(num_children, ranking, channels=channels, seen=seen)
             if not children and not seen:
                 self._exhausted.add(self._parent.name)
@@ -105,11 +106,10 @@ class TargetClimber(HillClimber):
             self._exhausted.add(self._parent.name)
         return tuple(drawn)
 
-    def _aim(self, place: int, num_children: int, best: Screened | None) -> Aim:
-        """The targets; of every third child of the original, without evidence, half of the way."""
-        half_way = (
-            best is None and self._parent is self._start and place % _ON_THE_WAY == _ON_THE_WAY - 1
-        )
+    def _aim(self, place: float, attempt: int, best: Screened | None) -> Aim:
+        """The targets; of a third of the original's children, without evidence, half of the way."""
+        is_last = place > 1 - 1 / _ON_THE_WAY
+        half_way = best is None and self._parent is self._start and is_last
         aim = {}
         for each in self._objective.targets:
             own = self._parent.cost.amounts[each.kind.name]

@@ -22,6 +22,7 @@ from prune_mi.evolution.race_plan import RacePlan
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import plan_time
 from prune_mi.execution.tasks import Evaluated, FailedEvaluation, Ranked, ScreenTask
+from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.interface.packing import pack
@@ -95,6 +96,7 @@ class Landscape:
                 tuple(graph_cost(task.graph).macs % (7 + place) / 10 for place in sites),
                 (0.1,) * len(sites),
                 "share",
+                _channels(task.graph) if task.with_channels else {},
             )
             for task in tasks
             for sites in [range(len(task.sites))]
@@ -108,6 +110,12 @@ class Landscape:
             raise KeyboardInterrupt
         self.left = None if self.left is None else self.left - 1
         self.asked.append(name)
+
+
+def _channels(graph: LayerGraph) -> dict[str, tuple[float, ...]]:
+    """What each channel is said to add, by the layers that make them."""
+    made = widths(graph).made.items()
+    return {name: tuple((7.0 * each % 5 + 1) / 50 for each in own) for name, own in made}
 
 
 def _moved(graph: LayerGraph, by: float) -> LayerGraph:
@@ -177,12 +185,20 @@ def _grown(run: Run[Any]) -> Evolved:
     return Evolution(run, growing, evaluator, on_elite=lambda elite: None).run()
 
 
-PRUNE = make_settings({"data": "digits", "generations": 3, "children": 5, "max_accuracy_drop": 0.1})
+DIGITS = {"data": "digits", "children": 5}
+UNITS = {**DIGITS, "mix": {"remove-by-rank": 0.8, "remove-at-random": 0.14, "insert-conv": 0.06}}
+PRUNE = make_settings({**UNITS, "generations": 3, "max_accuracy_drop": 0.1})
+PLANS = make_settings({**DIGITS, "generations": 3, "max_accuracy_drop": 0.1})
+PLANS_TO_TARGETS = make_settings(
+    {**DIGITS, "generations": 3, "target_macs": 0.5, "target_params": 0.5}
+)
 GROW = {"data": "digits", "generations": 3, "children": 3, "child_epochs": 2}
-TARGET = make_settings({"data": "digits", "generations": 4, "children": 5, "target_macs": 0.5})
+TARGET = make_settings({**UNITS, "generations": 4, "target_macs": 0.5})
 WAYS: dict[str, tuple[Callable[[Run[Any]], Evolved], Any]] = {
     "prune": (_pruned, PRUNE),
     "target": (_pruned, TARGET),
+    "plans": (_pruned, PLANS),
+    "plans-to-targets": (_pruned, PLANS_TO_TARGETS),
     "default": (_grown, make_search_settings(GROW)),
     "adaptive": (
         _grown,
@@ -264,6 +280,20 @@ def test_under_a_target_the_best_is_under_it_and_nothing_under_it_is_expected_to
     assert evolved.promising is None
     names = [each.name for each in evolved.frontier]
     assert evolved.elite.name in names and len(set(names)) == len(names) > 1
+
+
+def test_plans_are_under_both_targets_and_take_channels(tmp_path: Path) -> None:
+    run = _run(tmp_path, Landscape(), PLANS_TO_TARGETS)
+    evolved = _pruned(run)
+    cost = graph_cost(residual_tower(5))
+    assert evolved.elite.cost.macs <= cost.macs / 2
+    assert evolved.elite.cost.num_params <= cost.num_params / 2
+    children = [each for one in generations_of(run.log.events) for each in one.children]
+    narrowed = [each for each in children if any(m.effect == "narrows" for m in each.morphs)]
+    assert len(narrowed) > 3
+    assert any(m.is_removal for each in children for m in each.morphs)  # units, too
+    shares = [m.share for each in narrowed for m in each.morphs if m.effect == "narrows"]
+    assert all(0 < share < 1 for share in shares)
 
 
 def test_no_child_under_the_target_and_within_the_drop_leaves_the_start_and_the_nearest(

@@ -21,7 +21,7 @@ from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, apply
 from prune_mi.morphisms.insert_stage import pooled
 from prune_mi.morphisms.morphism import Morphed
-from prune_mi.repair.refit import refit_consumers
+from prune_mi.repair.refit import repaired
 from tests.crossed import crossed
 from tests.morphed import CONTEXT, outcome_of
 
@@ -219,7 +219,7 @@ def test_a_repair_leaves_alone_what_has_other_positions(name: str) -> None:
         outcome = outcome_of("insert-pool", graph, seed)
         assert isinstance(outcome, Morphed)
         images = _images(graph, 16)
-        refitted = refit_consumers(graph, outcome.graph, images, rng=np.random.default_rng(0))
+        refitted = repaired(graph, outcome.graph, images, rng=np.random.default_rng(0))
         _require_keras_agrees(refitted)
 
 
@@ -234,7 +234,7 @@ def test_a_refit_brings_the_outputs_back_nearer() -> None:
     images = _images(graph, 256)
     outcome = outcome_of("insert-pool", graph)
     assert isinstance(outcome, Morphed)
-    refitted = refit_consumers(graph, outcome.graph, images, rng=np.random.default_rng(0))
+    refitted = repaired(graph, outcome.graph, images, rng=np.random.default_rng(0))
     expected = _outputs(graph, images)
     before = np.square(_outputs(outcome.graph, images) - expected).mean()
     after = np.square(_outputs(refitted, images) - expected).mean()

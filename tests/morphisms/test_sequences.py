@@ -16,7 +16,7 @@ from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.repair.recalibrate import recalibrate
-from prune_mi.repair.refit import refit_consumers
+from prune_mi.repair.refit import repaired
 
 pytestmark = pytest.mark.slow
 _GRAPHS: dict[str, LayerGraph] = {}
@@ -60,7 +60,7 @@ def test_random_morphs_give_models_that_run(
         np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-5)
 
 
-_REMOVING = ("remove-at-random", "remove-skip")
+_REMOVING = ("remove-at-random", "remove-skip", "narrow")
 _GROWING = ("widen-conv", "widen-dense", "skip-add", "skip-concat")
 
 
@@ -73,19 +73,20 @@ _GROWING = ("widen-conv", "widen-dense", "skip-add", "skip-concat")
 def test_what_loses_and_gains_channels_in_one_child_is_repaired(
     name: str, kinds: list[str], seed: int
 ) -> None:
-    graph, changed, rng = _graph(name), _graph(name), np.random.default_rng(seed)
+    graph, rng = _graph(name), np.random.default_rng(seed)
+    images = rng.normal(size=(16, *graph.spec(graph.inputs[0]).shape[1:])).astype("float32")
+    graph = changed = recalibrate(graph, [images])
     context = MorphContext((), named_objective("accuracy"))
     for kind in kinds:
         changed, _ = morph(changed, num_morphs=1, mix={kind: 1.0}, context=context, rng=rng)
-    images = rng.normal(size=(16, *graph.spec(graph.inputs[0]).shape[1:])).astype("float32")
-    repaired = recalibrate(refit_consumers(graph, changed, images, rng=rng), [images])
-    validate_graph(repaired)
-    assert repaired.structural_hash() == changed.structural_hash()
+    fitted = repaired(graph, changed, images, rng=rng)
+    validate_graph(fitted)
+    assert fitted.structural_hash() == changed.structural_hash()
     assert np.isfinite(
-        np.asarray(forward_function(build_model(repaired))(images, training=False))
+        np.asarray(forward_function(build_model(fitted))(images, training=False))
     ).all()
     if not set(kinds) & set(_REMOVING):  # nothing was lost, so nothing is to be made good
-        fitted = refit_consumers(graph, changed, images, rng=rng)
         for layer in changed.layers.values():
             for old, new in zip(layer.weights, fitted.layers[layer.name].weights, strict=True):
-                np.testing.assert_allclose(new, old, atol=1e-4)
+                if layer.class_name != "BatchNormalization":  # whose statistics are those of images
+                    np.testing.assert_allclose(new, old, atol=1e-3)

@@ -7,6 +7,7 @@ from prune_mi.config import make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.errors import ConfigError
 from prune_mi.graph.analysis.inspection import smallest_graph
+from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.cost import graph_cost
 from prune_mi.preparation.can_go import how_much_can_go
 from prune_mi.records import SilentObserver
@@ -21,6 +22,15 @@ def _looked_at(**settings: object) -> None:
 def test_below_what_is_possible() -> None:
     least = graph_cost(smallest_graph(TOWER, "macs")).macs
     assert 0 < least < graph_cost(TOWER).macs
+    _looked_at(target_macs=float(least))
+    with pytest.raises(ConfigError, match=rf"of this model can go; expected at least {least}"):
+        _looked_at(target_macs=least - 0.5, mix="deletion-by-rank")
+
+
+def test_channels_lead_further_than_units() -> None:
+    units = smallest_graph(TOWER, "macs")
+    least = graph_cost(narrowest(units)).macs
+    assert least < graph_cost(units).macs / 2
     _looked_at(target_macs=float(least))
     with pytest.raises(ConfigError, match=rf"of this model can go; expected at least {least}"):
         _looked_at(target_macs=least - 0.5)

@@ -17,6 +17,7 @@ NOTHING = WhatCanGo(
     counted="macs",
     units=(),
     shares=_shares(0.0, 0.0),
+    shares_with_channels=_shares(0.0, 0.0),
     reasons=(
         WhyNot(("channels", "padding"), ("conv", "conv_1"), _shares(0.837, 0.2)),
         WhyNot(("padding",), ("conv_2",), _shares(0.146, 0.2)),
@@ -26,14 +27,19 @@ NOTHING = WhatCanGo(
     of_images=True,
 )
 SOME = WhatCanGo(
-    "params", ("add/branch", "add_1/branch"), _shares(0.5, 0.312), NOTHING.reasons, False
+    counted="params",
+    units=("add/branch", "add_1/branch"),
+    shares=_shares(0.5, 0.312),
+    shares_with_channels=_shares(0.9, 0.97),
+    reasons=NOTHING.reasons,
+    of_images=False,
 )
 
 
 def test_nothing_can_go() -> None:
     assert can_go_line(NOTHING) == (
-        "Nothing that costs MACs can go. A layer can go only if its output has the same shape as "
-        "its input: as many channels, and the same image size."
+        "No whole layer that costs MACs can go. A layer can go only if its output has the same "
+        "shape as its input: as many channels, and the same image size."
     )
     assert why_not_lines(NOTHING) == (
         "changes the number of channels and the image size (valid padding) (2 layers, 84 % of the "
@@ -45,12 +51,14 @@ def test_nothing_can_go() -> None:
 
 
 def test_something_can_go() -> None:
-    assert can_go_line(SOME) == "2 units can go, 31 % of the params."
+    assert can_go_line(SOME) == (
+        "2 units can go, 31 % of the params. With channels, 97 % can go at most."
+    )
     text = what_can_go_text(SOME, most=2)
     assert text == (
-        "2 units can go, 31 % of the params. What stays: changes the number of channels and the "
-        "length (valid padding) (2 layers, 20 % of the params); other reasons (3 layers, 80 % of "
-        "the params)."
+        "2 units can go, 31 % of the params. With channels, 97 % can go at most. What stays whole: "
+        "changes the number of channels and the length (valid padding) (2 layers, 20 % of the "
+        "params); other reasons (3 layers, 80 % of the params)."
     )
 
 

@@ -1,0 +1,149 @@
+"""Plans for the children of one parent: at first of many kinds, then near those that did best.
+
+Children that have been screened say what units and channels really cost (`search.evidence`). Half
+of the plans behind them go by that alone; for the other half each group's factor lies half way to
+the one that the best screened child was planned with, which is a local search around it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from prune_mi.costs.objective import Objective
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.morphisms.catalog import morph
+from prune_mi.morphisms.morphism import MorphContext, SiteScore
+from prune_mi.morphisms.removals import UNIT_REMOVAL
+from prune_mi.records import MorphRecord
+from prune_mi.search.candidate import Screened, Trained
+from prune_mi.search.evidence import Gains, expected_losses
+from prune_mi.search.plans import NARROW, Aim, Plan, Planner, group_gains
+
+Channels = Mapping[str, Sequence[float]]
+"""What each output channel of layers adds, by the layers' names."""
+NO_CHANNELS: Channels = {}
+
+_DRAWS = 8
+_BLIND_SPREAD, _INFORMED_SPREAD = 0.4, 0.2  # of the logarithms of factors
+_BLIND_UNITS = (0, 1, 0, 2, 1, 4, 0, 3)
+
+
+class PlanProposer:
+    """Proposes plans, and remembers how they came about and what screening said of them.
+
+    Args:
+        objective: What removals are to save.
+        mix: Probabilities of changes; plans are made where it narrows and something is made small.
+        multiples: Numbers of channels that stay are multiples of this.
+        rng: Source of all draws.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        mix: Mapping[str, float],
+        multiples: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.objective = objective
+        self._mix = mix
+        self._multiples = multiples
+        self._rng = rng
+        self._shown: dict[str, dict[str, Screened]] = {}
+        self._factors: dict[str, Mapping[str, float]] = {}
+
+    def makes_plans(self, channels: Channels) -> bool:
+        """Whether children are plans."""
+        return bool(channels) and self._mix.get(NARROW, 0) > 0 and self.objective.makes_smaller
+
+    def shown(self, parent: Trained, seen: Sequence[Screened]) -> list[Screened]:
+        """All screened children of a parent, of earlier generations too."""
+        known = self._shown.setdefault(parent.name, {})
+        known.update({each.name: each for each in seen})
+        return list(known.values())
+
+    def remember(self, name: str, plan: Plan) -> None:
+        """Takes note of a child's plan."""
+        self._factors[name] = plan.factors
+
+    def plans(
+        self,
+        parent: Trained,
+        count: int,
+        *,
+        units: Sequence[SiteScore],
+        channels: Channels,
+        shown: Sequence[Screened],
+        best: Screened | None,
+        aim: Callable[[int, int], Aim],
+        is_new: Callable[[LayerGraph], bool],
+    ) -> Iterator[Plan]:
+        """Plans, one after the other; fewer where no new ones are found.
+
+        Args:
+            parent: What they take from.
+            count: How many.
+            units: Its ranked units.
+            channels: What its channels add.
+            shown: Its screened children.
+            best: The one of these that plans are to be near.
+            aim: What the plan of a place may cost, at its first attempt, its second and so on.
+            is_new: Whether a network has not been proposed yet; asked once about each.
+        """
+        planner = self._planner(parent, units, channels, shown)
+        spread = _INFORMED_SPREAD if shown else _BLIND_SPREAD
+        for place in range(count):
+            own = planner
+            if best is not None and place % 2 and best.name in self._factors:
+                own = planner.nearer(self._factors[best.name])
+            for attempt in range(_DRAWS):
+                blind = not shown and not attempt
+                plan = own.plan(
+                    aim(place, attempt),
+                    rng=self._rng,
+                    spread=spread * (1 + attempt / 4),
+                    num_units=_BLIND_UNITS[place % len(_BLIND_UNITS)] if blind else None,
+                    start=self._changed_first(parent, units),
+                )
+                if plan is not None and is_new(plan.graph):
+                    yield plan
+                    break
+
+    def _planner(
+        self,
+        parent: Trained,
+        units: Sequence[SiteScore],
+        channels: Channels,
+        shown: Sequence[Screened],
+    ) -> Planner:
+        """Makes plans by what screened children have shown."""
+        units = tuple(units) if self._mix.get(UNIT_REMOVAL, 0) > 0 else ()
+        planner = Planner(parent.graph, units, channels, self.objective, self._multiples)
+        if not shown:
+            return planner
+        gains = Gains(
+            {each.site: each.score for each in units}, group_gains(parent.graph, channels)
+        )
+        lost = [
+            (
+                {each.target: each.share for each in child.morphs if each.takes_away},
+                parent.quality - child.quality,
+            )
+            for child in shown
+        ]
+        losses, rate = expected_losses(gains, lost)
+        return planner.informed(losses, gains.channels, rate)
+
+    def _changed_first(
+        self, parent: Trained, units: Sequence[SiteScore]
+    ) -> tuple[LayerGraph, tuple[MorphRecord, ...]] | None:
+        """A change of the mix's other kinds, now and then, before a plan is made."""
+        others = {
+            name: weight
+            for name, weight in self._mix.items()
+            if name not in (NARROW, UNIT_REMOVAL) and weight > 0
+        }
+        if self._rng.random() >= sum(others.values()):
+            return None
+        context = MorphContext(ranking=units, objective=self.objective)
+        return morph(parent.graph, num_morphs=1, mix=others, context=context, rng=self._rng)

@@ -1,0 +1,106 @@
+"""What channels are said to add, against what is lost when each is replaced by its mean."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from scipy.stats import spearmanr
+
+from prune_mi.data import fit_scaling, load_dataset
+from prune_mi.graph.channels.width_groups import widths
+from prune_mi.graph.edit import with_named_weights
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.information.channels.scores import ChannelRequest, by_layer, channel_scores
+from prune_mi.keras_io.model_graph.build import build_model
+from prune_mi.keras_io.model_graph.trace import trace_model
+from tests.judges import of_classes
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def request_of_digits() -> ChannelRequest:
+    """A small residual network that has learned digits."""
+    keras.utils.set_random_seed(0)
+    data = load_dataset("digits")
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Rescaling(1 / 16)(inputs)
+    x = layers.Conv2D(12, 3, padding="same", use_bias=False, name="stem")(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    y = layers.Conv2D(10, 3, padding="same", name="inner")(x)
+    y = layers.Conv2D(12, 3, padding="same", name="outer")(layers.ReLU()(y))
+    x = layers.ReLU()(layers.Add()([x, y]))
+    x = layers.Dense(16, activation="relu", name="hidden")(layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, layers.Dense(10, activation="softmax", name="head")(x))
+    model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
+    model.fit(data.x_train, data.y_train, epochs=12, verbose=0)
+    return ChannelRequest(
+        graph=trace_model(model),
+        images=data.x_train[:512],
+        truth=data.y_train[:512],
+        scaling=fit_scaling("none", data.x_train),
+        judge=of_classes(10),
+        seed=0,
+    )
+
+
+def test_the_least_are_those_whose_replacement_changes_the_answers_least(
+    request_of_digits: ChannelRequest,
+) -> None:
+    request = request_of_digits
+    scores = by_layer(widths(request.graph), channel_scores("information", request))
+    for name, reader in (("inner", "outer"), ("hidden", "head")):
+        lost = _lost_at(request, name, reader)
+        assert spearmanr(scores[name], lost)[0] > 0.8
+    assert np.array_equal(scores["stem"], scores["outer"])  # which are added to each other
+
+
+def test_a_channel_that_says_nothing_adds_nothing(request_of_digits: ChannelRequest) -> None:
+    request = request_of_digits
+    kernel, bias = (each.copy() for each in request.graph.layers["inner"].weights)
+    kernel[..., 3], bias[3] = 0.0, 5.0  # always the same
+    graph = with_named_weights(request.graph, {"inner": {"kernel": kernel, "bias": bias}})
+    changed = ChannelRequest(
+        graph, request.images, request.truth, request.scaling, request.judge, request.seed
+    )
+    for criterion, most in (("information", 1e-6), ("magnitude", 1e-6)):
+        scores = by_layer(widths(graph), channel_scores(criterion, changed))["inner"]
+        assert scores[3] <= most * scores.max()
+
+
+@pytest.mark.parametrize("criterion", ["information", "taylor", "magnitude", "random"])
+def test_every_criterion_scores_all_channels_the_same_each_time(
+    request_of_digits: ChannelRequest, criterion: str
+) -> None:
+    scores = channel_scores(criterion, request_of_digits)
+    assert scores.shape == (widths(request_of_digits.graph).num_channels,)
+    assert np.isfinite(scores).all() and (scores >= 0).all()
+    np.testing.assert_array_equal(scores, channel_scores(criterion, request_of_digits))
+
+
+def _lost_at(request: ChannelRequest, name: str, reader: str) -> np.ndarray:
+    """KL of the answers where each channel of a layer is its mean for what reads it."""
+    before = _answers(request.graph, request.images)
+    model = build_model(request.graph)
+    read = keras.Model(model.inputs[0], model.get_layer(reader).input)
+    values = ops.convert_to_numpy(read(request.images, training=False))
+    kernel, bias = request.graph.layers[reader].weights
+    found = []
+    for channel in range(values.shape[-1]):
+        narrower, shift = kernel.copy(), bias.copy()
+        mean = values[..., channel].mean()
+        if kernel.ndim == 2:
+            shift = shift + mean * narrower[channel]
+            narrower[channel] = 0
+        else:  # borders apart, where a mean would be padded with zeros
+            shift = shift + mean * narrower[:, :, channel].sum(axis=(0, 1))
+            narrower[:, :, channel] = 0
+        changed = with_named_weights(request.graph, {reader: {"kernel": narrower, "bias": shift}})
+        after = _answers(changed, request.images)
+        found.append(float((before * (np.log(before) - np.log(after))).sum(axis=1).mean()))
+    return np.array(found)
+
+
+def _answers(graph: LayerGraph, images: np.ndarray) -> np.ndarray:
+    outputs = ops.convert_to_numpy(build_model(graph)(images, training=False))
+    return np.clip(outputs.astype(np.float64), 1e-7, 1.0)

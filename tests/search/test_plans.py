@@ -1,0 +1,61 @@
+"""A plan takes units and channels so that a network costs what is asked."""
+
+import numpy as np
+import pytest
+from graph_builder import residual_tower
+
+from prune_mi.costs.objective import named_objective
+from prune_mi.graph.channels.width_groups import widths
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.units.discovery import removable_units
+from prune_mi.morphisms.morphism import SiteScore
+from prune_mi.search.plans import NARROW, Planner, group_gains
+
+TOWER = residual_tower(4)
+MACS = named_objective("macs")
+CHANNELS = {name: [0.1] * len(numbers) for name, numbers in widths(TOWER).made.items()}
+UNITS = [SiteScore(unit.name, 0.5, 0.1) for unit in removable_units(TOWER) if unit.macs]
+HALF = {"macs": graph_cost(TOWER).macs / 2}
+
+
+def _planner(**changes: object) -> Planner:
+    given = {"parent": TOWER, "units": UNITS, "channels": CHANNELS, "objective": MACS}
+    return Planner(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("num_units", [0, 1])
+def test_so_many_units_go_and_channels_do_the_rest(num_units: int) -> None:
+    plan = _planner().plan(HALF, rng=_rng(), spread=0.3, num_units=num_units)
+    assert plan is not None
+    assert graph_cost(plan.graph).macs <= HALF["macs"]
+    assert sum(each.is_removal for each in plan.records) == num_units
+    narrowed = [each for each in plan.records if each.effect == "narrows"]
+    assert narrowed and all(each.kind == NARROW and 0 < each.share <= 1 for each in narrowed)
+    for name, places in plan.kept.items():
+        assert plan.graph.layers[name].weights[0].shape[-1] == len(places)
+
+
+def test_units_alone_and_channels_alone() -> None:
+    units = _planner(channels={}).plan(HALF, rng=_rng(), spread=0.0)
+    assert units is not None and all(each.is_removal for each in units.records)
+    channels = _planner(units=()).plan(HALF, rng=_rng(), spread=0.0)
+    assert channels is not None and all(each.effect == "narrows" for each in channels.records)
+    assert _planner(units=(), channels={}).plan(HALF, rng=_rng(), spread=0.0) is None
+
+
+def test_what_screening_has_shown_decides_between_units_and_channels() -> None:
+    gains = group_gains(TOWER, CHANNELS)
+    cheap_units = {**{each.site: 0.001 for each in UNITS}, **dict.fromkeys(gains, 0.5)}
+    plan = _planner().informed(cheap_units, gains, 0.5).plan(HALF, rng=_rng(), spread=0.0)
+    assert plan is not None and sum(each.is_removal for each in plan.records) > 0
+    dear_units = {**{each.site: 0.9 for each in UNITS}, **dict.fromkeys(gains, 0.001)}
+    plan = _planner().informed(dear_units, gains, 0.001).plan(HALF, rng=_rng(), spread=0.0)
+    assert plan is not None and not any(each.is_removal for each in plan.records)
+
+
+def test_impossible_aims_have_no_plan() -> None:
+    assert _planner(units=()).plan({"macs": 1.0}, rng=_rng(), spread=0.0) is None
