@@ -1,5 +1,7 @@
 """What narrowing promises, checked in Keras."""
 
+from collections import Counter
+
 import keras
 import numpy as np
 from silenced import Gone, silenced, without_loud
@@ -7,7 +9,7 @@ from silenced import Gone, silenced, without_loud
 from prune_mi.equivalence import relative_difference
 from prune_mi.graph.channels.narrowing import Narrowed, narrow
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.ir import LayerGraph, TensorSpec
 from prune_mi.keras_io.forward.forward_pass import outputs_of
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
@@ -45,6 +47,10 @@ def _built(graph: LayerGraph) -> keras.Model:
     traced = trace_model(model)
     assert graph_cost(graph).num_params == model.count_params()
     assert graph_cost(graph) == graph_cost(traced)
-    shapes = {node.name: node.outputs for node in traced.nodes}
-    assert all(shapes[node.name] == node.outputs for node in graph.nodes)
+    assert _shapes(graph) == _shapes(traced)
     return model
+
+
+def _shapes(graph: LayerGraph) -> Counter[tuple[str, tuple[TensorSpec, ...]]]:
+    """What layers yield; calls bear other names once an earlier one has gone."""
+    return Counter((node.layer, node.outputs) for node in graph.nodes)

@@ -21,7 +21,7 @@ _NORMS = {"BatchNormalization", "GroupNormalization", "RMSNormalization"}
 
 def drawn_weights(graph: LayerGraph, rng: np.random.Generator) -> LayerGraph:
     """The graph with weights that tell all channels apart: also biases, scales and statistics."""
-    near_one = ("gamma", "scale", "moving_variance")
+    near_one = ("gamma", "scale", "moving_variance", "variance")
     drawn = {}
     for name, layer in graph.layers.items():
         weights = []

@@ -1,4 +1,4 @@
-"""The architectures of keras.applications: traced, counted, taken apart and built again.
+"""The architectures of keras.applications: traced, counted, taken apart, narrowed and built again.
 
 Those that are another one's blocks, only more or wider ones, are looked at with `--thorough`.
 """
@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import pytest
 from keras import tree
+from narrowed_in_keras import check_narrowed
+from silenced import drawn_gone, drawn_weights
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
@@ -52,6 +54,15 @@ ARCHITECTURES = [
     pytest.param(name, marks=[pytest.mark.thorough] if name in _SAME_BLOCKS else [])
     for name in sorted(dir(keras.applications))
     if name[0].isupper() and callable(getattr(keras.applications, name))
+]
+
+# Gates, concatenations, sums.
+_NARROWED_SOON = {"MobileNetV3Small", "EfficientNetB0", "InceptionV3", "ResNet50"}
+NARROWED = [
+    pytest.param(
+        *each.values, marks=[] if each.values[0] in _NARROWED_SOON else pytest.mark.thorough
+    )
+    for each in ARCHITECTURES
 ]
 
 
@@ -131,6 +142,16 @@ def test_an_architecture(name: str) -> None:
     assert outputs.shape == (len(images), 10)
     assert np.isfinite(outputs).all()
     assert graph_cost(slim).num_params == slimmed.count_params()
+
+
+@pytest.mark.parametrize("name", NARROWED)
+def test_a_narrowed_architecture(name: str) -> None:
+    model = _model(name)
+    rng = np.random.default_rng(0)
+    graph = drawn_weights(trace_model(model), rng)
+    images = _images(model) / 255
+    slim = check_narrowed(graph, drawn_gone(graph, 1 / 4, rng), images)
+    assert graph_cost(slim).macs < 0.9 * graph_cost(graph).macs
 
 
 def _without_one(graph: LayerGraph) -> LayerGraph:

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
+from morphed import outcome_of
+from narrowed_in_keras import check_narrowed
+from silenced import drawn_gone, drawn_weights
 
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.edit import validate_graph
@@ -13,12 +16,14 @@ from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
+from prune_mi.morphisms.morphism import Morphed
 
 pytestmark = pytest.mark.slow
 
 _STEPS = (
     *("conv", "norm", "relu", "depthwise", "residual", "projected", "dense", "inception"),
     *("gate", "shared", "nested", "operation", "dropout", "pool"),
+    *("groups", "group-norm", "rms", "reshaped", "attention"),
 )
 
 
@@ -60,6 +65,17 @@ def _step(kind: str, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
             return keras.Model(inner, _conv(y, width))(x)
         case "operation":
             return keras.ops.relu(x * 0.5 + 0.1)
+        case "groups":
+            return layers.Conv2D(4 * width, 1, groups=width)(_conv(x, 2 * width))
+        case "group-norm":
+            return layers.GroupNormalization(width)(_conv(x, 2 * width))
+        case "rms":
+            return layers.RMSNormalization()(x)
+        case "reshaped":
+            flat = layers.Reshape((-1, channels))(x)
+            return layers.Reshape((*x.shape[1:3], width))(layers.Conv1D(width, 1)(flat))
+        case "attention":
+            return layers.MultiHeadAttention(width, 2)(x, x)
         case "dropout":
             return layers.Dropout(0.3)(x)
     return layers.MaxPooling2D(2, padding="same")(x)
@@ -104,3 +120,38 @@ def test_random_units_go(plan: tuple[int, list[tuple[str, int]], bool], choices:
     if graph is whole:
         expected = np.asarray(model(images, training=False))
         np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+
+
+_INSERTIONS = ("insert-conv", "insert-block", "insert-separable", "widen-conv", "skip-add")
+
+
+@settings(
+    max_examples=max(10, settings.default.max_examples // 10),
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    plan=plans(),
+    edits=st.lists(
+        st.tuples(st.sampled_from(("narrow", "remove", "insert")), st.integers(0, 10**6)),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_narrowing_mixed_with_other_edits(
+    plan: tuple[int, list[tuple[str, int]], bool], edits: list[tuple[str, int]]
+) -> None:
+    """Whatever went or came before, narrowing is exact where what goes is silent."""
+    model = _network(*plan)
+    graph = drawn_weights(trace_model(model), np.random.default_rng(0))
+    images = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype("float32")
+    for kind, choice in edits:
+        rng = np.random.default_rng(choice)
+        if kind == "narrow":
+            graph = check_narrowed(graph, drawn_gone(graph, rng.uniform(0, 0.8), rng), images)
+        elif kind == "remove":
+            units = removable_units(graph)
+            graph = remove_unit(graph, units[choice % len(units)]) if units else graph
+        else:
+            outcome = outcome_of(_INSERTIONS[choice % len(_INSERTIONS)], graph, choice)
+            graph = outcome.graph if isinstance(outcome, Morphed) else graph
+    check_narrowed(graph, drawn_gone(graph, 0.5, np.random.default_rng(1)), images)
