@@ -59,10 +59,11 @@ def _attention(graph: LayerGraph, node: Node) -> int:
     """Projections of queries, keys, values and outputs, and the two products between them."""
     queries = tensor_size(graph.spec(node.inputs[0]).shape[1:-1])
     keys = tensor_size(graph.spec(node.inputs[min(1, len(node.inputs) - 1)]).shape[1:-1])
-    query, key, value, output = _kernels(graph.layer_of(node))
+    query, key, *gates, value, output = _kernels(graph.layer_of(node))
     per_query = query.size // query.shape[0]  # heads times the width of one
     per_value = output.size // output.shape[-1]
-    projections = (query.size + output.size) * queries + (key.size + value.size) * keys
+    of_queries = query.size + output.size + sum(each.size for each in gates)
+    projections = of_queries * queries + (key.size + value.size) * keys
     return int(projections + queries * keys * (per_query + per_value))
 
 

@@ -122,6 +122,8 @@ class Numbering:
             case "flatten":
                 return self._flattened(node, first)
             case "keep":
+                if way.has_weights and layer.name in self._graph.kept:
+                    self._pin(first.numbers, f"{layer.name!r} {self._graph.kept[layer.name]}")
                 return Numbers(way.axis, first.numbers)
             case "repeat":
                 if layer.name in self._graph.kept:
@@ -156,9 +158,21 @@ class Numbering:
         if layer.class_name != _MANY_HEADS or name in self.inside:
             return
         self.inside[name] = self._fresh((None, int(layer.config["num_heads"])), 1).numbers
-        objection = _stays(self._graph, name) or heads_objection(layer)
+        calls = [self._told_by_heads(node) for node in self._graph.calls[name]]
+        told = next((each for each in calls if each is not None), None)
+        objection = _stays(self._graph, name) or heads_objection(layer) or told
         if objection is not None:
             self._pin(self.inside[name], f"{name!r} {objection}")
+
+    def _told_by_heads(self, node: Node) -> str | None:
+        """Why a call of an attention layer needs all of its heads, to end a sentence."""
+        if len(node.outputs) > 1:
+            return "hands out the scores of its heads"
+        rank = len(self._graph.spec(node.inputs[0]).shape)
+        masks = [ref for ref in node.inputs if ref not in node.data_inputs]
+        if any(len(self._graph.spec(ref).shape) > rank for ref in masks):
+            return "is masked head by head"
+        return None
 
     def _normalized(self, layer: LayerDef, numbers: np.ndarray) -> None:
         """Channels that a normalization takes together."""
@@ -170,6 +184,9 @@ class Numbering:
                 self._united(numbers, groups)
         if over_all:
             self._pin(numbers, f"{layer.name!r} normalises over all of them")
+        is_frozen = layer.name in self._graph.frozen or layer.config.get("trainable") is False
+        if layer.class_name == "RMSNormalization" and is_frozen:
+            self._pin(numbers, f"{layer.name!r} is frozen, and its scale goes by their number")
 
     def _united(self, numbers: np.ndarray, groups: int) -> np.ndarray:
         """Makes the channels of each group one; returns the first of each."""

@@ -11,6 +11,7 @@ from silenced import drawn_gone, drawn_weights, without_loud
 from zoo import ZOO
 
 from prune_mi.graph.channels.width_groups import WidthGroup, widths
+from prune_mi.graph.cost import graph_cost
 from prune_mi.keras_io.model_graph.trace import trace_model
 
 pytestmark = pytest.mark.slow
@@ -181,6 +182,25 @@ def test_heads_are_a_group_inside_their_layer() -> None:
         assert each.producers == each.consumers == (each.name.removesuffix("/heads"),)
         outputs = [own for own in groups.values() if each.producers[0] in own.producers]
         assert all(own.reason for own in outputs if own is not each)
+
+
+def test_heads_that_others_count_on_stay() -> None:
+    inputs = keras.Input((7, 8))
+    attention = layers.MultiHeadAttention(4, 3, name="it")
+    mask = layers.Dense(7 * 7 * 4, activation="sigmoid")(layers.Flatten()(inputs))
+    mask = layers.Reshape((4, 7, 7))(mask)
+    scores = attention(inputs, inputs, return_attention_scores=True)
+    by_head = attention(inputs, inputs, attention_mask=mask)
+    gated = layers.MultiHeadAttention(4, 3, use_gate=True, name="it")(inputs, inputs)
+    for outputs, reason in (
+        (list(scores), "hands out the scores of its heads"),
+        (by_head, "is masked head by head"),
+        (gated, "gates its heads"),
+    ):
+        model = keras.Model(inputs, outputs)
+        (heads,) = [own for own in _groups(model).values() if own.inside == "heads"]
+        assert heads.reason == f"'it' {reason}"
+        assert graph_cost(trace_model(model)).macs > 0
 
 
 def test_a_sigmoid_that_is_read_is_not_silent() -> None:
