@@ -28,6 +28,8 @@ from prune_mi.graph.traits import has_kernel
 from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
 
+_REGISTERED = "prune_mi>Probe"
+
 
 @keras.saving.register_keras_serializable("prune_mi")
 class Probe(keras.layers.Layer):
@@ -102,7 +104,8 @@ def slopes(
     """
     known = widths(graph)
     probed, read = with_probes(without_noise(graph), known.tensors, batch)
-    model = build_model(probed)
+    with keras.saving.CustomObjectScope({_REGISTERED: Probe, "Probe": Probe}):
+        model = build_model(probed)
     probes = {name: model.get_layer(name) for name in read}
     for layer in model.layers:
         layer.trainable = layer.name in probes
@@ -178,6 +181,6 @@ def _probe(name: str, batch: int, axis: int) -> LayerDef:
         "module": Probe.__module__,
         "class_name": "Probe",
         "config": {"name": name, "batch": batch, "axis": axis},
-        "registered_name": "prune_mi>Probe",
+        "registered_name": _REGISTERED,
     }
     return LayerDef(name, "Probe", serialized)
