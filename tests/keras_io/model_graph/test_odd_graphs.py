@@ -267,12 +267,12 @@ def _conv_group(model: Model, name: str) -> object:
 def test_width_groups_of_what_is_not_understood() -> None:
     x = Input((8, 8, 4))
     conv = layers.Conv2D(16, 3, padding="same", name="conv")(x)
-    laid_out = layers.Reshape((8, 8, 16))(layers.Conv2D(16, 1)(x))
+    laid_out = layers.Permute((2, 1, 3))(layers.Conv2D(16, 1)(x))
     model = Model(x, layers.Dense(3)(layers.Flatten()(layers.Add()([conv, laid_out]))))
     assert _conv_group(model, "conv").reason
 
     conv = layers.Conv2D(16, 3, padding="same", name="conv")(x)
-    model = Model(x, layers.Dense(3)(layers.Flatten()(layers.GroupNormalization(4)(conv))))
+    model = Model(x, layers.Dense(3)(layers.Flatten()(layers.GroupNormalization(1)(conv))))
     assert _conv_group(model, "conv").reason
 
     gate = layers.Conv2D(1, 1, name="gate")(x)
