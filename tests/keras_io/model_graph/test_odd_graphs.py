@@ -272,7 +272,7 @@ def test_width_groups_of_what_is_not_understood() -> None:
     assert _conv_group(model, "conv").reason
 
     conv = layers.Conv2D(16, 3, padding="same", name="conv")(x)
-    model = Model(x, layers.Dense(3)(layers.Flatten()(layers.GroupNormalization(4)(conv))))
+    model = Model(x, layers.Dense(3)(layers.Flatten()(layers.GroupNormalization(1)(conv))))
     assert _conv_group(model, "conv").reason
 
     gate = layers.Conv2D(1, 1, name="gate")(x)
