@@ -95,7 +95,8 @@ def test_a_criterion_named_on_the_command_line(tmp_path: Path, digits_model: Pat
     assert "failed    --gate min-params-reduction: params:" in result.output
     ranking = read_yaml(tmp_path / "run" / "config.yaml")["ranking"]
     own = read_yaml(CONFIGS / "optimize_fast.yaml")["ranking"]
-    assert ranking == {"num_clusters": None, **own, "criterion": "gate"}
+    left = {"num_clusters": None, "channel_criterion": "information"}
+    assert ranking == {**left, **own, "criterion": "gate"}
     report = read_report(tmp_path / "run" / "report.json")
     assert all(" (share), " in each.reason for each in report.removals)
     assert report.removals

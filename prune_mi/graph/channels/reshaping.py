@@ -28,7 +28,7 @@ def kept_axis(shape: Shape, out: Shape, axis: int) -> int | None:
 
 def is_flattened(shape: Shape, out: Shape) -> bool:
     """Whether all of a sample, whose size is known, comes to lie on one axis."""
-    return len(out) == 2 and out[1] is not None and out[1] == _size(shape[1:])
+    return len(shape) > 1 and len(out) == 2 and out[1] is not None and out[1] == _size(shape[1:])
 
 
 def says_size(layer: LayerDef, rank: int, axis: int) -> bool | None:
