@@ -24,6 +24,7 @@ from prune_mi.evolution.timing import TimePlan
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.units.discovery import outermost, removable_units
 from prune_mi.morphisms.mixes import resolve_mix
+from prune_mi.morphisms.narrow import NARROW
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
 from prune_mi.runs.run import Run
@@ -31,7 +32,6 @@ from prune_mi.search.archive import Archive
 from prune_mi.search.budget import final_images, generation_seconds, room_for_generation
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
-from prune_mi.search.plans import NARROW
 from prune_mi.search.racing import Rung, plan_rungs
 from prune_mi.search.target_climber import TargetClimber
 from prune_mi.search.termination import StoppingRules

@@ -158,6 +158,14 @@ def with_resized(layer: LayerDef, weights: Sequence[np.ndarray] | None = None) -
     return replace(layer, serialized=serialized, weights=held)
 
 
+def with_settings(
+    layer: LayerDef, values: Mapping[str, Any], weights: Sequence[np.ndarray] | None = None
+) -> LayerDef:
+    """A layer with other constructor arguments, sized anew; see `with_resized`."""
+    serialized = {**layer.serialized, "config": {**layer.config, **values}}
+    return with_resized(replace(layer, serialized=serialized), weights)
+
+
 def fresh_name(graph: LayerGraph, stem: str) -> str:
     """The first of `stem_1`, `stem_2`, ... that no call or layer of the graph bears."""
     index = 1

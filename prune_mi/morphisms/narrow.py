@@ -24,13 +24,14 @@ from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.site import Edit, Site
 from prune_mi.morphisms.morphism import MorphContext, Morphism, chosen_evenly
 
+NARROW = "narrow"
 _SHARE = 1 / 4
 
 
 class Narrow(Morphism):
     """Takes a quarter of the channels of a width group away."""
 
-    name = "narrow"
+    name = NARROW
     effect = "narrows"
 
     def sites(self, graph: LayerGraph, context: MorphContext) -> list[Site] | NotApplicable:
@@ -54,7 +55,7 @@ def _edit(graph: LayerGraph, rng: np.random.Generator, *, name: str) -> Edit | N
     known = widths(graph)
     place = [group.name for group in known.groups].index(name)
     group = known.groups[place]
-    own = magnitudes(graph)[known.starts[place] : known.starts[place + 1]]
+    own = magnitudes(graph)[known.of_group(place)]
     count = max(1, round(_SHARE * group.num_channels))
     narrowed = narrow(graph, {name: np.argsort(own, kind="stable")[:count].tolist()})
     if isinstance(narrowed, NotApplicable):

@@ -11,6 +11,7 @@ from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.mixes import resolve_mix
+from prune_mi.morphisms.narrow import NARROW
 from prune_mi.records import Observer
 from prune_mi.report.inspection import what_can_go_text
 from prune_mi.report.wording import amount_text, share_text
@@ -43,7 +44,7 @@ def how_much_can_go(graph: LayerGraph, settings: OptimizeSettings, observer: Obs
     objective = objective_of(settings, graph_cost(graph))
     if not objective.makes_smaller:
         return CanGo("", None, too_little=False)
-    narrows = resolve_mix(settings.mix).get("narrow", 0) > 0
+    narrows = resolve_mix(settings.mix).get(NARROW, 0) > 0
     for target in objective.targets:
         _require_possible(graph, target, narrows)
     found = what_can_go(graph, objective.told_by.name)

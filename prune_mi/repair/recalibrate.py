@@ -72,7 +72,7 @@ def recalibrate(
         raise ValueError("recalibrate received no batches; expected at least one")
     updates = {}
     for name in names:
-        new_mean, variance = _moments(mean[name], square[name], count)
+        new_mean, variance = moments(mean[name], square[name], count)
         updates[name] = {"moving_mean": new_mean, "moving_variance": variance}
     return with_named_weights(graph, updates)
 
@@ -139,7 +139,7 @@ def settled(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
         raise ValueError("settled received no batches; expected at least one")
     updates = {}
     for name, (mean, square) in zip(names, sums, strict=True):
-        mean, variance = _moments(mean, square, count)
+        mean, variance = moments(mean, square, count)
         updates[name] = {
             "gamma": np.sqrt(variance + float(graph.layers[name].config["epsilon"])),
             "beta": mean,
@@ -149,7 +149,7 @@ def settled(graph: LayerGraph, batches: Iterable[np.ndarray]) -> LayerGraph:
     return with_named_weights(graph, updates)
 
 
-def _moments(means: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def moments(means: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance from so many batches' means, and mean squares, added up."""
     mean = means / count
     return mean, np.maximum(squares / count - mean**2, 0.0)

@@ -32,6 +32,7 @@ from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.forward.walk import Walk, live_bytes
 from prune_mi.repair.least_squares import NormalEquations, Sample, dual_solution, is_refittable
+from prune_mi.repair.recalibrate import moments
 
 _MOST_ROWS = 40_000
 _BATCH = 128
@@ -142,13 +143,14 @@ class _Pair:
         before, after = known.outputs[0].shape, node.outputs[0].shape
         kept = self._kept.get(node.layer)
         width = before[-1] if kept is None else len(kept)
+        one, other = self._new.layer_of(node), self._old.layer_of(known)
         return (
             is_refittable(self._old, known)
+            and one.class_name == other.class_name
             and before[1:-1] == after[1:-1]
             and width == after[-1]
             and self._before.has(known.inputs[0])
-            and self._old.layer_of(known).config.get("activation")
-            == self._new.layer_of(node).config.get("activation")
+            and one.config.get("activation") == other.config.get("activation")
         )
 
     def _fitted(self, node: Node, known: Node) -> tuple[np.ndarray, ...]:
@@ -178,7 +180,7 @@ class _Pair:
 
     def _rows(self, node: Node, known: Node, num_weights: int) -> Any:
         """Windows of the new and of the old input, batch by batch."""
-        layer, old = self._new.layer_of(node), self._old.layer_of(known)
+        layer = self._new.layer_of(node)
         shape = self._new.spec(node.inputs[0]).shape[1:]
         sample = Sample(
             layer,
@@ -189,7 +191,6 @@ class _Pair:
             rng=self._rng,
         )
         after, before = self._after.values(node.inputs[0]), self._before.values(known.inputs[0])
-        assert old.class_name == layer.class_name
         for batch, (one, other) in enumerate(zip(after, before, strict=True)):
             yield sample.windows(batch, one), sample.windows(batch, other)
 
@@ -197,14 +198,14 @@ class _Pair:
         """A batch norm's weights with the statistics of what reaches it."""
         layer = self._new.layer_of(node)
         axis = int(layer.config["axis"])
-        mean, square, count = 0.0, 0.0, 0
+        mean, square, count = np.zeros(()), np.zeros(()), 0
         for values in self._after.values(node.inputs[0]):
             rows = np.moveaxis(np.asarray(values, dtype=np.float64), axis, -1)
             rows = rows.reshape(-1, rows.shape[-1])
             mean, square = mean + rows.sum(axis=0), square + np.square(rows).sum(axis=0)
             count += len(rows)
-        mean, square = mean / count, square / count
-        found = {"moving_mean": mean, "moving_variance": np.maximum(square - mean**2, 0.0)}
+        mean, variance = moments(mean, square, count)
+        found = {"moving_mean": mean, "moving_variance": variance}
         return tuple(
             np.asarray(found.get(name, weight), weight.dtype)
             for name, weight in layer.named_weights

@@ -18,6 +18,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import Allows, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
+from prune_mi.morphisms.removals import UNIT_REMOVAL
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.evidence import Gains, expected_losses
@@ -38,7 +39,6 @@ from prune_mi.search.termination import SearchState
 
 Draw = Callable[[], tuple[Mapping[str, float], MorphContext]]
 
-_BY_RANK = "remove-by-rank"
 _DRAWS_A_CHILD = 25
 _BLIND_GREED = 0.5
 _INFORMED_GREED = 0.9
@@ -138,7 +138,7 @@ class HillClimber:
         if seen:
             ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
             sizes = _even_sizes(num_children, most)
-            mix = {_BY_RANK: 1.0} if mix.get(_BY_RANK) else mix
+            mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
         else:
             self._begin_generation()
             sizes, greed = _spread_sizes(num_children, most), _BLIND_GREED

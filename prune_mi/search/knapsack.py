@@ -61,7 +61,7 @@ class _Knapsack:
         factor = np.ones(num_groups) if weights is None else weights
         self._orders, self._losses = [], []
         for place in range(num_groups):
-            own = losses[known.starts[place] : known.starts[place + 1]]
+            own = losses[known.of_group(place)]
             order = np.argsort(own, kind="stable")
             self._orders.append(order)
             self._losses.append(own[order] * factor[place])

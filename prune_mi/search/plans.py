@@ -23,11 +23,11 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.morphism import SiteScore
+from prune_mi.morphisms.narrow import NARROW
 from prune_mi.morphisms.removals import UNIT_REMOVAL, without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.knapsack import chosen_channels
 
-NARROW = "narrow"
 _SUFFIX = "/channels"
 _UNIT_COUNTS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27)
 _UNKNOWN = 0.02  # accuracy that a unit is taken to cost, where no child has shown it
@@ -177,7 +177,7 @@ class Planner:
         rate = self.rate or 1.0
         for place, group in enumerate(known.groups):
             if group.name in gone:
-                own = losses[known.starts[place] : known.starts[place + 1]]
+                own = losses[known.of_group(place)]
                 lost += rate * weights[place] * float(own[gone[group.name]].sum())
         records = (*records, *_narrowings(priced, losses, gone))
         kept = {name: tuple(places.tolist()) for name, places in narrowed.kept.items()}
@@ -239,7 +239,7 @@ def group_gains(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -> d
     if losses is None:
         return {}
     return {
-        channels_of(group.name): float(losses[known.starts[place] : known.starts[place + 1]].sum())
+        channels_of(group.name): float(losses[known.of_group(place)].sum())
         for place, group in enumerate(known.groups)
         if group.reason is None
     }
@@ -250,7 +250,7 @@ def _deepened(losses: np.ndarray, priced: Prices) -> np.ndarray:
     found = losses.copy()
     known = priced.widths
     for place in range(len(known.groups)):
-        own = slice(known.starts[place], known.starts[place + 1])
+        own = known.of_group(place)
         ranks = np.argsort(np.argsort(losses[own], kind="stable"), kind="stable")
         found[own] *= 1 + (_DEEPER - 1) * ranks / max(len(ranks) - 1, 1)
     return found
@@ -272,7 +272,7 @@ def _narrowings(priced: Prices, losses: np.ndarray, gone: Gone) -> tuple[MorphRe
         places = gone.get(group.name)
         if not places:
             continue
-        own = losses[known.starts[place] : known.starts[place + 1]]
+        own = losses[known.of_group(place)]
         total = float(own.sum())
         share = float(own[list(places)].sum()) / total if total > 0 else 0.0
         records.append(

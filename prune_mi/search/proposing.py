@@ -13,11 +13,12 @@ from prune_mi.costs.objective import Objective
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
+from prune_mi.morphisms.narrow import NARROW
 from prune_mi.morphisms.removals import UNIT_REMOVAL
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Screened, Trained
 from prune_mi.search.evidence import Gains, expected_losses
-from prune_mi.search.plans import NARROW, Aim, Plan, Planner, group_gains
+from prune_mi.search.plans import Aim, Plan, Planner, group_gains
 
 Channels = Mapping[str, Sequence[float]]
 """What each output channel of layers adds, by the layers' names."""

@@ -17,7 +17,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
-from prune_mi.morphisms.removals import without_unit
+from prune_mi.morphisms.removals import UNIT_REMOVAL, without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber, identity_of
@@ -26,7 +26,6 @@ from prune_mi.search.proposing import NO_CHANNELS, Channels
 from prune_mi.search.selection import is_fit, with_hope
 from prune_mi.search.termination import SearchState
 
-_BY_RANK = "remove-by-rank"
 _BLIND_GREED, _INFORMED_GREED = 0.5, 0.9
 _DRAWS_A_CHILD = 25
 _SMALLER = ("removes", "narrows")
@@ -88,7 +87,7 @@ class TargetClimber(HillClimber):
         mix, greed = self._mix, _BLIND_GREED
         if seen:
             ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
-            mix = {_BY_RANK: 1.0} if mix.get(_BY_RANK) else mix
+            mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
         else:
             self._begin_generation()
         # What comes costs, and would have to go again.

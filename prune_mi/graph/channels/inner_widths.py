@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from prune_mi.graph.edit import with_resized
+from prune_mi.graph.edit import with_settings
 from prune_mi.graph.ir import LayerDef
 from prune_mi.graph.traits import fused_activation_is_elementwise, is_zero_at_zero
 
@@ -62,7 +62,7 @@ def with_units(layer: LayerDef, keep: np.ndarray, take: Take) -> LayerDef:
     for name, weight in layer.named_weights:
         cut = take(weight, columns, -1)
         weights.append(take(cut, keep, -2) if name == "recurrent_kernel" else cut)
-    return _with_setting(layer, "units", len(keep), weights)
+    return with_settings(layer, {"units": len(keep)}, weights)
 
 
 def heads_objection(layer: LayerDef) -> str | None:
@@ -77,7 +77,7 @@ def heads_objection(layer: LayerDef) -> str | None:
 
 def with_heads(layer: LayerDef, keep: np.ndarray, take: Take) -> LayerDef:
     """An attention layer with some of its heads, at their places."""
-    return _with_setting(layer, "num_heads", len(keep), [
+    return with_settings(layer, {"num_heads": len(keep)}, [
         weight if axis is None else take(weight, keep, axis)
         for weight, axis in zip(layer.weights, head_axes(layer), strict=True)
     ])  # fmt: skip
@@ -93,8 +93,3 @@ def head_axes(layer: LayerDef) -> list[int | None]:
         else:
             axes.append(None if is_last else 0)
     return axes
-
-
-def _with_setting(layer: LayerDef, name: str, value: int, weights: list[np.ndarray]) -> LayerDef:
-    config = {**layer.config, name: value}
-    return with_resized(replace(layer, serialized={**layer.serialized, "config": config}), weights)

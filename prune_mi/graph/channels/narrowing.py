@@ -19,7 +19,7 @@ from prune_mi.graph.channels.inner_widths import GATES, with_heads, with_units
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
 from prune_mi.graph.channels.resizing import SHAPES_ONLY, SLICE, Slicing, propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
-from prune_mi.graph.edit import validate_graph, with_resized
+from prune_mi.graph.edit import validate_graph, with_settings
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 
@@ -133,5 +133,4 @@ def _with_outputs(layer: LayerDef, keep: np.ndarray, resize: Slicing) -> LayerDe
         axis = OUTPUT_AXIS[layer.class_name] if name == "kernel" else -1
         same = name == "depthwise_kernel"  # a separable convolution's, which reads
         weights.append(weight if same else resize.take(weight, keep, axis))
-    config = {**layer.config, width_setting(layer): len(keep)}
-    return with_resized(replace(layer, serialized={**layer.serialized, "config": config}), weights)
+    return with_settings(layer, {width_setting(layer): len(keep)}, weights)

@@ -7,9 +7,8 @@ Where all of a sample is laid on one axis, each channel is there once for every 
 """
 
 import math
-from dataclasses import replace
 
-from prune_mi.graph.edit import with_resized
+from prune_mi.graph.edit import with_settings
 from prune_mi.graph.ir import LayerDef, Shape
 
 _SETTINGS = ("target_shape", "newshape")  # of the layer, without the batch; of the operation, with
@@ -44,8 +43,7 @@ def with_size(layer: LayerDef, rank: int, axis: int, size: int) -> LayerDef:
         return layer
     name, place, sizes = found
     changed = (*sizes[:place], size, *sizes[place + 1 :])
-    config = {**layer.config, name: changed}
-    return with_resized(replace(layer, serialized={**layer.serialized, "config": config}))
+    return with_settings(layer, {name: changed})
 
 
 def _entry(layer: LayerDef, rank: int, axis: int) -> tuple[str, int, tuple[int, ...]] | None:

@@ -21,7 +21,7 @@ from prune_mi.graph.channels.channel_map import ChannelMap, concatenated
 from prune_mi.graph.channels.normalizing import renormalized, whole_groups
 from prune_mi.graph.channels.propagation import INPUT_AXIS, Propagation, propagation
 from prune_mi.graph.channels.reshaping import with_size
-from prune_mi.graph.edit import read_only, with_resized
+from prune_mi.graph.edit import read_only, with_resized, with_settings
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef, TensorSpec
 from prune_mi.graph.not_applicable import NotApplicable
 
@@ -221,9 +221,8 @@ def _grouped(layer: LayerDef, channels: ChannelMap, resize: Resize) -> _Passed |
         )
     handed = whole.repeated(filters // groups)
     weights = [resize.hand(name, weight, handed, -1) for name, weight in layer.named_weights]
-    config = {**layer.config, "groups": len(whole.source), "filters": len(handed.source)}
-    resized = replace(layer, serialized={**layer.serialized, "config": config})
-    return with_resized(resized, weights), handed.on(channels.axis)
+    sizes = {"groups": len(whole.source), "filters": len(handed.source)}
+    return with_settings(layer, sizes, weights), handed.on(channels.axis)
 
 
 def _alike_in_each(channels: ChannelMap, groups: int) -> ChannelMap | None:

@@ -27,7 +27,7 @@ from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import NEW, ChannelMap
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
 from prune_mi.graph.channels.resizing import propagate
-from prune_mi.graph.edit import read_only, validate_graph, with_resized
+from prune_mi.graph.edit import read_only, validate_graph, with_settings
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.traits import (
@@ -169,5 +169,4 @@ def _with_copied_outputs(layer: LayerDef, times: int) -> LayerDef:
         axis = OUTPUT_AXIS[layer.class_name] if name == "kernel" else -1
         same = name == "depthwise_kernel"
         weights.append(weight if same else read_only(np.repeat(weight, times, axis=axis)))
-    config = {**layer.config, width_setting(layer): output_width(layer) * times}
-    return with_resized(replace(layer, serialized={**layer.serialized, "config": config}), weights)
+    return with_settings(layer, {width_setting(layer): output_width(layer) * times}, weights)

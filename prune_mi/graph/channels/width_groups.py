@@ -95,6 +95,10 @@ class Widths:
         heads = {f"{name}/{HEADS}": numbers for name, numbers in self.inside.items()}
         return {**self.made, **heads}
 
+    def of_group(self, place: int) -> slice:
+        """The numbers of a group's channels."""
+        return slice(int(self.starts[place]), int(self.starts[place + 1]))
+
     def group_of(self) -> np.ndarray:
         """For each channel its group, int `(num_channels,)`."""
         return np.repeat(np.arange(len(self.groups)), np.diff(self.starts))

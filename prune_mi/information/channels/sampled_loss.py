@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from prune_mi.information.label_loss import loss_plan
 from prune_mi.tasks.head import Head
 from prune_mi.tasks.judge import Judge
 from prune_mi.tasks.task import Loss
-from prune_mi.training.plan import LossPlan
 from prune_mi.training.terms import TERMS
 
 TEMPERATURE = 4.0
@@ -67,14 +67,6 @@ def noise(judge: Judge, truth: np.ndarray, count: int, rng: np.random.Generator)
         rng.logistic(size=(count, *shape)) if kind == "flags" else rng.gumbel(size=(count, *shape))
     )
     return np.asarray(drawn, dtype=np.float32)
-
-
-def loss_plan(judge: Judge, truth: np.ndarray) -> LossPlan:
-    """What the task's own loss is, of the judged output alone."""
-    variance = truth.var(axis=0) if judge.task.loss == "numbers" else ()
-    return LossPlan(
-        judge.task.loss, judge.head.from_logits, variance=tuple(float(each) for each in variance)
-    )
 
 
 def _noise_shape(head: Head, kind: Loss) -> tuple[int, ...]:

@@ -35,11 +35,10 @@ from prune_mi.graph.traits import PRODUCTS
 from prune_mi.graph.units.discovery import outermost
 from prune_mi.information.ablation import bytes_an_image, rows_among
 from prune_mi.information.criterion import NUM_DRAWS, Criterion, RankingRequest, Scores
+from prune_mi.information.label_loss import label_loss
 from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.tasks.targets import packed_targets
-from prune_mi.training.distillation import DistillationLoss
-from prune_mi.training.plan import LossPlan
 
 _STEPS = 40
 _BATCH = 64
@@ -113,16 +112,7 @@ def _trained(graph: LayerGraph, names: Sequence[str], request: RankingRequest) -
 
     judge = request.judge
     targets = packed_targets(judge.task, judge.head, request.truth)
-    variance = request.truth.var(axis=0) if judge.task.loss == "numbers" else ()
-    plan = LossPlan(
-        judge.task.loss, judge.head.from_logits, variance=tuple(float(each) for each in variance)
-    )
-    by_labels = DistillationLoss(plan, weight=0.0, temperature=1.0)
-
-    def loss(wanted: Any, outputs: Any) -> Any:
-        return by_labels.call(wanted, outputs if judge.head.is_spatial else outputs[:, :size_of])
-
-    size_of = judge.head.size
+    loss = label_loss(judge, request.truth)
     compiled = keras.backend.backend() == "jax" or needs_xla(model)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=compiled)
     size = min(len(request.images), _BATCH)

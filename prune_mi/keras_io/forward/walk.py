@@ -21,12 +21,9 @@ class Walk:
     Args:
         graph: The graph, of one input.
         batches: Scaled images.
-        kept: Tensors that are not dropped by themselves.
     """
 
-    def __init__(
-        self, graph: LayerGraph, batches: Sequence[Any], *, kept: Sequence[TensorRef] = ()
-    ) -> None:
+    def __init__(self, graph: LayerGraph, batches: Sequence[Any]) -> None:
         self._graph = graph
         self._layers = {each.name: each for each in build_model(graph).operations}
         self._calls = {name: called(each) for name, each in self._layers.items()}
@@ -34,7 +31,6 @@ class Walk:
         dtype = graph.spec(first).dtype
         self._values = {first: [ops.cast(ops.convert_to_tensor(each), dtype) for each in batches]}
         self._last_read = last_reads(graph)
-        self._kept = set(kept)
         self._place = 0
 
     def values(self, ref: TensorRef) -> list[Any]:
@@ -67,7 +63,7 @@ class Walk:
     def forget(self) -> None:
         """Drops what no call to come reads."""
         for ref in list(self._values):
-            if self._last_read.get(ref, -1) < self._place and ref not in self._kept:
+            if self._last_read.get(ref, -1) < self._place:
                 del self._values[ref]
 
     def _made(self, node: Node) -> dict[TensorRef, list[Any]]:
