@@ -70,6 +70,8 @@ class Planner:
         factors: What a group's losses are multiplied by, by the name of its first layer, as
             screened children have shown.
         rate: Accuracy for one of the channels' measure; None: not known.
+        slimmed: The parent without units, in turn, as plans have found it; many begin alike, and
+            what has been found of a graph is remembered with it.
     """
 
     parent: LayerGraph
@@ -79,6 +81,7 @@ class Planner:
     multiples: int = 1
     factors: Mapping[str, float] = field(default_factory=dict)
     rate: float | None = None
+    slimmed: dict[tuple[str, ...], LayerGraph | None] = field(default_factory=dict)
 
     def informed(
         self, losses: Mapping[str, float], gains: Mapping[str, float], rate: float
@@ -133,13 +136,15 @@ class Planner:
             counts = [min(num_units, len(order))]
         best: Plan | None = None
         slimmed, records, lost, taken = graph, done, 0.0, 0
+        gone: tuple[str, ...] = ()
         for count in counts:
             while taken < count and not _is_within(slimmed, aim):
                 score, loss = order[taken]
                 taken += 1
-                without = without_unit(slimmed, score.site)
+                without = self._without(slimmed, (*gone, score.site), start is None)
                 if without is None:
                     continue
+                gone = (*gone, score.site)
                 records = (*records, _removal(slimmed, without, score))
                 slimmed, lost = without, lost + loss
             found = self._narrowed(slimmed, records, aim, lost, group_factors)
@@ -148,6 +153,16 @@ class Planner:
             if taken < count:  # units alone are enough
                 break
         return best
+
+    def _without(
+        self, graph: LayerGraph, gone: tuple[str, ...], of_parent: bool
+    ) -> LayerGraph | None:
+        """A graph without the last of some units, the others having gone from it before."""
+        if not of_parent:
+            return without_unit(graph, gone[-1])
+        if gone not in self.slimmed:
+            self.slimmed[gone] = without_unit(graph, gone[-1])
+        return self.slimmed[gone]
 
     def _narrowed(
         self,

@@ -99,15 +99,6 @@ class Widths:
         """The numbers of a group's channels."""
         return slice(int(self.starts[place]), int(self.starts[place + 1]))
 
-    def group_of(self) -> np.ndarray:
-        """For each channel its group, int `(num_channels,)`."""
-        return np.repeat(np.arange(len(self.groups)), np.diff(self.starts))
-
-    def free(self) -> np.ndarray:
-        """Whether each channel's group can lose any, bool `(num_channels,)`."""
-        is_free = np.array([each.reason is None for each in self.groups], dtype=bool)
-        return np.asarray(is_free[self.group_of()])
-
 
 def width_groups(graph: LayerGraph) -> tuple[WidthGroup, ...]:
     """The width groups of a graph, in the order of their first producers."""
