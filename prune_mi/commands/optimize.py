@@ -238,7 +238,18 @@ class _Chapters:
         if not self._replays:
             notes.phase("Predicting all training images with the original, for distillation")
             profile, start = baseline.profile, baseline.start
-            rate = share_targets(start.graph, profile, baseline.images, settings, pool=run.pool)
+            most = teacher_images(run.budget.total, baseline.images_per_second)
+            rate = share_targets(
+                start.graph,
+                profile,
+                baseline.images,
+                settings,
+                pool=run.pool,
+                may_mirror=run.log.decided(
+                    "time to ask about mirror images",
+                    lambda: most is None or most >= 2 * baseline.images.num_train,
+                ),
+            )
             # Of two measurements of a machine that others use too, the faster is the likelier.
             rate = max(baseline.images_per_second, rate)
             self._baseline = replace(baseline, images_per_second=rate)

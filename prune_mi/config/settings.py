@@ -29,7 +29,7 @@ from prune_mi.errors import ConfigError
 
 # Of `optimize`, where neither a setting nor a budget says how long.
 _ALLOWED_DROP = 0.01
-_GENERATIONS, _PATIENCE, _FINAL_EPOCHS = 5, 3, 6.0
+_CHILDREN, _GENERATIONS, _PATIENCE, _FINAL_EPOCHS = 8, 5, 3, 6.0
 
 
 class Settings(BaseModel):
@@ -157,10 +157,11 @@ class RunSettings(Settings):
         panel=TIME,
         words="none, epochs decide",
     )
-    children: int = setting(
-        8,
+    children: int | None = setting(
+        None,
         "Number of changed models (children) to propose in a generation.",
         panel=TIME,
+        words="8; with --budget more, as far as repairing them takes little of the time",
         ge=1,
     )
     trained_children: int | None = setting(
@@ -361,6 +362,11 @@ class OptimizeSettings(RunSettings):
         if self.max_accuracy_drop is None and not self.targets:
             return _ALLOWED_DROP
         return self.max_accuracy_drop
+
+    @property
+    def least_children(self) -> int:
+        """Children of a generation; with a budget there may be more."""
+        return self.children or _CHILDREN
 
     @property
     def most_generations(self) -> int | None:

@@ -40,6 +40,8 @@ _FAIR_CHANCE = 0.3
 _FEWEST_MORPHS = 5
 _WAVES = (0.4,)  # shares of children behind the first wave
 _WAVES_OF_PLANS = (0.3, 0.3)
+_REPAIRING_SHARE = 0.25  # of a generation's time, for further waves of plans
+_MOST_PLANS = 32
 OnLast = Callable[[Trained, TrainingSpeed | None], object]
 
 
@@ -81,8 +83,10 @@ class Pruning:
         self._archive = Archive(baseline.start)
         self._bias = 0.0
         self._ranking = Ranking()
+        self._needed: float | None = None
+        self._narrows = False
         self._waves: list[int] = []
-        self._first = False
+        self._asked = 0
         self._began = 0.0
         self._seconds: float | None = None
         kind = TargetClimber if self._objective.targets else HillClimber
@@ -141,22 +145,25 @@ class Pruning:
         ).seconds
         if self._seconds is not None and self._seconds == remaining:
             self._on_last(parent, self._evaluator.speed)
-        narrows = resolve_mix(settings.mix).get(NARROW, 0) > 0 and self._objective.makes_smaller
+        mix = resolve_mix(settings.mix)
+        self._narrows = mix.get(NARROW, 0) > 0 and self._objective.makes_smaller
         self._ranking = self._evaluator.ranking(
-            parent, objective=self._objective, with_channels=narrows
+            parent, objective=self._objective, with_channels=self._narrows
         )
-        shares = _WAVES_OF_PLANS if narrows else _WAVES
-        later = [round(share * settings.children) for share in shares]
-        if sum(later) >= settings.children:  # something has to come first
-            later = [settings.children // 2]
-        self._waves = [settings.children - sum(later), *later]
-        self._first = True
+        num_children = settings.least_children
+        shares = _WAVES_OF_PLANS if self._narrows else _WAVES
+        later = [round(share * num_children) for share in shares]
+        if sum(later) >= num_children:  # something has to come first
+            later = [num_children // 2]
+        self._waves, self._asked = [num_children - sum(later), *later], 0
+        self._needed = None
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
         """See `Strategy`: a first wave, and others that have learned from those before them."""
         units, channels = self._ranking.units, self._ranking.channels
-        while self._waves:
-            count, first, self._first = self._waves.pop(0), self._first, False
+        while self._waves or self._has_time_for_plans(seen):
+            count = self._waves.pop(0) if self._waves else 2 * self._run.evaluations.at_once
+            first, self._asked = not self._asked, self._asked + count
             if first:
                 return self.climber.ask(count, units, channels=channels)
             if count and seen:
@@ -270,6 +277,18 @@ class Pruning:
         )
         return has_time
 
+    def _has_time_for_plans(self, seen: Sequence[Screened]) -> bool:
+        """Whether another wave of plans takes little of the generation's time."""
+        spent, seconds = time.monotonic() - self._began, self._seconds
+        self._needed = self._needed or spent
+        if self._run.settings.children or seconds is None or not (self._narrows and seen):
+            return False
+        has_time: bool = self._run.log.decided(
+            f"time for {self._asked} plans and more of generation {self.climber.generation}",
+            lambda: spent < _REPAIRING_SHARE * seconds,
+        )
+        return has_time and self._asked < _MOST_PLANS
+
     def _rungs(self, num_children: int) -> tuple[Rung, ...]:
         """How children are trained, in the time that making them ready has left."""
 
@@ -282,7 +301,8 @@ class Pruning:
                 seconds=None if self._seconds is None else max(0.0, self._seconds - preparing),
                 compile_seconds=self._time.compile_seconds,
             )
-            return {"preparing": preparing, "rungs": [astuple(each) for each in rungs]}
+            needed = preparing if self._needed is None else self._needed
+            return {"preparing": needed, "rungs": [astuple(each) for each in rungs]}
 
         what = f"rungs of generation {self.climber.generation}"
         found = self._run.log.decided(what, planned)

@@ -181,8 +181,8 @@ def generation_overhead(baseline: Baseline, settings: OptimizeSettings, *, worke
     screening = min(settings.screening_images, len(baseline.roles.validation))
     calibration = min(settings.calibration_images, len(baseline.roles.train))
     images_a_child = 2 * calibration + screening
-    passes = settings.children * images_a_child + settings.ranking.num_samples
-    builds = 3 * settings.children / workers * _BUILD_SECONDS_A_NODE
+    passes = settings.least_children * images_a_child + settings.ranking.num_samples
+    builds = 3 * settings.least_children / workers * _BUILD_SECONDS_A_NODE
     nodes = len(baseline.profile.graph.nodes)
     return passes / baseline.images_per_second + nodes * (builds + _COMPILE_SECONDS_A_NODE)
 

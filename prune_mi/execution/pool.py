@@ -148,23 +148,42 @@ class WorkerPool:
             pass
         return [_evaluation(job) for job in jobs]
 
-    def predict(
-        self, graph: LayerGraph, name: str, *, count: int | None = None, raw: bool = False
-    ) -> np.ndarray:
+    def predict(self, graph: LayerGraph, name: str, *, count: int | None = None) -> np.ndarray:
         """A model's outputs on the first `count` rows of a stored array, or on all of them.
 
-        Unless they are to be raw, of maps only what is judged comes back, see `Judge.compact`.
-
-        The rows are shared out evenly among the workers.
+        Of maps only what is judged comes back, see `Judge.compact`. The rows are shared out evenly
+        among the workers.
 
         Raises:
             RunError: If a worker died twice.
         """
-        asked = predict_slice if raw else compact_slice
-        rows = len(self.store.get(name)[:count])
+        return self._predicted(compact_slice, graph, name, len(self.store.get(name)[:count]))
+
+    def raw_outputs(self, graph: LayerGraph, name: str, *, mirrored: bool = False) -> np.ndarray:
+        """A model's raw outputs on all rows of a stored array.
+
+        Args:
+            graph: The model.
+            name: Of the array.
+            mirrored: Whether to take the mean of those on each image and on its mirror image.
+
+        Raises:
+            RunError: If a worker died twice.
+        """
+        rows = len(self.store.get(name))
+        return self._predicted(predict_slice, graph, name, rows, mirrored)
+
+    def _predicted(
+        self,
+        asked: Callable[..., np.ndarray],
+        graph: LayerGraph,
+        name: str,
+        rows: int,
+        *options: bool,
+    ) -> np.ndarray:
         bounds = np.linspace(0, rows, min(self.workers, rows) + 1).astype(int)
         slices = [
-            self._call_of(asked, graph, self._used(), name, int(start), int(stop))
+            self._call_of(asked, graph, self._used(), name, int(start), int(stop), *options)
             for start, stop in itertools.pairwise(bounds)
         ]
         for job in self._jobs.done(slices):

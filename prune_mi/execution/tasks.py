@@ -222,12 +222,19 @@ def _guarded(name: str, seed: int, action: Callable[[], _T]) -> _T | FailedEvalu
 
 
 def predict_slice(
-    graph: LayerGraph, data: SharedData, name: str, start: int, stop: int
+    graph: LayerGraph, data: SharedData, name: str, start: int, stop: int, mirrored: bool
 ) -> np.ndarray:
-    """A model's raw outputs on rows of a shared array, float32 `(stop - start, ...)`."""
+    """A model's raw outputs on rows of a shared array, float32 `(stop - start, ...)`.
+
+    With `mirrored`, the mean of those on each image and on its mirror image.
+    """
     from prune_mi.execution.kept import kept_predictor
 
-    return kept_predictor(graph)(data.load(name)[start:stop], data.scaling)
+    predictor, images = kept_predictor(graph), data.load(name)[start:stop]
+    outputs = predictor(images, data.scaling)
+    if mirrored:
+        outputs = (outputs + predictor(images[:, :, ::-1], data.scaling)) / 2
+    return outputs
 
 
 def compact_slice(

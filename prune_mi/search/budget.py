@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
-_FINAL_SHARE = 0.45
-_FINAL_SHARE_IN_TURN = 0.6
+_FINAL_SHARE = 0.6
+_FINAL_SHARE_IN_TURN = 0.7
 _OVERHEAD_FACTOR = 4.0
 _MIN_FACTOR = 2.0
 

@@ -208,7 +208,9 @@ class HillClimber:
             channels=channels,
             shown=shown,
             best=best,
-            aim=lambda place, attempt: self._aim((place + 0.5) / num_children, attempt, best),
+            aim=lambda place, attempt: self._aim(
+                (place + 0.5) / num_children, attempt, best, is_informed=bool(shown)
+            ),
             is_new=self._is_new,
         ):
             child = self._child(
@@ -240,13 +242,14 @@ class HillClimber:
             objective=self._objective,
         )
 
-    def _aim(self, place: float, attempt: int, best: Screened | None) -> Aim:
+    def _aim(self, place: float, attempt: int, best: Screened | None, *, is_informed: bool) -> Aim:
         """What a plan may cost: less by a share from small to large, or near that of the best.
 
         Args:
             place: Of the plan among those of its wave, in (0, 1).
             attempt: From 0 on; where nothing was found, the next asks for less.
             best: The best child so far.
+            is_informed: Whether screened children have shown what changes cost.
         """
         cost = self._objective.told_by.name
         amount = self.parent.cost.amounts[cost]

@@ -40,11 +40,16 @@ class TargetClimber(HillClimber):
     Args:
         reference: The original, with its validation accuracy; it is above a target.
         objective: With targets.
+        mix: Probabilities of morphisms; of what makes nothing smaller none is drawn.
         **options: As of `HillClimber`.
     """
 
-    def __init__(self, reference: Trained, *, objective: Objective, **options: Any) -> None:
-        super().__init__(reference, objective=objective, **options)
+    def __init__(
+        self, reference: Trained, *, objective: Objective, mix: Mapping[str, float], **options: Any
+    ) -> None:
+        # What comes costs, and would have to go again.
+        smaller = {name: each for name, each in mix.items() if CATALOG[name].effect in _SMALLER}
+        super().__init__(reference, objective=objective, mix=smaller or mix, **options)
         self._start = reference
         self._parent = reference
         self._stones: dict[str, Trained] = {}
@@ -90,8 +95,6 @@ class TargetClimber(HillClimber):
             mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
         else:
             self._begin_generation()
-        # What comes costs, and would have to go again.
-        mix = {name: each for name, each in mix.items() if CATALOG[name].effect in _SMALLER} or mix
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
         drawn: list[Proposed] = []
         for place in range(num_children):
@@ -105,10 +108,10 @@ class TargetClimber(HillClimber):
             self._exhausted.add(self._parent.name)
         return tuple(drawn)
 
-    def _aim(self, place: float, attempt: int, best: Screened | None) -> Aim:
-        """The targets; of a third of the original's children, without evidence, half of the way."""
+    def _aim(self, place: float, attempt: int, best: Screened | None, *, is_informed: bool) -> Aim:
+        """The targets; of a third of the original's children, once informed, half of the way."""
         is_last = place > 1 - 1 / _ON_THE_WAY
-        half_way = best is None and self._parent is self._start and is_last
+        half_way = is_informed and self._parent is self._start and is_last
         aim = {}
         for each in self._objective.targets:
             own = self._parent.cost.amounts[each.kind.name]

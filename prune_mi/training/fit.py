@@ -14,11 +14,11 @@ import numpy as np
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.forward.forward_pass import needs_xla
-from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import read_weights
 from prune_mi.training.checkpoint import Checkpoint, State
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
+from prune_mi.training.fused_norms import build_for_training
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 from prune_mi.training.steps import Steps, batches_at_once, steps_of
@@ -72,7 +72,7 @@ def train(
         The trained graph; if the loss ever ceased to be finite, the graph as given, `diverged`.
     """
     started = time.monotonic()
-    model = build_model(graph)
+    model = build_for_training(graph)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, _BATCH_NORM_MOMENTUM)

@@ -39,8 +39,8 @@ def test_a_budget_without_a_bound() -> None:
 
 
 def test_the_search_has_its_share() -> None:
-    assert search_seconds(1000.0, rounds=1) == pytest.approx(550)
-    assert search_seconds(1000.0, rounds=2) == pytest.approx(400)  # the control waits its turn
+    assert search_seconds(1000.0, rounds=1) == pytest.approx(400)
+    assert search_seconds(1000.0, rounds=2) == pytest.approx(300)  # the control waits its turn
     assert search_seconds(None, rounds=1) is None
 
 

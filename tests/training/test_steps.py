@@ -20,6 +20,7 @@ import numpy as np
 from keras import layers
 
 from prune_mi.data import AugmentationPolicy, fit_scaling, load_dataset
+from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.training import fit
 from prune_mi.training.distillation import DistillationLoss
@@ -70,7 +71,7 @@ for at_once in (1, 8):
     assert trained.images_per_second > 0
     note(f"own-{at_once}", [w for each in trained.graph.layers.values() for w in each.weights])
 
-model = fit.build_model(graph)
+model = build_model(graph)
 loss = DistillationLoss(LossPlan(), weight=0.0, temperature=2.0)
 model.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), loss=loss)
 feed = Feed(source, batch_size=32, num_batches=STEPS, seed=0)

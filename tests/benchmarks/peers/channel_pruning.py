@@ -3,10 +3,11 @@
     python channel_pruning.py exported.npz --data cifar10.npz --rows rows.jsonl
 
 It needs the environment of `requirements.txt`. Channels are ranked by `magnitude`, by `taylor`
-(gradients of 512 training images, taken once) or at `random`, over the whole network; a small share
-of them goes at a time until the network is under both targets. `unpruned` removes none. The rest is
-trained with Adam, cosine decay and distillation from the original. A finished row is not computed
-again.
+(gradients of 512 training images, taken once) or at `random`, over the whole network; a small
+share of them goes at a time until the network is under both targets. `unpruned` removes none. The
+rest is trained as prune-mi trains: Adam, warm-up and cosine decay, the model's own L2, and
+distillation from the original, whose answers to an image and its mirror image are averaged. A
+finished row is not computed again.
 """
 
 import argparse
@@ -29,7 +30,8 @@ from torch.nn import functional
 METHODS = ("magnitude", "taylor", "random", "unpruned")
 _STEPS = 400
 _GRADIENT_IMAGES = 512
-_BATCH, _RATE = 64, 3e-3
+_BATCH = 64
+_WARMUP, _FLOOR, _MOMENTUM = 0.05, 0.01, 0.05
 _TEMPERATURE, _WEIGHT = 2.0, 0.7
 _SHIFT = 4
 _CLEAN_IMAGES, _CLEAN_BATCH = 5000, 500
@@ -79,9 +81,17 @@ def pruned(
     raise SystemExit(f"{asked.method} came to {macs:,} MACs and {params:,} parameters, not less")
 
 
+def told_by(teacher: nn.Module, images: np.ndarray) -> torch.Tensor:
+    """Softened log-probabilities of all images, each the mean over the image and its mirror."""
+    answers = (torch.softmax(logits(teacher, each), 1) for each in (images, images[:, :, ::-1]))
+    mean = sum(answers) / 2
+    return functional.log_softmax(torch.log(mean.clamp_min(1e-7)) / _TEMPERATURE, dim=1)
+
+
 def train(
     model: nn.Module,
-    teacher: nn.Module,
+    told: torch.Tensor,
+    decay: dict[str, float],
     asked: Asked,
     images: np.ndarray,
     labels: np.ndarray,
@@ -89,13 +99,20 @@ def train(
 ) -> tuple[int, float]:
     """Trains in place.
 
-    The loss is (1 - w) CE + w T² KL, T = 2 and w = 0.7; the learning rate falls from 3e-3 along a
-    cosine over images, or over time where that is limited.
+    The loss is (1 - w) CE + w T² KL, T = 2 and w = 0.7; the learning rate rises over a twentieth,
+    and falls along a cosine over images, or over time where that is limited.
 
     Returns:
         Images seen, and seconds.
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=_RATE, eps=1e-7)  # Keras's epsilon
+    groups = [
+        {"params": [weight], "weight_decay": 2 * decay.get(name, 0.0)}
+        for name, weight in model.named_parameters()
+    ]
+    optimizer = torch.optim.Adam(groups, lr=asked.rate, eps=1e-7)  # Keras's epsilon
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = _MOMENTUM
     began = time.monotonic()
     seen = 0
     model.train()
@@ -107,13 +124,11 @@ def train(
             done = (time.monotonic() - _BEGAN) / asked.seconds
         if done >= 1:
             break
-        optimizer.param_groups[0]["lr"] = _RATE * (1 + math.cos(math.pi * done)) / 2
-        batch = as_input(_augmented(images[rows], asked.augmentation, rng))
-        with torch.no_grad():
-            told = functional.log_softmax(teacher(batch) / _TEMPERATURE, dim=1)
-        answers = model(batch)
+        for group in optimizer.param_groups:
+            group["lr"] = asked.rate * _share(done)
+        answers = model(as_input(_augmented(images[rows], asked.augmentation, rng)))
         softened = functional.log_softmax(answers / _TEMPERATURE, dim=1)
-        distance = functional.kl_div(softened, told, reduction="batchmean", log_target=True)
+        distance = functional.kl_div(softened, told[rows], reduction="batchmean", log_target=True)
         loss = (1 - _WEIGHT) * functional.cross_entropy(answers, torch.from_numpy(labels[rows]))
         loss = loss + _WEIGHT * _TEMPERATURE**2 * distance
         optimizer.zero_grad(set_to_none=True)
@@ -121,6 +136,14 @@ def train(
         optimizer.step()
         seen += len(rows)
     return seen, time.monotonic() - began
+
+
+def _share(done: float) -> float:
+    """Of the learning rate."""
+    if done < _WARMUP:
+        return max(done / _WARMUP, _FLOOR)
+    phase = (done - _WARMUP) / (1 - _WARMUP)
+    return _FLOOR + (1 - _FLOOR) * (1 + math.cos(math.pi * phase)) / 2
 
 
 def recalibrated(model: nn.Module, images: np.ndarray, rng: np.random.Generator) -> nn.Module:
@@ -138,14 +161,17 @@ def recalibrated(model: nn.Module, images: np.ndarray, rng: np.random.Generator)
     return model.eval()
 
 
-def row_of(asked: Asked, original: nn.Module, data: dict, halves: tuple) -> Row:
+def row_of(
+    asked: Asked, original: nn.Module, decay: dict[str, float], data: dict, halves: tuple
+) -> Row:
     """Prunes, trains and measures."""
     began = _BEGAN if asked.seconds is not None else time.monotonic()
     rng = np.random.default_rng(asked.seed)
     images, labels = data["x_train"], data["y_train"]
     model = pruned(original, asked, images, labels, rng)
     model = model.to(memory_format=torch.channels_last)
-    seen, seconds = train(model, original, asked, images, labels, rng)
+    told = told_by(original, images)
+    seen, seconds = train(model, told, decay, asked, images, labels, rng)
     validation, unseen = halves
     options = []
     for name, each in (("trained", model), ("recalibrated", recalibrated(model, images, rng))):
@@ -201,8 +227,9 @@ def main() -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--images", type=int, default=252_000)
     length.add_argument("--seconds", type=float, help="from the start to the end of the training")
-    parser.add_argument("--statistics", choices=("given", "recalibrated"), default="given")
+    parser.add_argument("--statistics", choices=("given", "recalibrated"), default="recalibrated")
     parser.add_argument("--augmentation", choices=("none", "flip", "flip+shift"), default="flip")
+    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate at its peak")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     if options.seconds is not None and len(options.methods) * len(options.seeds) > 1:
@@ -217,6 +244,11 @@ def main() -> None:
     difference = require_equal(original, exported, options.statistics, data["x_test"])
     right = logits(original, data["x_test"]).argmax(1).numpy() == data["y_test"]
     print(f"ported: {right.mean():.4f} of the test images, probabilities within {difference:.1e}")
+    decay = {
+        key.removeprefix("l2/"): float(value)
+        for key, value in exported.items()
+        if key.startswith("l2/")
+    }
     for seed in options.seeds:
         for method in options.methods:
             asked = Asked(
@@ -227,11 +259,12 @@ def main() -> None:
                 seconds=options.seconds,
                 statistics=options.statistics,
                 augmentation=options.augmentation,
+                rate=options.rate,
                 seed=seed,
             )
             if not is_finished(options.rows, asked):
                 halves = exported[f"validation/{seed}"], exported[f"unseen/{seed}"]
-                add_row(options.rows, row_of(asked, original, data, halves))
+                add_row(options.rows, row_of(asked, original, decay, data, halves))
     print_table(options.rows)
 
 

@@ -5,7 +5,8 @@
 Keys of the file: `given/LAYER/WEIGHT` and `recalibrated/LAYER/WEIGHT`, of the model as saved and
 with batch-norm statistics of 5,000 clean training images; `given/answers` and
 `recalibrated/answers`, the probabilities of all test images; `macs` and `params`; `validation/SEED`
-and `unseen/SEED`, the halves of the test set that `prune-mi optimize --seed SEED` has.
+and `unseen/SEED`, the halves of the test set that `prune-mi optimize --seed SEED` has;
+`l2/LAYER.weight`, the weight of the kernel's squares in the loss.
 """
 
 import argparse
@@ -53,6 +54,10 @@ def export(model: Path, data: str, out: Path, *, num_seeds: int) -> None:
         for layer in built.layers:
             for weight in layer.weights:
                 arrays[f"{name}/{layer.name}/{weight.name}"] = np.asarray(weight)
+    for layer in built.layers:
+        decay = getattr(getattr(layer, "kernel_regularizer", None), "l2", 0.0)
+        if decay:
+            arrays[f"l2/{layer.name}.weight"] = np.array(float(decay))
     right = arrays["given/answers"].argmax(1) == images.y_test
     built = build_model(given)
 

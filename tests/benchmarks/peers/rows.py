@@ -17,6 +17,7 @@ class Asked:
         statistics: The batch-norm statistics that it starts from, `given` or `recalibrated`, or
             `chosen` where validation chooses.
         augmentation: `none`, `flip` or `flip+shift`; `found` where the method finds it by itself.
+        rate: The learning rate at its peak, or None where the method finds it by itself.
     """
 
     method: str
@@ -26,6 +27,7 @@ class Asked:
     seconds: float | None
     statistics: str
     augmentation: str
+    rate: float | None
     seed: int
 
 
@@ -99,14 +101,17 @@ def print_table(path: Path) -> None:
             continue
         print(f"\n{heading}")
         print(
-            f"{'method':12} {'seed':>4} {'start':>12} {'augmented':>10} {'images':>8} {'MACs':>11} "
-            f"{'params':>7}  {'channels':28} {'test':>7} {'unseen':>7} {'image/s':>8} {'s':>6}"
+            f"{'method':12} {'seed':>4} {'start':>12} {'augmented':>10} {'rate':>6} "
+            f"{'images':>8} {'MACs':>11} {'params':>7}  {'channels':28} {'test':>7} "
+            f"{'unseen':>7} {'image/s':>8} {'s':>6}"
         )
         for row in sorted(chosen, key=_place):
             asked = row.asked
+            rate = "found" if asked.rate is None else f"{asked.rate:g}"
             speed = "-" if row.images_per_s is None else f"{row.images_per_s:.0f}"
             print(
                 f"{asked.method:12} {asked.seed:4} {asked.statistics:>12} {asked.augmentation:>10} "
+                f"{rate:>6} "
                 f"{row.images_trained:8,} {row.macs:11,} {row.params:7,}  {row.channels:28} "
                 f"{row.test:7.4f} {row.unseen:7.4f} {speed:>8} {row.elapsed_s:6.0f}"
             )
@@ -115,5 +120,5 @@ def print_table(path: Path) -> None:
 def _place(row: Row) -> tuple[object, ...]:
     asked = row.asked
     amount = asked.images if asked.seconds is None else asked.seconds
-    about = asked.statistics, asked.augmentation, asked.seed
+    about = asked.statistics, asked.augmentation, asked.rate or 0, asked.seed
     return -asked.target_macs, -asked.target_params, amount, asked.method, *about

@@ -1,0 +1,203 @@
+"""Do a plan's score and its screened accuracy tell what it has after training?
+
+    python tests/benchmarks/plans.py MODEL --data DATA [--share 0.5] [--plans 30] [--images 32000]
+
+Plans of many kinds that cost the same are made as `optimize` makes them, repaired and screened, and
+each gets the same short training. Printed are the rank correlations (Spearman's) of what is known
+before the training with the accuracy behind it, on other images than those of the screening, with
+intervals of a bootstrap over the plans.
+"""
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from prune_mi.config import make_settings
+from prune_mi.costs.objective import objective_of
+from prune_mi.evolution.recipe import damage_of, training_task
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import Evaluated, RankTask, ScreenTask
+from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.units.sites import unit_sites
+from prune_mi.information.ranking import least_first
+from prune_mi.keras_io.runtime.backend import start_backend
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.morphisms.morphism import SiteScore
+from prune_mi.records import ModelSource, SilentObserver
+from prune_mi.search.candidate import Proposed, Screened
+from prune_mi.search.plans import Plan, Planner
+
+UNITS = (0, 0, 0, 1, 0, 0, 2, 1)  # that go, of one plan after the other
+SPREADS = (0.2, 0.5, 1.0)
+DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A plan, and what is known of it."""
+
+    child: Screened
+    score: float
+    trained: float
+    held_out: float
+
+
+def main() -> None:
+    """Prints the plans and the correlations."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--share", type=float, default=0.5, help="of the MACs that stays")
+    parser.add_argument("--plans", type=int, default=30)
+    parser.add_argument("--images", type=int, default=32_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    start_backend()
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = _rows(options, Path(scratch))
+    _print(rows)
+
+
+def _rows(options: argparse.Namespace, scratch: Path) -> list[Row]:
+    from prune_mi.preparation.baseline import measured, share_targets, shared_data
+    from prune_mi.preparation.find_profile import profile_of
+    from prune_mi.preparation.loading import load_fitting_data, open_source
+    from prune_mi.preparation.statistics import StatisticsChoice
+
+    observer = SilentObserver()
+    settings = make_settings({"data": options.data, "seed": options.seed})
+    loaded = open_source(ModelSource(options.model))
+    data = load_fitting_data(loaded, settings, observer, beside=options.model)
+    pool = WorkerPool(scratch, workers=options.workers, observer=observer, trust=Trust())
+    profile = profile_of(loaded.model, data, settings, observer)
+    data = profile.arranged(data)
+    pool.use(shared_data(pool.store, profile, settings))
+    baseline = measured(profile, data, pool=pool, settings=settings, observer=observer)
+    choice = StatisticsChoice(baseline, evaluations=pool, seed=options.seed, observer=observer)
+    baseline, _ = choice.start(seconds=None)
+    start = baseline.start
+    share_targets(start.graph, profile, baseline.images, settings, pool=pool)
+    print(f"{options.model.name}: {start.quality:.4f}, {start.cost.macs:,} MACs", flush=True)
+    sites = unit_sites(start.graph)
+    (ranked,) = pool.rank(
+        [RankTask("start", start.graph, tuple(sites), settings.ranking, options.seed, True)]
+    )
+    units = [
+        SiteScore(sites[place].name, ranked.gains[place], ranked.spreads[place])
+        for place in least_first(sites, ranked.gains)
+    ]
+    objective = objective_of(settings, start.cost)
+    planner = Planner(start.graph, units, ranked.channels, objective)
+    plans = _plans(planner, options)
+    children = {
+        f"plan {place}": Proposed(
+            name=f"plan {place}",
+            graph=plan.graph,
+            cost=graph_cost(plan.graph),
+            parent="start",
+            morphs=plan.records,
+            lineage=plan.records,
+            kept=plan.kept,
+        )
+        for place, plan in enumerate(plans)
+    }
+    screened: dict[str, Screened] = {}
+    for outcome in pool.run(
+        [
+            ScreenTask(each.name, each.graph, start.graph, options.seed, kept=each.kept)
+            for each in children.values()
+        ]
+    ):
+        if isinstance(outcome, Evaluated):
+            screened[outcome.name] = children[outcome.name].screened(
+                outcome.quality, graph=outcome.graph
+            )
+    print(f"screened: {len(screened)} plans", flush=True)
+    tasks = [
+        training_task(
+            each,
+            profile,
+            settings,
+            num_images=options.images,
+            num_train_images=baseline.images.num_train,
+            seconds=None,
+            damage=damage_of(each, baseline),
+        )
+        for each in screened.values()
+    ]
+    rows, num_screening = [], settings.screening_images
+    for outcome in pool.run(tasks):
+        if not isinstance(outcome, Evaluated):
+            continue
+        child, plan = screened[outcome.name], plans[list(children).index(outcome.name)]
+        held_out = float(np.mean(outcome.scores[num_screening:]))
+        rows.append(Row(child, plan.expected_loss, outcome.quality, held_out))
+        print(
+            f"{child.name:8} {child.cost.macs:>11,} MACs {child.cost.num_params:>9,} params  "
+            f"score {plan.expected_loss:.4g}  screened {child.quality:.4f}  "
+            f"trained {outcome.quality:.4f}  held out {held_out:.4f}",
+            flush=True,
+        )
+    pool.close()
+    return rows
+
+
+def _plans(planner: Planner, options: argparse.Namespace) -> list[Plan]:
+    """Plans for one cost, no network twice."""
+    rng = np.random.default_rng(options.seed)
+    most = options.share * graph_cost(planner.parent).macs
+    plans, seen = [], set()
+    for place in range(10 * options.plans):
+        plan = planner.plan(
+            {"macs": most},
+            rng=rng,
+            spread=SPREADS[place % len(SPREADS)],
+            num_units=UNITS[place % len(UNITS)],
+        )
+        if plan is None or plan.graph.structural_hash() in seen:
+            continue
+        seen.add(plan.graph.structural_hash())
+        plans.append(plan)
+        if len(plans) == options.plans:
+            break
+    return plans
+
+
+def _print(rows: list[Row]) -> None:
+    truth = np.array([row.held_out for row in rows])
+    known = {
+        "score": [-row.score for row in rows],
+        "screened accuracy": [row.child.quality for row in rows],
+        "MACs": [row.child.cost.macs for row in rows],
+        "parameters": [row.child.cost.num_params for row in rows],
+    }
+    narrowed = np.array(
+        [not any(each.is_removal for each in row.child.morphs) for row in rows], dtype=bool
+    )
+    for words, chosen in (("all", np.ones(len(rows), bool)), ("channels alone", narrowed)):
+        print(f"{words}: {chosen.sum()} plans, held out {truth[chosen].min():.4f} to "
+              f"{truth[chosen].max():.4f}")  # fmt: skip
+        for name, values in known.items():
+            low, high = _interval(np.array(values)[chosen], truth[chosen])
+            found = spearmanr(np.array(values)[chosen], truth[chosen]).statistic
+            print(f"  {name:18} {found:+.3f}  ({low:+.3f} to {high:+.3f})")
+
+
+def _interval(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """95 %, of a bootstrap over the plans."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(DRAWS):
+        places = rng.integers(len(values), size=len(values))
+        if np.ptp(values[places]) and np.ptp(truth[places]):
+            found.append(spearmanr(values[places], truth[places]).statistic)
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)
+
+
+if __name__ == "__main__":
+    main()
