@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.5, help="of the MACs that stays")
     parser.add_argument("--plans", type=int, default=30)
     parser.add_argument("--images", type=int, default=32_000)
+    parser.add_argument("--channel-criterion", default="information")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
@@ -70,7 +71,13 @@ def _rows(options: argparse.Namespace, scratch: Path) -> list[Row]:
     from prune_mi.preparation.statistics import StatisticsChoice
 
     observer = SilentObserver()
-    settings = make_settings({"data": options.data, "seed": options.seed})
+    settings = make_settings(
+        {
+            "data": options.data,
+            "seed": options.seed,
+            "ranking": {"channel_criterion": options.channel_criterion},
+        }
+    )
     loaded = open_source(ModelSource(options.model))
     data = load_fitting_data(loaded, settings, observer, beside=options.model)
     pool = WorkerPool(scratch, workers=options.workers, observer=observer, trust=Trust())
