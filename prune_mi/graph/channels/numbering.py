@@ -1,9 +1,6 @@
-"""Channel numbers: carried along with the tensors of a graph, and what has met.
+"""Channel numbers: carried along with the tensors of a graph.
 
-Every channel that a layer with a kernel makes gets a number, see `width_groups`. Which numbers have
-met is a forest of parents (union-find), its roots the lowest of each tree.
-
-Source: Tarjan (1975), Efficiency of a good but not linear set union algorithm.
+Every channel that a layer with a kernel makes gets a number, see `width_groups`.
 """
 
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from prune_mi.graph.channels.inner_widths import (
     heads_objection,
     units_objection,
 )
+from prune_mi.graph.channels.meetings import Meetings
 from prune_mi.graph.channels.normalizing import OVER_CHANNELS, num_groups
 from prune_mi.graph.channels.propagation import Propagation, goes_by_groups, propagation
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
@@ -41,9 +39,10 @@ class Numbers:
 
 
 class Numbering:
-    """Channel numbers of all tensors, and which of them have met.
+    """Channel numbers of all tensors.
 
     Attributes:
+        meetings: Which of them have met, and which must stay.
         known: The channels of each tensor.
         made: By the layers that make channels, the numbers of these.
         read: By the layers with kernels, the numbers that each call reads.
@@ -51,14 +50,13 @@ class Numbering:
     """
 
     def __init__(self, graph: LayerGraph) -> None:
+        self.meetings = Meetings()
         self.known: dict[TensorRef, Numbers] = {}
         self.made: dict[str, np.ndarray] = {}
         self.read: dict[str, list[np.ndarray]] = {}
         self.inside: dict[str, np.ndarray] = {}
         self._graph = graph
-        self._parents: list[int] = []
         self._fed: dict[str, np.ndarray] = {}
-        self._pinned: dict[int, str] = {}
 
     def pass_through(self, node: Node) -> None:
         """Numbers what a call yields."""
@@ -68,26 +66,7 @@ class Numbering:
 
     def pin(self, ref: TensorRef, reason: str) -> None:
         """The channels of a tensor must stay."""
-        self._pin(self.known[ref].numbers, reason)
-
-    def reasons(self) -> dict[int, str]:
-        """Why channels must stay, by their roots."""
-        return {self.root(number): reason for number, reason in self._pinned.items()}
-
-    def roots(self, numbers: np.ndarray) -> frozenset[int]:
-        """The channels that these have become."""
-        return frozenset(self.root(int(number)) for number in np.unique(numbers))
-
-    def root(self, number: int) -> int:
-        """The channel that one has become."""
-        while self._parents[number] != number:
-            self._parents[number] = self._parents[self._parents[number]]
-            number = self._parents[number]
-        return number
-
-    def all_roots(self) -> np.ndarray:
-        """That of every number, int `(num_numbers,)`."""
-        return np.array([self.root(each) for each in range(len(self._parents))], dtype=int)
+        self.meetings.pin(self.known[ref].numbers, reason)
 
     def _numbers(self, node: Node, shape: Shape) -> Numbers:
         layer = self._graph.layer_of(node)
@@ -97,7 +76,7 @@ class Numbering:
         way = propagation(self._graph, node, first.axis)
         fits = isinstance(way, Propagation) and way.has_weights
         if (fits or layer.weights) and layer.name in self._graph.protected:
-            self._pin(first.numbers, f"{layer.name!r} is protected")
+            self.meetings.pin(first.numbers, f"{layer.name!r} is protected")
         self._normalized(layer, first.numbers)
         if has_kernel(layer):
             self.read.setdefault(layer.name, []).append(first.numbers)
@@ -105,7 +84,7 @@ class Numbering:
             # The weights of a shared layer fit the channels of all its calls.
             before = self._fed.setdefault(layer.name, first.numbers)
             if len(before) == len(first.numbers):
-                self._unite(before, first.numbers)
+                self.meetings.unite(before, first.numbers)
         if isinstance(way, NotApplicable):
             reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
             for ref in node.inputs:
@@ -123,11 +102,15 @@ class Numbering:
                 return self._flattened(node, first)
             case "keep":
                 if way.has_weights and layer.name in self._graph.kept:
-                    self._pin(first.numbers, f"{layer.name!r} {self._graph.kept[layer.name]}")
+                    self.meetings.pin(
+                        first.numbers, f"{layer.name!r} {self._graph.kept[layer.name]}"
+                    )
                 return Numbers(way.axis, first.numbers)
             case "repeat":
                 if layer.name in self._graph.kept:
-                    self._pin(first.numbers, f"{layer.name!r} {self._graph.kept[layer.name]}")
+                    self.meetings.pin(
+                        first.numbers, f"{layer.name!r} {self._graph.kept[layer.name]}"
+                    )
                 return Numbers(way.axis, np.repeat(first.numbers, way.times))
         return self._kernel(node, first, shape)
 
@@ -138,7 +121,7 @@ class Numbering:
         objection = _must_stay(self._graph, layer)
         if groups > 1 and goes_by_groups(layer, len(first.numbers)):
             if objection is not None:
-                self._pin(first.numbers, f"{layer.name!r} {objection}")
+                self.meetings.pin(first.numbers, f"{layer.name!r} {objection}")
             whole = self._united(first.numbers, groups)
             return Numbers(axis, np.repeat(whole, (shape[axis] or groups) // groups))
         if layer.name not in self.made:  # a shared layer makes the same channels at each call
@@ -146,10 +129,10 @@ class Numbering:
         numbers = self.made[layer.name]
         if groups > 1:
             for each in (first.numbers, numbers):  # what is gone from one group is from all
-                for others in each.reshape(groups, -1)[1:]:
-                    self._unite(each[: len(others)], others)
+                whole = each.reshape(groups, -1)
+                self.meetings.unite(whole[:1], whole)
         if objection is not None:
-            self._pin(numbers, f"{layer.name!r} {objection}")
+            self.meetings.pin(numbers, f"{layer.name!r} {objection}")
         return Numbers(axis, numbers)
 
     def _number_heads(self, name: str) -> None:
@@ -162,7 +145,7 @@ class Numbering:
         told = next((each for each in calls if each is not None), None)
         objection = _stays(self._graph, name) or heads_objection(layer) or told
         if objection is not None:
-            self._pin(self.inside[name], f"{name!r} {objection}")
+            self.meetings.pin(self.inside[name], f"{name!r} {objection}")
 
     def _told_by_heads(self, node: Node) -> str | None:
         """Why a call of an attention layer needs all of its heads, to end a sentence."""
@@ -183,16 +166,17 @@ class Numbering:
             if groups > 1 and len(numbers) % groups == 0:
                 self._united(numbers, groups)
         if over_all:
-            self._pin(numbers, f"{layer.name!r} normalises over all of them")
+            self.meetings.pin(numbers, f"{layer.name!r} normalises over all of them")
         is_frozen = layer.name in self._graph.frozen or layer.config.get("trainable") is False
         if layer.class_name == "RMSNormalization" and is_frozen:
-            self._pin(numbers, f"{layer.name!r} is frozen, and its scale goes by their number")
+            self.meetings.pin(
+                numbers, f"{layer.name!r} is frozen, and its scale goes by their number"
+            )
 
     def _united(self, numbers: np.ndarray, groups: int) -> np.ndarray:
         """Makes the channels of each group one; returns the first of each."""
         whole = numbers.reshape(groups, -1)
-        for column in whole.T[1:]:
-            self._unite(whole[:, 0], column)
+        self.meetings.unite(whole[:, :1], whole)
         return whole[:, 0]
 
     def _joined(self, node: Node, shape: Shape) -> Numbers:
@@ -206,7 +190,7 @@ class Numbering:
                     self.pin(each, reason)
                 return self._pinned_anew(shape, reason)
             if len(part.numbers) == len(widest.numbers):
-                self._unite(part.numbers, widest.numbers)
+                self.meetings.unite(part.numbers, widest.numbers)
             else:
                 self.pin(ref, f"{node.name!r} spreads it over {len(widest.numbers)} channels")
         return widest
@@ -227,22 +211,11 @@ class Numbering:
     def _pinned_anew(self, shape: Shape, reason: str) -> Numbers:
         """Channels of unknown origin: what meets them must stay."""
         made = self._fresh(shape, len(shape) - 1)
-        self._pinned |= dict.fromkeys(made.numbers.tolist(), reason)
+        self.meetings.pin(made.numbers, reason)
         return made
 
     def _fresh(self, shape: Shape, axis: int) -> Numbers:
-        start = len(self._parents)
-        self._parents.extend(range(start, start + int(shape[axis] or 1)))
-        return Numbers(axis, np.arange(start, len(self._parents)))
-
-    def _pin(self, numbers: np.ndarray, reason: str) -> None:
-        for number in numbers.tolist():
-            self._pinned.setdefault(self.root(number), reason)
-
-    def _unite(self, ones: np.ndarray, others: np.ndarray) -> None:
-        for one, other in zip(ones.tolist(), others.tolist(), strict=True):
-            roots = self.root(one), self.root(other)
-            self._parents[max(roots)] = min(roots)
+        return Numbers(axis, self.meetings.fresh(int(shape[axis] or 1)))
 
 
 def _stays(graph: LayerGraph, name: str) -> str | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prune_mi.graph.channels.inner_widths import HEADS
+from prune_mi.graph.channels.meetings import Meetings
 from prune_mi.graph.channels.numbering import Numbering
 from prune_mi.graph.ir import LayerGraph, TensorRef, once_a_graph
 
@@ -118,9 +119,9 @@ def widths(graph: LayerGraph) -> Widths:
 
 def _found(graph: LayerGraph, numbering: Numbering) -> Widths:
     """Layers whose channels have met, and the channels."""
-    found = _grouped(graph, numbering)
+    root_of = numbering.meetings.all_roots()
+    found = _grouped(graph, numbering, root_of)
     starts = np.cumsum([0, *(len(numbers) for _, numbers in found)])
-    root_of = numbering.all_roots()
     number_of = np.full(len(root_of) + 1, NO_GROUP)
     for (_, own), start in zip(found, starts, strict=False):
         number_of[own] = np.arange(start, start + len(own))
@@ -136,34 +137,36 @@ def _found(graph: LayerGraph, numbering: Numbering) -> Widths:
     )
 
 
-def _grouped(graph: LayerGraph, numbering: Numbering) -> list[tuple[WidthGroup, list[int]]]:
+def _grouped(
+    graph: LayerGraph, numbering: Numbering, root_of: np.ndarray
+) -> list[tuple[WidthGroup, np.ndarray]]:
     """The groups with their channels, in the order of their first producers."""
-    pinned = numbering.reasons()
-    read = {name: numbering.roots(np.concatenate(parts)) for name, parts in numbering.read.items()}
-    together: list[tuple[list[str], frozenset[int]]] = []
+    pinned = numbering.meetings.reasons()
+    together = Meetings(root_of)  # in which all that a layer makes is one
+    for made in numbering.made.values():
+        together.unite(made[:1], made)
+    group_of = together.all_roots()
+    producers: dict[int, list[str]] = {}
     for name, made in numbering.made.items():
-        numbers = numbering.roots(made)
-        met = [group for group in together if group[1] & numbers]
-        together = [group for group in together if not group[1] & numbers]
-        names = [each for group in met for each in group[0]] + [name]
-        together.append((names, numbers.union(*(group[1] for group in met))))
+        producers.setdefault(int(group_of[made[0]]), []).append(name)
+    consumers: dict[int, list[str]] = {group: [] for group in producers}
+    for name, parts in numbering.read.items():
+        for group in consumers.keys() & group_of[np.concatenate(parts)].tolist():
+            consumers[group].append(name)
+
+    def reason(own: np.ndarray) -> str | None:
+        return next((pinned[each] for each in own.tolist() if each in pinned), None)
 
     def place(layer: str) -> int:
         """Of its first call, which need not bear its name where an edit took an earlier one."""
         return graph.position[graph.calls[layer][0].name]
 
     found = []
-    for names, numbers in together:
-        reasons = [pinned[number] for number in sorted(numbers) if number in pinned]
-        group = WidthGroup(
-            producers=tuple(sorted(names, key=place)),
-            consumers=tuple(each for each in read if read[each] & numbers),
-            num_channels=len(numbers),
-            reason=reasons[0] if reasons else None,
-        )
-        found.append((group, sorted(numbers)))
-    for name, heads in numbering.inside.items():
-        own = heads.tolist()
-        found.append((WidthGroup((name,), (name,), len(own), pinned.get(own[0]), HEADS), own))
+    for group, names in producers.items():
+        own = np.unique(root_of[np.concatenate([numbering.made[name] for name in names])])
+        makers, readers = tuple(sorted(names, key=place)), tuple(consumers[group])
+        found.append((WidthGroup(makers, readers, len(own), reason(own)), own))
+    for name, own in numbering.inside.items():
+        found.append((WidthGroup((name,), (name,), len(own), reason(own), HEADS), own))
     found.sort(key=lambda each: place(each[0].producers[0]))
     return found
