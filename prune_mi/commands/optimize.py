@@ -235,7 +235,7 @@ class _Chapters:
         if baseline.profile.needs_statistics:
             self._allowed = replace(self._allowed, before=baseline.start.scores)
         self._baseline = baseline
-        if not self._replays:
+        if not self._replays and settings.images != 0:  # else nothing is trained
             notes.phase("Predicting all training images with the original, for distillation")
             profile, start = baseline.profile, baseline.start
             most = teacher_images(run.budget.total, baseline.images_per_second)

@@ -321,6 +321,8 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
     from prune_mi.training.feed import TrainingImages
     from prune_mi.training.fit import train
 
+    if task.plan.num_images == 0:
+        return _untrained(task.name, task.graph, data, None, started)
     source = TrainingImages(
         images=data.load("train_images"),
         targets=data.load("train_targets"),
@@ -329,8 +331,6 @@ def _train(task: TrainTask, data: SharedData, started: float) -> Outcome:
         targets_move=data.judge.task.moves_with_image,
     )
     graph = task.graph
-    if task.plan.num_images == 0:
-        return _untrained(task.name, graph, data, None, started)
     if task.fresh:
         graph = with_fresh_weights(graph, rng=np.random.default_rng(task.seed))
     else:
