@@ -10,8 +10,10 @@ from narrowed_in_keras import check_narrowed
 from silenced import drawn_gone, drawn_weights, without_loud
 from zoo import ZOO
 
+from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.channels.width_groups import WidthGroup, widths
 from prune_mi.graph.cost import graph_cost
+from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 
 pytestmark = pytest.mark.slow
@@ -69,6 +71,11 @@ def _joined_in_groups(x: X) -> X:
     return _conv(layers.Add()([x, y]), 4)
 
 
+def _mixed(x: X) -> X:
+    parts = [_conv(x, 3), _conv(x, 4, activation="relu"), _conv(x, 1)]
+    return _conv(layers.Add()([x, layers.Concatenate()(parts)]), 4)
+
+
 def _rms(x: X) -> X:
     y = layers.Dense(16, activation="gelu")(layers.RMSNormalization()(x))
     return layers.RMSNormalization()(layers.Add()([x, layers.Dense(8)(y)]))
@@ -119,7 +126,7 @@ NETWORKS: dict[str, Callable[[], Model]] = {
         for body in (
             *(_reshaped_gate, _reshaped_operation, _flattened_reshape, _joined_in_groups),
             *(_shared_reshape, _drop_path, _sigmoid_between, _prelu_and_separable),
-            _by_another_name,
+            *(_by_another_name, _mixed),
         )
     },
     **{f"group_norm_{n}": (lambda n=n: _image(_group_norm(n))) for n in (1, 2, 4, 8)},
@@ -156,6 +163,14 @@ def test_a_network_by_hand(name: str, seed: int) -> None:
 @pytest.mark.parametrize("name", sorted(set(ZOO) - {"mixed_precision"}))
 def test_a_network_of_the_zoo(name: str) -> None:
     _check(ZOO[name](), 0, 0.4)
+
+
+@pytest.mark.parametrize("name", ["mixed", "joined_in_groups", "conv_(12, 6, 3)"])
+def test_the_narrowest_can_be_built(name: str) -> None:
+    graph = trace_model(NETWORKS[name]())
+    least = narrowest(graph)
+    assert graph_cost(trace_model(build_model(least))) == graph_cost(least)
+    assert graph_cost(least).num_params < graph_cost(graph).num_params / 3
 
 
 def _groups(model: Model) -> dict[str, WidthGroup]:
