@@ -92,7 +92,7 @@ class Numbering:
     def _numbers(self, node: Node, shape: Shape) -> Numbers:
         layer = self._graph.layer_of(node)
         if not node.inputs:
-            return self._pinned_anew(shape, "they are the model's input")
+            return self._pinned_anew(shape, f"{node.name!r} is the model's input")
         first = self.known[node.inputs[0]]
         way = propagation(self._graph, node, first.axis)
         fits = isinstance(way, Propagation) and way.has_weights

@@ -53,7 +53,7 @@ def test_a_gate_has_the_width_of_what_it_gates() -> None:
 def test_what_the_input_meets_must_stay() -> None:
     net = GraphBuilder((8, 8, 4))
     graph = net.graph(net.head(net.add(net.conv(net.input, 4), net.input)))
-    assert _groups(graph)["conv_1",].reason == "they are the model's input"
+    assert _groups(graph)["conv_1",].reason == "'input_1' is the model's input"
     assert _groups(concatenated())["conv_1",].reason is None
 
 
