@@ -98,6 +98,8 @@ class Numbering:
         fits = isinstance(way, Propagation) and way.has_weights
         if (fits or layer.weights) and layer.name in self._graph.protected:
             self._pin(first.numbers, f"{layer.name!r} is protected")
+        for ref in node.mask_inputs:
+            self.pin(ref, f"{node.name!r} takes it for a mask")
         self._normalized(layer, first.numbers)
         if has_kernel(layer):
             self.read.setdefault(layer.name, []).append(first.numbers)
@@ -169,8 +171,7 @@ class Numbering:
         if len(node.outputs) > 1:
             return "hands out the scores of its heads"
         rank = len(self._graph.spec(node.inputs[0]).shape)
-        masks = [ref for ref in node.inputs if ref not in node.data_inputs]
-        if any(len(self._graph.spec(ref).shape) > rank for ref in masks):
+        if any(len(self._graph.spec(ref).shape) > rank for ref in node.mask_inputs):
             return "is masked head by head"
         return None
 

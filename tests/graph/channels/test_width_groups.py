@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from graph_builder import (
     GraphBuilder,
@@ -10,9 +13,12 @@ from graph_builder import (
     squeeze_excite,
 )
 
+from prune_mi.graph.channels.channel_map import ChannelMap
+from prune_mi.graph.channels.resizing import propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 
 
 def _groups(graph: LayerGraph) -> dict[tuple[str, ...], WidthGroup]:
@@ -123,3 +129,20 @@ def test_a_shared_layer_whose_first_call_has_gone() -> None:
     left = bypass(graph, TensorRef("shared_1"), graph.inputs[0])
     assert [node.name for node in left.nodes if node.layer == "shared_1"] == ["shared_1:1"]
     assert list(_groups(left)) == [("shared_1",), ("dense_1",)]
+
+
+def test_a_mask_stays_and_what_it_masks_goes() -> None:
+    net = GraphBuilder((4, 2))
+    x = net.dense(net.input, 6)
+    mask = net.call(net.layer("Cast", "cast"), (net.dense(net.flatten(x), 4),), (None, 4))
+    weights = {"kernel": (6, 20), "recurrent_kernel": (5, 20), "bias": (20,)}
+    lstm = net.layer("LSTM", "lstm", weights=weights, units=5, activation="tanh")
+    y = net.call(lstm, (x,), (None, 5))
+    net.nodes[-1] = replace(net.nodes[-1], kwargs={"mask": mask})
+    graph = net.graph(net.dense(y))
+    groups = _groups(graph)
+    assert groups["dense_1",].reason is None
+    assert groups["lstm_1",].reason is None
+    assert groups["dense_2",].reason == "'lstm_1' takes it for a mask"
+    refused = propagate(graph, {mask: ChannelMap.keeping(1, np.arange(4) > 0)})
+    assert refused == NotApplicable("'lstm_1' takes it for a mask")

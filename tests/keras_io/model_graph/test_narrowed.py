@@ -37,6 +37,12 @@ def _sequence(body: Callable[[X], X]) -> Model:
     return Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
 
 
+def _tokens(body: Callable[[X], X]) -> Model:
+    inputs = Input((7,), dtype="int32")
+    x = body(layers.Embedding(9, 8, mask_zero=True)(inputs))
+    return Model(inputs, layers.Dense(3)(x))
+
+
 def _reshaped_gate(x: X) -> X:
     gate = layers.Reshape((1, 1, 8))(layers.GlobalAveragePooling2D()(x))
     gate = layers.Conv2D(8, 1, activation="sigmoid")(layers.Conv2D(3, 1, activation="swish")(gate))
@@ -83,6 +89,12 @@ def _rms(x: X) -> X:
 
 def _recurrent(kind: type[keras.Layer], **more: object) -> Callable[[X], X]:
     return lambda x: kind(5, **more)(kind(6, return_sequences=True)(x))
+
+
+def _masked(x: X) -> X:
+    x = layers.LSTM(6, return_sequences=True)(layers.Dense(5)(x))
+    x = layers.BatchNormalization()(layers.GRU(6, return_sequences=True)(x))
+    return layers.GlobalAveragePooling1D()(x)
 
 
 def _attention(x: X) -> X:
@@ -143,6 +155,8 @@ NETWORKS: dict[str, Callable[[], Model]] = {
     "backwards": lambda: _sequence(
         _recurrent(layers.LSTM, go_backwards=True, use_bias=False, unroll=True)
     ),
+    "masked": lambda: _tokens(_masked),
+    "masked_rnn": lambda: _tokens(layers.SimpleRNN(7, activation="relu")),
 }  # fmt: skip
 
 
@@ -151,6 +165,8 @@ def _check(model: Model, seed: int, share: float) -> None:
     graph = drawn_weights(trace_model(model), rng)
     shapes = [each.shape[1:] for each in model.inputs]
     inputs = rng.normal(size=(3, *shapes[0])).astype("float32")
+    if model.inputs[0].dtype == "int32":
+        inputs = rng.integers(0, 3, inputs.shape)  # a third of the steps is masked
     check_narrowed(graph, drawn_gone(graph, share, rng), inputs)
 
 
@@ -182,6 +198,7 @@ def _groups(model: Model) -> dict[str, WidthGroup]:
     [
         ("reshaped_gate", 3), ("reshaped_operation", 3), ("flattened_reshape", 2), ("lstm", 3),
         ("group_norm_4", 2), ("conv_(8, 8, 4)", 3), ("rms", 2), ("attention", 2), ("gru", 3),
+        ("masked", 3), ("masked_rnn", 1),
     ],
 )  # fmt: skip
 def test_what_is_free(name: str, free: int) -> None:
