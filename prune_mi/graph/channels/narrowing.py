@@ -18,6 +18,7 @@ import numpy as np
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import ChannelMap
 from prune_mi.graph.channels.inner_widths import GATES, with_heads, with_units
+from prune_mi.graph.channels.normalizing import as_among_zeros
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
 from prune_mi.graph.channels.resizing import SHAPES_ONLY, SLICE, Slicing, propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
@@ -85,7 +86,10 @@ def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowe
     sliced = propagate(replace(graph, layers=layers), maps, resize=resize)
     if isinstance(sliced, NotApplicable):
         return sliced
-    return Narrowed(validate_graph(sliced), kept)
+    exact = {
+        name: as_among_zeros(layer, graph.layers[name]) for name, layer in sliced.layers.items()
+    }
+    return Narrowed(validate_graph(replace(sliced, layers=exact)), kept)
 
 
 def narrowest(graph: LayerGraph) -> LayerGraph:

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from prune_mi.graph.channels.channel_map import ChannelMap, concatenated
-from prune_mi.graph.channels.normalizing import renormalized, whole_groups
+from prune_mi.graph.channels.normalizing import whole_groups, with_whole_groups
 from prune_mi.graph.channels.propagation import INPUT_AXIS, Propagation, propagation
 from prune_mi.graph.channels.reshaping import with_size
 from prune_mi.graph.edit import read_only, with_resized, with_settings
@@ -250,7 +250,7 @@ def _kept(
     for name, weight in layer.named_weights:
         axis = channels.axis - 1 if weight.ndim > 1 else 0  # PReLU's have all but the batch's
         weights.append(resize.hand(name, weight, channels, axis) if weight.ndim else weight)
-    resized = renormalized(with_resized(layer, weights), channels)
+    resized = with_whole_groups(with_resized(layer, weights), channels)
     if isinstance(resized, NotApplicable):
         return NotApplicable(f"{layer.name!r}, which reads it, {resized.reason}")
     return resized, channels
