@@ -92,7 +92,7 @@ class Numbering:
     def _numbers(self, node: Node, shape: Shape) -> Numbers:
         layer = self._graph.layer_of(node)
         if not node.inputs:
-            return self._pinned_anew(shape, f"{node.name!r} is the model's input")
+            return self._pinned_anew(node, shape, f"{node.name!r} is the model's input")
         first = self.known[node.inputs[0]]
         way = propagation(self._graph, node, first.axis)
         fits = isinstance(way, Propagation) and way.has_weights
@@ -112,7 +112,7 @@ class Numbering:
             reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
             for ref in node.inputs:
                 self.pin(ref, reason)
-            made = self._pinned_anew(shape, reason)
+            made = self._pinned_anew(node, shape, reason)
             if has_kernel(layer):
                 self.made.setdefault(layer.name, made.numbers)
             return made
@@ -205,7 +205,7 @@ class Numbering:
                 reason = f"{node.name!r} joins tensors whose channels lie on different axes"
                 for each in node.inputs:
                     self.pin(each, reason)
-                return self._pinned_anew(shape, reason)
+                return self._pinned_anew(node, shape, reason)
             if len(part.numbers) == len(widest.numbers):
                 self._unite(part.numbers, widest.numbers)
             else:
@@ -225,9 +225,9 @@ class Numbering:
             channel = np.moveaxis(channel, 0, -1)
         return Numbers(1, first.numbers[channel.reshape(-1)])
 
-    def _pinned_anew(self, shape: Shape, reason: str) -> Numbers:
+    def _pinned_anew(self, node: Node, shape: Shape, reason: str) -> Numbers:
         """Channels of unknown origin: what meets them must stay."""
-        made = self._fresh(shape, len(shape) - 1)
+        made = self._fresh(shape, _axis_behind(self._graph, node, len(shape)))
         self._pinned |= dict.fromkeys(made.numbers.tolist(), reason)
         return made
 
@@ -244,6 +244,18 @@ class Numbering:
         for one, other in zip(ones.tolist(), others.tolist(), strict=True):
             roots = self.root(one), self.root(other)
             self._parents[max(roots)] = min(roots)
+
+
+def _axis_behind(graph: LayerGraph, node: Node, rank: int) -> int:
+    """The axis of channels that a call, or the first one behind it that says so, works on."""
+    behind = {node.name}
+    for each in graph.nodes[graph.position[node.name] :]:
+        if each.name in behind or any(ref.node in behind for ref in each.inputs):
+            layer = graph.layer_of(each)
+            if layer.config.get("data_format"):
+                return min(channel_axis(layer, rank), rank - 1)
+            behind.add(each.name)
+    return rank - 1
 
 
 def _stays(graph: LayerGraph, name: str) -> str | None:

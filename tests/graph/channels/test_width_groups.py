@@ -131,6 +131,24 @@ def test_a_shared_layer_whose_first_call_has_gone() -> None:
     assert list(_groups(left)) == [("shared_1",), ("dense_1",)]
 
 
+@pytest.mark.parametrize("permuted", [False, True])
+def test_channels_that_come_first(permuted: bool) -> None:
+    shape = (8, 8, 2) if permuted else (2, 8, 8)
+    net, first = GraphBuilder(shape), {"data_format": "channels_first"}
+    x = net.relu(net.input)
+    if permuted:
+        x = net.call(net.layer("Permute", "permute", dims=[3, 1, 2]), (x,), (None, 2, 8, 8))
+    kernels = ({"kernel": (3, 3, 2, 4), "bias": (4,)}, {"kernel": (3, 3, 4, 3), "bias": (3,)})
+    for filters, weights in zip((4, 3), kernels, strict=True):
+        conv = net.layer("Conv2D", "conv", weights=weights, filters=filters, **first)
+        x = net.call(conv, (x,), (None, filters, 8, 8))
+    flat = net.call(net.layer("Flatten", "flatten", **first), (x,), (None, 192))
+    groups = _groups(net.graph(net.dense(flat)))
+    assert [group.num_channels for group in groups.values()] == [4, 3, 3]
+    assert [group.reason for group in groups.values()][:2] == [None, None]
+    assert groups["conv_2",].consumers == ("dense_1",)
+
+
 def test_a_mask_stays_and_what_it_masks_goes() -> None:
     net = GraphBuilder((4, 2))
     x = net.dense(net.input, 6)

@@ -19,6 +19,7 @@ from prune_mi.keras_io.model_graph.trace import trace_model
 pytestmark = pytest.mark.slow
 
 X = keras.KerasTensor
+_FIRST = {"data_format": "channels_first"}
 
 
 def _conv(x: X, filters: int, **more: object) -> X:
@@ -41,6 +42,12 @@ def _tokens(body: Callable[[X], X]) -> Model:
     inputs = Input((7,), dtype="int32")
     x = body(layers.Embedding(9, 8, mask_zero=True)(inputs))
     return Model(inputs, layers.Dense(3)(x))
+
+
+def _channels_first(body: Callable[[X], X]) -> Model:
+    inputs = Input((3, 6, 24))  # more columns than channels, see the zoo's
+    x = body(_conv(inputs, 8, activation="relu", **_FIRST))
+    return Model(inputs, layers.Dense(3)(layers.Flatten(**_FIRST)(x)))
 
 
 def _reshaped_gate(x: X) -> X:
@@ -128,6 +135,32 @@ def _prelu_and_separable(x: X) -> X:
     return layers.Conv2DTranspose(5, 3, strides=2)(layers.PReLU()(x))
 
 
+def _residual_first(x: X) -> X:
+    y = layers.PReLU(shared_axes=[2, 3])(layers.BatchNormalization(axis=1)(_conv(x, 5, **_FIRST)))
+    x = layers.MaxPooling2D(2, **_FIRST)(layers.Add()([x, _conv(y, 8, **_FIRST)]))
+    return layers.Concatenate(axis=1)([x, _conv(x, 3, **_FIRST)])
+
+
+def _gated_first(x: X) -> X:
+    gate = layers.Dense(8, activation="sigmoid")(layers.GlobalAveragePooling2D(**_FIRST)(x))
+    x = layers.Multiply()([x, layers.Reshape((8, 1, 1))(gate)])
+    gate = layers.GlobalAveragePooling2D(keepdims=True, **_FIRST)(x)
+    gate = layers.Conv2D(8, 1, activation="sigmoid", **_FIRST)(gate)
+    return layers.Reshape((8, 144))(layers.Multiply()([x, gate]))
+
+
+def _depthwise_first(x: X) -> X:
+    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, **_FIRST)(x)
+    x = layers.SpatialDropout2D(0.2, **_FIRST)(layers.GroupNormalization(4, axis=1)(x))
+    x = layers.UpSampling2D(2, **_FIRST)(layers.ZeroPadding2D(1, **_FIRST)(x))
+    return layers.Conv2DTranspose(5, 3, strides=2, **_FIRST)(x)
+
+
+def _groups_first(x: X) -> X:
+    x = _conv(_conv(x, 8, groups=4, activation="relu", **_FIRST), 6, groups=2, **_FIRST)
+    return layers.SeparableConv2D(6, 3, **_FIRST)(x)
+
+
 def _by_another_name(x: X) -> X:
     return _conv(_conv(x, 16, groups=8, activation="relu"), 4)
 
@@ -140,6 +173,10 @@ NETWORKS: dict[str, Callable[[], Model]] = {
             *(_shared_reshape, _drop_path, _sigmoid_between, _prelu_and_separable),
             *(_by_another_name, _mixed),
         )
+    },
+    **{
+        body.__name__.strip("_"): (lambda body=body: _channels_first(body))
+        for body in (_residual_first, _gated_first, _depthwise_first, _groups_first)
     },
     **{f"group_norm_{n}": (lambda n=n: _image(_group_norm(n))) for n in (1, 2, 4, 8)},
     **{
@@ -198,7 +235,8 @@ def _groups(model: Model) -> dict[str, WidthGroup]:
     [
         ("reshaped_gate", 3), ("reshaped_operation", 3), ("flattened_reshape", 2), ("lstm", 3),
         ("group_norm_4", 2), ("conv_(8, 8, 4)", 3), ("rms", 2), ("attention", 2), ("gru", 3),
-        ("masked", 3), ("masked_rnn", 1),
+        ("masked", 3), ("masked_rnn", 1), ("residual_first", 3), ("gated_first", 1),
+        ("depthwise_first", 2), ("groups_first", 3),
     ],
 )  # fmt: skip
 def test_what_is_free(name: str, free: int) -> None:
