@@ -295,6 +295,14 @@ def squeeze_excite(*, seed: int = 0, prefix: str = "") -> LayerGraph:
     return net.graph(net.head(net.multiply(x, gate)))
 
 
+def mixed_group(*, seed: int = 0, prefix: str = "") -> LayerGraph:
+    """A sum with a concatenation, whose channels several layers make; one makes a single one."""
+    net = GraphBuilder(seed=seed, prefix=prefix)
+    x = net.conv(net.input, 8)
+    parts = net.concat(net.conv(x, 4, 3), net.conv(x, 6, 1), net.conv(x, 1, 5))
+    return net.graph(net.head(net.add(parts, net.conv(x, 11))))
+
+
 def residual_tower(num_blocks: int = 6) -> LayerGraph:
     """Residual blocks that all differ in width, so that no two removals give the same net."""
     net = GraphBuilder()

@@ -16,6 +16,7 @@ _ZERO_AT_ZERO = NOISES | {
     *("LeakyRelu", "HardSilu", "HardSwish", "Tanh", "SoftSign", "Softsign", "Celu", "HardTanh"),
     *("Mish", "Abs", "Absolute", "Negative", "Sqrt", "Square", "Identity", "Cast", "StopGradient"),
 }
+_SUMS = {"Add", "Subtract", "Maximum", "Minimum", "Average"}
 _NORMS = {"BatchNormalization", "GroupNormalization", "RMSNormalization"}
 
 
@@ -54,7 +55,8 @@ def without_loud(graph: LayerGraph, gone: Gone) -> Gone:
     """What of it is zero wherever it is read, once it is silenced.
 
     A channel whose activation makes something else of 0, such as a sigmoid, still feeds what reads
-    it. It is left out, unless it only gates what is zero.
+    it; so does one that something of one channel is spread over. It is left out, unless it only
+    gates what is zero.
     """
     known = widths(graph)
     going = _going(known, gone)
@@ -70,7 +72,9 @@ def without_loud(graph: LayerGraph, gone: Gone) -> Gone:
             numbers = known.tensors[ref].numbers
             own = np.zeros_like(going)
             own[numbers[numbers >= 0]] = True
-            loud[ref] = _loud(layer, before, own & going)
+            spread = any(len(known.tensors[each].numbers) < len(numbers) for each in node.inputs)
+            is_sum = layer.class_name in _SUMS and spread
+            loud[ref] = own & going if is_sum else _loud(layer, before, own & going)
     return {
         group.name: gone[group.name]
         for place, group in enumerate(known.groups)

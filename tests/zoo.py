@@ -176,13 +176,16 @@ def three_dimensional() -> keras.Model:
 
 
 def channels_first() -> keras.Model:
-    """Channels before rows and columns."""
+    """Channels before rows and columns.
+
+    Keras with TensorFlow adds a bias to the columns where there are as many as channels.
+    """
     first = {"data_format": "channels_first"}
     inputs = keras.Input((2, 8, 8))
     x = layers.Conv2D(4, 3, padding="same", **first)(inputs)
     y = layers.Conv2D(3, 3, padding="same", **first)(layers.ReLU()(x))
     x = layers.Concatenate(axis=1)([x, layers.BatchNormalization(axis=1)(y)])
-    x = layers.Conv2D(4, 1, **first)(layers.AveragePooling2D(2, **first)(x))
+    x = layers.Conv2D(3, 1, **first)(layers.AveragePooling2D(2, **first)(x))
     return keras.Model(inputs, layers.Dense(3)(layers.Flatten(**first)(x)))
 
 

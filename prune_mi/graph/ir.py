@@ -102,8 +102,13 @@ class Node:
     @cached_property
     def data_inputs(self) -> tuple[TensorRef, ...]:
         """The same without masks, which say where values count and are none themselves."""
-        data = {k: v for k, v in self.kwargs.items() if k != "mask" and not k.endswith("_mask")}
+        data = {key: value for key, value in self.kwargs.items() if not _is_mask(key)}
         return tuple(_tensor_refs((self.args, data)))
+
+    @cached_property
+    def mask_inputs(self) -> tuple[TensorRef, ...]:
+        """The masks alone."""
+        return tuple(_tensor_refs([value for key, value in self.kwargs.items() if _is_mask(key)]))
 
     def with_inputs(self, change: Callable[[TensorRef], TensorRef]) -> "Node":
         """The same call reading `change(tensor)` in place of each tensor."""
@@ -264,6 +269,10 @@ def nested(structure: Any, leaves: Sequence[Any]) -> Any:
     if isinstance(structure, Mapping):
         return {key: nested(item, leaves) for key, item in structure.items()}
     return [nested(item, leaves) for item in structure]
+
+
+def _is_mask(argument: str) -> bool:
+    return argument == "mask" or argument.endswith("_mask")
 
 
 def _tensor_refs(structure: Any) -> Iterator[TensorRef]:

@@ -39,7 +39,7 @@ def chosen_channels(
         weights: float `(num_groups,)`, what losses of a group are multiplied by; None: 1.
 
     Returns:
-        The channels by group; None where all that may go would not do.
+        The channels by group, the least missed first; None where all that may go would not do.
     """
     return _Knapsack(prices, losses, aim, multiples, weights).filled()
 
@@ -79,7 +79,7 @@ class _Knapsack:
         self._take_back(steps)
         known = self._prices.widths
         return {
-            known.groups[place].name: sorted(self._orders[place][:count].tolist())
+            known.groups[place].name: self._orders[place][:count].tolist()
             for place, count in enumerate(self._gone)
             if count
         }

@@ -120,6 +120,7 @@ def test_inputs_are_found_in_nested_arguments_in_order() -> None:
     a, b, c = TensorRef("a"), TensorRef("b"), TensorRef("c", 1)
     node = Node("n", "n", ([a, 2], (b,)), {"mask": {"k": c}, "again": a, "axis": -1}, ())
     assert node.inputs == (a, b, c, a)
+    assert (node.data_inputs, node.mask_inputs) == ((a, b, a), (c,))
 
 
 def test_with_inputs_changes_tensors_and_nothing_else() -> None:

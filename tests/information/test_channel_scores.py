@@ -10,6 +10,7 @@ from prune_mi.data import fit_scaling, load_dataset
 from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.edit import with_named_weights
 from prune_mi.graph.ir import LayerGraph
+from prune_mi.information.channels.probes import slopes
 from prune_mi.information.channels.scores import ChannelRequest, by_layer, channel_scores
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
@@ -76,6 +77,19 @@ def test_every_criterion_scores_all_channels_the_same_each_time(
     assert scores.shape == (widths(request_of_digits.graph).num_channels,)
     assert np.isfinite(scores).all() and (scores >= 0).all()
     np.testing.assert_array_equal(scores, channel_scores(criterion, request_of_digits))
+
+
+def test_channels_of_masked_steps_say_nothing() -> None:
+    inputs = keras.Input((5,), dtype="int32")
+    x = layers.Dense(4, name="before")(layers.Embedding(9, 3, mask_zero=True)(inputs))
+    x = layers.LSTM(6, name="recurrent")(x)
+    graph = trace_model(keras.Model(inputs, layers.Dense(2)(x)))
+    tokens = np.array([[1, 2, 3, 4, 5], [0, 0, 0, 0, 0]])
+    found = slopes(graph, tokens, np.ones((2, 2)), lambda _, outputs: ops.sum(outputs, 1), batch=2)
+    own = widths(graph).made["before"]
+    assert found.is_read[own].all()
+    assert (found.by_factor[0, own] != 0).all()
+    assert (found.by_factor[1] == 0).all()
 
 
 def _lost_at(request: ChannelRequest, name: str, reader: str) -> np.ndarray:

@@ -4,7 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from graph_builder import chain, dense_block, identity_residual, residual_tower, squeeze_excite
+from graph_builder import (
+    chain,
+    dense_block,
+    identity_residual,
+    mixed_group,
+    residual_tower,
+    squeeze_excite,
+)
 
 from prune_mi.graph.channels.narrowing import Narrowed, least_channels, narrow
 from prune_mi.graph.channels.prices import prices
@@ -96,3 +103,16 @@ def test_costs_that_are_no_products_are_priced_too() -> None:
     gone = chosen_channels(priced, losses, {"activations": 0.7 * whole})
     assert gone is not None
     assert graph_cost(_narrowed(graph, dict(gone))).amounts["activations"] <= 0.7 * whole
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_choice_leaves_a_layer_without_channels(seed: int) -> None:
+    graph = mixed_group()
+    priced = prices(graph)
+    losses = np.random.default_rng(seed).random(priced.widths.num_channels)
+    losses[priced.widths.made[f"conv_{2 + seed % 4}"]] /= 100
+    for share in (0.8, 0.5, 0.3):
+        gone = chosen_channels(priced, losses, {"params": share * graph_cost(graph).num_params})
+        assert gone is not None
+        left = _narrowed(graph, dict(gone))
+        assert all(weight.size for layer in left.layers.values() for weight in layer.weights)

@@ -5,7 +5,9 @@ columns for z are cut, of those that read them, y = V x + U z, the rows U. What 
 between the two loses its own weights for z. So where z is zero the network answers as before, and
 else the readers are short of U z, which repair gives back as far as x tells it.
 
-A channel is gone from all layers of its group or from none, see `width_groups`.
+A channel is gone from all layers of its group or from none, see `width_groups`. Each layer keeps
+one at least: where all that one of several layers of a group makes would go, as of a part of a
+concatenation that is added to something, the last of these stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ import numpy as np
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import ChannelMap
 from prune_mi.graph.channels.inner_widths import GATES, with_heads, with_units
+from prune_mi.graph.channels.normalizing import as_among_zeros
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
 from prune_mi.graph.channels.resizing import SHAPES_ONLY, SLICE, Slicing, propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
@@ -26,7 +29,9 @@ from prune_mi.graph.not_applicable import NotApplicable
 LEAST_SHARE = 1 / 8
 """Of a group's channels that stay, whatever their scores say: a bottleneck loses everything."""
 Gone = Mapping[str, Sequence[int]]
-"""By the name of a width group, the places of the channels that go, in [0, num_channels)."""
+"""By the name of a width group, the places of the channels that go, in [0, num_channels).
+
+In the order in which they go: where a layer would have none left, the last of its own stays."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,28 +57,22 @@ def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowe
         resize: `SLICE`; or `SHAPES_ONLY`, where only what the network costs is asked.
 
     Returns:
-        The graph, its calls in the same order; or why it cannot be, for instance since a layer
+        The graph, its calls in the same order; or why it cannot be, for instance since a group
         would have no channel left.
 
     Raises:
         GraphError: If there is no such group or channel, or the group cannot be narrowed.
     """
     known = widths(graph)
-    going = np.zeros(known.num_channels, dtype=bool)
+    going = _going(known, gone)
+    if isinstance(going, NotApplicable):
+        return going
     layers, kept = dict(graph.layers), dict[str, np.ndarray]()
     maps: dict[TensorRef, ChannelMap] = {}
-    for name, places in gone.items():
-        place, group = _group(known, name)
-        numbers = known.starts[place] + _checked(group, places)
-        going[numbers] = True
-        if len(numbers) == group.num_channels:
-            return NotApplicable(f"{name!r} would have no channel left")
     for producer, numbers in known.made.items():
         keep = ~going[numbers]
         if keep.all():
             continue
-        if not keep.any():
-            return NotApplicable(f"{producer!r} would have no channel left")
         kept[producer] = np.flatnonzero(keep)
         layers[producer] = _with_outputs(graph.layers[producer], kept[producer], resize)
         for node in graph.calls[producer]:
@@ -87,22 +86,43 @@ def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowe
     sliced = propagate(replace(graph, layers=layers), maps, resize=resize)
     if isinstance(sliced, NotApplicable):
         return sliced
-    return Narrowed(validate_graph(sliced), kept)
+    exact = {
+        name: as_among_zeros(layer, graph.layers[name]) for name, layer in sliced.layers.items()
+    }
+    return Narrowed(validate_graph(replace(sliced, layers=exact)), kept)
 
 
 def narrowest(graph: LayerGraph) -> LayerGraph:
     """The graph with as few channels of every group as `LEAST_SHARE` leaves, as shapes alone."""
+    gone, found = dict[str, Sequence[int]](), graph
     for group in widths(graph).groups:
-        gone = group.num_channels - least_channels(group.num_channels)
-        if group.reason is None and gone > 0:
-            narrowed = narrow(graph, {group.name: list(range(gone))}, resize=SHAPES_ONLY)
-            graph = narrowed.graph if isinstance(narrowed, Narrowed) else graph
-    return graph
+        count = group.num_channels - least_channels(group.num_channels)
+        if group.reason is None and count > 0:
+            more = {**gone, group.name: range(count)}
+            narrowed = narrow(graph, more, resize=SHAPES_ONLY)
+            if isinstance(narrowed, Narrowed):
+                gone, found = more, narrowed.graph
+    return found
 
 
 def least_channels(num_channels: int, *, multiples: int = 1) -> int:
     """How many channels of a group stay at least."""
     return max(1, round(num_channels * LEAST_SHARE), min(multiples, num_channels))
+
+
+def _going(known: Widths, gone: Gone) -> np.ndarray | NotApplicable:
+    """Whether each channel of a graph goes, bool `(num_channels,)`."""
+    going = np.zeros(known.num_channels, dtype=bool)
+    for name, places in gone.items():
+        place, group = _group(known, name)
+        order = known.starts[place] + _checked(group, places)
+        going[order] = True
+        if going[known.of_group(place)].all():
+            return NotApplicable(f"{name!r} would have no channel left")
+        for own in (known.made[layer] for layer in group.producers if group.inside is None):
+            if going[own].all():
+                going[order[np.isin(order, own)][-1]] = False
+    return going
 
 
 def _group(known: Widths, name: str) -> tuple[int, WidthGroup]:
@@ -115,11 +135,11 @@ def _group(known: Widths, name: str) -> tuple[int, WidthGroup]:
 
 
 def _checked(group: WidthGroup, places: Sequence[int]) -> np.ndarray:
-    found = np.unique(np.asarray(places, dtype=int))
-    if found.size and not (found[0] >= 0 and found[-1] < group.num_channels):
+    found = np.asarray(places, dtype=int)
+    wrong = found[(found < 0) | (found >= group.num_channels)]
+    if wrong.size:
         raise GraphError(
-            f"received channel {found[-1] if found[0] >= 0 else found[0]} of {group.name!r}; "
-            f"expected 0 to {group.num_channels - 1}"
+            f"received channel {wrong[0]} of {group.name!r}; expected 0 to {group.num_channels - 1}"
         )
     return found
 

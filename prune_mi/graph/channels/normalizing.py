@@ -7,8 +7,9 @@ others being zero, the mean square is m' = m n / k, so
 
     y = s x / sqrt(m' k / n + e) = s sqrt(n / k) x / sqrt(m' + e n / k):
 
-the scale s grows by sqrt(n / k), and e by n / k. Where a mean over channels is taken off, zeros
-would not stay zero: nothing follows for `LayerNormalization`.
+the scale s grows by sqrt(n / k), and e by n / k. So it is for narrowing alone: a unit that goes is
+not near zero, and its share of the mean square is best made by the channels that stay. Where a mean
+over channels is taken off, zeros would not stay zero: nothing follows for `LayerNormalization`.
 """
 
 import math
@@ -33,23 +34,26 @@ def num_groups(layer: LayerDef, channels: int) -> int:
     return channels if groups == -1 else groups
 
 
-def renormalized(layer: LayerDef, channels: ChannelMap) -> LayerDef | NotApplicable:
-    """A layer with weights for the channels that are left, set right for their number."""
-    if layer.class_name == "GroupNormalization":
-        whole = whole_groups(channels, num_groups(layer, channels.size))
-        if whole is None:
-            return NotApplicable("normalises in groups that it would cut")
-        return _with_config(layer, {"groups": len(whole.source)})
-    left = len(channels.source)
-    only_fewer = left < channels.size and int(channels.copy_counts().max()) == 1
-    if layer.class_name == "RMSNormalization" and only_fewer:
-        ratio = channels.size / left
-        weights = tuple(
-            read_only((weight * math.sqrt(ratio)).astype(weight.dtype)) for weight in layer.weights
-        )
-        epsilon = float(layer.config.get("epsilon") or 1e-6) * ratio
-        return replace(_with_config(layer, {"epsilon": epsilon}), weights=weights)
-    return layer
+def with_whole_groups(layer: LayerDef, channels: ChannelMap) -> LayerDef | NotApplicable:
+    """A layer with weights for the channels that are left, and as many groups as they are."""
+    if layer.class_name != "GroupNormalization":
+        return layer
+    whole = whole_groups(channels, num_groups(layer, channels.size))
+    if whole is None:
+        return NotApplicable("normalises in groups that it would cut")
+    return _with_config(layer, {"groups": len(whole.source)})
+
+
+def as_among_zeros(layer: LayerDef, before: LayerDef) -> LayerDef:
+    """A narrower layer that yields what it did before where the channels that went were zero."""
+    if layer.class_name != "RMSNormalization" or layer is before or not layer.weights:
+        return layer
+    ratio = before.num_params / layer.num_params
+    weights = tuple(
+        read_only((weight * math.sqrt(ratio)).astype(weight.dtype)) for weight in layer.weights
+    )
+    epsilon = float(layer.config.get("epsilon") or 1e-6) * ratio
+    return replace(_with_config(layer, {"epsilon": epsilon}), weights=weights)
 
 
 def whole_groups(channels: ChannelMap, groups: int) -> ChannelMap | None:

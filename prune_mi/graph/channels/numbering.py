@@ -71,12 +71,14 @@ class Numbering:
     def _numbers(self, node: Node, shape: Shape) -> Numbers:
         layer = self._graph.layer_of(node)
         if not node.inputs:
-            return self._pinned_anew(shape, "they are the model's input")
+            return self._pinned_anew(node, shape, f"{node.name!r} is the model's input")
         first = self.known[node.inputs[0]]
         way = propagation(self._graph, node, first.axis)
         fits = isinstance(way, Propagation) and way.has_weights
         if (fits or layer.weights) and layer.name in self._graph.protected:
             self.meetings.pin(first.numbers, f"{layer.name!r} is protected")
+        for ref in node.mask_inputs:
+            self.pin(ref, f"{node.name!r} takes it for a mask")
         self._normalized(layer, first.numbers)
         if has_kernel(layer):
             self.read.setdefault(layer.name, []).append(first.numbers)
@@ -89,7 +91,7 @@ class Numbering:
             reason = f"{node.name!r}, a {layer.class_name}, {way.reason}"
             for ref in node.inputs:
                 self.pin(ref, reason)
-            made = self._pinned_anew(shape, reason)
+            made = self._pinned_anew(node, shape, reason)
             if has_kernel(layer):
                 self.made.setdefault(layer.name, made.numbers)
             return made
@@ -152,8 +154,7 @@ class Numbering:
         if len(node.outputs) > 1:
             return "hands out the scores of its heads"
         rank = len(self._graph.spec(node.inputs[0]).shape)
-        masks = [ref for ref in node.inputs if ref not in node.data_inputs]
-        if any(len(self._graph.spec(ref).shape) > rank for ref in masks):
+        if any(len(self._graph.spec(ref).shape) > rank for ref in node.mask_inputs):
             return "is masked head by head"
         return None
 
@@ -188,7 +189,7 @@ class Numbering:
                 reason = f"{node.name!r} joins tensors whose channels lie on different axes"
                 for each in node.inputs:
                     self.pin(each, reason)
-                return self._pinned_anew(shape, reason)
+                return self._pinned_anew(node, shape, reason)
             if len(part.numbers) == len(widest.numbers):
                 self.meetings.unite(part.numbers, widest.numbers)
             else:
@@ -208,14 +209,26 @@ class Numbering:
             channel = np.moveaxis(channel, 0, -1)
         return Numbers(1, first.numbers[channel.reshape(-1)])
 
-    def _pinned_anew(self, shape: Shape, reason: str) -> Numbers:
+    def _pinned_anew(self, node: Node, shape: Shape, reason: str) -> Numbers:
         """Channels of unknown origin: what meets them must stay."""
-        made = self._fresh(shape, len(shape) - 1)
+        made = self._fresh(shape, _axis_behind(self._graph, node, len(shape)))
         self.meetings.pin(made.numbers, reason)
         return made
 
     def _fresh(self, shape: Shape, axis: int) -> Numbers:
         return Numbers(axis, self.meetings.fresh(int(shape[axis] or 1)))
+
+
+def _axis_behind(graph: LayerGraph, node: Node, rank: int) -> int:
+    """The axis of channels that a call, or the first one behind it that says so, works on."""
+    behind = {node.name}
+    for each in graph.nodes[graph.position[node.name] :]:
+        if each.name in behind or any(ref.node in behind for ref in each.inputs):
+            layer = graph.layer_of(each)
+            if layer.config.get("data_format"):
+                return min(channel_axis(layer, rank), rank - 1)
+            behind.add(each.name)
+    return rank - 1
 
 
 def _stays(graph: LayerGraph, name: str) -> str | None:

@@ -103,13 +103,13 @@ def prices(graph: LayerGraph) -> Prices:
             narrowed = narrow(graph, {group.name: [channel - first]}, resize=SHAPES_ONLY)
             if isinstance(narrowed, NotApplicable):
                 continue
-            is_open[place] = True
             for row, (name, index) in enumerate(rows):
                 left = narrowed.graph.layers[name].weights[index].shape
                 hits[place, row, : len(left)] += share * np.subtract(weights[row].shape, left)
             cost = graph_cost(narrowed.graph).amounts
             for name in others:
                 slopes[name][place] += share * (whole[name] - cost[name])
+        is_open[place] = hits[place].any()
     touched = hits.any(axis=(0, 2))
     per_value = np.array([_macs_a_value(graph, *row) for row in rows])
     factors = {"params": np.ones(len(rows))[touched], "macs": per_value[touched]}

@@ -79,7 +79,7 @@ def propagation(graph: LayerGraph, node: Node, axis: int) -> Propagation | NotAp
         return Propagation("concatenate", concatenation_axis(graph, node))
     if kind in JOINS and len(node.inputs) > 1:
         return _constant(node, layer, axis) or Propagation("join", axis)
-    if len(set(node.inputs)) > 1:
+    if len(set(node.data_inputs)) > 1:
         return NotApplicable("joins it with other tensors in a way not understood")
     if has_kernel(layer):
         return _kernel(layer, axis, shape, out)

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from prune_mi.graph.channels.channel_map import ChannelMap, concatenated
-from prune_mi.graph.channels.normalizing import renormalized, whole_groups
+from prune_mi.graph.channels.normalizing import whole_groups, with_whole_groups
 from prune_mi.graph.channels.propagation import INPUT_AXIS, Propagation, propagation
 from prune_mi.graph.channels.reshaping import with_size
 from prune_mi.graph.edit import read_only, with_resized, with_settings
@@ -29,9 +29,7 @@ from prune_mi.graph.not_applicable import NotApplicable
 class Resize(Protocol):
     """How weights follow channels."""
 
-    def hand(
-        self, name: str, weight: np.ndarray, channels: ChannelMap, axis: int
-    ) -> np.ndarray:  # fmt: skip
+    def hand(self, name: str, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
         """A weight of which each channel has its own part, along `axis`; `name` is its name."""
 
     def read(self, weight: np.ndarray, channels: ChannelMap, axis: int) -> np.ndarray:
@@ -136,6 +134,8 @@ def _through(
     graph: LayerGraph, node: Node, known: Mapping[TensorRef, ChannelMap], resize: Resize
 ) -> _Passed | NotApplicable:
     """What becomes of a call that reads one of the tensors of `known`, which have changed."""
+    if any(ref in known for ref in node.mask_inputs):
+        return NotApplicable(f"{node.name!r} takes it for a mask")
     layer = graph.layer_of(node)
     channels = _first_known(node, known)
     way = propagation(graph, node, channels.axis)
@@ -156,7 +156,8 @@ def _through(
             shape = graph.spec(node.inputs[0]).shape
             flat = channels.flattened(shape, channels_first=first)
             rank = len(node.outputs[0].shape)
-            passed = _reshaped(layer, flat, rank) if way.has_weights else None, flat
+            sized = with_size(layer, rank, flat.axis, len(flat.source))
+            passed = sized if way.has_weights else None, flat
         case "keep":
             passed = _kept(layer, channels.on(way.axis), node, way, resize)
         case "group":
@@ -243,19 +244,16 @@ def _kept(
     if not way.has_weights:
         return None, channels
     if layer.class_name == "Reshape":
-        return _reshaped(layer, channels, len(node.outputs[0].shape)), channels
+        rank = len(node.outputs[0].shape)
+        return with_size(layer, rank, channels.axis, len(channels.source)), channels
     weights = []
     for name, weight in layer.named_weights:
         axis = channels.axis - 1 if weight.ndim > 1 else 0  # PReLU's have all but the batch's
         weights.append(resize.hand(name, weight, channels, axis) if weight.ndim else weight)
-    resized = renormalized(with_resized(layer, weights), channels)
+    resized = with_whole_groups(with_resized(layer, weights), channels)
     if isinstance(resized, NotApplicable):
         return NotApplicable(f"{layer.name!r}, which reads it, {resized.reason}")
     return resized, channels
-
-
-def _reshaped(layer: LayerDef, channels: ChannelMap, rank: int) -> LayerDef:
-    return with_size(layer, rank, channels.axis, len(channels.source))
 
 
 def _joined(

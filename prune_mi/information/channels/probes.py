@@ -43,6 +43,7 @@ class Probe(keras.layers.Layer):
     def __init__(self, batch: int = 1, axis: int = 1, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.batch, self.axis = batch, axis
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         shape = (self.batch, input_shape[self.axis])

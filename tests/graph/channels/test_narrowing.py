@@ -11,6 +11,7 @@ from graph_builder import (
     dense_block,
     identity_residual,
     inception,
+    mixed_group,
     shared_layer,
     snapshot,
     squeeze_excite,
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channels.narrowing import Narrowed, narrow
+from prune_mi.graph.channels.narrowing import Narrowed, least_channels, narrow, narrowest
 from prune_mi.graph.channels.resizing import SHAPES_ONLY
 from prune_mi.graph.channels.width_groups import width_groups
 from prune_mi.graph.ir import LayerGraph, TensorRef
@@ -134,6 +135,52 @@ def test_nothing_gone_is_the_graph_itself() -> None:
 def test_some_channel_must_be_left() -> None:
     outcome = narrow(identity_residual(), {"conv_1": range(4)})
     assert outcome == NotApplicable("'conv_1' would have no channel left")
+
+
+@pytest.mark.parametrize(
+    ("gone", "kept"),
+    [
+        ([0, 1, 2, 3], {"conv_2": [3], "conv_5": [3, 4, 5, 6, 7, 8, 9, 10]}),
+        ([0, 3, 2, 1, 5], {"conv_2": [1], "conv_3": [0, 2, 3, 4, 5]}),
+        ([10, 4], {"conv_3": [1, 2, 3, 4, 5], "conv_5": [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]}),
+        (range(10), {"conv_2": [3], "conv_3": [5], "conv_5": [3, 9, 10]}),
+    ],
+)
+def test_of_a_part_of_a_group_the_last_channel_stays(
+    gone: list[int], kept: dict[str, list[int]]
+) -> None:
+    narrowed = _narrowed(mixed_group(), conv_2=gone)
+    for name, places in kept.items():
+        assert narrowed.kept[name].tolist() == places
+    assert "conv_4" not in narrowed.kept  # its only one
+    total = len(narrowed.kept["conv_5"])
+    assert narrowed.graph.spec(TensorRef("add_1")).shape == (None, 8, 8, total)
+
+
+def _small_groups() -> LayerGraph:
+    """A convolution in two groups that are left with one channel each."""
+    net = GraphBuilder((8, 8, 4))
+    weights = {"kernel": (3, 3, 3, 4), "bias": (4,)}
+    grouped = net.layer("Conv2D", "grouped", weights=weights, groups=2, filters=4)
+    return net.graph(net.head(net.call(grouped, (net.conv(net.input, 6),), (None, 8, 8, 4))))
+
+
+@pytest.mark.parametrize("make", [*GRAPHS.values(), mixed_group, _small_groups])
+def test_the_narrowest_has_as_few_channels_of_each_layer_as_may_be(
+    make: Callable[..., LayerGraph],
+) -> None:
+    graph = make()
+    least = narrowest(graph)
+    for group in width_groups(graph):
+        for name in group.producers:
+            before, after = (len(each.layers[name].weights[0].T) for each in (graph, least))
+            if group.reason is not None:
+                assert after == before
+            elif make is not mixed_group:
+                assert after * group.num_channels == before * least_channels(group.num_channels)
+    if make is mixed_group:
+        widths = [len(least.layers[f"conv_{n}"].weights[0].T) for n in range(1, 6)]
+        assert widths == [1, 1, 1, 1, 3]
 
 
 @pytest.mark.parametrize(

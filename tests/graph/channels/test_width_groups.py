@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from graph_builder import (
     GraphBuilder,
@@ -10,9 +13,12 @@ from graph_builder import (
     squeeze_excite,
 )
 
+from prune_mi.graph.channels.channel_map import ChannelMap
+from prune_mi.graph.channels.resizing import propagate
 from prune_mi.graph.channels.width_groups import WidthGroup, width_groups
 from prune_mi.graph.edit import bypass
 from prune_mi.graph.ir import LayerGraph, TensorRef
+from prune_mi.graph.not_applicable import NotApplicable
 
 
 def _groups(graph: LayerGraph) -> dict[tuple[str, ...], WidthGroup]:
@@ -53,7 +59,7 @@ def test_a_gate_has_the_width_of_what_it_gates() -> None:
 def test_what_the_input_meets_must_stay() -> None:
     net = GraphBuilder((8, 8, 4))
     graph = net.graph(net.head(net.add(net.conv(net.input, 4), net.input)))
-    assert _groups(graph)["conv_1",].reason == "they are the model's input"
+    assert _groups(graph)["conv_1",].reason == "'input_1' is the model's input"
     assert _groups(concatenated())["conv_1",].reason is None
 
 
@@ -123,3 +129,38 @@ def test_a_shared_layer_whose_first_call_has_gone() -> None:
     left = bypass(graph, TensorRef("shared_1"), graph.inputs[0])
     assert [node.name for node in left.nodes if node.layer == "shared_1"] == ["shared_1:1"]
     assert list(_groups(left)) == [("shared_1",), ("dense_1",)]
+
+
+@pytest.mark.parametrize("permuted", [False, True])
+def test_channels_that_come_first(permuted: bool) -> None:
+    shape = (8, 8, 2) if permuted else (2, 8, 8)
+    net, first = GraphBuilder(shape), {"data_format": "channels_first"}
+    x = net.relu(net.input)
+    if permuted:
+        x = net.call(net.layer("Permute", "permute", dims=[3, 1, 2]), (x,), (None, 2, 8, 8))
+    kernels = ({"kernel": (3, 3, 2, 4), "bias": (4,)}, {"kernel": (3, 3, 4, 3), "bias": (3,)})
+    for filters, weights in zip((4, 3), kernels, strict=True):
+        conv = net.layer("Conv2D", "conv", weights=weights, filters=filters, **first)
+        x = net.call(conv, (x,), (None, filters, 8, 8))
+    flat = net.call(net.layer("Flatten", "flatten", **first), (x,), (None, 192))
+    groups = _groups(net.graph(net.dense(flat)))
+    assert [group.num_channels for group in groups.values()] == [4, 3, 3]
+    assert [group.reason for group in groups.values()][:2] == [None, None]
+    assert groups["conv_2",].consumers == ("dense_1",)
+
+
+def test_a_mask_stays_and_what_it_masks_goes() -> None:
+    net = GraphBuilder((4, 2))
+    x = net.dense(net.input, 6)
+    mask = net.call(net.layer("Cast", "cast"), (net.dense(net.flatten(x), 4),), (None, 4))
+    weights = {"kernel": (6, 20), "recurrent_kernel": (5, 20), "bias": (20,)}
+    lstm = net.layer("LSTM", "lstm", weights=weights, units=5, activation="tanh")
+    y = net.call(lstm, (x,), (None, 5))
+    net.nodes[-1] = replace(net.nodes[-1], kwargs={"mask": mask})
+    graph = net.graph(net.dense(y))
+    groups = _groups(graph)
+    assert groups["dense_1",].reason is None
+    assert groups["lstm_1",].reason is None
+    assert groups["dense_2",].reason == "'lstm_1' takes it for a mask"
+    refused = propagate(graph, {mask: ChannelMap.keeping(1, np.arange(4) > 0)})
+    assert refused == NotApplicable("'lstm_1' takes it for a mask")

@@ -10,13 +10,16 @@ from narrowed_in_keras import check_narrowed
 from silenced import drawn_gone, drawn_weights, without_loud
 from zoo import ZOO
 
+from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.channels.width_groups import WidthGroup, widths
 from prune_mi.graph.cost import graph_cost
+from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
 
 pytestmark = pytest.mark.slow
 
 X = keras.KerasTensor
+_FIRST = {"data_format": "channels_first"}
 
 
 def _conv(x: X, filters: int, **more: object) -> X:
@@ -33,6 +36,18 @@ def _sequence(body: Callable[[X], X]) -> Model:
     inputs = Input((7, 3))
     x = body(layers.Dense(8, activation="tanh")(inputs))
     return Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+
+
+def _tokens(body: Callable[[X], X]) -> Model:
+    inputs = Input((7,), dtype="int32")
+    x = body(layers.Embedding(9, 8, mask_zero=True)(inputs))
+    return Model(inputs, layers.Dense(3)(x))
+
+
+def _channels_first(body: Callable[[X], X]) -> Model:
+    inputs = Input((3, 6, 24))  # more columns than channels, see the zoo's
+    x = body(_conv(inputs, 8, activation="relu", **_FIRST))
+    return Model(inputs, layers.Dense(3)(layers.Flatten(**_FIRST)(x)))
 
 
 def _reshaped_gate(x: X) -> X:
@@ -69,6 +84,11 @@ def _joined_in_groups(x: X) -> X:
     return _conv(layers.Add()([x, y]), 4)
 
 
+def _mixed(x: X) -> X:
+    parts = [_conv(x, 3), _conv(x, 4, activation="relu"), _conv(x, 1)]
+    return _conv(layers.Add()([x, layers.Concatenate()(parts)]), 4)
+
+
 def _rms(x: X) -> X:
     y = layers.Dense(16, activation="gelu")(layers.RMSNormalization()(x))
     return layers.RMSNormalization()(layers.Add()([x, layers.Dense(8)(y)]))
@@ -76,6 +96,12 @@ def _rms(x: X) -> X:
 
 def _recurrent(kind: type[keras.Layer], **more: object) -> Callable[[X], X]:
     return lambda x: kind(5, **more)(kind(6, return_sequences=True)(x))
+
+
+def _masked(x: X) -> X:
+    x = layers.LSTM(6, return_sequences=True)(layers.Dense(5)(x))
+    x = layers.BatchNormalization()(layers.GRU(6, return_sequences=True)(x))
+    return layers.GlobalAveragePooling1D()(x)
 
 
 def _attention(x: X) -> X:
@@ -109,6 +135,32 @@ def _prelu_and_separable(x: X) -> X:
     return layers.Conv2DTranspose(5, 3, strides=2)(layers.PReLU()(x))
 
 
+def _residual_first(x: X) -> X:
+    y = layers.PReLU(shared_axes=[2, 3])(layers.BatchNormalization(axis=1)(_conv(x, 5, **_FIRST)))
+    x = layers.MaxPooling2D(2, **_FIRST)(layers.Add()([x, _conv(y, 8, **_FIRST)]))
+    return layers.Concatenate(axis=1)([x, _conv(x, 3, **_FIRST)])
+
+
+def _gated_first(x: X) -> X:
+    gate = layers.Dense(8, activation="sigmoid")(layers.GlobalAveragePooling2D(**_FIRST)(x))
+    x = layers.Multiply()([x, layers.Reshape((8, 1, 1))(gate)])
+    gate = layers.GlobalAveragePooling2D(keepdims=True, **_FIRST)(x)
+    gate = layers.Conv2D(8, 1, activation="sigmoid", **_FIRST)(gate)
+    return layers.Reshape((8, 144))(layers.Multiply()([x, gate]))
+
+
+def _depthwise_first(x: X) -> X:
+    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, **_FIRST)(x)
+    x = layers.SpatialDropout2D(0.2, **_FIRST)(layers.GroupNormalization(4, axis=1)(x))
+    x = layers.UpSampling2D(2, **_FIRST)(layers.ZeroPadding2D(1, **_FIRST)(x))
+    return layers.Conv2DTranspose(5, 3, strides=2, **_FIRST)(x)
+
+
+def _groups_first(x: X) -> X:
+    x = _conv(_conv(x, 8, groups=4, activation="relu", **_FIRST), 6, groups=2, **_FIRST)
+    return layers.SeparableConv2D(6, 3, **_FIRST)(x)
+
+
 def _by_another_name(x: X) -> X:
     return _conv(_conv(x, 16, groups=8, activation="relu"), 4)
 
@@ -119,8 +171,12 @@ NETWORKS: dict[str, Callable[[], Model]] = {
         for body in (
             *(_reshaped_gate, _reshaped_operation, _flattened_reshape, _joined_in_groups),
             *(_shared_reshape, _drop_path, _sigmoid_between, _prelu_and_separable),
-            _by_another_name,
+            *(_by_another_name, _mixed),
         )
+    },
+    **{
+        body.__name__.strip("_"): (lambda body=body: _channels_first(body))
+        for body in (_residual_first, _gated_first, _depthwise_first, _groups_first)
     },
     **{f"group_norm_{n}": (lambda n=n: _image(_group_norm(n))) for n in (1, 2, 4, 8)},
     **{
@@ -136,6 +192,8 @@ NETWORKS: dict[str, Callable[[], Model]] = {
     "backwards": lambda: _sequence(
         _recurrent(layers.LSTM, go_backwards=True, use_bias=False, unroll=True)
     ),
+    "masked": lambda: _tokens(_masked),
+    "masked_rnn": lambda: _tokens(layers.SimpleRNN(7, activation="relu")),
 }  # fmt: skip
 
 
@@ -144,6 +202,8 @@ def _check(model: Model, seed: int, share: float) -> None:
     graph = drawn_weights(trace_model(model), rng)
     shapes = [each.shape[1:] for each in model.inputs]
     inputs = rng.normal(size=(3, *shapes[0])).astype("float32")
+    if model.inputs[0].dtype == "int32":
+        inputs = rng.integers(0, 3, inputs.shape)  # a third of the steps is masked
     check_narrowed(graph, drawn_gone(graph, share, rng), inputs)
 
 
@@ -158,6 +218,14 @@ def test_a_network_of_the_zoo(name: str) -> None:
     _check(ZOO[name](), 0, 0.4)
 
 
+@pytest.mark.parametrize("name", ["mixed", "joined_in_groups", "conv_(12, 6, 3)"])
+def test_the_narrowest_can_be_built(name: str) -> None:
+    graph = trace_model(NETWORKS[name]())
+    least = narrowest(graph)
+    assert graph_cost(trace_model(build_model(least))) == graph_cost(least)
+    assert graph_cost(least).num_params < graph_cost(graph).num_params / 3
+
+
 def _groups(model: Model) -> dict[str, WidthGroup]:
     return {group.name: group for group in widths(trace_model(model)).groups}
 
@@ -167,6 +235,8 @@ def _groups(model: Model) -> dict[str, WidthGroup]:
     [
         ("reshaped_gate", 3), ("reshaped_operation", 3), ("flattened_reshape", 2), ("lstm", 3),
         ("group_norm_4", 2), ("conv_(8, 8, 4)", 3), ("rms", 2), ("attention", 2), ("gru", 3),
+        ("masked", 3), ("masked_rnn", 1), ("residual_first", 3), ("gated_first", 1),
+        ("depthwise_first", 2), ("groups_first", 3),
     ],
 )  # fmt: skip
 def test_what_is_free(name: str, free: int) -> None:
