@@ -24,7 +24,6 @@ from prune_mi.evolution.timing import TimePlan
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.units.discovery import outermost, removable_units
 from prune_mi.morphisms.mixes import resolve_mix
-from prune_mi.morphisms.narrow import NARROW
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.records import GenerationRecord, Reason, TrainedChild, events
 from prune_mi.runs.run import Run
@@ -84,7 +83,6 @@ class Pruning:
         self._bias = 0.0
         self._ranking = Ranking()
         self._needed: float | None = None
-        self._narrows = False
         self._waves: list[int] = []
         self._asked = 0
         self._began = 0.0
@@ -145,13 +143,12 @@ class Pruning:
         ).seconds
         if self._seconds is not None and self._seconds == remaining:
             self._on_last(parent, self._evaluator.speed)
-        mix = resolve_mix(settings.mix)
-        self._narrows = mix.get(NARROW, 0) > 0 and self._objective.makes_smaller
+        narrows = self.climber.narrows
         self._ranking = self._evaluator.ranking(
-            parent, objective=self._objective, with_channels=self._narrows
+            parent, objective=self._objective, with_channels=narrows
         )
         num_children = settings.least_children
-        shares = _WAVES_OF_PLANS if self._narrows else _WAVES
+        shares = _WAVES_OF_PLANS if narrows else _WAVES
         later = [round(share * num_children) for share in shares]
         if sum(later) >= num_children:  # something has to come first
             later = [num_children // 2]
@@ -281,7 +278,7 @@ class Pruning:
         """Whether another wave of plans takes little of the generation's time."""
         spent, seconds = time.monotonic() - self._began, self._seconds
         self._needed = self._needed or spent
-        if self._run.settings.children or seconds is None or not (self._narrows and seen):
+        if self._run.settings.children or seconds is None or not (self.climber.narrows and seen):
             return False
         has_time: bool = self._run.log.decided(
             f"time for {self._asked} plans and more of generation {self.climber.generation}",

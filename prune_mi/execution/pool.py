@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from prune_mi.errors import PruneMIError, RunError, first_line
+from prune_mi.execution.carrying_out import compact_slice, evaluate, predict_slice, rank
 from prune_mi.execution.executor import Call, Executor, Raised
 from prune_mi.execution.jobs import Died, Job, Jobs
 from prune_mi.execution.preparation import Preparation, registered_classes, worker_environment
@@ -32,10 +33,6 @@ from prune_mi.execution.tasks import (
     RankTask,
     Task,
     TrainTask,
-    compact_slice,
-    evaluate,
-    predict_slice,
-    rank,
 )
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.runtime.backend import has_accelerator, share_compiled

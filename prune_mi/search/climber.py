@@ -107,6 +107,11 @@ class HillClimber:
         return self.elite
 
     @property
+    def narrows(self) -> bool:
+        """Whether it needs to know what channels add."""
+        return self._proposer.narrows
+
+    @property
     def waiting(self) -> Sequence[Trained]:
         """Models beside the elite and the promising one that are yet to be parents."""
         return ()

@@ -53,9 +53,14 @@ class PlanProposer:
         self._shown: dict[str, dict[str, Screened]] = {}
         self._factors: dict[str, Mapping[str, float]] = {}
 
+    @property
+    def narrows(self) -> bool:
+        """Whether children are plans, once it is known what channels add."""
+        return self._mix.get(NARROW, 0) > 0 and self.objective.makes_smaller
+
     def makes_plans(self, channels: Channels) -> bool:
         """Whether children are plans."""
-        return bool(channels) and self._mix.get(NARROW, 0) > 0 and self.objective.makes_smaller
+        return bool(channels) and self.narrows
 
     def shown(self, parent: Trained, seen: Sequence[Screened]) -> list[Screened]:
         """All screened children of a parent, of earlier generations too."""
