@@ -108,7 +108,7 @@ class Planner:
             name: float(np.sqrt(self.factors.get(name, 1.0) * other))
             for name, other in factors.items()
         }
-        return replace(self, factors=own)
+        return replace(self, factors={**self.factors, **own})
 
     def plan(
         self,

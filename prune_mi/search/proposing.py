@@ -1,8 +1,10 @@
 """Plans for the children of one parent: at first of many kinds, then near those that did best.
 
-Children that have been screened say what units and channels really cost (`search.evidence`). Half
-of the plans behind them go by that alone; for the other half each group's factor lies half way to
-the one that the best screened child was planned with, which is a local search around it.
+Children that have been screened say what units and channels really cost (`search.evidence`). Of
+three plans behind them one goes by that alone. One is near the best screened child, a local search
+around it: as many units go, and each group's factor lies half way to the one that it was planned
+with. From one only channels go: losses of units do not add up as well as those of channels do, and
+what is taken to be cheap together need not be so.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +28,7 @@ NO_CHANNELS: Channels = {}
 
 _DRAWS = 8
 _BLIND_SPREAD, _INFORMED_SPREAD = 0.4, 0.2  # of the logarithms of factors
+_WAYS = ("as loses least", "near the best", "channels alone")
 _BLIND_UNITS = (0, 1, 0, 2, 1, 4, 0, 3)
 
 
@@ -50,6 +53,7 @@ class PlanProposer:
         self._mix = mix
         self._multiples = multiples
         self._rng = rng
+        self._informed = 0
         self._shown: dict[str, dict[str, Screened]] = {}
         self._factors: dict[str, Mapping[str, float]] = {}
 
@@ -99,21 +103,29 @@ class PlanProposer:
         planner = self._planner(parent, units, channels, shown)
         spread = _INFORMED_SPREAD if shown else _BLIND_SPREAD
         for place in range(count):
-            own = planner
-            if best is not None and place % 2 and best.name in self._factors:
-                own = planner.nearer(self._factors[best.name])
+            own, num_units = self._way(planner, best) if shown else (planner, None)
             for attempt in range(_DRAWS):
-                blind = not shown and not attempt
+                if not shown:
+                    blind = _BLIND_UNITS[place % len(_BLIND_UNITS)]
+                    num_units = None if attempt else blind
                 plan = own.plan(
                     aim(place, attempt),
                     rng=self._rng,
                     spread=spread * (1 + attempt / 4),
-                    num_units=_BLIND_UNITS[place % len(_BLIND_UNITS)] if blind else None,
+                    num_units=num_units,
                     start=self._changed_first(parent, units),
                 )
                 if plan is not None and is_new(plan.graph):
                     yield plan
                     break
+
+    def _way(self, planner: Planner, best: Screened | None) -> tuple[Planner, int | None]:
+        """How the next plan is made, and how many units go; None: as loses least."""
+        way, self._informed = _WAYS[self._informed % len(_WAYS)], self._informed + 1
+        if way == "near the best" and best is not None:
+            factors = self._factors.get(best.name, {})
+            return planner.nearer(factors), sum(each.is_removal for each in best.morphs)
+        return planner, 0 if way == "channels alone" else None
 
     def _planner(
         self,
