@@ -30,6 +30,8 @@ from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.prune import Pruning
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import (
+    ASKING_TWICE,
+    asks_twice,
     closing_seconds,
     last_statistics_seconds,
     plan_time,
@@ -238,7 +240,6 @@ class _Chapters:
         if not self._replays and settings.images != 0:  # else nothing is trained
             notes.phase("Predicting all training images with the original, for distillation")
             profile, start = baseline.profile, baseline.start
-            most = teacher_images(run.budget.total, baseline.images_per_second)
             rate = share_targets(
                 start.graph,
                 profile,
@@ -246,8 +247,7 @@ class _Chapters:
                 settings,
                 pool=run.pool,
                 may_mirror=run.log.decided(
-                    "time to ask about mirror images",
-                    lambda: most is None or most >= 2 * baseline.images.num_train,
+                    ASKING_TWICE, lambda: asks_twice(run.budget.total, baseline)
                 ),
             )
             # Of two measurements of a machine that others use too, the faster is the likelier.

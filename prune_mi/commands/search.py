@@ -24,7 +24,12 @@ from prune_mi.evolution.grow import Growing, tries
 from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.policies import make_policy, make_schedule
 from prune_mi.evolution.race_plan import RacePlan
-from prune_mi.evolution.timing import WRITING_SECONDS, search_closing_seconds
+from prune_mi.evolution.timing import (
+    ASKING_TWICE,
+    WRITING_SECONDS,
+    asks_twice,
+    search_closing_seconds,
+)
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
 from prune_mi.preparation.objects import opened_sources
@@ -254,7 +259,16 @@ class _Chapters:
         pool.use(shared_data(pool.store, profile, settings))
         run.begin(self._began)
         baseline = measured(profile, data, pool=pool, settings=settings, observer=notes)
-        share_targets(profile.graph, profile, baseline.images, settings, pool=pool)
+        share_targets(
+            profile.graph,
+            profile,
+            baseline.images,
+            settings,
+            pool=pool,
+            may_mirror=run.log.decided(
+                ASKING_TWICE, lambda: asks_twice(run.budget.total, baseline)
+            ),
+        )
         return baseline
 
 

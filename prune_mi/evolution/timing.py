@@ -11,6 +11,7 @@ from prune_mi.search.budget import Budget, final_rounds, search_seconds
 from prune_mi.search.candidate import Proposed
 
 WRITING_SECONDS = 5.0
+ASKING_TWICE = "time to ask about mirror images"
 MORE_THAN_EXPECTED = 50  # times: images of a training that the clock is to end, not their number
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
@@ -192,3 +193,9 @@ def teacher_images(budget_seconds: float | None, images_per_second: float) -> in
     if budget_seconds is None:
         return None
     return int(_TEACHER_SHARE * budget_seconds * images_per_second)
+
+
+def asks_twice(budget_seconds: float | None, baseline: Baseline) -> bool:
+    """Whether that share is enough to ask about each training image and its mirror image."""
+    most = teacher_images(budget_seconds, baseline.images_per_second)
+    return most is None or most >= 2 * baseline.images.num_train

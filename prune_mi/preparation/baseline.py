@@ -233,7 +233,7 @@ def share_targets(
     settings: RunSettings,
     *,
     pool: WorkerPool,
-    may_mirror: bool = True,
+    may_mirror: bool = False,
 ) -> float:
     """Writes what trainings learn from: labels, and what the teacher answers.
 

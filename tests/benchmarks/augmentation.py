@@ -57,7 +57,7 @@ def main() -> None:
         choice = StatisticsChoice(baseline, evaluations=pool, seed=0, observer=observer)
         baseline, _ = choice.start(seconds=None)
         start = baseline.start
-        share_targets(start.graph, profile, baseline.images, settings, pool=pool)
+        share_targets(start.graph, profile, baseline.images, settings, pool=pool, may_mirror=True)
         units = removable_units(start.graph)
         unit = next(
             each

@@ -88,7 +88,7 @@ def _rows(options: argparse.Namespace, scratch: Path) -> list[Row]:
     choice = StatisticsChoice(baseline, evaluations=pool, seed=options.seed, observer=observer)
     baseline, _ = choice.start(seconds=None)
     start = baseline.start
-    share_targets(start.graph, profile, baseline.images, settings, pool=pool)
+    share_targets(start.graph, profile, baseline.images, settings, pool=pool, may_mirror=True)
     print(f"{options.model.name}: {start.quality:.4f}, {start.cost.macs:,} MACs", flush=True)
     sites = unit_sites(start.graph)
     (ranked,) = pool.rank(
