@@ -82,7 +82,7 @@ def test_what_no_model_keeps_leaves_the_original_and_the_nearest(
     digits_model: Path, tmp_path: Path
 ) -> None:
     settings = {**SETTINGS, "points": 1, "generations": 1, "child_epochs": 0.1}
-    settings |= {"final_epochs": 0.1, "target_macs": 0.3, "max_accuracy_drop": 0.0, "images": 64}
+    settings |= {"final_epochs": 0.1, "target_macs": 0.05, "max_accuracy_drop": 0.0, "images": 64}
     out = tmp_path / "run"
     report = prune_mi.optimize(digits_model, out=out, control=False, **settings).report
     assert not report.removals and report.closest is not None

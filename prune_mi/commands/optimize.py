@@ -237,23 +237,28 @@ class _Chapters:
         if baseline.profile.needs_statistics:
             self._allowed = replace(self._allowed, before=baseline.start.scores)
         self._baseline = baseline
-        if not self._replays and settings.images != 0:  # else nothing is trained
-            notes.phase("Predicting all training images with the original, for distillation")
-            profile, start = baseline.profile, baseline.start
-            rate = share_targets(
-                start.graph,
-                profile,
-                baseline.images,
-                settings,
-                pool=run.pool,
-                may_mirror=run.log.decided(
-                    ASKING_TWICE, lambda: asks_twice(run.budget.total, baseline)
-                ),
-            )
-            # Of two measurements of a machine that others use too, the faster is the likelier.
-            rate = max(baseline.images_per_second, rate)
-            self._baseline = replace(baseline, images_per_second=rate)
+        if settings.images != 0:  # else nothing is trained
+            asked = baseline
+            twice = run.log.decided(ASKING_TWICE, lambda: asks_twice(run.budget.total, asked))
+            if not self._replays:
+                self._baseline = self._with_targets(run, baseline, twice=twice)
         self._made = Made(*self._made_of(run, self._baseline, choice), statistics)
+
+    def _with_targets(
+        self, run: Run[OptimizeSettings], baseline: Baseline, *, twice: bool
+    ) -> Baseline:
+        """Asks the original about all training images; the baseline with the speed of that."""
+        run.notes.phase("Predicting all training images with the original, for distillation")
+        rate = share_targets(
+            baseline.start.graph,
+            baseline.profile,
+            baseline.images,
+            run.settings,
+            pool=run.pool,
+            may_mirror=twice,
+        )
+        # Of two measurements of a machine that others use too, the faster is the likelier.
+        return replace(baseline, images_per_second=max(baseline.images_per_second, rate))
 
     def conclude(self, run: Run[OptimizeSettings]) -> RunReport:
         return conclude(
