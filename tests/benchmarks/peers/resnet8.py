@@ -134,7 +134,7 @@ def channels(model: nn.Module) -> str:
 
 def as_input(images: np.ndarray) -> Tensor:
     """Raw pixels `(batch, 32, 32, 3)` as torch has them; their order in memory stays."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
 
 
 def logits(model: nn.Module, images: np.ndarray) -> Tensor:
