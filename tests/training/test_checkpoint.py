@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from prune_mi.data import NOT_VARIED, AugmentationPolicy
-from prune_mi.execution import tasks
+from prune_mi.execution import carrying_out, tasks
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.model_graph.trace import trace_model
 from prune_mi.training import checkpoint, fit
@@ -102,9 +102,9 @@ def test_what_an_earlier_process_spent_is_no_overhead_of_this_one(
         return fit.Trained(graph, 64, 10.0, 100.0, earlier_seconds=99.9999, diverged=False)
 
     monkeypatch.setattr(fit, "train", trained)
-    monkeypatch.setattr(tasks, "_validate", lambda *_: (0.5, np.zeros(2, bool)))
+    monkeypatch.setattr(carrying_out, "_validate", lambda *_: (0.5, np.zeros(2, bool)))
     data: Any = SimpleNamespace(load=lambda name: None, scaling=None, judge=of_classes(10))
-    found = tasks.evaluate(tasks.TrainTask("g1c1", _graph(), _plan(), NOT_VARIED), data)
+    found = carrying_out.evaluate(tasks.TrainTask("g1c1", _graph(), _plan(), NOT_VARIED), data)
     assert isinstance(found, tasks.Evaluated)
     assert found.overhead_seconds >= -1e-3 and found.step_seconds == pytest.approx(100.0)
 
