@@ -30,7 +30,6 @@ from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.prune import Pruning
 from prune_mi.evolution.strategy import Evolved
 from prune_mi.evolution.timing import (
-    ASKING_TWICE,
     asks_twice,
     closing_seconds,
     last_statistics_seconds,
@@ -238,8 +237,7 @@ class _Chapters:
             self._allowed = replace(self._allowed, before=baseline.start.scores)
         self._baseline = baseline
         if settings.images != 0:  # else nothing is trained
-            asked = baseline
-            twice = run.log.decided(ASKING_TWICE, lambda: asks_twice(run.budget.total, asked))
+            twice = asks_twice(run, baseline)
             if not self._replays:
                 self._baseline = self._with_targets(run, baseline, twice=twice)
         self._made = Made(*self._made_of(run, self._baseline, choice), statistics)

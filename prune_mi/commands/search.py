@@ -24,12 +24,7 @@ from prune_mi.evolution.grow import Growing, tries
 from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.policies import make_policy, make_schedule
 from prune_mi.evolution.race_plan import RacePlan
-from prune_mi.evolution.timing import (
-    ASKING_TWICE,
-    WRITING_SECONDS,
-    asks_twice,
-    search_closing_seconds,
-)
+from prune_mi.evolution.timing import WRITING_SECONDS, asks_twice, search_closing_seconds
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline, measured, share_targets, shared_data
 from prune_mi.preparation.objects import opened_sources
@@ -265,9 +260,7 @@ class _Chapters:
             baseline.images,
             settings,
             pool=pool,
-            may_mirror=run.log.decided(
-                ASKING_TWICE, lambda: asks_twice(run.budget.total, baseline)
-            ),
+            may_mirror=asks_twice(run, baseline),
         )
         return baseline
 

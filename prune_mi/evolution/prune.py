@@ -158,8 +158,7 @@ class Pruning:
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
         """See `Strategy`: a first wave, and others that have learned from those before them."""
         units, channels = self._ranking.units, self._ranking.channels
-        while self._waves or self._has_time_for_plans(seen):
-            count = self._waves.pop(0) if self._waves else 2 * self._run.evaluations.at_once
+        while (count := self._next_wave(seen)) is not None:
             first, self._asked = not self._asked, self._asked + count
             if first:
                 return self.climber.ask(count, units, channels=channels)
@@ -274,10 +273,17 @@ class Pruning:
         )
         return has_time
 
+    def _next_wave(self, seen: Sequence[Screened]) -> int | None:
+        """How many children are asked for next; None: the generation has all of its children."""
+        if self._waves:
+            return self._waves.pop(0)
+        if self._needed is None:
+            self._needed = time.monotonic() - self._began
+        return 2 * self._run.evaluations.at_once if self._has_time_for_plans(seen) else None
+
     def _has_time_for_plans(self, seen: Sequence[Screened]) -> bool:
         """Whether another wave of plans takes little of the generation's time."""
         spent, seconds = time.monotonic() - self._began, self._seconds
-        self._needed = self._needed or spent
         if self._run.settings.children or seconds is None or not (self.climber.narrows and seen):
             return False
         has_time: bool = self._run.log.decided(

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.baseline import Baseline
+from prune_mi.runs.run import Run
 from prune_mi.search.budget import Budget, final_rounds, search_seconds
 from prune_mi.search.candidate import Proposed
 
 WRITING_SECONDS = 5.0
-ASKING_TWICE = "time to ask about mirror images"
 MORE_THAN_EXPECTED = 50  # times: images of a training that the clock is to end, not their number
 _BUILD_SECONDS_A_NODE = 0.015
 _COMPILE_SECONDS_A_NODE = 0.12
@@ -195,7 +196,12 @@ def teacher_images(budget_seconds: float | None, images_per_second: float) -> in
     return int(_TEACHER_SHARE * budget_seconds * images_per_second)
 
 
-def asks_twice(budget_seconds: float | None, baseline: Baseline) -> bool:
+def asks_twice(run: Run[Any], baseline: Baseline) -> bool:
     """Whether that share is enough to ask about each training image and its mirror image."""
-    most = teacher_images(budget_seconds, baseline.images_per_second)
-    return most is None or most >= 2 * baseline.images.num_train
+
+    def is_enough() -> bool:
+        most = teacher_images(run.budget.total, baseline.images_per_second)
+        return most is None or most >= 2 * baseline.images.num_train
+
+    decided: bool = run.log.decided("time to ask about mirror images", is_enough)
+    return decided

@@ -258,8 +258,8 @@ def share_targets(
     if settings.training.distillation > 0 or profile.packing.other_sizes or is_agreement:
         began = time.monotonic()
         task = profile.judge.task
-        mirrored = profile.augmentation.flip and not (is_agreement or task.moves_with_image)
-        mirrored &= may_mirror
+        is_alike = not (is_agreement or task.moves_with_image)
+        mirrored = may_mirror and is_alike and profile.augmentation.flip
         outputs = pool.raw_outputs(teacher, "train_images", mirrored=mirrored)
         rate = (1 + mirrored) * len(outputs) / max(time.monotonic() - began, 1e-6)
         teacher_outputs = outputs

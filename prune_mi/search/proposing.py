@@ -103,16 +103,14 @@ class PlanProposer:
         planner = self._planner(parent, units, channels, shown)
         spread = _INFORMED_SPREAD if shown else _BLIND_SPREAD
         for place in range(count):
-            own, num_units = self._way(planner, best) if shown else (planner, None)
+            blind = (planner, _BLIND_UNITS[place % len(_BLIND_UNITS)])
+            own, num_units = self._way(planner, best) if shown else blind
             for attempt in range(_DRAWS):
-                if not shown:
-                    blind = _BLIND_UNITS[place % len(_BLIND_UNITS)]
-                    num_units = None if attempt else blind
                 plan = own.plan(
                     aim(place, attempt),
                     rng=self._rng,
                     spread=spread * (1 + attempt / 4),
-                    num_units=num_units,
+                    num_units=num_units if shown or not attempt else None,
                     start=self._changed_first(parent, units),
                 )
                 if plan is not None and is_new(plan.graph):

@@ -15,12 +15,11 @@ import keras
 from prune_mi.graph.ir import LayerDef, LayerGraph
 from prune_mi.keras_io.model_graph.build import build_model
 
-_PACKAGE, _NAME = "prune_mi", "FusedBatchNormalization"
-_REGISTERED = f"{_PACKAGE}>{_NAME}"
+_NAME = "FusedBatchNormalization"
+_REGISTERED = f"prune_mi>{_NAME}"
 _RANK, _LAST = 4, (-1, 3)  # images, channels last
 
 
-@keras.saving.register_keras_serializable(_PACKAGE, _NAME)
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Equal to its base up to rounding, and to be used with TensorFlow and images alone."""
 

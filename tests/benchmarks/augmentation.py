@@ -8,21 +8,18 @@ the accuracy on validation images. (Or another unit: `--unit NAME`, see `prune-m
 """
 
 import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
+
+from started import started
 
 from prune_mi.config import make_settings
 from prune_mi.data import AugmentationPolicy
 from prune_mi.evolution.recipe import damage_of, training_task
-from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
-from prune_mi.keras_io.runtime.backend import start_backend
-from prune_mi.keras_io.runtime.trust import Trust
-from prune_mi.records import ModelSource, SilentObserver
 from prune_mi.search.candidate import Proposed
 
 POLICIES = ("none", "flip", "shift", "flip+shift")
@@ -38,26 +35,10 @@ def main() -> None:
     parser.add_argument("--unit")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    start_backend()
-    from prune_mi.preparation.baseline import measured, share_targets, shared_data
-    from prune_mi.preparation.find_profile import profile_of
-    from prune_mi.preparation.loading import load_fitting_data, open_source
-    from prune_mi.preparation.statistics import StatisticsChoice
-
-    observer = SilentObserver()
     settings = make_settings({"data": options.data})
-    loaded = open_source(ModelSource(options.model))
-    data = load_fitting_data(loaded, settings, observer, beside=options.model)
-    with tempfile.TemporaryDirectory() as scratch:
-        pool = WorkerPool(Path(scratch), workers=options.workers, observer=observer, trust=Trust())
-        profile = profile_of(loaded.model, data, settings, observer)
-        data = profile.arranged(data)
-        pool.use(shared_data(pool.store, profile, settings))
-        baseline = measured(profile, data, pool=pool, settings=settings, observer=observer)
-        choice = StatisticsChoice(baseline, evaluations=pool, seed=0, observer=observer)
-        baseline, _ = choice.start(seconds=None)
+    with started(options.model, settings, workers=options.workers) as found:
+        baseline, profile, pool = found.baseline, found.profile, found.pool
         start = baseline.start
-        share_targets(start.graph, profile, baseline.images, settings, pool=pool, may_mirror=True)
         units = removable_units(start.graph)
         unit = next(
             each
@@ -81,7 +62,7 @@ def main() -> None:
             lineage=(),
         ).screened(repaired.quality)
         tasks = []
-        side = min(data.image_shape[:2])
+        side = min(baseline.data.image_shape[:2])
         for images in options.images:
             for name in options.policies:
                 task = training_task(
@@ -93,7 +74,6 @@ def main() -> None:
                 tasks.append(replace(task, name=f"{images:>8,} {name}", augmentation=policy))
         for outcome in pool.run(tasks):
             print(f"{outcome.name:22} {getattr(outcome, 'quality', float('nan')):.4f}", flush=True)
-        pool.close()
 
 
 if __name__ == "__main__":

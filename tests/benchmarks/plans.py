@@ -9,25 +9,21 @@ intervals of a bootstrap over the plans.
 """
 
 import argparse
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
+from started import Started, started
 
-from prune_mi.config import make_settings
+from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.recipe import damage_of, training_task
-from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.tasks import Evaluated, RankTask, ScreenTask
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.ranking import least_first
-from prune_mi.keras_io.runtime.backend import start_backend
-from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.morphisms.morphism import SiteScore
-from prune_mi.records import ModelSource, SilentObserver
 from prune_mi.search.candidate import Proposed, Screened
 from prune_mi.search.plans import Plan, Planner
 
@@ -58,19 +54,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    start_backend()
-    with tempfile.TemporaryDirectory() as scratch:
-        rows = _rows(options, Path(scratch))
-    _print(rows)
-
-
-def _rows(options: argparse.Namespace, scratch: Path) -> list[Row]:
-    from prune_mi.preparation.baseline import measured, share_targets, shared_data
-    from prune_mi.preparation.find_profile import profile_of
-    from prune_mi.preparation.loading import load_fitting_data, open_source
-    from prune_mi.preparation.statistics import StatisticsChoice
-
-    observer = SilentObserver()
     settings = make_settings(
         {
             "data": options.data,
@@ -78,17 +61,14 @@ def _rows(options: argparse.Namespace, scratch: Path) -> list[Row]:
             "ranking": {"channel_criterion": options.channel_criterion},
         }
     )
-    loaded = open_source(ModelSource(options.model))
-    data = load_fitting_data(loaded, settings, observer, beside=options.model)
-    pool = WorkerPool(scratch, workers=options.workers, observer=observer, trust=Trust())
-    profile = profile_of(loaded.model, data, settings, observer)
-    data = profile.arranged(data)
-    pool.use(shared_data(pool.store, profile, settings))
-    baseline = measured(profile, data, pool=pool, settings=settings, observer=observer)
-    choice = StatisticsChoice(baseline, evaluations=pool, seed=options.seed, observer=observer)
-    baseline, _ = choice.start(seconds=None)
+    with started(options.model, settings, workers=options.workers) as found:
+        rows = _rows(options, settings, found)
+    _print(rows)
+
+
+def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Started) -> list[Row]:
+    baseline, profile, pool = found.baseline, found.profile, found.pool
     start = baseline.start
-    share_targets(start.graph, profile, baseline.images, settings, pool=pool, may_mirror=True)
     print(f"{options.model.name}: {start.quality:.4f}, {start.cost.macs:,} MACs", flush=True)
     sites = unit_sites(start.graph)
     (ranked,) = pool.rank(
@@ -150,7 +130,6 @@ def _rows(options: argparse.Namespace, scratch: Path) -> list[Row]:
             f"trained {outcome.quality:.4f}  held out {held_out:.4f}",
             flush=True,
         )
-    pool.close()
     return rows
 
 

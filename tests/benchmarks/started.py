@@ -1,0 +1,59 @@
+"""A model as `optimize` starts from it, its data shared with workers that train."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.execution.pool import WorkerPool
+from prune_mi.keras_io.runtime.backend import start_backend
+from prune_mi.keras_io.runtime.trust import Trust
+from prune_mi.preparation.baseline import Baseline
+from prune_mi.preparation.profile import Profile
+from prune_mi.records import ModelSource, SilentObserver
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What trainings of a benchmark need.
+
+    Attributes:
+        baseline: The model measured, with the batch-norm statistics that serve best.
+        profile: How it wants its images.
+        pool: Workers that have the images, and the model's answers to them.
+    """
+
+    baseline: Baseline
+    profile: Profile
+    pool: WorkerPool
+
+
+@contextmanager
+def started(model: Path, settings: OptimizeSettings, *, workers: int) -> Iterator[Started]:
+    """Loads, studies and measures a model; the workers end with the block."""
+    start_backend()
+    from prune_mi.preparation.baseline import measured, share_targets, shared_data
+    from prune_mi.preparation.find_profile import profile_of
+    from prune_mi.preparation.loading import load_fitting_data, open_source
+    from prune_mi.preparation.statistics import StatisticsChoice
+
+    observer = SilentObserver()
+    loaded = open_source(ModelSource(model))
+    data = load_fitting_data(loaded, settings, observer, beside=model)
+    with (
+        TemporaryDirectory() as scratch,
+        closing(
+            WorkerPool(Path(scratch), workers=workers, observer=observer, trust=Trust())
+        ) as pool,
+    ):
+        profile = profile_of(loaded.model, data, settings, observer)
+        data = profile.arranged(data)
+        pool.use(shared_data(pool.store, profile, settings))
+        baseline = measured(profile, data, pool=pool, settings=settings, observer=observer)
+        choice = StatisticsChoice(baseline, evaluations=pool, seed=settings.seed, observer=observer)
+        baseline, _ = choice.start(seconds=None)
+        start = baseline.start.graph
+        share_targets(start, profile, baseline.images, settings, pool=pool, may_mirror=True)
+        yield Started(baseline, profile, pool)
