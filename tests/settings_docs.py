@@ -106,11 +106,23 @@ def _options(kind: type[BaseModel], panel: str) -> Iterator[str]:
 
 def _settings(kind: type[BaseModel]) -> Iterator[str]:
     yield from ("| setting | default | range | meaning |", "| --- | --- | --- | --- |")
-    by_method = _by_method() if kind is SearchSettings else {}
+    is_search = kind is SearchSettings
+    by_method = _by_method() if is_search else {}
+    taken = _of_method("default") if is_search else {}
     for path, info, told in sorted(declared(kind), key=_place):
         name = ".".join(path)
-        default = "depends on the method" if name in by_method else _default(info, told)
+        if name in by_method:
+            default = "depends on the method"
+        elif _is_other(info, told, taken.get(name, info.default)):
+            default = f"`{_yaml(taken[name])}`"
+        else:
+            default = _default(info, told)
         yield f"| `{name}` | {default} | {_cell(_range_of(info))} | {_cell(told.text)} |"
+
+
+def _is_other(info: FieldInfo, told: Told, taken: Any) -> bool:
+    """Whether a setting takes something else than its own default where nothing is said."""
+    return told.words is None and not info.is_required() and taken != info.default
 
 
 def _range_of(info: FieldInfo) -> str:
@@ -139,16 +151,16 @@ def _methods() -> Iterator[str]:
 
 
 def _by_method() -> dict[str, list[str]]:
-    taken = [
-        _flat(SearchSettings.model_validate({"data": "digits", "method": name}).model_dump())
-        for name in get_args(Method)
-    ]
-    told = {
-        name: [yaml.safe_dump(each[name]).splitlines()[0] for each in taken] for name in taken[0]
-    }
+    taken = [_of_method(name) for name in get_args(Method)]
+    told = {name: [_yaml(each[name]) for each in taken] for name in taken[0]}
     return {
         name: values for name, values in told.items() if len(set(values)) > 1 and name != "method"
     }
+
+
+def _of_method(name: str) -> dict[str, Any]:
+    """All settings of a search by one method, where nothing else is said."""
+    return _flat(SearchSettings.model_validate({"data": "digits", "method": name}).model_dump())
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
@@ -165,7 +177,11 @@ def _default(info: FieldInfo, told: Told) -> str:
     if info.is_required():
         return "required"
     value: Any = list(info.default) if isinstance(info.default, tuple) else info.default
-    return f"`{yaml.safe_dump(value).splitlines()[0]}`" if value is not None else "none"
+    return f"`{_yaml(value)}`" if value is not None else "none"
+
+
+def _yaml(value: Any) -> str:
+    return str(yaml.safe_dump(value).splitlines()[0])
 
 
 def _cell(text: str) -> str:

@@ -52,6 +52,21 @@ class TestShippedFiles:
         assert fast.child_epochs < default.child_epochs
         assert fast.most_final_epochs < default.most_final_epochs
 
+    @pytest.mark.parametrize(
+        ("said", "under_targets", "patience"),
+        [
+            ({}, True, 3),
+            ({"budget": "5m"}, False, None),
+            ({"budget": "5m"}, True, 1),
+            ({"budget": "5m", "patience": 2}, True, 2),
+        ],
+    )
+    def test_a_budget_goes_into_the_final_training_once_a_target_is_met(
+        self, said: dict[str, Any], under_targets: bool, patience: int | None
+    ) -> None:
+        settings = make_settings({"data": "d.npz", **said})
+        assert settings.most_flat_generations(under_targets=under_targets) == patience
+
     def test_data_must_come_from_elsewhere(self) -> None:
         with pytest.raises(ConfigError, match="the setting `data` is required"):
             make_settings(read_yaml(CONFIGS / "optimize_default.yaml"))

@@ -35,7 +35,7 @@ _CRITERIA = {"mi": "paper"}
 _CHILD_IMAGES, _FINAL_IMAGES = 20_000, 60_000  # that a training sees at least
 _TIMES_IN_A_BUDGET = 4
 _BY_METHOD = "depends on the method"
-_RATES = {"adam": 3e-3, "sgd": 0.05}
+_RATES = {"muon": 3e-3, "adam": 3e-3, "sgd": 0.05}
 
 
 def _said(values: Any) -> Any:
@@ -202,7 +202,7 @@ class SearchSettings(RunSettings):
             if optimizer != "adam":
                 own.pop("learning_rate", None)
             rate = {"learning_rate": _RATES.get(optimizer), "distillation": 0.0}
-            training = {**rate, **own, **training}
+            training = {"optimizer": optimizer, **rate, **own, **training}
         own = dict(_METHODS.get(method, _METHODS["default"]))
         if isinstance(given.get("morphs"), int) and "morphs_final" in own:
             own["morphs_final"] = min(own["morphs_final"], given["morphs"])

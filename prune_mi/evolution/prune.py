@@ -124,7 +124,11 @@ class Pruning:
         climber, settings = self.climber, self._run.settings
         if last is None:
             return None
-        rules = StoppingRules(settings.most_generations, settings.most_flat_generations)
+        under_targets = bool(self._objective.targets) and self._objective.is_feasible(
+            climber.elite.cost
+        )
+        patience = settings.most_flat_generations(under_targets=under_targets)
+        rules = StoppingRules(settings.most_generations, patience)
         return rules.reason(climber.state(proposals=len(last.children), has_time=self._has_time()))
 
     def begin(self, parent: Trained) -> None:

@@ -56,7 +56,8 @@ class StoppingRules:
             made = "the one generation was" if one else f"all {self.generations} generations were"
             return f"{made} made"
         if self.patience is not None and state.flat_generations >= self.patience:
-            return f"{self.patience} generations in a row accepted no child"
+            some = "a generation" if self.patience == 1 else f"{self.patience} generations in a row"
+            return f"{some} accepted no child"
         if not state.has_time:
             return "the rest of the budget is kept for the final training"
         if self.target is not None and state.elite_accuracy >= self.target:

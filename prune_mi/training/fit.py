@@ -1,4 +1,4 @@
-"""Training a graph: Adam or SGD under cosines, by images or until a deadline."""
+"""Training a graph: Muon, Adam or SGD under cosines, by images or until a deadline."""
 
 import math
 import time
@@ -19,6 +19,7 @@ from prune_mi.training.checkpoint import Checkpoint, State
 from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
 from prune_mi.training.fused_norms import build_for_training
+from prune_mi.training.muon import Muon, worthwhile_kernels
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 from prune_mi.training.steps import Steps, batches_at_once, steps_of
@@ -78,8 +79,9 @@ def train(
             layer.momentum = min(layer.momentum, _BATCH_NORM_MOMENTUM)
         if layer.name in graph.frozen:
             layer.trainable = False
+    batch_size = min(plan.recipe.batch_size, len(source.images))
     model.compile(
-        optimizer=_optimizer(plan),
+        optimizer=_optimizer(plan, model, graph, batch_size),
         loss=DistillationLoss(
             plan.loss,
             weight=plan.recipe.distillation,
@@ -89,7 +91,6 @@ def train(
     )
     # Built only now, since Keras may have wrapped it; unbuilt, TensorFlow traces the step twice.
     model.optimizer.build(model.trainable_variables)
-    batch_size = min(plan.recipe.batch_size, len(source.images))
     total = num_batches_for(plan.num_images, batch_size)
     feed = Feed(source, batch_size=batch_size, num_batches=total, seed=plan.seed)
     before = None if checkpoint is None else checkpoint.load()
@@ -180,10 +181,14 @@ def _set_variables(model: keras.Model, values: Sequence[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
+def _optimizer(
+    plan: TrainingPlan, model: keras.Model, graph: LayerGraph, batch_size: int
+) -> keras.optimizers.Optimizer:
     kind: Callable[..., keras.optimizers.Optimizer] = keras.optimizers.Adam
     if plan.recipe.optimizer == "sgd":
         kind = partial(keras.optimizers.SGD, momentum=_MOMENTUM, nesterov=True)
+    if plan.recipe.optimizer == "muon":
+        kind = partial(Muon, kernels=worthwhile_kernels(model, graph, batch_size=batch_size))
     return kind(
         plan.learning_rate,
         global_clipnorm=plan.recipe.clip_norm,

@@ -36,10 +36,10 @@ def test_the_rate_goes_by_damage_and_by_the_size_of_the_weights() -> None:
         if layer.weight_names[:1] == ("kernel",)
     ]
     size = float(np.median(kernels))
-    assert automatic_rate(graph, 0.1) == pytest.approx(0.008 * size)
+    assert automatic_rate(graph, 0.1) == pytest.approx(0.012 * size)
     assert automatic_rate(graph, -0.1) == pytest.approx(0.002 * size)
     assert automatic_rate(graph, 0.9) == pytest.approx(0.03 * size)
     weights = {
         name: tuple(weight / 10 for weight in layer.weights) for name, layer in graph.layers.items()
     }
-    assert automatic_rate(with_weights(graph, weights), 0.1) == pytest.approx(0.0008 * size)
+    assert automatic_rate(with_weights(graph, weights), 0.1) == pytest.approx(0.0012 * size)

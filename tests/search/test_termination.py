@@ -79,6 +79,8 @@ def test_a_rule_alone(rules: StoppingRules, holds: SearchState, reason: str) -> 
 
 def test_reasons_of_one_generation() -> None:
     assert StoppingRules(1, None).reason(UNDER_WAY) == "the one generation was made"
+    flat = StoppingRules(None, patience=1).reason(replace(UNDER_WAY, flat_generations=1))
+    assert flat == "a generation accepted no child"
     expected = "the best structure stayed the same for a generation"
     assert StoppingRules(None, None, same_structure=1).reason(UNDER_WAY) == expected
 

@@ -55,8 +55,8 @@ class _Interrupted(Checkpoint):
 
 @pytest.mark.parametrize(
     ("optimizer", "stacks", "steps_a_call"),
-    [("adam", (4, 4), 1), ("sgd", (1, 4), 3)],
-    ids=["adam, within a stack", "sgd, in stacks of another size"],
+    [("muon", (4, 4), 1), ("sgd", (1, 4), 3)],
+    ids=["muon, within a stack", "sgd, in stacks of another size"],
 )
 def test_it_comes_to_the_same_weights(
     tmp_path: Path,

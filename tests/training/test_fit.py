@@ -124,9 +124,10 @@ def test_an_epoch_shows_every_image_once() -> None:
     np.testing.assert_array_equal(feed[5][1], feed[5][1])
 
 
-def test_sgd_learns_digits_too() -> None:
+@pytest.mark.parametrize(("optimizer", "rate"), [("muon", 3e-3), ("sgd", 0.05)])
+def test_other_optimizers_learn_digits_too(optimizer: str, rate: float) -> None:
     source, graph = _source(), trace_model(_network())
-    trained = train(graph, source, _plan(optimizer="sgd", learning_rate=0.05))
+    trained = train(graph, source, _plan(optimizer=optimizer, learning_rate=rate))
     data = load_dataset("digits")
     outputs = predict(build_model(trained.graph), data.x_test, source.scaling)
     assert accuracy(outputs, data.y_test) > 0.9
