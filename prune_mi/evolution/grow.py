@@ -34,7 +34,8 @@ from prune_mi.preparation.recognised_augmentation import recognised_augmentation
 from prune_mi.records import GenerationRecord, Reason, events
 from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Proposed, Screened, Trained
-from prune_mi.search.climber import Draw, HillClimber
+from prune_mi.search.children import Draw
+from prune_mi.search.climber import HillClimber
 from prune_mi.search.racing import Rung
 from prune_mi.search.selection import RunnersUp
 from prune_mi.search.weight_bank import WeightBank

@@ -70,7 +70,7 @@ def training_task(
     under forty with distillation, unless the original was trained with them. (ResNet-8 distilled
     with flips, and with flips and shifts, one seed: without its first branch 64,000 images 0.853
     and 0.846, 192,000 images 0.872 and 0.866; narrowed to 0.63 of its MACs 500,000 images 0.869 and
-    0.860. What is distilled are answers to images as they are; `tests/benchmarks/augmentation.py`.)
+    0.860. What is distilled are answers to images as they are; `tests/benchmarks/recipes.py`.)
 
     Args:
         child: The network.

@@ -14,13 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from prune_mi.costs.objective import Objective
-from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ir import LayerGraph
-from prune_mi.morphisms.catalog import Allows, morph
+from prune_mi.morphisms.catalog import Allows
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.removals import UNIT_REMOVAL
-from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
+from prune_mi.search.children import Children, Draw, even_sizes, spread_sizes
 from prune_mi.search.evidence import Gains, expected_losses
 from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
 from prune_mi.search.plans import Aim
@@ -37,9 +35,6 @@ from prune_mi.search.selection import (
 )
 from prune_mi.search.termination import SearchState
 
-Draw = Callable[[], tuple[Mapping[str, float], MorphContext]]
-
-_DRAWS_A_CHILD = 25
 _BLIND_GREED = 0.5
 _INFORMED_GREED = 0.9
 _LARGEST_PLAN = 0.75  # of the cost
@@ -50,7 +45,7 @@ _LESS = 0.8
 class HillClimber:
     """Elitist hill climbing over graphs.
 
-    `elite` is the best accepted model, `generation` counts from 1. For `flat_generations` no child
+    `elite` is the best accepted model. For `flat_generations` no child
     has been accepted, for `structure_age` generations the elite's structure has stayed the same.
 
     Args:
@@ -82,6 +77,7 @@ class HillClimber:
         num_validation: int | None = None,
         multiples: int = 1,
     ) -> None:
+        self._children = Children(reference, rng)
         self._proposer = PlanProposer(objective, mix, multiples, rng)
         self._objective = objective
         self._mix = mix
@@ -92,14 +88,16 @@ class HillClimber:
         self._points: dict[str, list[CurvePoint]] = {}
         self._allowed = allowed_drop
         self._margin = margin
-        self._seen = {identity_of(reference.graph)}
         self.floor = reference.quality - allowed_drop
         self.elite = reference
         self.promising: Trained | None = None
-        self.generation = 0
         self.flat_generations = 0
         self.structure_age = 0
-        self._asked = 0
+
+    @property
+    def generation(self) -> int:
+        """The generation under way, or the last one, from 1 on."""
+        return self._children.generation
 
     @property
     def parent(self) -> Trained:
@@ -137,18 +135,18 @@ class HillClimber:
         """
         if self._proposer.makes_plans(channels):
             if not seen:
-                self._begin_generation()
+                self._children.begin_generation()
             return self._ask_plans(num_children, ranking, channels, seen)
         most, mix = max(1, math.ceil(self._max_morphs / 2**self.flat_generations)), self._mix
         if seen:
-            ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
-            sizes = _even_sizes(num_children, most)
+            ranking, greed = self._by_loss(ranking, seen), _INFORMED_GREED
+            sizes = even_sizes(num_children, most)
             mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
         else:
-            self._begin_generation()
-            sizes, greed = _spread_sizes(num_children, most), _BLIND_GREED
+            self._children.begin_generation()
+            sizes, greed = spread_sizes(num_children, most), _BLIND_GREED
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
-        return self._draw(sizes, lambda: (mix, context))
+        return self._children.draw(self.parent, sizes, lambda: (mix, context))
 
     def ask_alike(
         self, num_children: int, num_morphs: int, draw: Draw, *, allows: Allows = lambda graph: True
@@ -161,38 +159,8 @@ class HillClimber:
             draw: The mix and the context that the next child is drawn with.
             allows: Which graphs a child may have on its way.
         """
-        self._begin_generation()
-        return self._draw([num_morphs] * num_children, draw, allows)
-
-    def _begin_generation(self) -> None:
-        self.generation += 1
-        self._asked = 0
-
-    def _draw(
-        self, sizes: Sequence[int], draw: Draw, allows: Allows = lambda graph: True
-    ) -> tuple[Proposed, ...]:
-        """One child for each size, no architecture twice; fewer where none are left to find."""
-        num_children, parent = len(sizes), self.parent
-        children: list[Proposed] = []
-        for attempt in range(_DRAWS_A_CHILD * num_children):
-            if len(children) == num_children:
-                break
-            mix, context = draw()
-            graph, records = morph(
-                parent.graph,
-                num_morphs=sizes[(len(children) + attempt // num_children) % num_children],
-                mix=mix,
-                context=context,
-                rng=self._rng,
-                allows=allows,
-            )
-            digest = identity_of(graph)
-            if not records or digest in self._seen:
-                continue
-            self._seen.add(digest)
-            children.append(self._child(parent, graph, records, place=len(children)))
-        self._asked += len(children)
-        return tuple(children)
+        self._children.begin_generation()
+        return self._children.draw(self.parent, [num_morphs] * num_children, draw, allows)
 
     def _ask_plans(
         self,
@@ -216,22 +184,12 @@ class HillClimber:
             aim=lambda place, attempt: self._aim(
                 (place + 0.5) / num_children, attempt, best, is_informed=bool(shown)
             ),
-            is_new=self._is_new,
+            is_new=self._children.take,
         ):
-            child = self._child(
-                parent, plan.graph, plan.records, place=len(children), kept=plan.kept
-            )
+            child = self._children.child(parent, plan.graph, plan.records, kept=plan.kept)
             self._proposer.remember(child.name, plan)
             children.append(child)
-        self._asked += len(children)
         return tuple(children)
-
-    def _is_new(self, graph: LayerGraph) -> bool:
-        """Whether a network was never asked about; from now on it was."""
-        identity = identity_of(graph)
-        is_new = identity not in self._seen
-        self._seen.add(identity)
-        return is_new
 
     def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
         """The screened child whose size, and whose factors, the next plans go by."""
@@ -267,30 +225,7 @@ class HillClimber:
         share = min(share, _LARGEST_PLAN) * _LESS**attempt
         return {cost: (1 - share) * amount}
 
-    def _child(
-        self,
-        parent: Trained,
-        graph: LayerGraph,
-        records: tuple[MorphRecord, ...],
-        *,
-        place: int,
-        kept: Mapping[str, tuple[int, ...]] | None = None,
-    ) -> Proposed:
-        """A new child; `place` counts those of this wave before it."""
-        return Proposed(
-            name=f"g{self.generation}c{self._asked + place + 1}",
-            graph=graph,
-            cost=graph_cost(graph),
-            parent=parent.name,
-            morphs=records,
-            lineage=(*parent.lineage, *records),
-            images_trained=parent.images_trained,
-            kept=kept or {},
-        )
-
-    def _with_evidence(
-        self, ranking: Sequence[SiteScore], seen: Sequence[Screened]
-    ) -> list[SiteScore]:
+    def _by_loss(self, ranking: Sequence[SiteScore], seen: Sequence[Screened]) -> list[SiteScore]:
         """The ranking by what units are expected to cost, now that some children are screened."""
         before = self.parent.quality
         shown = [
@@ -436,24 +371,3 @@ class HillClimber:
         return by_expected_saving(
             candidates, self.chance, elite=self.elite, objective=self._objective
         )
-
-
-def identity_of(graph: LayerGraph) -> tuple[str, frozenset[str]]:
-    """What makes a proposal new: its structure, and which of the original's layers it keeps.
-
-    Two removals of equal blocks leave equal structures, but not equal weights.
-    """
-    return graph.structural_hash(), frozenset(graph.layers)
-
-
-def _spread_sizes(num_children: int, most: int) -> list[int]:
-    """How many morphs each child takes: m with a share proportional to 1 / m, evenly spread."""
-    sizes = np.arange(1, most + 1)
-    cumulative = np.cumsum(1 / sizes) / np.sum(1 / sizes)
-    places = (np.arange(num_children) + 0.5) / num_children
-    return [int(sizes[np.searchsorted(cumulative, place)]) for place in places]
-
-
-def _even_sizes(num_children: int, most: int) -> list[int]:
-    """How many morphs each of a second wave takes: evenly spread between one and the most."""
-    return [math.ceil(most * (each + 1) / (num_children + 1)) for each in range(num_children)]

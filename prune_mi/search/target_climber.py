@@ -20,7 +20,7 @@ from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.removals import UNIT_REMOVAL, without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
-from prune_mi.search.climber import HillClimber, identity_of
+from prune_mi.search.climber import HillClimber
 from prune_mi.search.plans import Aim
 from prune_mi.search.proposing import NO_CHANNELS, Channels
 from prune_mi.search.selection import is_fit, with_hope
@@ -91,19 +91,17 @@ class TargetClimber(HillClimber):
             return children
         mix, greed = self._mix, _BLIND_GREED
         if seen:
-            ranking, greed = self._with_evidence(ranking, seen), _INFORMED_GREED
+            ranking, greed = self._by_loss(ranking, seen), _INFORMED_GREED
             mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
         else:
-            self._begin_generation()
+            self._children.begin_generation()
         context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
         drawn: list[Proposed] = []
         for place in range(num_children):
             half_way = not seen and self._parent is self._start and place % _ON_THE_WAY == 1
             found = self._drawn(context, mix, half_way=half_way, nearest=place % 2 == 1)
-            if found is not None:
-                self._seen.add(identity_of(found[0]))
-                drawn.append(self._child(self._parent, *found, place=len(drawn)))
-        self._asked += len(drawn)
+            if found is not None and self._children.take(found[0]):
+                drawn.append(self._children.child(self._parent, *found))
         if not drawn and not seen:
             self._exhausted.add(self._parent.name)
         return tuple(drawn)
@@ -161,7 +159,7 @@ class TargetClimber(HillClimber):
                 enough=lambda graph: over(graph) == 0,
             )
             graph, records = self._trimmed(graph, records, context, over)
-            if records and identity_of(graph) not in self._seen:
+            if records and self._children.is_new(graph):
                 found.append((graph, records))
             if len(found) == _CHOICES:
                 break

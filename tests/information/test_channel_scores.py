@@ -7,8 +7,10 @@ from keras import layers, ops
 from scipy.stats import spearmanr
 
 from prune_mi.data import fit_scaling, load_dataset
+from prune_mi.graph.channels.inner_widths import last_kernel
+from prune_mi.graph.channels.magnitude import magnitudes
 from prune_mi.graph.channels.width_groups import widths
-from prune_mi.graph.edit import with_named_weights
+from prune_mi.graph.edit import with_named_weights, with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.information.channels.probes import slopes
 from prune_mi.information.channels.scores import ChannelRequest, by_layer, channel_scores
@@ -69,6 +71,36 @@ def test_a_channel_that_says_nothing_adds_nothing(request_of_digits: ChannelRequ
         assert scores[3] <= most * scores.max()
 
 
+def test_heads_go_by_what_the_answers_lose_without_them() -> None:
+    keras.utils.set_random_seed(0)
+    data = load_dataset("digits")
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Dense(24)(layers.Reshape((8, 8))(layers.Rescaling(1 / 16)(inputs)))
+    x = layers.Add()([x, layers.MultiHeadAttention(8, 3, name="attention")(x, x)])
+    x = layers.Dense(24, activation="relu")(layers.Flatten()(x))
+    model = keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+    model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
+    model.fit(data.x_train, data.y_train, epochs=8, verbose=0)
+    graph = trace_model(model)
+    request = ChannelRequest(
+        graph=graph,
+        images=data.x_train,
+        truth=data.y_train,
+        scaling=fit_scaling("none", data.x_train),
+        judge=of_classes(10),
+        seed=0,
+    )
+    scores = by_layer(widths(graph), channel_scores("information", request))["attention/heads"]
+    before, lost = _answers(graph, request.images), []
+    layer = graph.layers["attention"]
+    for head in range(8):
+        weights = [each.copy() for each in layer.weights]
+        weights[last_kernel(layer)][head] = 0
+        after = _answers(with_weights(graph, {"attention": weights}), request.images)
+        lost.append(float((before * (np.log(before) - np.log(after))).sum(axis=1).mean()))
+    assert spearmanr(scores, lost)[0] > 0.7
+
+
 @pytest.mark.parametrize("criterion", ["information", "taylor", "magnitude", "random"])
 def test_every_criterion_scores_all_channels_the_same_each_time(
     request_of_digits: ChannelRequest, criterion: str
@@ -77,6 +109,19 @@ def test_every_criterion_scores_all_channels_the_same_each_time(
     assert scores.shape == (widths(request_of_digits.graph).num_channels,)
     assert np.isfinite(scores).all() and (scores >= 0).all()
     np.testing.assert_array_equal(scores, channel_scores(criterion, request_of_digits))
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_the_magnitude_of_a_recurrent_unit_is_that_of_all_its_gates(kind: type) -> None:
+    inputs = keras.Input((5, 3))
+    graph = trace_model(keras.Model(inputs, layers.Dense(2)(kind(4, name="units")(inputs))))
+    weights = {}
+    for name, weight in graph.layers["units"].named_weights:
+        weights[name] = weight.copy()
+        weights[name][..., 2::4] = 0.0  # of each gate the third unit
+    found = magnitudes(with_named_weights(graph, {"units": weights}))
+    own = found[widths(graph).made["units"]]
+    assert own[2] == 0 and (np.delete(own, 2) > 0.5).all() and len(set(own)) == 4
 
 
 def test_channels_of_masked_steps_say_nothing() -> None:

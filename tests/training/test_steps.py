@@ -14,6 +14,7 @@ _NEEDS_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not ins
 
 _SCRIPT = """
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -55,6 +56,8 @@ plan = TrainingPlan(
     seed=0,
     recipe=TrainingSettings(batch_size=32, optimizer="sgd", distillation=0.0),
 )
+recipe = TrainingSettings(batch_size=32, optimizer="muon", distillation=0.0)
+by_muon = replace(plan, learning_rate=3e-3, recipe=recipe)
 found = {}
 
 
@@ -66,10 +69,12 @@ for at_once in (1, 8):
     if at_once > 1 and keras.backend.backend() != "jax":
         continue
     fit.batches_at_once = lambda num_bytes, seconds: at_once
-    trained = train(graph, source, plan)
-    assert trained.images_trained == 32 * STEPS, trained.images_trained
-    assert trained.images_per_second > 0
-    note(f"own-{at_once}", [w for each in trained.graph.layers.values() for w in each.weights])
+    for name, each in (("own", plan), ("muon", by_muon)):
+        trained = train(graph, source, each)
+        assert trained.images_trained == 32 * STEPS, trained.images_trained
+        assert trained.images_per_second > 0
+        weights = [w for layer in trained.graph.layers.values() for w in layer.weights]
+        note(f"{name}-{at_once}", weights)
 
 model = build_model(graph)
 loss = DistillationLoss(LossPlan(), weight=0.0, temperature=2.0)
@@ -116,6 +121,9 @@ def test_jax_takes_the_steps_of_fit_in_one_program_or_many(tmp_path: Path) -> No
     found = _trained(tmp_path, "jax")
     np.testing.assert_allclose(found["own-1"], found["keras"], atol=1e-5)
     np.testing.assert_allclose(found["own-8"], found["keras"], atol=1e-5)
+    # What is small in a momentum is made as large as the rest, and its rounding with it.
+    np.testing.assert_allclose(found["muon-8"], found["muon-1"], atol=3e-3)
+    assert np.abs(found["muon-8"] - found["muon-1"]).mean() < 1e-5
 
 
 @_NEEDS_JAX

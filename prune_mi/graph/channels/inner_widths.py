@@ -85,11 +85,17 @@ def with_heads(layer: LayerDef, keep: np.ndarray, take: Take) -> LayerDef:
 
 def head_axes(layer: LayerDef) -> list[int | None]:
     """Where each weight of an attention layer has its heads: of queries, keys, values, outputs."""
+    last = last_kernel(layer)
     axes: list[int | None] = []
     for place, name in enumerate(layer.weight_names):
-        is_last = layer.weight_names[: place + 1].count("kernel") == _NUM_KERNELS
         if name == "kernel":
-            axes.append(0 if is_last else -2)
+            axes.append(0 if place == last else -2)
         else:
-            axes.append(None if is_last else 0)
+            axes.append(None if place > last else 0)
     return axes
+
+
+def last_kernel(layer: LayerDef) -> int:
+    """The place, among an attention layer's weights, of the kernel that makes the outputs."""
+    kernels = [place for place, name in enumerate(layer.weight_names) if name == "kernel"]
+    return kernels[_NUM_KERNELS - 1]

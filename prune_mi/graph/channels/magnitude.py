@@ -11,7 +11,7 @@ the division and the mean over a group.
 
 import numpy as np
 
-from prune_mi.graph.channels.inner_widths import HEADS, head_axes
+from prune_mi.graph.channels.inner_widths import GATES, HEADS, head_axes
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS
 from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.ir import LayerDef, LayerGraph
@@ -34,10 +34,16 @@ def _norms(layer: LayerDef, count: int) -> np.ndarray:
     """The norm of what makes each channel, `(count,)`; 1 where that is not understood."""
     square = np.zeros(count)
     for name, weight in layer.named_weights:
+        if not name.endswith("kernel"):
+            continue
         axis = OUTPUT_AXIS.get(layer.class_name, -1) if name == "kernel" else -1
-        if name.endswith("kernel") and weight.shape[axis] == count:
-            rows = np.moveaxis(weight, axis, 0).reshape(count, -1).astype(np.float64)
-            square += np.square(rows).sum(axis=1)
+        if layer.class_name in GATES:  # its gates lie side by side
+            rows = weight.reshape(-1, count).T
+        elif weight.shape[axis] == count:
+            rows = np.moveaxis(weight, axis, 0).reshape(count, -1)
+        else:
+            continue
+        square += np.square(rows.astype(np.float64)).sum(axis=1)
     return np.sqrt(square) if square.any() else np.ones(count)
 
 

@@ -6,7 +6,10 @@ m is the channel's mean, L the loss of answers drawn from the network's own (`sa
 second order this is KL(p || q), in nats, of the answers with and without what the channel tells
 beside its mean. All channels of all groups come out of one pass forward and one back. The mean
 itself is not lost with a channel, since repair gives it to the bias, or the batch norm, of what
-reads it.
+reads it. Of a head of attention the slope is known for whole batches of n, not for each sample, and
+it is taken away with its mean: 1/2 n E[(sum of O_h dL/dO_h)^2], L being the mean loss of the batch.
+That is the same expectation, because answers are drawn for each sample apart, and slopes of answers
+drawn from the network's own have mean zero.
 
 The estimate takes channels one by one. That others could stand in for one, as repair lets them, is
 left out on purpose: the features that a head reads are nearly dependent on each other one by one,
@@ -34,11 +37,17 @@ def score(request: ChannelRequest) -> np.ndarray:
     """Nats lost with each channel; what nothing reads by a kernel goes by magnitude."""
     images = request.scaling.apply(np.asarray(request.images))
     rng = np.random.default_rng(request.seed)
+    batch = min(BATCH, len(images))
     found = slopes(
         request.graph,
         images,
         noise(request.judge, request.truth, len(images), rng),
         sampled_loss(request.judge, request.truth),
-        batch=min(BATCH, len(images)),
+        batch=batch,
     )
-    return filled_in(0.5 * np.square(found.by_mean).mean(axis=0), found.is_read, request)
+    scores, is_known = 0.5 * np.square(found.by_mean).mean(axis=0), found.is_read
+    for name, slopes_of in found.of_heads.items():
+        numbers = request.widths.inside[name]
+        scores[numbers] = 0.5 * batch * np.square(slopes_of).mean(axis=0)
+        is_known[numbers] = True
+    return filled_in(scores, is_known, request)

@@ -9,8 +9,12 @@ say by one pass back what changes to first order where the channel is multiplied
 it is replaced by its mean m, it is m dL/ds - dL/df. Probes stand before every layer with a kernel,
 not behind what makes a channel: so what goes round by a shortcut counts where it is read, once.
 
-Only factors and shifts are trainable, and the optimizer takes one step of length 1: what they have
-changed by is the gradient, whatever the backend.
+Heads of attention lie inside their layer, where no probe can stand. What a head yields is linear in
+its part O_h of the last kernel, so its slope is sum of O_h dL/dO_h: of a whole batch, since its
+samples share the kernel.
+
+Only factors, shifts and the weights of such layers are trainable, and the optimizer takes one step
+of length 1: what they have changed by is the gradient, whatever the backend.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,8 +25,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from prune_mi.graph.channels.inner_widths import last_kernel
 from prune_mi.graph.channels.width_groups import NO_GROUP, TensorChannels, widths
-from prune_mi.graph.edit import fresh_name, validate_graph, without_noise
+from prune_mi.graph.edit import fresh_name, validate_graph, with_config, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.traits import has_kernel
 from prune_mi.keras_io.forward.forward_pass import needs_xla
@@ -79,11 +84,14 @@ class Slopes:
         by_factor: float64 `(n, num_channels)`: what a sample's loss gains with the channel's size.
         by_mean: float64 `(n, num_channels)`: what it gains where the channel is its mean instead.
         is_read: bool `(num_channels,)`, whether a probe has seen it.
+        of_heads: For each layer with heads, what the mean loss of a batch gains with a head's size,
+            float64 `(num_batches, num_heads)`.
     """
 
     by_factor: np.ndarray
     by_mean: np.ndarray
     is_read: np.ndarray
+    of_heads: Mapping[str, np.ndarray]
 
 
 def slopes(
@@ -105,11 +113,12 @@ def slopes(
     """
     known = widths(graph)
     probed, read = with_probes(without_noise(graph), known.tensors, batch)
+    probed = with_config(probed, {name: {"kernel_regularizer": None} for name in known.inside})
     with keras.saving.CustomObjectScope({_REGISTERED: Probe, "Probe": Probe}):
         model = build_model(probed)
     probes = {name: model.get_layer(name) for name in read}
     for layer in model.layers:
-        layer.trainable = layer.name in probes
+        layer.trainable = layer.name in probes or layer.name in known.inside
     compiled = keras.backend.backend() == "jax" or needs_xla(model)
     model.compile(
         optimizer=keras.optimizers.SGD(1.0),
@@ -121,6 +130,7 @@ def slopes(
     shape = (num_batches * batch, known.num_channels)
     by_factor, by_shift = np.zeros(shape), dict[str, list[np.ndarray]]()
     means = dict.fromkeys(read, np.zeros(()))
+    of_heads: dict[str, list[np.ndarray]] = {name: [] for name in known.inside}
     for index in range(num_batches):
         rows = slice(index * batch, (index + 1) * batch)
         for each in probes.values():
@@ -134,13 +144,25 @@ def slopes(
                 -batch * ops.convert_to_numpy(each.shift).astype(np.float64)
             )
             means[name] = means[name] + ops.convert_to_numpy(each.mean) / num_batches
+        for name, found in of_heads.items():
+            found.append(_stepped_back(model.get_layer(name), graph.layers[name]))
     by_mean = -by_factor
     for name, channels in read.items():
         _add(by_mean, channels.numbers, np.concatenate(by_shift[name]) * means[name])
     is_read = np.zeros(known.num_channels, dtype=bool)
     for channels in read.values():
         is_read[channels.numbers[channels.numbers != NO_GROUP]] = True
-    return Slopes(by_factor, by_mean, is_read)
+    heads = {name: np.array(found) for name, found in of_heads.items()}
+    return Slopes(by_factor, by_mean, is_read, heads)
+
+
+def _stepped_back(layer: keras.Layer, before: LayerDef) -> np.ndarray:
+    """Gives an attention layer its weights back; the slopes by its heads, `(num_heads,)`."""
+    place = last_kernel(before)
+    old = before.weights[place].astype(np.float64)
+    slope = old * (old - ops.convert_to_numpy(layer.weights[place]))
+    layer.set_weights(list(before.weights))
+    return np.asarray(slope.reshape(len(old), -1).sum(axis=1))
 
 
 def with_probes(

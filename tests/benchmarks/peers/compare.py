@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--target-macs", default="7626520")
     parser.add_argument("--target-params", default="47817")
+    parser.add_argument("--optimizers", nargs="+", default=["adam", "muon"], help="of prune-mi")
     parser.add_argument("--statistics", default="recalibrated")
     parser.add_argument("--also", default="", help="further options of prune-mi in one string")
     parser.add_argument("--rate", default="3e-3", help="of Torch-Pruning's training")
@@ -52,8 +53,10 @@ def main() -> None:
             _run(options.peers_python, here / "channel_pruning.py", exported, *shared,
                  "--methods", method, "--seeds", seed, "--statistics", options.statistics,
                  "--augmentation", options.augmentation, "--rate", options.rate)  # fmt: skip
-        _run(sys.executable, here / "prune_mi_side.py", options.model, *shared,
-             "--runs", options.out / "runs", "--seeds", seed, f"--also={options.also}")  # fmt: skip
+        for optimizer in options.optimizers:
+            _run(sys.executable, here / "prune_mi_side.py", options.model, *shared,
+                 "--runs", options.out / "runs", "--seeds", seed, f"--also={options.also}",
+                 "--optimizer", optimizer)  # fmt: skip
     print_table(rows)
 
 

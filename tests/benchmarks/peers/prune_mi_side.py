@@ -17,14 +17,20 @@ from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.report import read_report
 
 
-def command(asked: Asked, model: Path, data: str, run: Path, also: str) -> list[str]:
+def command(
+    asked: Asked, model: Path, data: str, run: Path, also: str, optimizer: str
+) -> list[str]:
     """What runs prune-mi; every option is here."""
     if (run / "events.jsonl").exists():
         return [sys.executable, "-m", "prune_mi", "optimize", "--resume", str(run)]
     length = {"--images": asked.images}
     if asked.seconds is not None:
         length = {"--budget": f"{asked.seconds:g}s"}
+    run.parent.mkdir(parents=True, exist_ok=True)
+    config = run.with_name(f"{optimizer}.yaml")
+    config.write_text(f"training: {{optimizer: {optimizer}}}\n", encoding="utf-8")
     flags = {
+        "--config": config,
         "--data": data,
         "--out": run,
         "--target-macs": asked.target_macs,
@@ -84,11 +90,12 @@ def main() -> None:
     parser.add_argument(
         "--also", default="", help="further options of prune-mi in one string, as --also=--quiet"
     )
-    parser.add_argument("--name", default="prune-mi", help="of the method in the table")
+    parser.add_argument("--optimizer", default="adam", help="adam is Torch-Pruning's, too")
     options = parser.parse_args()
+    method = "prune-mi" if options.optimizer == "adam" else f"prune-mi {options.optimizer}"
     for seed in options.seeds:
         asked = Asked(
-            method=options.name,
+            method=method,
             target_macs=options.target_macs,
             target_params=options.target_params,
             images=None if options.seconds is not None else options.images,
@@ -102,9 +109,11 @@ def main() -> None:
             continue
         amount = f"{asked.images}-images" if asked.seconds is None else f"{asked.seconds:g}s"
         targets = f"{asked.target_macs}-{asked.target_params}"
-        run = options.runs / f"{asked.method}-{targets}-{amount}-{seed}"
+        run = options.runs / f"{method.replace(' ', '-')}-{targets}-{amount}-{seed}"
         if not (run / "report.json").exists():
-            done = subprocess.run(command(asked, options.model, options.data, run, options.also))
+            done = subprocess.run(
+                command(asked, options.model, options.data, run, options.also, options.optimizer)
+            )
             if done.returncode not in (0, 3):
                 raise SystemExit(f"prune-mi ended with {done.returncode}")
         add_row(options.rows, row_of(asked, run))

@@ -101,7 +101,7 @@ def print_table(path: Path) -> None:
             continue
         print(f"\n{heading}")
         print(
-            f"{'method':12} {'seed':>4} {'start':>12} {'augmented':>10} {'rate':>6} "
+            f"{'method':13} {'seed':>4} {'start':>12} {'augmented':>10} {'rate':>6} "
             f"{'images':>8} {'MACs':>11} {'params':>7}  {'channels':28} {'test':>7} "
             f"{'unseen':>7} {'image/s':>8} {'s':>6}"
         )
@@ -110,7 +110,7 @@ def print_table(path: Path) -> None:
             rate = "found" if asked.rate is None else f"{asked.rate:g}"
             speed = "-" if row.images_per_s is None else f"{row.images_per_s:.0f}"
             print(
-                f"{asked.method:12} {asked.seed:4} {asked.statistics:>12} {asked.augmentation:>10} "
+                f"{asked.method:13} {asked.seed:4} {asked.statistics:>12} {asked.augmentation:>10} "
                 f"{rate:>6} "
                 f"{row.images_trained:8,} {row.macs:11,} {row.params:7,}  {row.channels:28} "
                 f"{row.test:7.4f} {row.unseen:7.4f} {speed:>8} {row.elapsed_s:6.0f}"
