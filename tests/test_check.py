@@ -115,6 +115,7 @@ def test_a_worse_and_larger_candidate_fails_with_what_and_by_how_much(
     gates = ["--max-accuracy-drop", "0.01", "--min-macs-reduction", "0.3", "--max-size", "1KB"]
     arguments = ["check", noisy[1], "--baseline", digits_model, "--data", "digits", *gates]
     arguments += ["--json", "--junit", tmp_path / "junit.xml", "--workers", "1"]
+    arguments += ["--scaling", "unit"]
     first, again = (CliRunner().invoke(app, list(map(str, arguments))) for _ in range(2))
     assert first.exit_code == 6, first.output
     assert first.stdout == again.stdout  # the same verdict
@@ -170,22 +171,22 @@ def test_images_that_the_run_selected_on_are_left_out(
 
 
 def test_a_run_that_does_not_say_what_it_selected_on(digits_model: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run, gates = tmp_path / "run", ["--max-flips", "0.1", "--scaling", "unit"]
     run.mkdir()
     (run / "best.keras").write_bytes(digits_model.read_bytes())
     (run / "report.json").write_text('{"validation": "test"}')
-    code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
+    code, shown, _ = _check(run, digits_model, *gates)
     assert code == 0 and "there is no selection.npz beside it that says on which" in shown
     (run / "report.json").unlink()
-    code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
+    code, shown, _ = _check(run, digits_model, *gates)
     assert code == 0 and "selection.npz" not in shown
     write_provenance(run / "best.keras", {"validation": "test"})  # as a run does
     keras.models.load_model(run / "best.keras")
-    code, shown, _ = _check(run, digits_model, "--max-flips", "0.1")
+    code, shown, _ = _check(run, digits_model, *gates)
     assert code == 0 and "there is no selection.npz beside it" in shown
     write_selection(run / "selection.npz", _roles(np.arange(50), 449), load_dataset("digits"))
     (run / "selection.npz").write_bytes(b"{}")
-    code, _, said = _check(run, digits_model, "--max-flips", "0.1")
+    code, _, said = _check(run, digits_model, *gates)
     assert code == 2 and "selection.npz, which says which test images" in said
 
 

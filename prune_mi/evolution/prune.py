@@ -252,7 +252,7 @@ class Pruning:
         """See `Strategy`."""
         return self._evaluator.evolved(
             self.climber.elite,
-            promising=self._hopeful(),
+            promising=self.climber.finalist(self._archive.points(), least=_FAIR_CHANCE),
             allowed=self._allowed,
             trained=tuple(self._trained.values()),
             frontier=self._archive.points(),
@@ -327,14 +327,6 @@ class Pruning:
         return candidate.own_images + final_images(
             seconds, rate=rate, overhead=speed.overhead_seconds, wanted=wanted
         )
-
-    def _hopeful(self) -> Trained | None:
-        """The promising model, if it is the only hope or has a fair chance."""
-        promising, elite = self.climber.promising, self.climber.elite
-        if promising is None:
-            return None
-        only_hope = elite.name == self._baseline.start.name
-        return promising if only_hope or self.climber.chance(promising) > _FAIR_CHANCE else None
 
 
 def _morphs_for(reference: Trained) -> int:

@@ -77,6 +77,7 @@ class HillClimber:
         num_validation: int | None = None,
         multiples: int = 1,
     ) -> None:
+        self._start = reference
         self._children = Children(reference, rng)
         self._proposer = PlanProposer(objective, mix, multiples, rng)
         self._objective = objective
@@ -342,6 +343,23 @@ class HillClimber:
         if self.accepts(candidate):
             return 1.0
         return chance_of_success(self._expected_loss(candidate), self._allowed - self._margin)
+
+    def finalist(self, others: Sequence[Trained], *, least: float) -> Trained | None:
+        """What should get the final training in place of the elite; None: nothing.
+
+        Args:
+            others: Trained models to choose from, beside the promising one.
+            least: The chance that it must have, unless nothing is accepted yet.
+        """
+        if self.promising is None or self.elite.name == self._start.name:
+            return self.promising
+        pool = {each.name: each for each in (*others, self.promising)}
+        fair = [
+            each
+            for each in pool.values()
+            if improves(each, self.elite, self._objective) and self.chance(each) > least
+        ]
+        return next(iter(self._by_expected_saving(fair)), None)
 
     def _expected_loss(self, candidate: Trained) -> float:
         """Accuracy against the start that will still be lost after the final training."""

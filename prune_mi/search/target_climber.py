@@ -50,7 +50,6 @@ class TargetClimber(HillClimber):
         # What comes costs, and would have to go again.
         smaller = {name: each for name, each in mix.items() if CATALOG[name].effect in _SMALLER}
         super().__init__(reference, objective=objective, mix=smaller or mix, **options)
-        self._start = reference
         self._parent = reference
         self._stones: dict[str, Trained] = {}
         self._used: set[str] = set()
@@ -268,6 +267,13 @@ class TargetClimber(HillClimber):
         if candidate.name == self.elite.name:
             return candidate.quality > self.elite.quality
         return self._expected_loss(candidate) < self._expected_loss(self.elite)
+
+    def finalist(self, others: Sequence[Trained], *, least: float) -> Trained | None:
+        """See `HillClimber`; of those under the targets none but the promising one is hopeful."""
+        promising, is_first = self.promising, self.elite.name == self._start.name
+        if promising is None or is_first or self.chance(promising) > least:
+            return promising
+        return None
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         return min(fit, key=lambda each: (self._expected_loss(each), self._key(each)))

@@ -291,6 +291,27 @@ def test_of_those_expected_within_the_drop_the_cheapest_is_promising() -> None:
     assert climber.promising.name == "b"
 
 
+def test_a_model_with_a_fair_chance_gets_the_final_training_and_not_one_that_saves_more() -> None:
+    climber = _climber()
+    most = climber.elite.cost.macs
+    elite, near = _trained("elite", 0.89, most // 2), _trained("near", 0.86, most * 2 // 5)
+    far = _trained("far", 0.81, 10)
+    climber.tell([elite, near, far])
+    assert climber.promising is far  # a small chance of saving much
+    assert climber.chance(far) < 0.3 < climber.chance(near)
+    assert climber.finalist([elite, near, far], least=0.3) is near
+    assert climber.finalist([elite, far], least=0.3) is None
+    assert climber.finalist([near, far], least=0.0) is far
+
+
+def test_where_nothing_is_accepted_the_promising_child_is_the_only_hope() -> None:
+    climber = _climber()
+    assert climber.finalist([], least=0.3) is None
+    far = _trained("far", 0.6, 10)
+    climber.tell([far])
+    assert climber.finalist([], least=0.3) is far
+
+
 def test_of_a_promising_child_the_latest_weights_count() -> None:
     climber = _climber(horizon=100)
     climber.tell([_trained("a", 0.87, 100)])
