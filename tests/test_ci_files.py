@@ -126,7 +126,7 @@ def _run_the_actions_steps(digits_model: Path, tmp_path: Path) -> None:
     inputs = {name: each.get("default", "") for name, each in _action()["inputs"].items()}
     inputs |= {"model": str(digits_model), "data": "digits", "budget": "9m"}
     inputs |= {"max-accuracy-drop": "0.05"}
-    inputs["options"] = "--generations=1\n--children=2\n\n--child-epochs=1\n--final-epochs=1\n"
+    inputs["options"] = "--generations=1\n--children=2\n\n--images=0\n"
     inputs["options"] += "--no-control\n"
     inputs["model-options"] = "--workers=1\n"
     inputs["gates"] = "max-accuracy-drop=0.2\n  max-flips=0.3\n" + _IMPOSSIBLE

@@ -62,7 +62,7 @@ def test_a_terminated_run_says_so_and_keeps_its_events(digits_model: Path, tmp_p
     arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
     arguments += ["--children", "2", "--child-epochs", "0.5", "--workers", "1"]
-    _interrupted(arguments, when="Final training", how=signal.SIGTERM)
+    _interrupted(arguments, when="screened", how=signal.SIGTERM)
     assert effective(read_events(tmp_path / "run" / "events.jsonl")[0])
     assert not list((tmp_path / "run").glob(".scratch*"))
 

@@ -78,6 +78,7 @@ print(*[note for note in report.notes if "orker" in note], sep="\\n")
 """
 
 
+@pytest.mark.thorough  # tests/execution/test_pool.py has each death by itself
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the workers in /proc")
 def test_workers_that_die_in_mid_training_do_not_take_the_run_with_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

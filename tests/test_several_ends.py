@@ -20,7 +20,7 @@ SHORT: dict[str, Any] = {
     "generations": 1,
     "children": 2,
     "child_epochs": 2,
-    "final_epochs": 1,
+    "final_epochs": 6,
     "control": False,
     "workers": 1,
 }

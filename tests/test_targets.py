@@ -18,7 +18,7 @@ SETTINGS: dict[str, Any] = {
     "data": "digits",
     "target_macs": 0.7,
     "points": 2,
-    "generations": 2,
+    "generations": 1,
     "children": 4,
     "child_epochs": 1,
     "final_epochs": 1,
