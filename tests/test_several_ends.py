@@ -19,8 +19,8 @@ SHORT: dict[str, Any] = {
     "max_accuracy_drop": 0.1,
     "generations": 1,
     "children": 2,
-    "child_epochs": 2,
-    "final_epochs": 6,
+    "child_epochs": 8,
+    "final_epochs": 1,
     "control": False,
     "workers": 1,
 }
