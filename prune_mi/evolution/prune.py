@@ -113,7 +113,6 @@ class Pruning:
         self.climber.allow(
             self._allowed_drop,
             margin=self._allowed.expected_margin,
-            reference=self._baseline.start,
             accepted=self._accepted,
             objective=self._objective,
         )

@@ -134,20 +134,14 @@ class HillClimber:
                 cost these, more of them at once and, where the mix removes by rank, nothing else;
                 without, a new generation begins.
         """
-        if self._proposer.makes_plans(channels):
-            if not seen:
-                self._children.begin_generation()
-            return self._ask_plans(num_children, ranking, channels, seen)
-        most, mix = max(1, math.ceil(self._max_morphs / 2**self.flat_generations)), self._mix
-        if seen:
-            ranking, greed = self._by_loss(ranking, seen), _INFORMED_GREED
-            sizes = even_sizes(num_children, most)
-            mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
-        else:
+        if not seen:
             self._children.begin_generation()
-            sizes, greed = spread_sizes(num_children, most), _BLIND_GREED
-        context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
-        return self._children.draw(self.parent, sizes, lambda: (mix, context))
+        if self._proposer.makes_plans(channels):
+            return self._ask_plans(num_children, ranking, channels, seen)
+        most = max(1, math.ceil(self._max_morphs / 2**self.flat_generations))
+        sizes = (even_sizes if seen else spread_sizes)(num_children, most)
+        drawn_with = self._drawn_with(ranking, seen)
+        return self._children.draw(self.parent, sizes, lambda: drawn_with)
 
     def ask_alike(
         self, num_children: int, num_morphs: int, draw: Draw, *, allows: Allows = lambda graph: True
@@ -226,15 +220,24 @@ class HillClimber:
         share = min(share, _LARGEST_PLAN) * _LESS**attempt
         return {cost: (1 - share) * amount}
 
-    def _by_loss(self, ranking: Sequence[SiteScore], seen: Sequence[Screened]) -> list[SiteScore]:
-        """The ranking by what units are expected to cost, now that some children are screened."""
+    def _drawn_with(
+        self, ranking: Sequence[SiteScore], seen: Sequence[Screened]
+    ) -> tuple[Mapping[str, float], MorphContext]:
+        """The mix and the context of draws: by what units have cost the children seen, if any."""
+        if not seen:
+            return self._mix, self._context(ranking, greed=_BLIND_GREED)
         before = self.parent.quality
         shown = [
             ({each.target: 1.0 for each in child.morphs if each.is_removal}, before - child.quality)
             for child in seen
         ]
         losses, _ = expected_losses(Gains({each.site: each.score for each in ranking}, {}), shown)
-        return [replace(each, expected_loss=losses[each.site]) for each in ranking]
+        informed = [replace(each, expected_loss=losses[each.site]) for each in ranking]
+        mix = {UNIT_REMOVAL: 1.0} if self._mix.get(UNIT_REMOVAL) else self._mix
+        return mix, self._context(informed, greed=_INFORMED_GREED)
+
+    def _context(self, ranking: Sequence[SiteScore], *, greed: float) -> MorphContext:
+        return MorphContext(ranking=ranking, objective=self._objective, greed=greed)
 
     def hopeful(
         self, screened: Sequence[Screened], *, chance: float
@@ -311,7 +314,6 @@ class HillClimber:
         allowed_drop: float,
         *,
         margin: float,
-        reference: Trained,
         accepted: Sequence[Trained],
         objective: Objective | None = None,
     ) -> None:
@@ -320,14 +322,13 @@ class HillClimber:
         Args:
             allowed_drop: Accuracy that may be lost, a fraction.
             margin: What acceptance is expected to leave unused of it.
-            reference: The original.
             accepted: What was accepted so far.
             objective: What holds from here on; None: as before.
         """
         self._objective = self._proposer.objective = objective or self._objective
         self._allowed, self._margin = allowed_drop, margin
-        self.floor = reference.quality - allowed_drop
-        self.elite, self.flat_generations = reference, 0
+        self.floor = self._start.quality - allowed_drop
+        self.elite, self.flat_generations = self._start, 0
         waiting = [] if self.promising is None else [self.promising]
         fit = [each for each in (*accepted, *waiting) if self.accepts(each)]
         if fit:
@@ -353,13 +354,13 @@ class HillClimber:
         """
         if self.promising is None or self.elite.name == self._start.name:
             return self.promising
-        pool = {each.name: each for each in (*others, self.promising)}
-        fair = [
-            each
-            for each in pool.values()
-            if improves(each, self.elite, self._objective) and self.chance(each) > least
-        ]
+        fair = [each for each in self._followers(others) if self.chance(each) > least]
         return next(iter(self._by_expected_saving(fair)), None)
+
+    def _followers(self, others: Sequence[Trained]) -> list[Trained]:
+        """Models that may take the elite's place, the promising one among them."""
+        pool = {each.name: each for each in (*others, self.promising) if each is not None}
+        return [each for each in pool.values() if improves(each, self.elite, self._objective)]
 
     def _expected_loss(self, candidate: Trained) -> float:
         """Accuracy against the start that will still be lost after the final training."""
@@ -370,7 +371,7 @@ class HillClimber:
 
     def _lost(self, candidate: Trained) -> float:
         """Accuracy that is lost against the start."""
-        return self.floor + self._allowed - candidate.quality
+        return self._start.quality - candidate.quality
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         """The best of those that may be accepted."""

@@ -17,7 +17,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
-from prune_mi.morphisms.removals import UNIT_REMOVAL, without_unit
+from prune_mi.morphisms.removals import without_unit
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
@@ -26,7 +26,6 @@ from prune_mi.search.proposing import NO_CHANNELS, Channels
 from prune_mi.search.selection import is_fit, with_hope
 from prune_mi.search.termination import SearchState
 
-_BLIND_GREED, _INFORMED_GREED = 0.5, 0.9
 _DRAWS_A_CHILD = 25
 _SMALLER = ("removes", "narrows")
 _CHOICES = 6  # draws of which a child is the one that loses, or saves beyond the target, least
@@ -88,13 +87,9 @@ class TargetClimber(HillClimber):
             if not children and not seen:
                 self._exhausted.add(self._parent.name)
             return children
-        mix, greed = self._mix, _BLIND_GREED
-        if seen:
-            ranking, greed = self._by_loss(ranking, seen), _INFORMED_GREED
-            mix = {UNIT_REMOVAL: 1.0} if mix.get(UNIT_REMOVAL) else mix
-        else:
+        if not seen:
             self._children.begin_generation()
-        context = MorphContext(ranking=ranking, objective=self._objective, greed=greed)
+        mix, context = self._drawn_with(ranking, seen)
         drawn: list[Proposed] = []
         for place in range(num_children):
             half_way = not seen and self._parent is self._start and place % _ON_THE_WAY == 1
@@ -268,12 +263,8 @@ class TargetClimber(HillClimber):
             return candidate.quality > self.elite.quality
         return self._expected_loss(candidate) < self._expected_loss(self.elite)
 
-    def finalist(self, others: Sequence[Trained], *, least: float) -> Trained | None:
-        """See `HillClimber`; of those under the targets none but the promising one is hopeful."""
-        promising, is_first = self.promising, self.elite.name == self._start.name
-        if promising is None or is_first or self.chance(promising) > least:
-            return promising
-        return None
+    def _followers(self, others: Sequence[Trained]) -> list[Trained]:
+        return [] if self.promising is None else [self.promising]
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         return min(fit, key=lambda each: (self._expected_loss(each), self._key(each)))
@@ -299,9 +290,6 @@ class TargetClimber(HillClimber):
 
     def _key(self, candidate: Trained) -> tuple[float, ...]:
         return self._objective.key(candidate.cost, candidate.quality)
-
-    def _lost(self, candidate: Trained) -> float:
-        return self._start.quality - candidate.quality
 
     def _divided(self, candidates: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Those under all targets, and those above one."""
