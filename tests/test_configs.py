@@ -286,7 +286,13 @@ class TestSearchSettings:
 
     @pytest.mark.parametrize(
         ("method", "optimizer", "rate"),
-        [("default", "adam", 3e-3), ("default", "sgd", 0.05), ("mi", "adam", 1e-3)],
+        [
+            ("default", "adam", 3e-3),
+            ("default", "muon", 3e-3),
+            ("default", "sgd", 0.05),
+            ("mi", "adam", 1e-3),
+            ("mi", "muon", 3e-3),
+        ],
     )
     def test_the_learning_rate_goes_by_optimizer_and_method(
         self, method: str, optimizer: str, rate: float
