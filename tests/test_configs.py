@@ -132,7 +132,7 @@ class TestRefusals:
             ),
             ({"training": {"seed": 1}}, "`training.seed`; expected `seed` outside of any group"),
             ({"method": "mi"}, "it is one of `prune-mi search`, not of `prune-mi optimize`"),
-            ({"ranking": {"zzz": 1}}, "expected one of criterion, channel_criterion, num_samples"),
+            ({"ranking": {"zzz": 1}}, "expected one of criterion, num_samples, num_clusters"),
         ],
     )
     def test_unknown_key_names_what_may_have_been_meant(
@@ -171,7 +171,7 @@ class TestRefusals:
             ({"freeze": ["("]}, "expected regular expressions, such as 'conv2d_1'"),
             ({"mix": 3}, "`mix` is 3; expected a text or names, each with a number"),
             ({"mix": {"widen-x2": "often"}}, "`mix.widen-x2` is 'often'; expected a number"),
-            ({"ranking": 3}, "is 3; expected settings of its own: criterion, channel_criterion"),
+            ({"ranking": 3}, "is 3; expected settings of its own: criterion, num_samples"),
             ({"budget": float("nan")}, "is nan; expected a finite number"),
             ({"budget": {}}, "`budget` is {}; expected a duration such as 90s"),
             ({"training": {1: 2}}, "is 1; expected the name of a setting"),

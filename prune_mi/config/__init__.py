@@ -17,9 +17,10 @@ from prune_mi.config.settings import (
     RunSettings,
     TrainingSettings,
 )
-from prune_mi.config.values import Objective, TaskName, parse_size
+from prune_mi.config.values import ChannelCriterion, Objective, TaskName, parse_size
 
 __all__ = [
+    "ChannelCriterion",
     "Gates",
     "HandedOver",
     "Objective",

@@ -49,12 +49,6 @@ class RankingSettings(Settings):
         CRITERION_WORDS,
         panel=REMOVAL,
     )
-    channel_criterion: ChannelCriterion = setting(
-        "information",
-        "How channels are ranked. information: what the answers lose where a channel is replaced "
-        "by its mean. For comparison: taylor, magnitude or random.",
-        panel=REMOVAL,
-    )
     num_samples: int = setting(
         1000,
         "Training images to rank on, the same share of each class. bypass and cka cost about one "
@@ -66,6 +60,17 @@ class RankingSettings(Settings):
     )
     num_seeds: int = setting(
         3, "Estimates of kmeans, soft, probe, paper and gate that are averaged.", ge=1
+    )
+
+
+class ChannelRankingSettings(RankingSettings):
+    """The same, and how channels are ranked."""
+
+    channel_criterion: ChannelCriterion = setting(
+        "information",
+        "How channels are ranked. information: what the answers lose where a channel is replaced "
+        "by its mean. For comparison: taylor, magnitude or random.",
+        panel=REMOVAL,
     )
 
 
@@ -106,7 +111,8 @@ class TrainingSettings(Settings):
     augmentation: Augmentation = setting(
         "auto",
         "How training images are varied. auto: the flips and shifts that the original model "
-        "tolerates. A shift is at most an eighth of the shorter side.",
+        "tolerates; shifts only in long trainings, or where it was trained with shifts. A shift is "
+        "at most an eighth of the shorter side.",
     )
 
 
@@ -225,6 +231,7 @@ class RunSettings(Settings):
 class OptimizeSettings(RunSettings):
     """Everything `prune-mi optimize` can be told; the command line and YAML set the same fields."""
 
+    ranking: ChannelRankingSettings = ChannelRankingSettings()
     max_accuracy_drop: float | None = setting(
         None,
         "Largest allowed loss of accuracy against the given model, as a fraction.",
@@ -288,7 +295,8 @@ class OptimizeSettings(RunSettings):
     )
     morphs: int | None = setting(
         None,
-        "Maximum number of changes in a child.",
+        "Maximum number of changes in a child, where channels are not narrowed and there is no "
+        "target.",
         panel=REMOVAL,
         words="depends on the model, at least 5",
         ge=1,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from prune_mi.config import ChannelCriterion
 from prune_mi.costs.objective import Objective
 from prune_mi.errors import RunError
 from prune_mi.evolution.recipe import (
@@ -86,7 +87,10 @@ class Evaluator:
             self._run.log.append(events.Proposed(each.name, each.parent, each.morphs, each.cost))
 
     def rank(
-        self, asked: Sequence[tuple[Proposed, Sequence[Site]]], *, with_channels: bool = False
+        self,
+        asked: Sequence[tuple[Proposed, Sequence[Site]]],
+        *,
+        channels: ChannelCriterion | None = None,
     ) -> list[Ranked | FailedEvaluation]:
         """Ranks sites of candidates by the run's criteria, in their order."""
         return self._run.evaluations.rank(
@@ -97,21 +101,25 @@ class Evaluator:
                     sites=tuple(sites),
                     settings=self._run.settings.ranking,
                     seed=self._run.settings.seed,
-                    with_channels=with_channels,
+                    channels=channels,
                 )
                 for each, sites in asked
             ]
         )
 
     def ranking(
-        self, candidate: Proposed, *, objective: Objective, with_channels: bool = False
+        self,
+        candidate: Proposed,
+        *,
+        objective: Objective,
+        channels: ChannelCriterion | None = None,
     ) -> Ranking:
         """What a candidate can lose that saves any of the objective.
 
         Args:
             candidate: The parent of children to come.
             objective: What removals are to save.
-            with_channels: Whether channels are to be ranked, too.
+            channels: How channels are to be ranked; None: they are not.
 
         Raises:
             RunError: If they could not be ranked.
@@ -121,9 +129,9 @@ class Evaluator:
             for site in unit_sites(candidate.graph)
             if objective.taken_off(site.saves, num_layers=len(site.nodes)) > 0
         ]
-        if not sites and not with_channels:
+        if not sites and channels is None:
             return Ranking()
-        (answer,) = self.rank([(candidate, sites)], with_channels=with_channels)
+        (answer,) = self.rank([(candidate, sites)], channels=channels)
         if isinstance(answer, FailedEvaluation):
             raise RunError(
                 f"the units of {candidate.name} could not be ranked: {answer.message}; try another "

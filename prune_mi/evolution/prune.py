@@ -148,7 +148,9 @@ class Pruning:
             self._on_last(parent, self._evaluator.speed)
         narrows = self.climber.narrows
         self._ranking = self._evaluator.ranking(
-            parent, objective=self._objective, with_channels=narrows
+            parent,
+            objective=self._objective,
+            channels=settings.ranking.channel_criterion if narrows else None,
         )
         num_children = settings.least_children
         shares = _WAVES_OF_PLANS if narrows else _WAVES

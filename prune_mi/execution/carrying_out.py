@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from prune_mi.config import ChannelCriterion
 from prune_mi.execution.executor import tell
 from prune_mi.execution.store import SharedData
 from prune_mi.execution.tasks import (
@@ -127,7 +128,7 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
     from prune_mi.information.ranking import criterion
 
     chosen = criterion(task.settings.criterion)
-    channels = _channels(task, data) if task.with_channels else {}
+    channels = _channels(task, task.channels, data) if task.channels else {}
     if not task.sites:
         return Ranked(task.name, (), (), chosen.measure, channels)
     request = RankingRequest(
@@ -151,7 +152,9 @@ def _rank(task: RankTask, data: SharedData) -> Ranked:
     )
 
 
-def _channels(task: RankTask, data: SharedData) -> dict[str, tuple[float, ...]]:
+def _channels(
+    task: RankTask, chosen: ChannelCriterion, data: SharedData
+) -> dict[str, tuple[float, ...]]:
     """What each channel adds, by the layers that make them, in as many digits as matter."""
     from prune_mi.information.channels.scores import ChannelRequest, by_layer, channel_scores
 
@@ -163,7 +166,7 @@ def _channels(task: RankTask, data: SharedData) -> dict[str, tuple[float, ...]]:
         judge=data.judge,
         seed=task.seed,
     )
-    found = by_layer(request.widths, channel_scores(task.settings.channel_criterion, request))
+    found = by_layer(request.widths, channel_scores(chosen, request))
     return {
         name: tuple(float(f"{score:.6g}") for score in scores) for name, scores in found.items()
     }

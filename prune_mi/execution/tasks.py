@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from prune_mi.config import RankingSettings
+from prune_mi.config import ChannelCriterion, RankingSettings
 from prune_mi.config.values import Repair
 from prune_mi.data import AugmentationPolicy
 from prune_mi.graph.ir import LayerGraph
@@ -66,7 +66,7 @@ class RankTask:
     Attributes:
         sites: Of the graph.
         settings: The criterion and its sizes.
-        with_channels: Whether channels are scored, too.
+        channels: How channels are scored; None: they are not.
     """
 
     name: str
@@ -74,7 +74,7 @@ class RankTask:
     sites: tuple[Site, ...]
     settings: RankingSettings
     seed: int
-    with_channels: bool = False
+    channels: ChannelCriterion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,25 @@ def with_outputs(graph: LayerGraph, tensors: Sequence[TensorRef]) -> LayerGraph:
 
 
 def without_noise(graph: LayerGraph) -> LayerGraph:
-    """The graph without the layers that only act in training."""
+    """The graph without what only acts in training: such layers, and dropout inside others."""
     for node in graph.nodes:
         if graph.layer_of(node).class_name in NOISES | AUGMENTATIONS:
             graph = bypass(graph, TensorRef(node.name), graph.node_by_name[node.name].inputs[0])
-    return graph
+    noisy = {name: _noises(layer.config) for name, layer in graph.layers.items()}
+    return with_config(graph, {name: found for name, found in noisy.items() if found})
+
+
+def _noises(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that turn off the dropout of a recurrent layer, an attention, or one wrapped."""
+    found: dict[str, Any] = {
+        name: 0.0 for name in ("dropout", "recurrent_dropout") if config.get(name)
+    }
+    for name, inner in config.items():
+        if isinstance(inner, dict) and isinstance(inner.get("config"), dict):
+            quiet = _noises(inner["config"])
+            if quiet:
+                found[name] = {**inner, "config": {**inner["config"], **quiet}}
+    return found
 
 
 def changed_nodes(before: LayerGraph, after: LayerGraph) -> tuple[Node, ...]:

@@ -29,7 +29,7 @@ def is_refittable(graph: LayerGraph, node: Node) -> bool:
 
 
 class Sample:
-    """Output positions of a layer, drawn from all of its images.
+    """Output positions of a layer, `num_positions`, drawn from all of its images.
 
     Args:
         layer: A layer that `is_refittable`.
@@ -61,6 +61,7 @@ class Sample:
             count = here if in_all <= most else max(1, round(most * here / in_all))
             chosen = np.sort(rng.choice(here, count, replace=False))
             self._places.append(np.unravel_index(chosen, (size, *grid)))
+        self.num_positions = sum(len(each[0]) for each in self._places)
 
     def windows(self, batch: int, values: Any) -> np.ndarray:
         """What the kernel is multiplied with at the positions of a batch, `(positions, weights)`.

@@ -21,7 +21,7 @@ Source: He, Zhang, Sun (2017), Channel Pruning for Accelerating Very Deep Neural
 Varghese (2025), Data-free and adaptive signal resuscitation of pruned networks, for the rival.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -141,6 +141,10 @@ class _Pair:
         if self._how == "statistics" or not is_refittable(self._new, node):
             return False
         before, after = known.outputs[0].shape, node.outputs[0].shape
+        was_fed, is_fed = (
+            self._old.spec(known.inputs[0]).shape,
+            self._new.spec(node.inputs[0]).shape,
+        )
         kept = self._kept.get(node.layer)
         width = before[-1] if kept is None else len(kept)
         one, other = self._new.layer_of(node), self._old.layer_of(known)
@@ -148,6 +152,7 @@ class _Pair:
             is_refittable(self._old, known)
             and one.class_name == other.class_name
             and before[1:-1] == after[1:-1]
+            and was_fed[1:-1] == is_fed[1:-1]
             and width == after[-1]
             and self._before.has(known.inputs[0])
             and one.config.get("activation") == other.config.get("activation")
@@ -161,11 +166,12 @@ class _Pair:
         aim = old.weights[0][..., kept].reshape(-1, kernel.shape[-1])
         shift = np.zeros(kernel.shape[-1]) if not biases else old.weights[1][kept] - biases[0]
         own = kernel.reshape(-1, kernel.shape[-1])
-        rows = list(self._rows(node, known, len(own)))
+        sample = self._sample(node, len(own))
+        rows = self._rows(sample, node, known)
         if self._how == "variance":
             pairs = [(q @ aim + shift, p @ own) for p, q in rows]
             return _matched(kernel, biases, pairs)
-        if sum(len(p) for p, _ in rows) < len(own) + len(biases):
+        if sample.num_positions < len(own) + len(biases):
             design, wanted = (np.concatenate(each) for each in zip(*rows, strict=True))
             missing = wanted @ aim + shift - design @ own
             change = dual_solution(design, missing, has_bias=bool(biases))
@@ -178,18 +184,20 @@ class _Pair:
         found = [fitted.reshape(kernel.shape).astype(kernel.dtype)]
         return (*found, *((each + change[-1]).astype(each.dtype) for each in biases))
 
-    def _rows(self, node: Node, known: Node, num_weights: int) -> Any:
-        """Windows of the new and of the old input, batch by batch."""
-        layer = self._new.layer_of(node)
+    def _sample(self, node: Node, num_weights: int) -> Sample:
+        """The positions that a layer is fitted on."""
         shape = self._new.spec(node.inputs[0]).shape[1:]
-        sample = Sample(
-            layer,
+        return Sample(
+            self._new.layer_of(node),
             [int(size or 1) for size in shape],
             [int(size or 1) for size in node.outputs[0].shape[1:]],
             self._sizes,
             most=max(_MOST_ROWS, 4 * num_weights),
             rng=self._rng,
         )
+
+    def _rows(self, sample: Sample, node: Node, known: Node) -> Iterator[tuple[np.ndarray, ...]]:
+        """Windows of the new and of the old input, batch by batch."""
         after, before = self._after.values(node.inputs[0]), self._before.values(known.inputs[0])
         for batch, (one, other) in enumerate(zip(after, before, strict=True)):
             yield sample.windows(batch, one), sample.windows(batch, other)
@@ -201,7 +209,7 @@ class _Pair:
         mean, square, count = np.zeros(()), np.zeros(()), 0
         for values in self._after.values(node.inputs[0]):
             rows = np.moveaxis(np.asarray(values, dtype=np.float64), axis, -1)
-            rows = rows.reshape(-1, rows.shape[-1])
+            rows = _told(rows, getattr(values, "_keras_mask", None))
             mean, square = mean + rows.sum(axis=0), square + np.square(rows).sum(axis=0)
             count += len(rows)
         mean, variance = moments(mean, square, count)
@@ -220,6 +228,15 @@ class _Pair:
             or _may_be_recalibrated(self._new, self._new.layer_of(node))
         ]
         return max(places, default=-1)
+
+
+def _told(values: np.ndarray, mask: Any) -> np.ndarray:
+    """Values `(..., channels)` as rows, without steps that a mask says are none."""
+    rows = values.reshape(-1, values.shape[-1])
+    if mask is None:
+        return rows
+    told = np.broadcast_to(np.asarray(mask, dtype=bool), values.shape[:-1])
+    return np.asarray(rows[told.ravel()])
 
 
 def _may_be_recalibrated(graph: LayerGraph, layer: LayerDef) -> bool:

@@ -40,17 +40,17 @@ class Gains:
 
 def expected_losses(
     gains: Gains, seen: Sequence[tuple[Shares, float]]
-) -> tuple[dict[str, float], float]:
+) -> tuple[dict[str, float], float | None]:
     """The accuracy that changes are expected to cost.
 
     Args:
         gains: By the ranking; negative ones count as none.
-        seen: For each screened child what it lost, and the accuracy that it lost. Units without a
-            gain are taken for units of the mean gain, other channels for none.
+        seen: For each screened child what it lost, and the accuracy that it lost. What has no gain
+            is taken for a unit of the mean gain.
 
     Returns:
-        Fractions of accuracy, for all of `gains`; and what a unit of the channels' measure costs on
-        average.
+        Fractions of accuracy, for all of `gains`; and what one of the channels' measure costs on
+        average, None where no channels went.
     """
     known = {**gains.units, **gains.channels}
     units = [max(gain, 0.0) for gain in gains.units.values()]
@@ -61,9 +61,9 @@ def expected_losses(
     design = np.array([[shares.get(name, 0.0) for name in names] for shares, _ in seen])
     lost = np.array([max(each, 0.0) for _, each in seen])
     if not len(lost):
-        return dict.fromkeys(known, 0.0), 0.0
+        return dict.fromkeys(known, 0.0), None
     of_units, of_channels = _rates(design * amounts, is_channels, lost)
-    prior = np.where(is_channels, of_channels, of_units) * amounts
+    prior = np.where(is_channels, of_channels or 0.0, of_units) * amounts
     spread = np.square(prior / 2 + _SPREAD_OF_ZERO)
     covariance = (design * spread) @ design.T + np.square(_NOISE) * np.eye(len(lost))
     posterior = prior + spread * (design.T @ np.linalg.solve(covariance, lost - design @ prior))
@@ -71,12 +71,14 @@ def expected_losses(
     return {name: found[name] for name in known}, of_channels
 
 
-def _rates(amounts: np.ndarray, is_channels: np.ndarray, lost: np.ndarray) -> tuple[float, float]:
+def _rates(
+    amounts: np.ndarray, is_channels: np.ndarray, lost: np.ndarray
+) -> tuple[float, float | None]:
     """Accuracy for each measure of units and of channels: the least squares of both above 0."""
     sums = np.stack([amounts[:, ~is_channels].sum(axis=1), amounts[:, is_channels].sum(axis=1)])
     totals = sums.sum(axis=1)
     if not totals[1]:
-        return min(float(lost.sum() / max(totals[0], 1e-9)), _MOST_A_BIT), 0.0
+        return min(float(lost.sum() / max(totals[0], 1e-9)), _MOST_A_BIT), None
     if not totals[0]:
         return 0.0, float(lost.sum() / totals[1])
     scale = totals / len(lost)

@@ -34,8 +34,8 @@ def chosen_channels(
         prices: Of the graph.
         losses: float `(num_channels,)`, what is lost with each.
         aim: What costs may be at most, by name.
-        multiples: The number of channels that stay of a group is a multiple of this, unless it was
-            none before.
+        multiples: The number of channels that stay of a layer is a multiple of this, unless it was
+            none before. Heads of attention may be any number.
         weights: float `(num_groups,)`, what losses of a group are multiplied by; None: 1.
 
     Returns:
@@ -55,9 +55,9 @@ class _Knapsack:
     ) -> None:
         self._prices = prices
         self._costs, self._most = list(aim), np.array(list(aim.values()), dtype=float)
-        self._multiples = multiples
         known = prices.widths
         num_groups = len(known.groups)
+        self._multiples = [known.multiples(place, multiples) for place in range(num_groups)]
         factor = np.ones(num_groups) if weights is None else weights
         self._orders, self._losses = [], []
         for place in range(num_groups):
@@ -103,9 +103,10 @@ class _Knapsack:
         """How many channels go next from a group; 0 where no more may."""
         size, left = self._sizes[place], self._sizes[place] - self._gone[place]
         count = max(1, size // _STEPS_A_GROUP)
-        if self._multiples > 1:
-            count = int(left % self._multiples) or self._multiples
-        least = least_channels(int(size), multiples=self._multiples)
+        multiples = self._multiples[place]
+        if multiples > 1:
+            count = int(left % multiples) or multiples
+        least = least_channels(int(size), multiples=multiples)
         return count if left - count >= least else 0
 
     def _over(self, gone: np.ndarray) -> np.ndarray:

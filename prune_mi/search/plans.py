@@ -15,24 +15,30 @@ import numpy as np
 
 from prune_mi.costs.objective import Objective
 from prune_mi.errors import counted
-from prune_mi.graph.channels.narrowing import Gone, narrow
+from prune_mi.graph.channels.narrowing import Gone, Narrowed, narrow
 from prune_mi.graph.channels.prices import Prices, prices
 from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
-from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.morphisms.narrow import NARROW
 from prune_mi.morphisms.removals import UNIT_REMOVAL, without_unit
 from prune_mi.records import MorphRecord
+from prune_mi.search.group_losses import (
+    channel_losses,
+    channels_of,
+    deepened,
+    group_of,
+    groups_of_layers,
+    name_among,
+)
 from prune_mi.search.knapsack import chosen_channels
 
-_SUFFIX = "/channels"
 _UNIT_COUNTS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27)
 _UNKNOWN = 0.02  # accuracy that a unit is taken to cost, where no child has shown it
 _FACTORS = (0.25, 4.0)
-_DEEPER = 2.0  # how much more a channel costs where all others of its group are gone
+_TRIES = 3
 
 Aim = Mapping[str, float]
 """What costs may be at most, by name."""
@@ -67,8 +73,8 @@ class Planner:
         channels: What each output channel of layers adds, by the layers' names; none: only units.
         objective: What removals are to save.
         multiples: See `search.knapsack`.
-        factors: What a group's losses are multiplied by, by the name of its first layer, as
-            screened children have shown.
+        factors: What a group's losses are multiplied by, by its name in the parent, as screened
+            children have shown.
         rate: Accuracy for one of the channels' measure; None: not known.
         slimmed: The parent without units, in turn, as plans have found it; many begin alike, and
             what has been found of a graph is remembered with it.
@@ -84,23 +90,23 @@ class Planner:
     slimmed: dict[tuple[str, ...], LayerGraph | None] = field(default_factory=dict)
 
     def informed(
-        self, losses: Mapping[str, float], gains: Mapping[str, float], rate: float
+        self, losses: Mapping[str, float], gains: Mapping[str, float], rate: float | None
     ) -> "Planner":
         """A planner that goes by what screened children have shown.
 
         Args:
             losses: Accuracy that changes are expected to cost, units and channels by their names.
             gains: What all channels of each group add.
-            rate: Accuracy for one of their measure, on average.
+            rate: Accuracy for one of their measure, on average; None: not known.
         """
         units = [replace(each, expected_loss=losses[each.site]) for each in self.units]
         factors = {}
         for name, gain in gains.items():
-            usual = rate * gain
+            usual = (rate or 0.0) * gain
             if usual > 0:
                 factor = losses[name] / usual
-                factors[name.removesuffix(_SUFFIX)] = float(np.clip(factor, *_FACTORS))
-        return replace(self, units=units, factors=factors, rate=rate or None)
+                factors[group_of(name)] = float(np.clip(factor, *_FACTORS))
+        return replace(self, units=units, factors=factors, rate=rate)
 
     def nearer(self, factors: Mapping[str, float]) -> "Planner":
         """A planner whose factors lie half way to others."""
@@ -179,17 +185,13 @@ class Planner:
         losses = channel_losses(graph, self.channels)
         if losses is None:
             return None
-        known = priced.widths
-        weights = np.array([factors.get(each.name, 1.0) for each in known.groups])
-        gone = chosen_channels(
-            priced, _deepened(losses, priced), aim, multiples=self.multiples, weights=weights
-        )
-        if gone is None:
+        known, names = priced.widths, groups_of_layers(self.parent)
+        weights = np.array([factors.get(name_among(names, each), 1.0) for each in known.groups])
+        found = self._under(aim, graph, deepened(losses, known), weights)
+        if found is None:
             return None
-        narrowed = narrow(graph, gone)
-        if isinstance(narrowed, NotApplicable):
-            return None
-        rate = self.rate or 1.0
+        narrowed, gone = found
+        rate = 1.0 if self.rate is None else self.rate
         for place, group in enumerate(known.groups):
             if group.name in gone:
                 own = losses[known.of_group(place)]
@@ -197,6 +199,27 @@ class Planner:
         records = (*records, *_narrowings(priced, losses, gone))
         kept = {name: tuple(places.tolist()) for name, places in narrowed.kept.items()}
         return Plan(narrowed.graph, records, kept, lost, factors)
+
+    def _under(
+        self, aim: Aim, graph: LayerGraph, losses: np.ndarray, weights: np.ndarray
+    ) -> tuple[Narrowed, Gone] | None:
+        """The graph with as few channels as an aim asks for, and what went.
+
+        What prices say is not exact everywhere: what is still too much is taken off the aim.
+        """
+        asked = dict(aim)
+        for _ in range(_TRIES):
+            gone = chosen_channels(
+                prices(graph), losses, asked, multiples=self.multiples, weights=weights
+            )
+            narrowed = None if gone is None else narrow(graph, gone)
+            if gone is None or not isinstance(narrowed, Narrowed):
+                return None
+            if _is_within(narrowed.graph, aim):
+                return narrowed, gone
+            amounts = graph_cost(narrowed.graph).amounts
+            asked = {name: asked[name] - max(0, amounts[name] - most) for name, most in aim.items()}
+        return None
 
     def _order(
         self, graph: LayerGraph, rng: np.random.Generator, spread: float
@@ -225,50 +248,6 @@ class Planner:
             * float(np.exp(spread * rng.standard_normal()))
             for group in widths(self.parent).groups
         }
-
-
-def channel_losses(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -> np.ndarray | None:
-    """What each channel of a graph adds, by what its layers were found to make; None: not known.
-
-    A channel that several layers make adds what the one that knows most says.
-    """
-    known = widths(graph)
-    found = np.zeros(known.num_channels)
-    if not channels:
-        return None
-    for name, numbers in known.named.items():
-        scores = np.asarray(channels.get(name, ()), dtype=float)
-        if len(scores) == len(numbers):
-            np.maximum.at(found, numbers, scores)
-    return found
-
-
-def channels_of(group: str) -> str:
-    """What narrowing a width group is called, by the name of its first layer."""
-    return group + _SUFFIX
-
-
-def group_gains(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """What all channels of each width group that can be narrowed add, by the change's name."""
-    losses, known = channel_losses(graph, channels), widths(graph)
-    if losses is None:
-        return {}
-    return {
-        channels_of(group.name): float(losses[known.of_group(place)].sum())
-        for place, group in enumerate(known.groups)
-        if group.reason is None
-    }
-
-
-def _deepened(losses: np.ndarray, priced: Prices) -> np.ndarray:
-    """Losses where those of a group that are lost late cost more: fewer are left to stand in."""
-    found = losses.copy()
-    known = priced.widths
-    for place in range(len(known.groups)):
-        own = known.of_group(place)
-        ranks = np.argsort(np.argsort(losses[own], kind="stable"), kind="stable")
-        found[own] *= 1 + (_DEEPER - 1) * ranks / max(len(ranks) - 1, 1)
-    return found
 
 
 def _is_within(graph: LayerGraph, aim: Aim) -> bool:

@@ -8,6 +8,7 @@ what is taken to be cheap together need not be so.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from prune_mi.morphisms.removals import UNIT_REMOVAL
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Screened, Trained
 from prune_mi.search.evidence import Gains, expected_losses
-from prune_mi.search.plans import Aim, Plan, Planner, group_gains
+from prune_mi.search.group_losses import group_gains, shares_of
+from prune_mi.search.plans import Aim, Plan, Planner
 
 Channels = Mapping[str, Sequence[float]]
 """What each output channel of layers adds, by the layers' names."""
@@ -67,9 +69,12 @@ class PlanProposer:
         return bool(channels) and self.narrows
 
     def shown(self, parent: Trained, seen: Sequence[Screened]) -> list[Screened]:
-        """All screened children of a parent, of earlier generations too."""
+        """All screened children of a parent, of earlier generations too, with its own graph.
+
+        Theirs have weights of their own, and are not to be held for that.
+        """
         known = self._shown.setdefault(parent.name, {})
-        known.update({each.name: each for each in seen})
+        known.update({each.name: replace(each, graph=parent.graph) for each in seen})
         return list(known.values())
 
     def remember(self, name: str, plan: Plan) -> None:
@@ -141,10 +146,7 @@ class PlanProposer:
             {each.site: each.score for each in units}, group_gains(parent.graph, channels)
         )
         lost = [
-            (
-                {each.target: each.share for each in child.morphs if each.takes_away},
-                parent.quality - child.quality,
-            )
+            (shares_of(child.morphs, parent.graph), parent.quality - child.quality)
             for child in shown
         ]
         losses, rate = expected_losses(gains, lost)

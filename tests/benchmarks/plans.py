@@ -72,7 +72,16 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
     print(f"{options.model.name}: {start.quality:.4f}, {start.cost.macs:,} MACs", flush=True)
     sites = unit_sites(start.graph)
     (ranked,) = pool.rank(
-        [RankTask("start", start.graph, tuple(sites), settings.ranking, options.seed, True)]
+        [
+            RankTask(
+                "start",
+                start.graph,
+                tuple(sites),
+                settings.ranking,
+                options.seed,
+                settings.ranking.channel_criterion,
+            )
+        ]
     )
     units = [
         SiteScore(sites[place].name, ranked.gains[place], ranked.spreads[place])

@@ -91,7 +91,7 @@ def _child(options: argparse.Namespace, settings: OptimizeSettings, found: Start
         task = ScreenTask(unit.name, remove_unit(start.graph, unit), start.graph, settings.seed)
     else:
         (ranked,) = found.pool.rank(
-            [RankTask("start", start.graph, (), settings.ranking, settings.seed, True)]
+            [RankTask("start", start.graph, (), settings.ranking, settings.seed, "information")]
         )
         planner = Planner(start.graph, [], ranked.channels, objective_of(settings, start.cost))
         most = {"macs": options.share * start.cost.macs}

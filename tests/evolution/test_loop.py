@@ -96,7 +96,7 @@ class Landscape:
                 tuple(graph_cost(task.graph).macs % (7 + place) / 10 for place in sites),
                 (0.1,) * len(sites),
                 "share",
-                _channels(task.graph) if task.with_channels else {},
+                _channels(task.graph) if task.channels else {},
             )
             for task in tasks
             for sites in [range(len(task.sites))]

@@ -124,6 +124,43 @@ def test_the_magnitude_of_a_recurrent_unit_is_that_of_all_its_gates(kind: type) 
     assert own[2] == 0 and (np.delete(own, 2) > 0.5).all() and len(set(own)) == 4
 
 
+def test_what_a_depthwise_convolution_hands_on_counts_once(rng: np.random.Generator) -> None:
+    graphs = []
+    for names in (("made", "read"), ("made", "handed", "read")):
+        keras.utils.set_random_seed(0)
+        inputs = x = keras.Input((4, 4, 3))
+        for name in names:
+            if name == "handed":
+                one = {"depthwise_initializer": "ones", "use_bias": False}
+                x = layers.DepthwiseConv2D(1, **one, name=name)(x)
+            else:
+                x = layers.Conv2D(5, 1, activation="relu", name=name)(x)
+        x = layers.GlobalAveragePooling2D()(x)
+        graphs.append(trace_model(keras.Model(inputs, layers.Dense(2, name="head")(x))))
+    weights = {name: graphs[0].layers[name].weights for name in ("made", "read", "head")}
+    graphs[1] = with_weights(graphs[1], weights)
+    images = rng.normal(size=(4, 4, 4, 3)).astype("float32")
+
+    def found(graph: LayerGraph) -> np.ndarray:
+        loss = lambda _, outputs: ops.sum(outputs, 1)  # noqa: E731
+        return slopes(graph, images, np.ones((4, 2)), loss, batch=4).by_mean
+
+    own = widths(graphs[0]).made["made"]
+    assert np.array_equal(own, widths(graphs[1]).made["made"])
+    assert (found(graphs[0])[:, own] != 0).any()
+    np.testing.assert_allclose(found(graphs[1]), found(graphs[0]), rtol=1e-4, atol=1e-6)
+
+
+def test_only_the_loss_has_slopes() -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    x = layers.Dense(4, activity_regularizer=keras.regularizers.L2(9.0), name="made")(inputs)
+    graph = trace_model(keras.Model(inputs, layers.Dense(2)(x)))
+    rows = np.ones((2, 3), "float32")
+    found = slopes(graph, rows, np.ones((2, 2)), lambda _, out: 0 * ops.sum(out, 1), batch=2)
+    assert (found.by_factor == 0).all()
+
+
 def test_channels_of_masked_steps_say_nothing() -> None:
     inputs = keras.Input((5,), dtype="int32")
     x = layers.Dense(4, name="before")(layers.Embedding(9, 3, mask_zero=True)(inputs))

@@ -72,3 +72,19 @@ def test_frozen_norms_are_recalibrated_and_stay_frozen(rng: np.random.Generator)
 def test_no_batches_is_an_error() -> None:
     with pytest.raises(ValueError, match="no batches"):
         recalibrate(trace_model(_network()), [])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_dropout_inside_a_recurrent_layer_stays_off(
+    rng: np.random.Generator, wrapped: bool
+) -> None:
+    inputs = keras.Input((7, 3))
+    recurrent = layers.LSTM(4, dropout=0.5, recurrent_dropout=0.5, return_sequences=True)
+    x = layers.Bidirectional(recurrent)(inputs) if wrapped else recurrent(inputs)
+    model = keras.Model(inputs, x)
+    graph = trace_model(keras.Model(inputs, layers.BatchNormalization(name="norm")(x)))
+    rows = rng.normal(size=(32, 7, 3)).astype("float32")
+    _, _, mean, variance = recalibrate(graph, [rows]).layers["norm"].weights
+    yields = np.asarray(model(rows, training=False))
+    np.testing.assert_allclose(mean, yields.mean(axis=(0, 1)), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(variance, yields.var(axis=(0, 1)), rtol=1e-3)

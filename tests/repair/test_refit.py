@@ -219,3 +219,34 @@ def test_a_narrowed_layer_behind_batch_norm_has_statistics_that_fit(
         np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-4)
     same = np.array_equal(fitted.layers["second"].weights[0], cut.graph.layers["second"].weights[0])
     assert same == (how == "statistics")
+
+
+def test_steps_that_a_mask_leaves_out_are_in_no_statistics(rng: np.random.Generator) -> None:
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(9, 5, mask_zero=True, name="words")(inputs)
+    x = layers.Dense(8, name="made")(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    graph = trace_model(keras.Model(inputs, layers.LSTM(3)(x)))
+    tokens = rng.integers(1, 9, (64, 6)).astype("int32")
+    tokens[:, 2:] = 0  # most of it is padding
+    narrowed = narrow(graph, {"made": [0, 3]})
+    assert isinstance(narrowed, Narrowed)
+    fitted = repaired(graph, narrowed.graph, tokens, rng=rng, kept=narrowed.kept)
+    _, _, mean, variance = fitted.layers["norm"].weights
+    kernel, bias = fitted.layers["made"].weights
+    told = fitted.layers["words"].weights[0][tokens[:, :2]] @ kernel + bias
+    np.testing.assert_allclose(mean, told.mean(axis=(0, 1)), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(variance, told.var(axis=(0, 1)), rtol=1e-3)
+
+
+def test_a_reader_of_maps_of_another_size_is_left_alone(rng: np.random.Generator) -> None:
+    def network(*, pooled: bool) -> LayerGraph:
+        x = inputs = keras.Input((2, 2, 3), name="inputs")
+        if pooled:  # the reader yields 1x1 maps of 1x1 as of 2x2
+            x = layers.MaxPooling2D()(x)
+        x = layers.Conv2D(4, 3, strides=2, padding="same", name="reader")(x)
+        return trace_model(keras.Model(inputs, layers.GlobalAveragePooling2D()(x)))
+
+    old, new = network(pooled=True), network(pooled=False)
+    images = rng.normal(size=(64, 2, 2, 3)).astype("float32")
+    _require_same_weights(new, repaired(old, new, images, rng=rng), "reader")

@@ -65,10 +65,19 @@ def test_channels_have_a_rate_of_their_own_and_cost_by_their_share() -> None:
     assert losses["unit"] == pytest.approx(0.05, abs=0.01)
     assert losses["wide"] == pytest.approx(0.04, abs=0.02)
     assert losses["deep"] == pytest.approx(0.20, abs=0.04)
-    assert 0.003 < rate < 0.03  # between that of the one and that of the other, for one of 10
+    assert (
+        rate is not None and 0.003 < rate < 0.03
+    )  # between that of the one and that of the other, for one of 10
 
 
 def test_children_that_lost_channels_alone() -> None:
     losses, rate = expected_losses(Gains({}, {"wide": 2.0}), [({"wide": 0.5}, 0.03)])
     assert losses["wide"] == pytest.approx(0.06, abs=0.01)
     assert rate == pytest.approx(0.03)
+
+
+def test_that_channels_cost_nothing_is_known_and_not_unknown() -> None:
+    gains = Gains({"unit": 0.5}, {"wide": 2.0})
+    assert expected_losses(gains, [({"wide": 0.5}, 0.0), ({"unit": 1.0}, 0.1)])[1] == 0.0
+    assert expected_losses(gains, [({"unit": 1.0}, 0.1)])[1] is None
+    assert expected_losses(gains, [])[1] is None

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from graph_builder import residual_tower
+from graph_builder import mixed_group, residual_tower
 
 from prune_mi.costs.objective import named_objective
 from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.morphisms.morphism import SiteScore
-from prune_mi.search.plans import NARROW, Planner, group_gains
+from prune_mi.records import MorphRecord
+from prune_mi.search.group_losses import group_gains, shares_of
+from prune_mi.search.plans import NARROW, Planner
 
 TOWER = residual_tower(4)
 MACS = named_objective("macs")
@@ -59,3 +61,42 @@ def test_what_screening_has_shown_decides_between_units_and_channels() -> None:
 
 def test_impossible_aims_have_no_plan() -> None:
     assert _planner(units=()).plan({"macs": 1.0}, rng=_rng(), spread=0.0) is None
+
+
+def test_where_channels_were_seen_to_cost_nothing_they_go_and_units_stay() -> None:
+    gains = group_gains(TOWER, CHANNELS)
+    shown = {**{each.site: 0.05 for each in UNITS}, **dict.fromkeys(gains, 0.0)}
+    plan = _planner().informed(shown, gains, 0.0).plan(HALF, rng=_rng(), spread=0.0)
+    assert plan is not None and not any(each.is_removal for each in plan.records)
+
+
+def test_a_layer_that_nothing_is_known_of_keeps_its_channels() -> None:
+    unknown = next(group for group in widths(TOWER).groups if group.reason is None)
+    known = {name: each for name, each in CHANNELS.items() if name not in unknown.producers}
+    for seed in range(4):
+        plan = _planner(units=(), channels=known).plan(
+            {"macs": 0.8 * graph_cost(TOWER).macs}, rng=np.random.default_rng(seed), spread=0.5
+        )
+        assert plan is not None
+        assert all(each.target != f"{unknown.name}/channels" for each in plan.records)
+
+
+def test_a_group_that_lost_its_first_layer_is_still_the_same_one() -> None:
+    shared = next(group for group in widths(TOWER).groups if len(group.producers) > 1)
+    renamed = MorphRecord(
+        NARROW, f"{shared.producers[1]}/channels", (), "", effect="narrows", share=0.4
+    )
+    new = MorphRecord(NARROW, "inserted/channels", (), "", effect="narrows", share=0.9)
+    assert shares_of([renamed, new], TOWER) == {f"{shared.name}/channels": 0.4}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_plan_is_within_its_aim_where_prices_are_only_near(seed: int) -> None:
+    graph = mixed_group()
+    rng = np.random.default_rng(seed)
+    channels = {name: rng.random(len(own)) for name, own in widths(graph).made.items()}
+    planner = Planner(graph, (), channels, named_objective("params"))
+    for share in (0.8, 0.6, 0.4):
+        aim = {"params": share * graph_cost(graph).num_params}
+        plan = planner.plan(aim, rng=rng, spread=0.4)
+        assert plan is None or graph_cost(plan.graph).num_params <= aim["params"]

@@ -116,6 +116,21 @@ def goes_by_groups(layer: LayerDef, channels: int) -> bool:
     return groups == channels or groups * groups >= channels + int(layer.config["filters"])
 
 
+def hands_on(graph: LayerGraph, node: Node, axis: int) -> bool:
+    """Whether a call of a layer with a kernel keeps channels apart, as depthwise convolutions do.
+
+    Args:
+        graph: The graph of the call.
+        node: A call with inputs.
+        axis: Of the channels of its first input, counted from 0, the batch included.
+    """
+    way = propagation(graph, node, axis)
+    if isinstance(way, NotApplicable) or way.way not in ("repeat", "group"):
+        return False
+    channels = graph.spec(node.inputs[0]).shape[axis]
+    return way.way == "repeat" or goes_by_groups(graph.layer_of(node), int(channels or 0))
+
+
 def concatenation_axis(graph: LayerGraph, node: Node) -> int:
     """The axis, counted from 0, along which a concatenation joins."""
     rank = len(node.outputs[0].shape)

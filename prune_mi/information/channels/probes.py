@@ -6,8 +6,9 @@ and channel. The gradients of a sample's loss by these,
     dL/df = sum over positions of x dL/dx,    dL/ds = sum over positions of dL/dx,
 
 say by one pass back what changes to first order where the channel is multiplied or shifted: where
-it is replaced by its mean m, it is m dL/ds - dL/df. Probes stand before every layer with a kernel,
-not behind what makes a channel: so what goes round by a shortcut counts where it is read, once.
+it is replaced by its mean m, it is m dL/ds - dL/df. Probes stand before every layer whose
+kernel mixes channels, not behind what makes a channel: so what goes round by a shortcut, or through
+a depthwise convolution, counts where it is read, once.
 
 Heads of attention lie inside their layer, where no probe can stand. What a head yields is linear in
 its part O_h of the last kernel, so its slope is sum of O_h dL/dO_h: of a whole batch, since its
@@ -17,7 +18,7 @@ Only factors, shifts and the weights of such layers are trainable, and the optim
 of length 1: what they have changed by is the gradient, whatever the backend.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ import numpy as np
 from keras import ops
 
 from prune_mi.graph.channels.inner_widths import last_kernel
+from prune_mi.graph.channels.propagation import hands_on
 from prune_mi.graph.channels.width_groups import NO_GROUP, TensorChannels, widths
 from prune_mi.graph.edit import fresh_name, validate_graph, with_config, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
@@ -113,7 +115,7 @@ def slopes(
     """
     known = widths(graph)
     probed, read = with_probes(without_noise(graph), known.tensors, batch)
-    probed = with_config(probed, {name: {"kernel_regularizer": None} for name in known.inside})
+    probed = with_config(probed, _unregularized(probed, known.inside))
     with keras.saving.CustomObjectScope({_REGISTERED: Probe, "Probe": Probe}):
         model = build_model(probed)
     probes = {name: model.get_layer(name) for name in read}
@@ -156,6 +158,15 @@ def slopes(
     return Slopes(by_factor, by_mean, is_read, heads)
 
 
+def _unregularized(graph: LayerGraph, trained: Container[str]) -> dict[str, dict[str, Any]]:
+    """The settings without which only the loss has slopes."""
+    found = {name: {"kernel_regularizer": None} for name in graph.layers if name in trained}
+    for name, layer in graph.layers.items():
+        if layer.config.get("activity_regularizer"):
+            found[name] = {**found.get(name, {}), "activity_regularizer": None}
+    return found
+
+
 def _stepped_back(layer: keras.Layer, before: LayerDef) -> np.ndarray:
     """Gives an attention layer its weights back; the slopes by its heads, `(num_heads,)`."""
     place = last_kernel(before)
@@ -168,7 +179,7 @@ def _stepped_back(layer: keras.Layer, before: LayerDef) -> np.ndarray:
 def with_probes(
     graph: LayerGraph, tensors: Mapping[TensorRef, TensorChannels], batch: int
 ) -> tuple[LayerGraph, dict[str, TensorChannels]]:
-    """The graph with a probe before every layer with a kernel that reads channels of groups.
+    """The graph with a probe before every layer whose kernel mixes channels of groups.
 
     Returns:
         The graph, and what each probe reads, by the name of its layer.
@@ -179,7 +190,7 @@ def with_probes(
         ref = node.inputs[0] if node.inputs else None
         if ref is not None and has_kernel(graph.layer_of(node)):
             channels = tensors[ref]
-            if (channels.numbers != NO_GROUP).any():
+            if (channels.numbers != NO_GROUP).any() and not hands_on(graph, node, channels.axis):
                 name = fresh_name(replace(graph, layers=layers), "probe")
                 layers[name] = _probe(name, batch, channels.axis)
                 nodes.append(Node(name, name, (ref,), {}, (graph.spec(ref),)))

@@ -57,11 +57,15 @@ def compiled_forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
         jit_compile=needs_xla(model),
     )
 
+    run: Callable[[np.ndarray], Any] = function
+
     def answer(batch: np.ndarray) -> Any:
+        nonlocal run
         try:
-            return function(batch)
+            return run(batch)
         except tf.errors.OperatorNotAllowedInGraphError:  # a layer asks for a tensor's value
-            return eager_forward(model)(batch)
+            run = eager_forward(model)
+            return run(batch)
 
     return answer
 

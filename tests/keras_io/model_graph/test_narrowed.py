@@ -254,6 +254,18 @@ def test_heads_are_a_group_inside_their_layer() -> None:
         assert all(own.reason for own in outputs if own is not each)
 
 
+def test_multiples_are_of_a_layers_channels() -> None:
+    inputs = Input((6, 6, 3))
+    x = layers.GroupNormalization(8, name="norm")(_conv(inputs, 64, name="by_eights"))
+    known = widths(trace_model(Model(inputs, layers.Dense(3)(layers.Flatten()(_conv(x, 16))))))
+    assert [group.num_channels for group in known.groups if group.reason is None] == [8, 16]
+    assert [known.multiples(0, asked) for asked in (1, 8, 12, 16)] == [1, 1, 3, 2]
+    assert known.multiples(1, 8) == 8
+    known = widths(trace_model(NETWORKS["attention"]()))
+    heads = [place for place, group in enumerate(known.groups) if group.inside == "heads"]
+    assert all(known.multiples(place, 8) == 1 for place in heads)
+
+
 def test_heads_that_others_count_on_stay() -> None:
     inputs = keras.Input((7, 8))
     attention = layers.MultiHeadAttention(4, 3, name="it")

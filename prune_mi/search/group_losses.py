@@ -1,0 +1,99 @@
+"""Width groups as plans see them: what their channels add, and what has gone from each.
+
+A group is named by the first layer that makes its channels. That layer may have gone from a child,
+so groups of a child and of its parent are compared by their layers.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
+from prune_mi.graph.ir import LayerGraph
+from prune_mi.records import MorphRecord
+
+_SUFFIX = "/channels"
+_DEEPER = 2.0  # how much more a channel costs where all others of its group are gone
+
+
+def channel_losses(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -> np.ndarray | None:
+    """What each channel of a graph adds, by what its layers were found to make; None: not known.
+
+    A channel that several layers make adds what the one that knows most says; one of which none
+    says anything, as of a layer that was just inserted, is not to go, and adds infinitely much.
+    """
+    known = widths(graph)
+    found = np.full(known.num_channels, -np.inf)
+    if not channels:
+        return None
+    for name, numbers in known.named.items():
+        scores = np.asarray(channels.get(name, ()), dtype=float)
+        if len(scores) == len(numbers):
+            np.maximum.at(found, numbers, scores)
+    return np.where(np.isneginf(found), np.inf, found)
+
+
+def channels_of(group: str) -> str:
+    """What narrowing a width group is called, by the name of its first layer."""
+    return group + _SUFFIX
+
+
+def group_of(change: str) -> str:
+    """The name of the width group that a change narrows."""
+    return change.removesuffix(_SUFFIX)
+
+
+def group_gains(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """What all channels of each width group that can be narrowed add, by the change's name."""
+    losses, known = channel_losses(graph, channels), widths(graph)
+    if losses is None:
+        return {}
+    sums = {
+        channels_of(group.name): float(losses[known.of_group(place)].sum())
+        for place, group in enumerate(known.groups)
+        if group.reason is None
+    }
+    return {name: gain for name, gain in sums.items() if np.isfinite(gain)}
+
+
+def groups_of_layers(graph: LayerGraph) -> dict[str, str]:
+    """The width groups' names by the layers that make channels; of heads, by the groups' names."""
+    names: dict[str, str] = {}
+    for group in widths(graph).groups:
+        layers = group.producers if group.inside is None else (group.name,)
+        names |= dict.fromkeys(layers, group.name)
+    return names
+
+
+def shares_of(morphs: Sequence[MorphRecord], parent: LayerGraph) -> dict[str, float]:
+    """What changes took, by the names of units and of the parent's width groups.
+
+    Where a unit with a group's first layer has gone before, the group has another name in the
+    child; where a group has become two, the shares of both add up.
+    """
+    names, found = groups_of_layers(parent), dict[str, float]()
+    for each in morphs:
+        if each.effect == "narrows":
+            own = group_of(each.target)
+            if own not in names:
+                continue
+            name = channels_of(names[own])
+            found[name] = min(1.0, found.get(name, 0.0) + each.share)
+        elif each.takes_away:
+            found[each.target] = each.share
+    return found
+
+
+def name_among(names: Mapping[str, str], group: WidthGroup) -> str:
+    """What a width group is called among `groups_of_layers` of another graph; else nothing."""
+    return names.get(group.producers[0] if group.inside is None else group.name, "")
+
+
+def deepened(losses: np.ndarray, known: Widths) -> np.ndarray:
+    """Losses where those of a group that are lost late cost more: fewer are left to stand in."""
+    found = losses.copy()
+    for place in range(len(known.groups)):
+        own = known.of_group(place)
+        ranks = np.argsort(np.argsort(losses[own], kind="stable"), kind="stable")
+        found[own] *= 1 + (_DEEPER - 1) * ranks / max(len(ranks) - 1, 1)
+    return found
