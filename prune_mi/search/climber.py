@@ -29,8 +29,11 @@ from prune_mi.search.selection import (
     by_expected_saving,
     chance_of_success,
     choose_for_training,
+    hedged,
     improves,
     merit,
+    share_that_stays,
+    standard_error,
     with_hope,
 )
 from prune_mi.search.termination import SearchState
@@ -87,6 +90,8 @@ class HillClimber:
         self._horizon = horizon
         self._num_validation = num_validation
         self._points: dict[str, list[CurvePoint]] = {}
+        self._observed: dict[str, Trained] = {}
+        self._error = standard_error(reference.quality, len(reference.scores))
         self._allowed = allowed_drop
         self._margin = margin
         self.floor = reference.quality - allowed_drop
@@ -198,7 +203,17 @@ class HillClimber:
             floor=self.floor,
             allowed=self._allowed,
             objective=self._objective,
+            stays=self._stays(),
         )
+
+    def _stays(self) -> float:
+        """The share of what screened children have lost that is expected to stay lost."""
+        pairs = [
+            (self._start.quality - each.screened_quality, self._expected_loss(each))
+            for each in self._observed.values()
+            if each.screened_quality is not None
+        ]
+        return share_that_stays(pairs)
 
     def _aim(self, place: float, attempt: int, best: Screened | None, *, is_informed: bool) -> Aim:
         """What a plan may cost: less by a share from small to large, or near that of the best.
@@ -256,6 +271,7 @@ class HillClimber:
             allowed=self._allowed,
             objective=self._objective,
             margin=self._margin,
+            stays=self._stays(),
         )
 
     def observe(self, trained: Sequence[Trained]) -> None:
@@ -263,6 +279,8 @@ class HillClimber:
         for each in trained:
             point = CurvePoint(each.own_images, self._lost(each))
             self._points.setdefault(each.name, []).append(point)
+            # Without its weights, which are not needed.
+            self._observed[each.name] = replace(each, graph=self._start.graph)
 
     def state(self, *, proposals: int, has_time: bool) -> SearchState:
         """What stopping rules look at, after a generation that proposed so many children."""
@@ -281,7 +299,7 @@ class HillClimber:
             self.promising = None
 
     def advance(self, trained: Sequence[Trained], count: int) -> tuple[Trained, ...]:
-        """The trained children to train further, the most hopeful first.
+        """The trained children to train further; see `selection.hedged`.
 
         None where the most hopeful one is accepted already.
         """
@@ -289,7 +307,9 @@ class HillClimber:
         ordered = self._by_expected_saving(pool)
         if ordered and self.accepts(ordered[0]):
             return ()
-        return tuple(each for each in ordered if not self.accepts(each))[:count]
+        if not self._objective.makes_smaller:
+            return tuple(ordered[:count])
+        return hedged(ordered, count, self.chance, elite=self.elite, objective=self._objective)
 
     def tell(self, trained: Sequence[Trained]) -> Trained | None:
         """Ends a generation with its trained children.
@@ -365,7 +385,8 @@ class HillClimber:
     def _expected_loss(self, candidate: Trained) -> float:
         """Accuracy against the start that will still be lost after the final training."""
         points = list(self._points.values())
-        exponent = fit_exponent([(each[0], each[-1]) for each in points if len(each) > 1])
+        pairs = [(each[0], each[-1]) for each in points if len(each) > 1]
+        exponent = fit_exponent(pairs, error=self._error)
         point = CurvePoint(candidate.own_images, self._lost(candidate))
         return predict_lost(point, images=self._horizon(candidate), exponent=exponent)
 

@@ -2,8 +2,13 @@
 
 The accuracy that a child is short of its original falls with training as a power of the images it
 has seen, lost(n) = lost(m) (m / n)^b, as learning curves usually do (Hestness et al. 2017). The
-exponent is fitted to the run's own children, each seen at two lengths; before there are any, a
-moderate one is assumed.
+exponent is that of the run's own children, each seen at two lengths. What has lost hardly more than
+accuracies are off says little about it: with errors of size e in both losses, a pair's slope
+ln(lost(m) / lost(n)) / ln(n / m) has the error
+
+    e sqrt(1 / lost(m)^2 + 1 / lost(n)^2) / ln(n / m),
+
+and b is the mean of a normal posterior, from such slopes and a moderate exponent assumed before.
 """
 
 import math
@@ -11,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ASSUMED_EXPONENT = 0.4
+_ASSUMED_SPREAD = 0.15
 _BOUNDS = (0.15, 0.7)
 _FARTHEST = 30
 
@@ -23,17 +29,25 @@ class CurvePoint:
     lost: float
 
 
-def fit_exponent(pairs: Sequence[tuple[CurvePoint, CurvePoint]]) -> float:
-    """The median exponent between the two points of each pair, within sensible bounds."""
-    slopes = sorted(
-        math.log(early.lost / late.lost) / math.log(late.images / early.images)
-        for early, late in pairs
-        if 0 < early.images < late.images and early.lost > 0 and late.lost > 0
-    )
-    if not slopes:
-        return ASSUMED_EXPONENT
+def fit_exponent(pairs: Sequence[tuple[CurvePoint, CurvePoint]], *, error: float) -> float:
+    """The exponent, within sensible bounds.
+
+    Args:
+        pairs: An early and a late point of each child.
+        error: Standard error of what is lost, a fraction above 0.
+    """
+    weight = 1 / _ASSUMED_SPREAD**2
+    total = weight * ASSUMED_EXPONENT
+    for early, late in pairs:
+        if not 0 < early.images < late.images:
+            continue
+        longer = math.log(late.images / early.images)
+        before, after = max(early.lost, error), max(late.lost, error)
+        spread = error * math.hypot(1 / before, 1 / after) / longer
+        weight += 1 / spread**2
+        total += math.log(before / after) / longer / spread**2
     low, high = _BOUNDS
-    return min(max(slopes[len(slopes) // 2], low), high)
+    return min(max(total / weight, low), high)
 
 
 def predict_lost(point: CurvePoint, *, images: int, exponent: float) -> float:

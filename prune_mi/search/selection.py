@@ -3,8 +3,9 @@
 Screened children are repaired but untrained, so their loss of accuracy says how much there is to
 win back, not what they end at. A child's merit is what it saves over what it puts at risk:
 
-    merit = saved share of the cost / (accuracy lost + allowed drop)
+    merit = saved share of the cost / (share that stays lost x accuracy lost + allowed drop)
 
+What share stays lost when all training is done is what the children trained so far have shown.
 The allowed drop in the denominator keeps many harmless removals at once ahead of a single one.
 """
 
@@ -20,12 +21,19 @@ _S = TypeVar("_S", bound=Screened)
 _RELATIVE_ERROR = 0.3
 _ABSOLUTE_ERROR = 0.003
 _HOPEFUL_SHARE = 0.5
+_ASSUMED_LOSS = 0.02  # of which all stays, beside what children have shown
 _MOST_EQUAL = 0.005  # of accuracy: few images do not make what is worse as good
 _ROUNDING = 1e-9  # 0.8 - 0.1 is a little over 0.7
 
 
 def merit(
-    candidate: Screened, *, elite: Trained, floor: float, allowed: float, objective: Objective
+    candidate: Screened,
+    *,
+    elite: Trained,
+    floor: float,
+    allowed: float,
+    objective: Objective,
+    stays: float = 1.0,
 ) -> float:
     """The merit of a screened candidate.
 
@@ -35,6 +43,7 @@ def merit(
         floor: The lowest accuracy that may be accepted.
         allowed: The allowed drop, a fraction.
         objective: What is compared by.
+        stays: The share of what is lost that stays lost.
 
     Returns:
         Where nothing is made small, the accuracy itself.
@@ -44,7 +53,7 @@ def merit(
         return quality
     saved = objective.saved(candidate.cost, elite.cost)
     lost = max(0.0, floor + allowed - quality)
-    return saved / (lost + max(allowed, 0.005))
+    return saved / (stays * lost + max(allowed, 0.005))
 
 
 def choose_for_training(
@@ -56,6 +65,7 @@ def choose_for_training(
     allowed: float,
     objective: Objective,
     margin: float = 0.0,
+    stays: float = 1.0,
 ) -> tuple[_S, ...]:
     """The candidate of greatest merit, then each time the best of those safer than the last.
 
@@ -71,10 +81,18 @@ def choose_for_training(
         allowed: The allowed drop, a fraction.
         objective: What is compared by.
         margin: What acceptance is expected to leave unused of the allowed drop.
+        stays: See `merit`.
     """
 
     def value(candidate: Screened) -> float:
-        return merit(candidate, elite=elite, floor=floor, allowed=allowed, objective=objective)
+        return merit(
+            candidate,
+            elite=elite,
+            floor=floor,
+            allowed=allowed,
+            objective=objective,
+            stays=stays,
+        )
 
     left = [each for each in candidates if improves(each, elite, objective)]
     left.sort(key=value, reverse=True)
@@ -138,6 +156,64 @@ def by_expected_saving(
         return -round(saved * chance(candidate), 4), -candidate.quality
 
     return sorted(candidates, key=key)
+
+
+def share_that_stays(pairs: Sequence[tuple[float, float]]) -> float:
+    """The share of what children lose untrained that they are expected to lose in the end.
+
+    Args:
+        pairs: What each trained child had lost untrained, and is expected to lose in the end.
+            Before there are any, all is taken to stay.
+    """
+    before = sum(max(0.0, lost) for lost, _ in pairs)
+    after = sum(max(0.0, lost) for _, lost in pairs)
+    return min(1.0, (_ASSUMED_LOSS + after) / (_ASSUMED_LOSS + before))
+
+
+def hedged(
+    candidates: Sequence[Trained],
+    count: int,
+    chance: Callable[[Trained], float],
+    *,
+    elite: Trained,
+    objective: Objective,
+) -> tuple[Trained, ...]:
+    """The candidates of which the best that succeeds is expected to save most.
+
+    A second one much like the first adds little to it: it saves as much, and succeeds or fails with
+    it. What saves more with less of a chance adds more, and so does what is safer, beside a bold
+    one. Successes are taken to be independent, candidates are taken one after the other.
+
+    Args:
+        candidates: Trained; those that have succeeded already have a chance of 1, and are not
+            taken.
+        count: How many at most.
+        chance: That one succeeds.
+        elite: The best accepted model so far.
+        objective: What is compared by; something is made small.
+    """
+    saved = {each.name: objective.saved(each.cost, elite.cost) for each in candidates}
+    chances = {each.name: chance(each) for each in candidates}
+
+    def expected_best(names: Sequence[str]) -> float:
+        found, none_before = 0.0, 1.0
+        for name in sorted(names, key=lambda name: -saved[name]):
+            found += none_before * chances[name] * saved[name]
+            none_before *= 1 - chances[name]
+        return found
+
+    certain = [each.name for each in candidates if chances[each.name] == 1.0]
+    left = [each for each in candidates if each.name not in certain]
+    chosen: list[Trained] = []
+
+    def key(candidate: Trained) -> tuple[float, float]:
+        names = [*certain, *(each.name for each in chosen), candidate.name]
+        return round(expected_best(names), 4), candidate.quality
+
+    while left and len(chosen) < count:
+        chosen.append(max(left, key=key))
+        left.remove(chosen[-1])
+    return tuple(chosen)
 
 
 def improves(candidate: Screened, elite: Screened, objective: Objective) -> bool:
