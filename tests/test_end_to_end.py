@@ -42,7 +42,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> P
     arguments = ["optimize", str(model), "--data", "digits", "--out", str(folder)]
     arguments += ["--config", str(CONFIGS / "optimize_default.yaml")]
     arguments += ["--max-accuracy-drop", "0.05", "--generations", "2", "--children", "3"]
-    arguments += ["--child-epochs", "3", "--final-epochs", "2", "--quiet"]
+    arguments += ["--child-epochs", "2", "--final-epochs", "1", "--quiet"]
     arguments += ["--gate", "max-accuracy-drop=0.5", "--gate", "max-size=1MB"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output

@@ -1,7 +1,9 @@
-"""Two small networks for the ranking benchmark, trained on CIFAR-10.
+"""Small networks for benchmarks, trained on CIFAR-10.
 
 `vgg` is a plain chain, three stages of four conv-BN-ReLU runs with max pooling between them;
-`mobilenet` is a chain of inverted residual blocks, ten of them. Both end near 0.8 on the test set.
+`mobilenet` is a chain of inverted residual blocks, ten of them. They end near 0.8 and 0.75 on the
+test set. `tutorial` is the network of beginners' courses: three convolutions, two poolings, a dense
+head, no batch norm; after four epochs it is near 0.67.
 
     python tests/benchmarks/networks.py vgg --data cifar10.npz --out vgg.keras
 """
@@ -17,10 +19,10 @@ _BATCH = 64
 def main() -> None:
     """Trains one network and writes it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=["vgg", "mobilenet"])
+    parser.add_argument("kind", choices=["vgg", "mobilenet", "tutorial"])
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, help="default: 6, of the tutorial's 4")
     options = parser.parse_args()
     prepare_backend(threads=1)
     start_backend()
@@ -30,14 +32,17 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     arrays = np.load(options.data)
     images, labels = arrays["x_train"], arrays["y_train"].ravel()
-    model = _vgg() if options.kind == "vgg" else _mobilenet()
-    steps = options.epochs * (len(images) // _BATCH)
+    model = {"vgg": _vgg, "mobilenet": _mobilenet, "tutorial": _tutorial}[options.kind]()
+    plain = options.kind == "tutorial"
+    epochs = options.epochs or (4 if plain else 6)
+    steps = epochs * (len(images) // _BATCH)
+    rate = 1e-3 if plain else keras.optimizers.schedules.CosineDecay(3e-3, steps)
     model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
+        optimizer=keras.optimizers.Adam(rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    model.fit(images, labels, batch_size=_BATCH, epochs=options.epochs, verbose=2)
+    model.fit(images, labels, batch_size=_BATCH, epochs=epochs, verbose=2)
     _, accuracy = model.evaluate(
         arrays["x_test"], arrays["y_test"].ravel(), batch_size=500, verbose=0
     )
@@ -75,6 +80,25 @@ def _mobilenet():  # type: ignore[no-untyped-def]
     tensor = layers.ReLU(6.0)(layers.BatchNormalization()(tensor))
     tensor = layers.GlobalAveragePooling2D()(tensor)
     return Model(inputs, layers.Dense(10, activation="softmax")(tensor))
+
+
+def _tutorial():  # type: ignore[no-untyped-def]
+    from keras import Input, Sequential, layers
+
+    return Sequential(
+        [
+            Input((32, 32, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
 
 
 def _inverted_residual(tensor, width, strides):  # type: ignore[no-untyped-def]
