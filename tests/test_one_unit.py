@@ -23,6 +23,7 @@ SHORT: dict[str, Any] = {
     "max_accuracy_drop": 0.1,
     "generations": 1,
     "children": 2,
+    "calibration_images": 200,
     "child_epochs": 2,
     "final_epochs": 0.5,
     "control": False,

@@ -23,6 +23,7 @@ SETTINGS: dict[str, Any] = {
     "max_accuracy_drop": 0.2,
     "generations": 1,
     "children": 2,
+    "calibration_images": 200,
     "child_epochs": 0.5,
     "final_epochs": 0.5,
     "quiet": True,

@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
     "max_accuracy_drop": 0.1,
     "generations": 1,
     "children": 4,
+    "calibration_images": 200,
     "child_epochs": 1,
     "final_epochs": 1,
     "seed": 3,

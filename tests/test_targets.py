@@ -20,6 +20,7 @@ SETTINGS: dict[str, Any] = {
     "points": 2,
     "generations": 1,
     "children": 4,
+    "calibration_images": 200,
     "child_epochs": 1,
     "final_epochs": 1,
 }
