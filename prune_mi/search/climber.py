@@ -29,11 +29,11 @@ from prune_mi.search.selection import (
     by_expected_saving,
     chance_of_success,
     choose_for_training,
+    error_of,
     hedged,
     improves,
     merit,
     share_that_stays,
-    standard_error,
     with_hope,
 )
 from prune_mi.search.termination import SearchState
@@ -91,7 +91,7 @@ class HillClimber:
         self._num_validation = num_validation
         self._points: dict[str, list[CurvePoint]] = {}
         self._observed: dict[str, Trained] = {}
-        self._error = standard_error(reference.quality, len(reference.scores))
+        self._error = error_of(reference)
         self._allowed = allowed_drop
         self._margin = margin
         self.floor = reference.quality - allowed_drop

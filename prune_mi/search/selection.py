@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from prune_mi.costs.objective import Objective
 from prune_mi.search.candidate import Screened, Trained
 
@@ -23,6 +25,7 @@ _ABSOLUTE_ERROR = 0.003
 _HOPEFUL_SHARE = 0.5
 _ASSUMED_LOSS = 0.02  # of which all stays, beside what children have shown
 _MOST_EQUAL = 0.005  # of accuracy: few images do not make what is worse as good
+_LEAST_ERROR = 1e-6
 _ROUNDING = 1e-9  # 0.8 - 0.1 is a little over 0.7
 
 
@@ -270,6 +273,17 @@ def standard_error(quality: float, num_images: int) -> float:
     num = num_images + 4
     share = (quality * num_images + 2) / num
     return math.sqrt(share * (1 - share) / num)
+
+
+def error_of(model: Trained) -> float:
+    """The standard error of a model's quality on its validation images, above 0.
+
+    Of scores that are not just right or wrong their spread says it; such a quality may be below 0.
+    """
+    scores = model.scores
+    if scores.dtype == bool:
+        return standard_error(model.quality, len(scores))
+    return max(float(np.std(scores)) / math.sqrt(len(scores)), _LEAST_ERROR)
 
 
 class RunnersUp:

@@ -15,7 +15,7 @@ from prune_mi.graph.units.discovery import removable_units
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
-from prune_mi.search.selection import chance_of_success
+from prune_mi.search.selection import chance_of_success, error_of
 from tests.candidates import trained as trained_candidate
 
 TOWER = residual_tower(6)
@@ -228,6 +228,23 @@ def test_expectations_learn_from_the_trainings_seen() -> None:
     climber.observe([replace(child, quality=0.85, own_images=400)])
     assert climber.chance(child) == pytest.approx(chance_of_success(0.1 / 16**0.5, 0.02), abs=1e-3)
     assert climber.chance(child) > before
+
+
+def test_a_quality_below_zero_has_an_error_too() -> None:
+    scores = np.array([-3.0, 0.5, 0.7, 0.2], np.float32)  # R^2, sample by sample
+    reference = trained_candidate("reference", -0.4, TOWER, scores=scores, own_images=0)
+    assert error_of(reference) == pytest.approx(float(scores.std()) / 2)
+    assert error_of(replace(reference, scores=np.zeros(4, np.float32))) > 0
+    climber = HillClimber(
+        reference,
+        allowed_drop=0.02,
+        objective=named_objective("macs"),
+        mix=DELETIONS,
+        max_morphs=4,
+        rng=np.random.default_rng(0),
+        horizon=lambda _: 1600,
+    )
+    assert 0 < climber.chance(_trained("a", -0.6, 100)) < 1
 
 
 def test_the_most_hopeful_advance() -> None:
