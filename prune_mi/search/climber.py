@@ -10,6 +10,7 @@ morphs.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -89,8 +90,7 @@ class HillClimber:
         self._rng = rng
         self._horizon = horizon
         self._num_validation = num_validation
-        self._points: dict[str, list[CurvePoint]] = {}
-        self._observed: dict[str, Trained] = {}
+        self._observed: dict[str, list[Trained]] = {}
         self._error = error_of(reference)
         self._allowed = allowed_drop
         self._margin = margin
@@ -194,11 +194,12 @@ class HillClimber:
     def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
         """The screened child whose size, and whose factors, the next plans go by."""
         pool = [each for each in shown if improves(each, self.parent, self._objective)]
-        return max(pool, key=self._merit, default=None)
+        return max(pool, key=self._merits(), default=None)
 
-    def _merit(self, child: Screened) -> float:
-        return merit(
-            child,
+    def _merits(self) -> Callable[[Screened], float]:
+        """What screened children are worth, by what is known now."""
+        return partial(
+            merit,
             elite=self.elite,
             floor=self.floor,
             allowed=self._allowed,
@@ -210,7 +211,7 @@ class HillClimber:
         """The share of what screened children have lost that is expected to stay lost."""
         pairs = [
             (self._start.quality - each.screened_quality, self._expected_loss(each))
-            for each in self._observed.values()
+            for *_, each in self._observed.values()
             if each.screened_quality is not None
         ]
         return share_that_stays(pairs)
@@ -266,21 +267,19 @@ class HillClimber:
         return choose_for_training(
             pool,
             count,
+            worth=self._merits(),
             elite=self.elite,
             floor=self.floor,
-            allowed=self._allowed,
             objective=self._objective,
             margin=self._margin,
-            stays=self._stays(),
         )
 
     def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came; predictions learn from it."""
         for each in trained:
-            point = CurvePoint(each.own_images, self._lost(each))
-            self._points.setdefault(each.name, []).append(point)
             # Without its weights, which are not needed.
-            self._observed[each.name] = replace(each, graph=self._start.graph)
+            light = replace(each, graph=self._start.graph)
+            self._observed.setdefault(each.name, []).append(light)
 
     def state(self, *, proposals: int, has_time: bool) -> SearchState:
         """What stopping rules look at, after a generation that proposed so many children."""
@@ -384,11 +383,18 @@ class HillClimber:
 
     def _expected_loss(self, candidate: Trained) -> float:
         """Accuracy against the start that will still be lost after the final training."""
-        points = list(self._points.values())
-        pairs = [(each[0], each[-1]) for each in points if len(each) > 1]
+        pairs = [
+            (self._point(each[0]), self._point(each[-1]))
+            for each in self._observed.values()
+            if len(each) > 1
+        ]
         exponent = fit_exponent(pairs, error=self._error)
-        point = CurvePoint(candidate.own_images, self._lost(candidate))
-        return predict_lost(point, images=self._horizon(candidate), exponent=exponent)
+        return predict_lost(
+            self._point(candidate), images=self._horizon(candidate), exponent=exponent
+        )
+
+    def _point(self, candidate: Trained) -> CurvePoint:
+        return CurvePoint(candidate.own_images, self._lost(candidate))
 
     def _lost(self, candidate: Trained) -> float:
         """Accuracy that is lost against the start."""

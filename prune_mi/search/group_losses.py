@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from prune_mi.graph.channels.width_groups import WidthGroup, Widths, widths
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.channels.width_groups import Widths, widths
+from prune_mi.graph.ir import LayerGraph, once_a_graph
 from prune_mi.records import MorphRecord
 
 _SUFFIX = "/channels"
@@ -22,10 +22,10 @@ def channel_losses(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -
     A channel that several layers make adds what the one that knows most says; one of which none
     says anything, as of a layer that was just inserted, is not to go, and adds infinitely much.
     """
-    known = widths(graph)
-    found = np.full(known.num_channels, -np.inf)
     if not channels:
         return None
+    known = widths(graph)
+    found = np.full(known.num_channels, -np.inf)
     for name, numbers in known.named.items():
         scores = np.asarray(channels.get(name, ()), dtype=float)
         if len(scores) == len(numbers):
@@ -56,13 +56,10 @@ def group_gains(graph: LayerGraph, channels: Mapping[str, Sequence[float]]) -> d
     return {name: gain for name, gain in sums.items() if np.isfinite(gain)}
 
 
-def groups_of_layers(graph: LayerGraph) -> dict[str, str]:
-    """The width groups' names by the layers that make channels; of heads, by the groups' names."""
-    names: dict[str, str] = {}
-    for group in widths(graph).groups:
-        layers = group.producers if group.inside is None else (group.name,)
-        names |= dict.fromkeys(layers, group.name)
-    return names
+@once_a_graph
+def groups_of_layers(graph: LayerGraph) -> Mapping[str, str]:
+    """The width groups' names by what makes their channels, see `WidthGroup.makers`."""
+    return {maker: group.name for group in widths(graph).groups for maker in group.makers}
 
 
 def shares_of(morphs: Sequence[MorphRecord], parent: LayerGraph) -> dict[str, float]:
@@ -82,11 +79,6 @@ def shares_of(morphs: Sequence[MorphRecord], parent: LayerGraph) -> dict[str, fl
         elif each.takes_away:
             found[each.target] = each.share
     return found
-
-
-def name_among(names: Mapping[str, str], group: WidthGroup) -> str:
-    """What a width group is called among `groups_of_layers` of another graph; else nothing."""
-    return names.get(group.producers[0] if group.inside is None else group.name, "")
 
 
 def deepened(losses: np.ndarray, known: Widths) -> np.ndarray:

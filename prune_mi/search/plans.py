@@ -31,7 +31,6 @@ from prune_mi.search.group_losses import (
     deepened,
     group_of,
     groups_of_layers,
-    name_among,
 )
 from prune_mi.search.knapsack import chosen_channels
 
@@ -186,7 +185,9 @@ class Planner:
         if losses is None:
             return None
         known, names = priced.widths, groups_of_layers(self.parent)
-        weights = np.array([factors.get(name_among(names, each), 1.0) for each in known.groups])
+        weights = np.array(
+            [factors.get(names.get(each.makers[0], ""), 1.0) for each in known.groups]
+        )
         found = self._under(aim, graph, deepened(losses, known), weights)
         if found is None:
             return None
@@ -212,8 +213,10 @@ class Planner:
             gone = chosen_channels(
                 prices(graph), losses, asked, multiples=self.multiples, weights=weights
             )
-            narrowed = None if gone is None else narrow(graph, gone)
-            if gone is None or not isinstance(narrowed, Narrowed):
+            if gone is None:
+                return None
+            narrowed = narrow(graph, gone)
+            if not isinstance(narrowed, Narrowed):
                 return None
             if _is_within(narrowed.graph, aim):
                 return narrowed, gone

@@ -63,12 +63,11 @@ def choose_for_training(
     candidates: Sequence[_S],
     count: int,
     *,
+    worth: Callable[[Screened], float],
     elite: Trained,
     floor: float,
-    allowed: float,
     objective: Objective,
     margin: float = 0.0,
-    stays: float = 1.0,
 ) -> tuple[_S, ...]:
     """The candidate of greatest merit, then each time the best of those safer than the last.
 
@@ -79,26 +78,14 @@ def choose_for_training(
     Args:
         candidates: Screened.
         count: How many.
+        worth: The merit of each.
         elite: The best accepted model so far.
         floor: The lowest accuracy that may be accepted.
-        allowed: The allowed drop, a fraction.
         objective: What is compared by.
         margin: What acceptance is expected to leave unused of the allowed drop.
-        stays: See `merit`.
     """
-
-    def value(candidate: Screened) -> float:
-        return merit(
-            candidate,
-            elite=elite,
-            floor=floor,
-            allowed=allowed,
-            objective=objective,
-            stays=stays,
-        )
-
     left = [each for each in candidates if improves(each, elite, objective)]
-    left.sort(key=value, reverse=True)
+    left.sort(key=worth, reverse=True)
     chosen: list[_S] = []
     while left and len(chosen) < count:
         safe = [each for each in chosen if each.quality - margin >= floor]

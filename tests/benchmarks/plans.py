@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
-from started import Started, started
+from started import Started, ranked, started
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.recipe import damage_of, training_task
-from prune_mi.execution.tasks import Evaluated, RankTask, ScreenTask
+from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.ranking import least_first
@@ -71,24 +71,13 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
     start = baseline.start
     print(f"{options.model.name}: {start.quality:.4f}, {start.cost.macs:,} MACs", flush=True)
     sites = unit_sites(start.graph)
-    (ranked,) = pool.rank(
-        [
-            RankTask(
-                "start",
-                start.graph,
-                tuple(sites),
-                settings.ranking,
-                options.seed,
-                settings.ranking.channel_criterion,
-            )
-        ]
-    )
+    ranks = ranked(found, settings, sites)
     units = [
-        SiteScore(sites[place].name, ranked.gains[place], ranked.spreads[place])
-        for place in least_first(sites, ranked.gains)
+        SiteScore(sites[place].name, ranks.gains[place], ranks.spreads[place])
+        for place in least_first(sites, ranks.gains)
     ]
     objective = objective_of(settings, start.cost)
-    planner = Planner(start.graph, units, ranked.channels, objective)
+    planner = Planner(start.graph, units, ranks.channels, objective)
     plans = _plans(planner, options)
     children = {
         f"plan {place}": Proposed(

@@ -15,13 +15,13 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from started import Started, started
+from started import Started, ranked, started
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.data import AugmentationPolicy
 from prune_mi.evolution.recipe import damage_of, training_task
-from prune_mi.execution.tasks import Evaluated, RankTask, ScreenTask
+from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
@@ -90,10 +90,8 @@ def _child(options: argparse.Namespace, settings: OptimizeSettings, found: Start
         )
         task = ScreenTask(unit.name, remove_unit(start.graph, unit), start.graph, settings.seed)
     else:
-        (ranked,) = found.pool.rank(
-            [RankTask("start", start.graph, (), settings.ranking, settings.seed, "information")]
-        )
-        planner = Planner(start.graph, [], ranked.channels, objective_of(settings, start.cost))
+        ranks = ranked(found, settings)
+        planner = Planner(start.graph, [], ranks.channels, objective_of(settings, start.cost))
         most = {"macs": options.share * start.cost.macs}
         plan = planner.plan(most, rng=np.random.default_rng(0), spread=0.0, num_units=0)
         if plan is None:

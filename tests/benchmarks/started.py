@@ -1,6 +1,6 @@
 """A model as `optimize` starts from it, its data shared with workers that train."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
+from prune_mi.execution.tasks import Ranked, RankTask
+from prune_mi.graph.site import Site
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline
@@ -57,3 +59,13 @@ def started(model: Path, settings: OptimizeSettings, *, workers: int) -> Iterato
         start = baseline.start.graph
         share_targets(start, profile, baseline.images, settings, pool=pool, may_mirror=True)
         yield Started(baseline, profile, pool)
+
+
+def ranked(found: Started, settings: OptimizeSettings, sites: Sequence[Site] = ()) -> Ranked:
+    """Sites of the model and all of its channels, ranked as `optimize` ranks them."""
+    ranking, graph = settings.ranking, found.baseline.start.graph
+    task = RankTask("start", graph, tuple(sites), ranking, settings.seed, ranking.channel_criterion)
+    (answer,) = found.pool.rank([task])
+    if not isinstance(answer, Ranked):
+        raise SystemExit(answer.message)
+    return answer

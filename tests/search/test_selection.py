@@ -38,9 +38,9 @@ def _choose(candidates: list[Trained], count: int, objective: str = "macs") -> l
     chosen = choose_for_training(
         candidates,
         count,
+        worth=lambda each: _merit(each, objective),
         elite=ELITE,
         floor=FLOOR,
-        allowed=ALLOWED,
         objective=by(objective),
     )
     return [each.name for each in chosen]

@@ -52,6 +52,11 @@ class WidthGroup:
         first = self.producers[0]
         return first if self.inside is None else f"{first}/{self.inside}"
 
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """What its channels are known by in `Widths.named`: its layers, or of heads its name."""
+        return self.producers if self.inside is None else (self.name,)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorChannels:

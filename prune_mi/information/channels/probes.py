@@ -18,7 +18,7 @@ Only factors, shifts and the weights of such layers are trainable, and the optim
 of length 1: what they have changed by is the gradient, whatever the backend.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
 
 _REGISTERED = "prune_mi>Probe"
+_REGULARIZERS = ("kernel_regularizer", "activity_regularizer")
 
 
 @keras.saving.register_keras_serializable("prune_mi")
@@ -115,7 +116,7 @@ def slopes(
     """
     known = widths(graph)
     probed, read = with_probes(without_noise(graph), known.tensors, batch)
-    probed = with_config(probed, _unregularized(probed, known.inside))
+    probed = with_config(probed, _unregularized(probed))
     with keras.saving.CustomObjectScope({_REGISTERED: Probe, "Probe": Probe}):
         model = build_model(probed)
     probes = {name: model.get_layer(name) for name in read}
@@ -158,13 +159,13 @@ def slopes(
     return Slopes(by_factor, by_mean, is_read, heads)
 
 
-def _unregularized(graph: LayerGraph, trained: Container[str]) -> dict[str, dict[str, Any]]:
-    """The settings without which only the loss has slopes."""
-    found = {name: {"kernel_regularizer": None} for name in graph.layers if name in trained}
-    for name, layer in graph.layers.items():
-        if layer.config.get("activity_regularizer"):
-            found[name] = {**found.get(name, {}), "activity_regularizer": None}
-    return found
+def _unregularized(graph: LayerGraph) -> dict[str, dict[str, None]]:
+    """Settings with which only the loss has slopes."""
+    found = {
+        name: {each: None for each in _REGULARIZERS if layer.config.get(each)}
+        for name, layer in graph.layers.items()
+    }
+    return {name: settings for name, settings in found.items() if settings}
 
 
 def _stepped_back(layer: keras.Layer, before: LayerDef) -> np.ndarray:

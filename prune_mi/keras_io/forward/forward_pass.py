@@ -51,13 +51,11 @@ def compiled_forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
         return predict
     import tensorflow as tf
 
-    function: Callable[[np.ndarray], Any] = tf.function(
+    run: Callable[[np.ndarray], Any] = tf.function(
         lambda batch: model(batch, training=False),
         autograph=False,
         jit_compile=needs_xla(model),
     )
-
-    run: Callable[[np.ndarray], Any] = function
 
     def answer(batch: np.ndarray) -> Any:
         nonlocal run
