@@ -21,7 +21,7 @@ from prune_mi.morphisms.removals import UNIT_REMOVAL
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.children import Children, Draw, even_sizes, spread_sizes
 from prune_mi.search.evidence import Gains, expected_losses
-from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
+from prune_mi.search.forecast import Forecast
 from prune_mi.search.plans import Aim
 from prune_mi.search.proposing import NO_CHANNELS, Channels, PlanProposer
 from prune_mi.search.selection import (
@@ -30,11 +30,9 @@ from prune_mi.search.selection import (
     by_expected_saving,
     chance_of_success,
     choose_for_training,
-    error_of,
     hedged,
     improves,
     merit,
-    share_that_stays,
     with_hope,
 )
 from prune_mi.search.termination import SearchState
@@ -88,10 +86,8 @@ class HillClimber:
         self._mix = mix
         self._max_morphs = max_morphs
         self._rng = rng
-        self._horizon = horizon
+        self._forecast = Forecast(reference, horizon)
         self._num_validation = num_validation
-        self._observed: dict[str, list[Trained]] = {}
-        self._error = error_of(reference)
         self._allowed = allowed_drop
         self._margin = margin
         self.floor = reference.quality - allowed_drop
@@ -204,17 +200,8 @@ class HillClimber:
             floor=self.floor,
             allowed=self._allowed,
             objective=self._objective,
-            stays=self._stays(),
+            stays=self._forecast.share_that_stays(),
         )
-
-    def _stays(self) -> float:
-        """The share of what screened children have lost that is expected to stay lost."""
-        pairs = [
-            (self._start.quality - each.screened_quality, self._expected_loss(each))
-            for *_, each in self._observed.values()
-            if each.screened_quality is not None
-        ]
-        return share_that_stays(pairs)
 
     def _aim(self, place: float, attempt: int, best: Screened | None, *, is_informed: bool) -> Aim:
         """What a plan may cost: less by a share from small to large, or near that of the best.
@@ -276,10 +263,7 @@ class HillClimber:
 
     def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came; predictions learn from it."""
-        for each in trained:
-            # Without its weights, which are not needed.
-            light = replace(each, graph=self._start.graph)
-            self._observed.setdefault(each.name, []).append(light)
+        self._forecast.observe(trained)
 
     def state(self, *, proposals: int, has_time: bool) -> SearchState:
         """What stopping rules look at, after a generation that proposed so many children."""
@@ -362,7 +346,7 @@ class HillClimber:
         """The chance that a trained candidate ends within the allowed drop."""
         if self.accepts(candidate):
             return 1.0
-        return chance_of_success(self._expected_loss(candidate), self._allowed - self._margin)
+        return chance_of_success(self._forecast.loss(candidate), self._allowed - self._margin)
 
     def finalist(self, others: Sequence[Trained], *, least: float) -> Trained | None:
         """What should get the final training in place of the elite; None: nothing.
@@ -380,25 +364,6 @@ class HillClimber:
         """Models that may take the elite's place, the promising one among them."""
         pool = {each.name: each for each in (*others, self.promising) if each is not None}
         return [each for each in pool.values() if improves(each, self.elite, self._objective)]
-
-    def _expected_loss(self, candidate: Trained) -> float:
-        """Accuracy against the start that will still be lost after the final training."""
-        pairs = [
-            (self._point(each[0]), self._point(each[-1]))
-            for each in self._observed.values()
-            if len(each) > 1
-        ]
-        exponent = fit_exponent(pairs, error=self._error)
-        return predict_lost(
-            self._point(candidate), images=self._horizon(candidate), exponent=exponent
-        )
-
-    def _point(self, candidate: Trained) -> CurvePoint:
-        return CurvePoint(candidate.own_images, self._lost(candidate))
-
-    def _lost(self, candidate: Trained) -> float:
-        """Accuracy that is lost against the start."""
-        return self._start.quality - candidate.quality
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         """The best of those that may be accepted."""

@@ -234,7 +234,7 @@ class TargetClimber(HillClimber):
     def advance(self, trained: Sequence[Trained], count: int) -> tuple[Trained, ...]:
         """The trained children to train further: under the targets the most hopeful first."""
         under, above = self._divided(trained)
-        under.sort(key=self._expected_loss)
+        under.sort(key=self._forecast.loss)
         above.sort(key=lambda each: -self._worth(each))
         return tuple([*under, *above][:count])
 
@@ -261,13 +261,13 @@ class TargetClimber(HillClimber):
             return True
         if candidate.name == self.elite.name:
             return candidate.quality > self.elite.quality
-        return self._expected_loss(candidate) < self._expected_loss(self.elite)
+        return self._forecast.loss(candidate) < self._forecast.loss(self.elite)
 
     def _followers(self, others: Sequence[Trained]) -> list[Trained]:
         return [] if self.promising is None else [self.promising]
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
-        return min(fit, key=lambda each: (self._expected_loss(each), self._key(each)))
+        return min(fit, key=lambda each: (self._forecast.loss(each), self._key(each)))
 
     def _most_promising(self, trained: Sequence[Trained]) -> Trained | None:
         """What is not accepted, and is nearest to the targets; of those under them, the best."""
@@ -275,18 +275,18 @@ class TargetClimber(HillClimber):
         latest |= {each.name: each for each in trained}
         pool = [each for each in latest.values() if each.lineage]
         if self._objective.is_feasible(self.elite.cost):
-            elite = self._expected_loss(self.elite)
+            elite = self._forecast.loss(self.elite)
             pool = [
                 each
                 for each in pool
                 if each.name != self.elite.name
                 and self._objective.is_feasible(each.cost)
-                and self._expected_loss(each) < elite
+                and self._forecast.loss(each) < elite
             ]
         return min(pool, key=self._nearness, default=None)
 
     def _nearness(self, candidate: Trained) -> tuple[float, ...]:
-        return (self._objective.excess(candidate.cost), self._expected_loss(candidate))
+        return (self._objective.excess(candidate.cost), self._forecast.loss(candidate))
 
     def _key(self, candidate: Trained) -> tuple[float, ...]:
         return self._objective.key(candidate.cost, candidate.quality)
