@@ -152,6 +152,29 @@ def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def dense_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dense layers, two of which can go, trained on digits: quick where the kind is no matter."""
+    import keras
+    from keras import layers
+
+    from prune_mi.commands.demo import train_demo_network
+    from prune_mi.data import load_dataset
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1), name="digit")
+    x = layers.Dense(48, use_bias=False)(layers.Flatten()(inputs))
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    for _ in range(2):
+        x = layers.Dense(48, activation="relu")(x)
+    outputs = layers.Dense(10, activation="softmax", name="classes")(x)
+    model = keras.Model(inputs, outputs, name="small")
+    train_demo_network(model, load_dataset("digits"))
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def digits_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digits as an `.npz` with the four usual arrays."""
     from prune_mi.data import load_dataset

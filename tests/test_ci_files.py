@@ -109,22 +109,20 @@ def _outputs(text: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_the_actions_steps_from_start_to_end(digits_model: Path, tmp_path: Path) -> None:
-    _run_the_actions_steps(digits_model, tmp_path)
+def test_the_actions_steps_from_start_to_end(dense_model: Path, tmp_path: Path) -> None:
+    _run_the_actions_steps(dense_model, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.thorough
-def test_the_gitlab_jobs_lines_use_the_run_that_is_there(
-    digits_model: Path, tmp_path: Path
-) -> None:
-    _run_the_actions_steps(digits_model, tmp_path)
-    _run_gitlab_lines(digits_model, tmp_path)
+def test_the_gitlab_jobs_lines_use_the_run_that_is_there(dense_model: Path, tmp_path: Path) -> None:
+    _run_the_actions_steps(dense_model, tmp_path)
+    _run_gitlab_lines(dense_model, tmp_path)
 
 
-def _run_the_actions_steps(digits_model: Path, tmp_path: Path) -> None:
+def _run_the_actions_steps(dense_model: Path, tmp_path: Path) -> None:
     inputs = {name: each.get("default", "") for name, each in _action()["inputs"].items()}
-    inputs |= {"model": str(digits_model), "data": "digits", "budget": "9m"}
+    inputs |= {"model": str(dense_model), "data": "digits", "budget": "9m"}
     inputs |= {"max-accuracy-drop": "0.05"}
     inputs["options"] = "--generations=1\n--children=2\n\n--images=0\n"
     inputs["options"] += "--no-control\n"

@@ -79,10 +79,10 @@ def test_the_readme_is_one_screen_or_three() -> None:
 
 @pytest.mark.slow
 def test_commands_run_as_they_stand(
-    digits_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dense_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of prune-mi in this process, which has loaded TensorFlow already."""
-    (tmp_path / "model.keras").write_bytes(digits_model.read_bytes())
+    (tmp_path / "model.keras").write_bytes(dense_model.read_bytes())
     monkeypatch.chdir(tmp_path)
     texts = [text for _, mark, _, text in _blocks("bash") if not mark]
     lines = [line for text in texts for line in text.replace("\\\n", " ").splitlines() if line]

@@ -34,11 +34,11 @@ FACTS = (
 
 
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
+def whole_run(tmp_path_factory: pytest.TempPathFactory, dense_model: Path) -> Path:
     """The folder of a short run from h5, with the settings file as it stands, that ends smaller."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     model = folder.parent / "model.h5"
-    keras.models.load_model(digits_model).save(model)
+    keras.models.load_model(dense_model).save(model)
     arguments = ["optimize", str(model), "--data", "digits", "--out", str(folder)]
     arguments += ["--config", str(CONFIGS / "optimize_default.yaml")]
     arguments += ["--max-accuracy-drop", "0.05", "--generations", "2", "--children", "3"]
@@ -83,8 +83,8 @@ def test_the_result_is_held_to_gates_on_images_that_selection_has_not_seen(whole
     assert f"on {len(seen) - seen.sum()} test images" in drop.text
 
 
-def test_a_criterion_named_on_the_command_line(tmp_path: Path, digits_model: Path) -> None:
-    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+def test_a_criterion_named_on_the_command_line(tmp_path: Path, dense_model: Path) -> None:
+    arguments = ["optimize", str(dense_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--config", str(CONFIGS / "optimize_fast.yaml"), "--criterion", "gate", "--quiet"]
     arguments += ["--max-accuracy-drop", "0.9", "--generations", "1", "--children", "2"]
     arguments += ["--child-epochs", "0.5", "--final-epochs", "0.5", "--workers", "1"]
@@ -173,9 +173,9 @@ def test_the_choice_can_be_made_again_from_what_is_written(whole_run: Path) -> N
 
 
 def test_the_resolved_settings_run_again(
-    whole_run: Path, digits_model: Path, tmp_path: Path
+    whole_run: Path, dense_model: Path, tmp_path: Path
 ) -> None:
-    arguments = ["optimize", str(digits_model), "--config", str(whole_run / "config.yaml")]
+    arguments = ["optimize", str(dense_model), "--config", str(whole_run / "config.yaml")]
     arguments += ["--out", str(tmp_path / "again"), "--generations", "1", "--children", "2"]
     arguments += ["--child-epochs", "1", "--final-epochs", "1"]
     arguments += ["--no-control", "--json", "--workers", "1"]
@@ -184,10 +184,10 @@ def test_the_resolved_settings_run_again(
     assert json.loads(result.stdout)["control"] is None
 
 
-def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path) -> None:
+def test_nothing_smaller_writes_the_original(dense_model: Path, tmp_path: Path) -> None:
     """From Python, which gets the report that is written."""
     report = prune_mi.optimize(
-        digits_model,
+        dense_model,
         data="digits",
         out=tmp_path / "run",
         mix={"insert-batch-norm": 1.0},
@@ -203,7 +203,7 @@ def test_nothing_smaller_writes_the_original(digits_model: Path, tmp_path: Path)
     assert not report.smaller
     assert report.result == report.reference
     images = np.random.default_rng(0).uniform(0, 1, (4, 8, 8, 1)).astype("float32")
-    expected = keras.models.load_model(digits_model)(images)
+    expected = keras.models.load_model(dense_model)(images)
     received = keras.models.load_model(tmp_path / "run" / "best.keras")(images)
     np.testing.assert_array_equal(np.asarray(received), np.asarray(expected))
 

@@ -58,8 +58,8 @@ def _interrupted(arguments: list[str], *, when: str, how: signal.Signals) -> str
     return text
 
 
-def test_a_terminated_run_says_so_and_keeps_its_events(digits_model: Path, tmp_path: Path) -> None:
-    arguments = ["optimize", str(digits_model), "--data", "digits", "--out", str(tmp_path / "run")]
+def test_a_terminated_run_says_so_and_keeps_its_events(dense_model: Path, tmp_path: Path) -> None:
+    arguments = ["optimize", str(dense_model), "--data", "digits", "--out", str(tmp_path / "run")]
     arguments += ["--max-accuracy-drop", "0.2", "--final-epochs", "1000", "--generations", "1"]
     arguments += ["--children", "2", "--child-epochs", "0.5", "--workers", "1"]
     _interrupted(arguments, when="screened", how=signal.SIGTERM)

@@ -64,12 +64,12 @@ def _image(path: Path, level: int, *, size: tuple[int, int] = (4, 4), colour: bo
     return path
 
 
-def test_digits_are_read_from_files(digits_model: Path, tmp_path: Path) -> None:
+def test_digits_are_read_from_files(dense_model: Path, tmp_path: Path) -> None:
     data = load_dataset("digits")
     for index in range(50):
         pixels = np.round(data.x_test[index, ..., 0] * 255 / 16).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{index:02}.png")
-    found = _json(digits_model, tmp_path, "--scaling", "unit")
+    found = _json(dense_model, tmp_path, "--scaling", "unit")
     right = [int(name) == label for name, label in zip(_classes(found), data.y_test, strict=False)]
     assert np.mean(right) > 0.95
     assert found["scaling"] == "unit (0 to 1)"

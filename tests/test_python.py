@@ -52,8 +52,8 @@ def arrays() -> Arrays:
 
 
 @pytest.fixture(scope="module")
-def model(digits_model: Path) -> keras.Model:
-    model = keras.models.load_model(digits_model)
+def model(dense_model: Path) -> keras.Model:
+    model = keras.models.load_model(dense_model)
     model.layers[1].trainable = False
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -155,7 +155,7 @@ def test_a_run_goes_on_with_the_same_objects_alone(
     optimized: prune_mi.Optimized,
     model: keras.Model,
     arrays: Arrays,
-    digits_model: Path,
+    dense_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = optimized.path.parent
@@ -164,7 +164,7 @@ def test_a_run_goes_on_with_the_same_objects_alone(
     with pytest.raises(RunFolderError, match="expected data again, with the same content"):
         prune_mi.resume(folder, model=model, generations=2)
     events = (folder / "events.jsonl").read_bytes()
-    other = keras.models.load_model(digits_model)
+    other = keras.models.load_model(dense_model)
     other.layers[-1].bias.assign_add([0.01] * 10)
     with pytest.raises(RunFolderError, match=r"its model was small .* holds something else"):
         prune_mi.resume(folder, model=other, data=arrays, generations=2, quiet=True)

@@ -55,9 +55,9 @@ def _told(folder: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
+def unbroken(tmp_path_factory: pytest.TempPathFactory, dense_model: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "unbroken"
-    prune_mi.optimize(digits_model, out=folder, **SETTINGS)
+    prune_mi.optimize(dense_model, out=folder, **SETTINGS)
     kinds = {line.event.__class__ for line in read_events(folder / "events.jsonl")[0]}
     assert {events.Trained, events.Accepted} <= kinds
     return folder
@@ -86,11 +86,11 @@ def _interrupted(
 def test_an_interrupted_run_comes_to_the_same(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    digits_model: Path,
+    dense_model: Path,
     unbroken: Path,
 ) -> None:
     folder = tmp_path / "run"
-    _interrupted(monkeypatch, digits_model, folder, 6)
+    _interrupted(monkeypatch, dense_model, folder, 6)
     assert not (folder / "report.json").exists()
     code, shown = _invoke("report", folder)
     assert code == 0 and "Not ended" in shown
@@ -109,10 +109,10 @@ def test_an_interrupted_run_comes_to_the_same(
 
 
 def test_a_run_goes_on_that_has_next_to_no_time_left(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digits_model: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dense_model: Path
 ) -> None:
     folder = tmp_path / "run"
-    _interrupted(monkeypatch, digits_model, folder, 4, budget=300.0)
+    _interrupted(monkeypatch, dense_model, folder, 4, budget=300.0)
     monkeypatch.setattr(Before, "elapsed", 299.0)
     found = prune_mi.resume(folder)
     assert isinstance(found, prune_mi.Optimized)
@@ -125,7 +125,7 @@ def test_a_run_goes_on_that_has_next_to_no_time_left(
 
 
 def test_a_run_that_has_ended_is_shown_again(
-    unbroken: Path, tmp_path: Path, digits_model: Path
+    unbroken: Path, tmp_path: Path, dense_model: Path
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(unbroken, folder)
@@ -137,7 +137,7 @@ def test_a_run_that_has_ended_is_shown_again(
     ):
         code, shown = _invoke("optimize", *said, "--resume", folder)
         assert code == 2 and refusal in shown, shown
-    code, shown = _invoke("optimize", digits_model, "--resume", folder)
+    code, shown = _invoke("optimize", dense_model, "--resume", folder)
     assert code == 0 and f"--resume {folder} --generations 3" in shown, shown
     (folder / "report.json").unlink()
     found = prune_mi.resume(folder)
@@ -164,19 +164,19 @@ def test_more_generations_may_be_made(unbroken: Path, tmp_path: Path) -> None:
 
 
 def test_another_model_or_other_data_are_refused(
-    unbroken: Path, tmp_path: Path, digits_model: Path
+    unbroken: Path, tmp_path: Path, dense_model: Path
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(unbroken, folder)
     written = (folder / "events.jsonl").read_bytes()
-    model = keras.models.load_model(digits_model)
+    model = keras.models.load_model(dense_model)
     model.layers[-1].bias.assign_add([0.01] * 10)
     model.save(tmp_path / "other.keras")
     code, shown = _invoke(
         "optimize", tmp_path / "other.keras", "--resume", folder, "--generations", 3
     )
     assert code == 2, shown
-    assert f"cannot go on: its model was {digits_model}" in shown
+    assert f"cannot go on: its model was {dense_model}" in shown
     assert f"and is {tmp_path / 'other.keras'} now; expected the same content" in shown
     assert (folder / "events.jsonl").read_bytes() == written
     data = load_dataset("digits")

@@ -32,9 +32,9 @@ def _invoke(*arguments: object) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, digits_model: Path) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory, dense_model: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "target"
-    prune_mi.optimize(digits_model, out=folder, **SETTINGS)
+    prune_mi.optimize(dense_model, out=folder, **SETTINGS)
     return folder
 
 
@@ -80,16 +80,16 @@ def test_another_model_is_picked_and_measures_as_listed(run: Path, tmp_path: Pat
 
 
 def test_what_no_model_keeps_leaves_the_original_and_the_nearest(
-    digits_model: Path, tmp_path: Path
+    dense_model: Path, tmp_path: Path
 ) -> None:
     settings = {**SETTINGS, "points": 1, "generations": 1, "child_epochs": 0.1}
-    settings |= {"final_epochs": 0.1, "target_macs": 0.05, "max_accuracy_drop": 0.0, "images": 64}
+    settings |= {"final_epochs": 0.1, "target_macs": 0.1, "max_accuracy_drop": 0.0, "images": 64}
     out = tmp_path / "run"
-    report = prune_mi.optimize(digits_model, out=out, control=False, **settings).report
+    report = prune_mi.optimize(dense_model, out=out, control=False, **settings).report
     assert not report.removals and report.closest is not None
     assert report.images_trained == 0
     assert report.missed and "more than the allowed 0" in report.missed[-1]
-    original = keras.models.load_model(digits_model).count_params()
+    original = keras.models.load_model(dense_model).count_params()
     assert keras.models.load_model(tmp_path / "run" / "best.keras").count_params() == original
     nearest = keras.models.load_model(tmp_path / "run" / "closest.keras")
     assert nearest.count_params() == report.closest.num_params < original
