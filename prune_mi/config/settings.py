@@ -172,7 +172,8 @@ class RunSettings(Settings):
         None,
         "Number of changed models (children) to propose in a generation.",
         panel=TIME,
-        words="8; with --budget more, as far as repairing them takes little of the time",
+        words="8, and more while they get better; with --budget as far as repairing them takes "
+        "little of the time",
         ge=1,
     )
     trained_children: int | None = setting(

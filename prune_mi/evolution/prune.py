@@ -40,6 +40,7 @@ _FEWEST_MORPHS = 5
 _WAVES = (0.4,)  # shares of children behind the first wave
 _WAVES_OF_PLANS = (0.3, 0.3)
 _REPAIRING_SHARE = 0.25  # of a generation's time, for further waves of plans
+_WAVE, _FLAT_WAVES = 4, 2  # plans of a wave where no time is set, and waves without a better one
 _MOST_PLANS = 32
 OnLast = Callable[[Trained, TrainingSpeed | None], object]
 
@@ -85,6 +86,7 @@ class Pruning:
         self._needed: float | None = None
         self._waves: list[int] = []
         self._asked = 0
+        self._best_plan, self._flat_waves = "", 0
         self._began = 0.0
         self._seconds: float | None = None
         kind = TargetClimber if self._objective.targets else HillClimber
@@ -158,7 +160,9 @@ class Pruning:
         if sum(later) >= num_children:  # something has to come first
             later = [num_children // 2]
         self._waves, self._asked = [num_children - sum(later), *later], 0
+        self._best_plan, self._flat_waves = "", 0
         self._needed = None
+        self.climber.leads_on = self._leads_on()
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
         """See `Strategy`: a first wave, and others that have learned from those before them."""
@@ -278,24 +282,44 @@ class Pruning:
         )
         return has_time
 
+    def _leads_on(self) -> bool:
+        """Whether another generation may follow the one that begins."""
+        most, generation = self._run.settings.most_generations, self.climber.generation + 1
+        leads_on: bool = self._run.log.decided(
+            f"whether generation {generation} may be followed",
+            lambda: most is None or generation < most,
+        )
+        return leads_on
+
     def _next_wave(self, seen: Sequence[Screened]) -> int | None:
         """How many children are asked for next; None: the generation has all of its children."""
         if self._waves:
             return self._waves.pop(0)
         if self._needed is None:
             self._needed = time.monotonic() - self._began
-        return 2 * self._run.evaluations.at_once if self._has_time_for_plans(seen) else None
+        settled = self._run.settings.children or self._asked >= _MOST_PLANS
+        if settled or not (self.climber.narrows and seen):
+            return None
+        if self._seconds is None:
+            return _WAVE if self._comes_on(seen) else None
+        return 2 * self._run.evaluations.at_once if self._has_time_for_plans() else None
 
-    def _has_time_for_plans(self, seen: Sequence[Screened]) -> bool:
+    def _comes_on(self, seen: Sequence[Screened]) -> bool:
+        """Whether one of the last waves brought a better plan than those before it."""
+        best = self.climber.best_screened(seen)
+        name = "" if best is None else best.name
+        self._flat_waves = self._flat_waves + 1 if name == self._best_plan else 0
+        self._best_plan = name
+        return self._flat_waves < _FLAT_WAVES
+
+    def _has_time_for_plans(self) -> bool:
         """Whether another wave of plans takes little of the generation's time."""
         spent, seconds = time.monotonic() - self._began, self._seconds
-        if self._run.settings.children or seconds is None or not (self.climber.narrows and seen):
-            return False
         has_time: bool = self._run.log.decided(
             f"time for {self._asked} plans and more of generation {self.climber.generation}",
-            lambda: spent < _REPAIRING_SHARE * seconds,
+            lambda: seconds is not None and spent < _REPAIRING_SHARE * seconds,
         )
-        return has_time and self._asked < _MOST_PLANS
+        return has_time
 
     def _rungs(self, num_children: int) -> tuple[Rung, ...]:
         """How children are trained, in the time that making them ready has left."""

@@ -47,8 +47,9 @@ _LESS = 0.8
 class HillClimber:
     """Elitist hill climbing over graphs.
 
-    `elite` is the best accepted model. For `flat_generations` no child
-    has been accepted, for `structure_age` generations the elite's structure has stayed the same.
+    `elite` is the best accepted model, `leads_on` whether another generation may follow. For
+    `flat_generations` no child has been accepted, for `structure_age` generations the elite's
+    structure has stayed the same.
 
     Args:
         reference: The original, with its validation accuracy.
@@ -95,6 +96,7 @@ class HillClimber:
         self.promising: Trained | None = None
         self.flat_generations = 0
         self.structure_age = 0
+        self.leads_on = True
 
     @property
     def generation(self) -> int:
@@ -168,7 +170,7 @@ class HillClimber:
         """Plans of many sizes; then of the sizes, and with the factors, that screening favours."""
         parent = self.parent
         shown = self._proposer.shown(parent, seen)
-        best = self._best_shown(shown)
+        best = self.best_screened(shown)
         children: list[Proposed] = []
         for plan in self._proposer.plans(
             parent,
@@ -187,9 +189,9 @@ class HillClimber:
             children.append(child)
         return tuple(children)
 
-    def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
+    def best_screened(self, screened: Sequence[Screened]) -> Screened | None:
         """The screened child whose size, and whose factors, the next plans go by."""
-        pool = [each for each in shown if improves(each, self.parent, self._objective)]
+        pool = [each for each in screened if improves(each, self.parent, self._objective)]
         return max(pool, key=self._merits(), default=None)
 
     def _merits(self) -> Callable[[Screened], float]:

@@ -1,5 +1,6 @@
 """Plans for the children of one parent: at first of many kinds, then near those that did best.
 
+The first plan of a wave goes by what the ranking, or screening, lets expect, without any draw.
 Children that have been screened say what units and channels really cost (`search.evidence`). Of
 three plans behind them one goes by that alone. One is near the best screened child, a local search
 around it: as many units go, and each group's factor lies half way to the one that it was planned
@@ -111,10 +112,11 @@ class PlanProposer:
             blind = (planner, _BLIND_UNITS[place % len(_BLIND_UNITS)])
             own, num_units = self._way(planner, best) if shown else blind
             for attempt in range(_DRAWS):
+                as_expected = own is planner and place + attempt == 0
                 plan = own.plan(
                     aim(place, attempt),
                     rng=self._rng,
-                    spread=spread * (1 + attempt / 4),
+                    spread=0.0 if as_expected else spread * (1 + attempt / 4),
                     num_units=num_units if shown or not attempt else None,
                     start=self._changed_first(parent, units),
                 )

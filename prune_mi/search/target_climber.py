@@ -92,7 +92,8 @@ class TargetClimber(HillClimber):
         mix, context = self._drawn_with(ranking, seen)
         drawn: list[Proposed] = []
         for place in range(num_children):
-            half_way = not seen and self._parent is self._start and place % _ON_THE_WAY == 1
+            may_stop = self.leads_on and not seen and self._parent is self._start
+            half_way = may_stop and place % _ON_THE_WAY == 1
             found = self._drawn(context, mix, half_way=half_way, nearest=place % 2 == 1)
             if found is not None and self._children.take(found[0]):
                 drawn.append(self._children.child(self._parent, *found))
@@ -101,9 +102,12 @@ class TargetClimber(HillClimber):
         return tuple(drawn)
 
     def _aim(self, place: float, attempt: int, best: Screened | None, *, is_informed: bool) -> Aim:
-        """The targets; of a third of the original's children, once informed, half of the way."""
+        """The targets; of a third of the original's children, once informed, half of the way.
+
+        But for the last generation.
+        """
         is_last = place > 1 - 1 / _ON_THE_WAY
-        half_way = is_informed and self._parent is self._start and is_last
+        half_way = self.leads_on and is_informed and self._parent is self._start and is_last
         aim = {}
         for each in self._objective.targets:
             own = self._parent.cost.amounts[each.kind.name]
@@ -112,9 +116,9 @@ class TargetClimber(HillClimber):
             )
         return aim
 
-    def _best_shown(self, shown: Sequence[Screened]) -> Screened | None:
+    def best_screened(self, screened: Sequence[Screened]) -> Screened | None:
         """Of those under the targets the most accurate."""
-        under, _ = self._divided(shown)
+        under, _ = self._divided(screened)
         return max(under, key=lambda each: float(each.quality), default=None)
 
     def _drawn(
@@ -219,14 +223,17 @@ class TargetClimber(HillClimber):
         return left, out
 
     def choose(self, screened: Sequence[Screened], count: int) -> tuple[Screened, ...]:
-        """The children to train: under the targets the most accurate, and every third a stone."""
+        """The children to train: under the targets the most accurate, and every third a stone.
+
+        What is above a target is of no use where no generation follows.
+        """
         pool = [*screened, *([self.promising] if self.promising else [])]
         under, above = self._divided(pool)
         under.sort(key=lambda each: -each.quality)
         above.sort(key=lambda each: -self._worth(each))
         chosen: list[Screened] = []
         while under or above:
-            stone = len(chosen) % _ON_THE_WAY == 2
+            stone = self.leads_on and len(chosen) % _ON_THE_WAY == 2
             first, second = (above, under) if stone else (under, above)
             chosen.append((first or second).pop(0))
         return tuple(chosen[:count])

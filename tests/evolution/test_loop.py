@@ -192,6 +192,7 @@ PLANS = make_settings({**DIGITS, "generations": 3, "max_accuracy_drop": 0.1})
 PLANS_TO_TARGETS = make_settings(
     {**DIGITS, "generations": 3, "target_macs": 0.5, "target_params": 0.5}
 )
+PLANS_WHILE_BETTER = make_settings({"data": "digits", "generations": 2, "target_macs": 0.5})
 GROW = {"data": "digits", "generations": 3, "children": 3, "child_epochs": 2}
 TARGET = make_settings({**UNITS, "generations": 4, "target_macs": 0.5})
 WAYS: dict[str, tuple[Callable[[Run[Any]], Evolved], Any]] = {
@@ -199,6 +200,7 @@ WAYS: dict[str, tuple[Callable[[Run[Any]], Evolved], Any]] = {
     "target": (_pruned, TARGET),
     "plans": (_pruned, PLANS),
     "plans-to-targets": (_pruned, PLANS_TO_TARGETS),
+    "plans-while-better": (_pruned, PLANS_WHILE_BETTER),
     "default": (_grown, make_search_settings(GROW)),
     "adaptive": (
         _grown,
@@ -295,6 +297,18 @@ def test_plans_are_under_both_targets_and_take_channels(tmp_path: Path) -> None:
     assert any(m.is_removal for each in children for m in each.morphs)  # units, too
     shares = [m.share for each in narrowed for m in each.morphs if m.effect == "narrows"]
     assert all(0 < share < 1 for share in shares)
+
+
+def test_without_a_time_limit_plans_come_while_they_get_better(tmp_path: Path) -> None:
+    run = _run(tmp_path, Landscape(), PLANS_WHILE_BETTER)
+    _pruned(run)
+    most = graph_cost(residual_tower(5)).macs / 2
+    first, last = (one.children for one in generations_of(run.log.events))
+    # Eight, as with a time limit, and two waves of four that must bring nothing better.
+    assert 16 <= len(first) <= 35
+    assert len(last) > 8  # for the last few are left to find
+    assert any(each.macs > most for each in first)  # on the way to the target
+    assert all(each.macs <= most for each in last)  # nothing follows
 
 
 def test_no_child_under_the_target_and_within_the_drop_leaves_the_start_and_the_nearest(
