@@ -27,9 +27,11 @@ from typing import IO
 from prune_mi.execution.executor import Call, Lost, News, Outcome, packed, unpacked
 from prune_mi.execution.worker import receive, send
 
+# What a module prints as it is imported must not get among the answers.
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from prune_mi.execution.worker import main; main()"
+    "import json, os, sys; answers = os.dup(1); os.dup2(2, 1); "
+    "sys.path[:] = json.loads(sys.argv[1]); "
+    "from prune_mi.execution.worker import main; main(answers)"
 )
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _OLDER_QUOTA = (

@@ -52,18 +52,20 @@ def _end_with_parent() -> None:
             ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
 
 
-def main() -> None:
-    """Carries calls out until the parent closes the input."""
+def main(answers_to: int) -> None:
+    """Carries calls out until the parent closes the input.
+
+    Args:
+        answers_to: The descriptor that answers go to; the standard output is that of errors by now.
+    """
     _end_with_parent()
     # Both mean the run: the parent hears of them too, and ends its workers.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     calls = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    # What a user's layer prints must not get among the answers.
+    answers = os.fdopen(answers_to, "wb")
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
-    os.dup2(2, 1)
     sys.stdout = sys.stderr
     waiting = queue.SimpleQueue[bytes]()
 

@@ -275,6 +275,17 @@ def test_a_script_needs_no_guard_and_its_own_functions_and_classes_reach_workers
     assert (done.stdout, done.stderr) == ("the script runs\n42\n", "")
 
 
+def test_what_a_module_of_the_users_prints_does_not_get_among_the_answers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_UNGUARDED)
+    (tmp_path / "nt.py").write_text("print('hello')")  # which pathlib tries to import
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stdout.splitlines()[-2:] == ["the script runs", "42"]
+    assert "hello" in done.stderr  # as the worker printed it
+
+
 def test_a_process_that_was_started_early_is_taken_over(tmp_path: Path) -> None:
     start_early(Call("begins", _wait_for, (tmp_path / "flag",)))
     made = ProcessExecutor(keep=2)
