@@ -5,10 +5,12 @@
 Plans of many kinds that cost the same are made as `optimize` makes them, repaired and screened, and
 each gets the same short training. Printed are the rank correlations (Spearman's) of what is known
 before the training with the accuracy behind it, on other images than those of the screening, with
-intervals of a bootstrap over the plans.
+intervals of a bootstrap over the plans. A plan's score is what all channels that go add; units are
+ranked in another measure, so plans with units have none.
 """
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +23,12 @@ from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.recipe import damage_of, training_task
 from prune_mi.execution.tasks import Evaluated, ScreenTask
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.search.candidate import Proposed, Screened
+from prune_mi.search.group_losses import group_gains
 from prune_mi.search.plans import Plan, Planner
 
 UNITS = (0, 0, 0, 1, 0, 0, 2, 1)  # that go, of one plan after the other
@@ -37,7 +41,7 @@ class Row:
     """A plan, and what is known of it."""
 
     child: Screened
-    score: float
+    score: float | None
     trained: float
     held_out: float
 
@@ -121,10 +125,11 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
             continue
         child, plan = screened[outcome.name], plans[list(children).index(outcome.name)]
         held_out = float(np.mean(outcome.scores[num_screening:]))
-        rows.append(Row(child, plan.expected_loss, outcome.quality, held_out))
+        score = _score(plan, start.graph, ranks.channels)
+        rows.append(Row(child, score, outcome.quality, held_out))
         print(
             f"{child.name:8} {child.cost.macs:>11,} MACs {child.cost.num_params:>9,} params  "
-            f"score {plan.expected_loss:.4g}  screened {child.quality:.4f}  "
+            f"score {'-' if score is None else f'{score:.4g}'}  screened {child.quality:.4f}  "
             f"trained {outcome.quality:.4f}  held out {held_out:.4f}",
             flush=True,
         )
@@ -152,23 +157,31 @@ def _plans(planner: Planner, options: argparse.Namespace) -> list[Plan]:
     return plans
 
 
+def _score(plan: Plan, parent: LayerGraph, channels: Mapping[str, Sequence[float]]) -> float | None:
+    """What all channels that go add; None where a unit goes."""
+    gains = group_gains(parent, channels)
+    if any(each.is_removal for each in plan.records):
+        return None
+    return float(sum(each.share * gains[each.target] for each in plan.records))
+
+
 def _print(rows: list[Row]) -> None:
-    truth = np.array([row.held_out for row in rows])
-    known = {
-        "score": [-row.score for row in rows],
-        "screened accuracy": [row.child.quality for row in rows],
-        "MACs": [row.child.cost.macs for row in rows],
-        "parameters": [row.child.cost.num_params for row in rows],
+    known: dict[str, Callable[[Row], float]] = {
+        "score": lambda row: -(row.score or 0.0),
+        "screened accuracy": lambda row: row.child.quality,
+        "MACs": lambda row: row.child.cost.macs,
+        "parameters": lambda row: row.child.cost.num_params,
     }
-    narrowed = np.array(
-        [not any(each.is_removal for each in row.child.morphs) for row in rows], dtype=bool
-    )
-    for words, chosen in (("all", np.ones(len(rows), bool)), ("channels alone", narrowed)):
-        print(f"{words}: {chosen.sum()} plans, held out {truth[chosen].min():.4f} to "
-              f"{truth[chosen].max():.4f}")  # fmt: skip
-        for name, values in known.items():
-            low, high = _interval(np.array(values)[chosen], truth[chosen])
-            found = spearmanr(np.array(values)[chosen], truth[chosen]).statistic
+    narrowed = [row for row in rows if row.score is not None]
+    for words, chosen in (("all", rows), ("channels alone", narrowed)):
+        truth = np.array([row.held_out for row in chosen])
+        print(f"{words}: {len(chosen)} plans, held out {truth.min():.4f} to {truth.max():.4f}")
+        for name, told in known.items():
+            if name == "score" and chosen is rows:
+                continue
+            values = np.array([told(row) for row in chosen])
+            low, high = _interval(values, truth)
+            found = spearmanr(values, truth).statistic
             print(f"  {name:18} {found:+.3f}  ({low:+.3f} to {high:+.3f})")
 
 
