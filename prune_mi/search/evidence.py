@@ -1,6 +1,7 @@
 """What screening teaches about single changes: a child's loss shared out among what it lost.
 
-A child that lost the units U, and shares s of the channels of some width groups, is taken to lose
+A child that lost the units U, and shares s of what all channels of some width groups are worth, is
+taken to lose
 
     lost = sum of t_u over U + sum of s_g t_g over groups + noise,
     t ~ Normal(k g, (k g / 2 + c)^2),
@@ -22,7 +23,7 @@ _SPREAD_OF_ZERO = 0.01
 _MOST_A_BIT = 5.0
 
 Shares = Mapping[str, float]
-"""What went, by name: of a unit 1, of channels the share of what their group adds."""
+"""What is lost, by name: of a unit 1, of channels a share of what their group is worth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,14 +188,15 @@ class Planner:
         weights = np.array(
             [factors.get(names.get(each.makers[0], ""), 1.0) for each in known.groups]
         )
-        found = self._under(aim, graph, deepened(losses, known), weights)
+        deep = deepened(losses, known)
+        found = self._under(aim, graph, deep, weights)
         if found is None:
             return None
         narrowed, gone = found
         rate = 1.0 if self.rate is None else self.rate
         for place, group in enumerate(known.groups):
             if group.name in gone:
-                own = losses[known.of_group(place)]
+                own = deep[known.of_group(place)]
                 lost += rate * weights[place] * float(own[gone[group.name]].sum())
         records = (*records, *_narrowings(priced, losses, gone))
         kept = {name: tuple(places.tolist()) for name, places in narrowed.kept.items()}

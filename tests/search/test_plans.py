@@ -10,7 +10,7 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.records import MorphRecord
-from prune_mi.search.group_losses import group_gains, shares_of
+from prune_mi.search.group_losses import channel_losses, deepened, group_gains, shares_of
 from prune_mi.search.plans import NARROW, Planner
 
 TOWER = residual_tower(4)
@@ -87,7 +87,28 @@ def test_a_group_that_lost_its_first_layer_is_still_the_same_one() -> None:
         NARROW, f"{shared.producers[1]}/channels", (), "", effect="narrows", share=0.4
     )
     new = MorphRecord(NARROW, "inserted/channels", (), "", effect="narrows", share=0.9)
-    assert shares_of([renamed, new], TOWER) == {f"{shared.name}/channels": 0.4}
+    found = shares_of([renamed, new], TOWER)
+    assert found == {f"{shared.name}/channels": pytest.approx(0.4**1.5)}
+
+
+def test_what_plans_expect_channels_to_cost_is_what_screening_takes_them_to_have_cost() -> None:
+    gains = group_gains(TOWER, CHANNELS)
+    plan = _planner(units=()).plan(HALF, rng=_rng(), spread=0.0)
+    assert plan is not None and plan.records
+    shares = shares_of(plan.records, TOWER)
+    expected = sum(share * gains[name] for name, share in shares.items())
+    assert plan.expected_loss == pytest.approx(expected)
+
+
+def test_the_first_channels_of_a_group_cost_least_and_all_of_them_what_they_add() -> None:
+    losses, known = channel_losses(TOWER, CHANNELS), widths(TOWER)
+    assert losses is not None
+    found = deepened(losses, known)
+    for place in range(len(known.groups)):
+        own, deep = losses[known.of_group(place)], found[known.of_group(place)]
+        order = np.argsort(own, kind="stable")
+        assert np.all(np.diff(deep[order]) >= -1e-12)
+        assert deep.sum() == pytest.approx(own.sum())
 
 
 @pytest.mark.parametrize("seed", range(6))
