@@ -306,7 +306,6 @@ def test_without_a_time_limit_plans_come_while_they_get_better(tmp_path: Path) -
     first, last = (one.children for one in generations_of(run.log.events))
     # Eight, as with a time limit, and two waves of four that must bring nothing better.
     assert 16 <= len(first) <= 35
-    assert len(last) > 8  # for the last few are left to find
     assert any(each.macs > most for each in first)  # on the way to the target
     assert all(each.macs <= most for each in last)  # nothing follows
 
