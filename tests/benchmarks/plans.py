@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
-from started import Started, ranked, started
+from started import Started, child_of, ranked, screen_task, started
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.recipe import damage_of, training_task
-from prune_mi.execution.tasks import Evaluated, ScreenTask
+from prune_mi.execution.tasks import Evaluated
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.morphism import SiteScore
-from prune_mi.search.candidate import Proposed, Screened
+from prune_mi.search.candidate import Screened
 from prune_mi.search.group_losses import group_gains
 from prune_mi.search.plans import Plan, Planner
 
@@ -84,24 +84,10 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
     planner = Planner(start.graph, units, ranks.channels, objective)
     plans = _plans(planner, options)
     children = {
-        f"plan {place}": Proposed(
-            name=f"plan {place}",
-            graph=plan.graph,
-            cost=graph_cost(plan.graph),
-            parent="start",
-            morphs=plan.records,
-            lineage=plan.records,
-            kept=plan.kept,
-        )
-        for place, plan in enumerate(plans)
+        name: child_of(name, plan) for place, plan in enumerate(plans) for name in [f"plan {place}"]
     }
     screened: dict[str, Screened] = {}
-    for outcome in pool.run(
-        [
-            ScreenTask(each.name, each.graph, start.graph, options.seed, kept=each.kept)
-            for each in children.values()
-        ]
-    ):
+    for outcome in pool.run([screen_task(each, found, settings) for each in children.values()]):
         if isinstance(outcome, Evaluated):
             screened[outcome.name] = children[outcome.name].screened(
                 outcome.quality, graph=outcome.graph

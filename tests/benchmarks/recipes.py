@@ -15,18 +15,17 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from started import Started, ranked, started
+from started import Started, child_of, ranked, screen_task, started
 
 from prune_mi.config import OptimizeSettings, make_settings
 from prune_mi.costs.objective import objective_of
 from prune_mi.data import AugmentationPolicy
 from prune_mi.evolution.recipe import damage_of, training_task
-from prune_mi.execution.tasks import Evaluated, ScreenTask
-from prune_mi.graph.cost import graph_cost
+from prune_mi.execution.tasks import Evaluated
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.graph.units.removal import remove_unit
-from prune_mi.search.candidate import Proposed, Screened
-from prune_mi.search.plans import Planner
+from prune_mi.search.candidate import Screened
+from prune_mi.search.plans import Plan, Planner
 
 POLICIES = ("none", "flip", "shift", "flip+shift")
 
@@ -88,26 +87,21 @@ def _child(options: argparse.Namespace, settings: OptimizeSettings, found: Start
             for each in units
             if (each.name == options.unit if options.unit else each.kind == "branch")
         )
-        task = ScreenTask(unit.name, remove_unit(start.graph, unit), start.graph, settings.seed)
+        graph = remove_unit(start.graph, unit)
+        plan, name = Plan(graph, (), {}, 0.0), unit.name
     else:
         ranks = ranked(found, settings)
         planner = Planner(start.graph, [], ranks.channels, objective_of(settings, start.cost))
         most = {"macs": options.share * start.cost.macs}
-        plan = planner.plan(most, rng=np.random.default_rng(0), spread=0.0, num_units=0)
-        if plan is None:
+        narrower = planner.plan(most, rng=np.random.default_rng(0), spread=0.0, num_units=0)
+        if narrower is None:
             raise SystemExit(f"{options.model}: channels alone do not come to {options.share}")
-        task = ScreenTask("channels", plan.graph, start.graph, settings.seed, kept=plan.kept)
-    (repaired,) = found.pool.run([task])
+        plan, name = narrower, "channels"
+    child = child_of(name, plan)
+    (repaired,) = found.pool.run([screen_task(child, found, settings)])
     if not isinstance(repaired, Evaluated):
         raise SystemExit(repaired.message)
-    return Proposed(
-        name=task.name,
-        graph=repaired.graph,
-        cost=graph_cost(repaired.graph),
-        parent="reference",
-        morphs=(),
-        lineage=(),
-    ).screened(repaired.quality)
+    return child.screened(repaired.quality, graph=repaired.graph)
 
 
 if __name__ == "__main__":

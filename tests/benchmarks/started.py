@@ -8,13 +8,16 @@ from tempfile import TemporaryDirectory
 
 from prune_mi.config import OptimizeSettings
 from prune_mi.execution.pool import WorkerPool
-from prune_mi.execution.tasks import Ranked, RankTask
+from prune_mi.execution.tasks import Ranked, RankTask, ScreenTask
+from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.site import Site
 from prune_mi.keras_io.runtime.backend import start_backend
 from prune_mi.keras_io.runtime.trust import Trust
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.preparation.profile import Profile
 from prune_mi.records import ModelSource, SilentObserver
+from prune_mi.search.candidate import Proposed
+from prune_mi.search.plans import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,25 @@ def started(model: Path, settings: OptimizeSettings, *, workers: int) -> Iterato
         start = baseline.start.graph
         share_targets(start, profile, baseline.images, settings, pool=pool, may_mirror=True)
         yield Started(baseline, profile, pool)
+
+
+def child_of(name: str, plan: Plan) -> Proposed:
+    """The child that a plan makes of the model."""
+    return Proposed(
+        name=name,
+        graph=plan.graph,
+        cost=graph_cost(plan.graph),
+        parent="start",
+        morphs=plan.records,
+        lineage=plan.records,
+        kept=plan.kept,
+    )
+
+
+def screen_task(child: Proposed, found: Started, settings: OptimizeSettings) -> ScreenTask:
+    """Repairs and scores a child as `optimize` does."""
+    start = found.baseline.start.graph
+    return ScreenTask(child.name, child.graph, start, settings.seed, kept=child.kept)
 
 
 def ranked(found: Started, settings: OptimizeSettings, sites: Sequence[Site] = ()) -> Ranked:
