@@ -40,8 +40,8 @@ _FEWEST_MORPHS = 5
 _WAVES = (0.4,)  # shares of children behind the first wave
 _WAVES_OF_PLANS = (0.3, 0.3)
 _REPAIRING_SHARE = 0.25  # of a generation's time, for further waves of plans
-_WAVE, _FLAT_WAVES = 4, 2  # plans of a wave where no time is set, and waves without a better one
-_MOST_PLANS = 32
+_WAVE, _FLAT_WAVES = 4, 4  # plans of a wave where no time is set, and waves without a better one
+_MOST_PLANS = 64
 OnLast = Callable[[Trained, TrainingSpeed | None], object]
 
 
