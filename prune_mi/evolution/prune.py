@@ -41,7 +41,7 @@ _WAVES = (0.4,)  # shares of children behind the first wave
 _WAVES_OF_PLANS = (0.3, 0.3)
 _REPAIRING_SHARE = 0.25  # of a generation's time, for further waves of plans
 _WAVE, _FLAT_WAVES = 4, 4  # plans of a wave where no time is set, and waves without a better one
-_MOST_PLANS = 64
+_MOST_PLANS, _MOST_BYTES = 64, 2**30  # of a generation, and of the weights of its plans
 OnLast = Callable[[Trained, TrainingSpeed | None], object]
 
 
@@ -87,6 +87,7 @@ class Pruning:
         self._waves: list[int] = []
         self._asked = 0
         self._best_plan, self._flat_waves = "", 0
+        self._most_plans = _MOST_PLANS
         self._began = 0.0
         self._seconds: float | None = None
         kind = TargetClimber if self._objective.targets else HillClimber
@@ -161,6 +162,7 @@ class Pruning:
             later = [num_children // 2]
         self._waves, self._asked = [num_children - sum(later), *later], 0
         self._best_plan, self._flat_waves = "", 0
+        self._most_plans = min(_MOST_PLANS, _MOST_BYTES // (4 * max(1, parent.cost.num_params)))
         self._needed = None
         self.climber.leads_on = self._leads_on()
 
@@ -297,7 +299,7 @@ class Pruning:
             return self._waves.pop(0)
         if self._needed is None:
             self._needed = time.monotonic() - self._began
-        settled = self._run.settings.children or self._asked >= _MOST_PLANS
+        settled = self._run.settings.children or self._asked >= self._most_plans
         if settled or not (self.climber.narrows and seen):
             return None
         if self._seconds is None:
