@@ -21,6 +21,7 @@ from prune_mi.evolution.lineage_images import most_final_images
 from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced
 from prune_mi.evolution.timing import TimePlan
+from prune_mi.evolution.waves import Waves
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.graph.units.discovery import outermost, removable_units
 from prune_mi.morphisms.mixes import resolve_mix
@@ -37,11 +38,6 @@ from prune_mi.search.termination import StoppingRules
 
 _FAIR_CHANCE = 0.3
 _FEWEST_MORPHS = 5
-_WAVES = (0.4,)  # shares of children behind the first wave
-_WAVES_OF_PLANS = (0.3, 0.3)
-_REPAIRING_SHARE = 0.25  # of a generation's time, for further waves of plans
-_WAVE, _FLAT_WAVES = 4, 4  # plans of a wave where no time is set, and waves without a better one
-_MOST_PLANS, _MOST_BYTES = 64, 2**30  # of a generation, and of the weights of its plans
 OnLast = Callable[[Trained, TrainingSpeed | None], object]
 
 
@@ -83,11 +79,6 @@ class Pruning:
         self._archive = Archive(baseline.start)
         self._bias = 0.0
         self._ranking = Ranking()
-        self._needed: float | None = None
-        self._waves: list[int] = []
-        self._asked = 0
-        self._best_plan, self._flat_waves = "", 0
-        self._most_plans = _MOST_PLANS
         self._began = 0.0
         self._seconds: float | None = None
         kind = TargetClimber if self._objective.targets else HillClimber
@@ -102,6 +93,7 @@ class Pruning:
             horizon=self._horizon,
             multiples=settings.channels_multiple_of,
         )
+        self._waves = Waves(settings, self.climber, run.log, lambda: run.evaluations.at_once)
 
     def limited(self) -> events.Limited | None:
         """See `Strategy`."""
@@ -155,22 +147,14 @@ class Pruning:
             objective=self._objective,
             channels=settings.ranking.channel_criterion if narrows else None,
         )
-        num_children = settings.least_children
-        shares = _WAVES_OF_PLANS if narrows else _WAVES
-        later = [round(share * num_children) for share in shares]
-        if sum(later) >= num_children:  # something has to come first
-            later = [num_children // 2]
-        self._waves, self._asked = [num_children - sum(later), *later], 0
-        self._best_plan, self._flat_waves = "", 0
-        self._most_plans = min(_MOST_PLANS, _MOST_BYTES // (4 * max(1, parent.cost.num_params)))
-        self._needed = None
+        self._waves.begin(parent, began=self._began, seconds=self._seconds)
         self.climber.leads_on = self._leads_on()
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
         """See `Strategy`: a first wave, and others that have learned from those before them."""
         units, channels = self._ranking.units, self._ranking.channels
-        while (count := self._next_wave(seen)) is not None:
-            first, self._asked = not self._asked, self._asked + count
+        first = not self._waves.asked
+        while (count := self._waves.next(seen)) is not None:
             if first:
                 return self.climber.ask(count, units, channels=channels)
             if count and seen:
@@ -293,36 +277,6 @@ class Pruning:
         )
         return leads_on
 
-    def _next_wave(self, seen: Sequence[Screened]) -> int | None:
-        """How many children are asked for next; None: the generation has all of its children."""
-        if self._waves:
-            return self._waves.pop(0)
-        if self._needed is None:
-            self._needed = time.monotonic() - self._began
-        settled = self._run.settings.children or self._asked >= self._most_plans
-        if settled or not (self.climber.narrows and seen):
-            return None
-        if self._seconds is None:
-            return _WAVE if self._comes_on(seen) else None
-        return 2 * self._run.evaluations.at_once if self._has_time_for_plans() else None
-
-    def _comes_on(self, seen: Sequence[Screened]) -> bool:
-        """Whether one of the last waves brought a better plan than those before it."""
-        best = self.climber.best_screened(seen)
-        name = "" if best is None else best.name
-        self._flat_waves = self._flat_waves + 1 if name == self._best_plan else 0
-        self._best_plan = name
-        return self._flat_waves < _FLAT_WAVES
-
-    def _has_time_for_plans(self) -> bool:
-        """Whether another wave of plans takes little of the generation's time."""
-        spent, seconds = time.monotonic() - self._began, self._seconds
-        has_time: bool = self._run.log.decided(
-            f"time for {self._asked} plans and more of generation {self.climber.generation}",
-            lambda: seconds is not None and spent < _REPAIRING_SHARE * seconds,
-        )
-        return has_time
-
     def _rungs(self, num_children: int) -> tuple[Rung, ...]:
         """How children are trained, in the time that making them ready has left."""
 
@@ -335,8 +289,7 @@ class Pruning:
                 seconds=None if self._seconds is None else max(0.0, self._seconds - preparing),
                 compile_seconds=self._time.compile_seconds,
             )
-            needed = preparing if self._needed is None else self._needed
-            return {"preparing": needed, "rungs": [astuple(each) for each in rungs]}
+            return {"preparing": self._waves.needed, "rungs": [astuple(each) for each in rungs]}
 
         what = f"rungs of generation {self.climber.generation}"
         found = self._run.log.decided(what, planned)

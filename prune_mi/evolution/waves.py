@@ -1,0 +1,100 @@
+"""How many children a generation asks for: a first wave, and others that learn from those before.
+
+Units take two waves. Plans take three, and more as long as they get better; where time is limited,
+as long as repairing and scoring them takes little of it. (Repaired and scored, plans are told from
+each other well, see docs/method.md, and far faster than by training.)
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from prune_mi.config import OptimizeSettings
+from prune_mi.runs.log import EventLog
+from prune_mi.search.candidate import Screened, Trained
+from prune_mi.search.climber import HillClimber
+
+_SHARES = (0.4,)  # of children, of the waves behind the first
+_SHARES_OF_PLANS = (0.3, 0.3)
+_REPAIRING_SHARE = 0.25  # of a generation's time, for further waves of plans
+_WAVE, _FLAT_WAVES = 4, 4  # plans of a wave where no time is set, and waves without a better one
+_MOST_PLANS, _MOST_BYTES = 64, 2**30  # of a generation, and of the weights of its plans
+
+
+class Waves:
+    """The waves of one generation after another; `asked` children have been asked for in this one.
+
+    Args:
+        settings: The run's settings.
+        climber: Whose children they are.
+        log: Where decisions by the clock are written.
+        at_once: How many children are repaired at once.
+    """
+
+    def __init__(
+        self,
+        settings: OptimizeSettings,
+        climber: HillClimber,
+        log: EventLog,
+        at_once: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._climber = climber
+        self._log = log
+        self._at_once = at_once
+        self.asked = 0
+
+    def begin(self, parent: Trained, *, began: float, seconds: float | None) -> None:
+        """Begins a generation.
+
+        Args:
+            parent: Whose children come.
+            began: When it began, on the monotonic clock.
+            seconds: That it has; None: as long as it takes.
+        """
+        self._began, self._seconds = began, seconds
+        count = self._settings.least_children
+        shares = _SHARES_OF_PLANS if self._climber.narrows else _SHARES
+        later = [round(share * count) for share in shares]
+        if sum(later) >= count:  # something has to come first
+            later = [count // 2]
+        self._planned = [count - sum(later), *later]
+        self.asked, self._flat, self._best = 0, 0, ""
+        self._most = min(_MOST_PLANS, _MOST_BYTES // (4 * max(1, parent.cost.num_params)))
+        self._needed: float | None = None
+
+    @property
+    def needed(self) -> float:
+        """Seconds that the waves took which come in any case."""
+        return time.monotonic() - self._began if self._needed is None else self._needed
+
+    def next(self, seen: Sequence[Screened]) -> int | None:
+        """How many children are asked for next; None: the generation has all of its children."""
+        count = self._planned.pop(0) if self._planned else self._more(seen)
+        self.asked += count or 0
+        return count
+
+    def _more(self, seen: Sequence[Screened]) -> int | None:
+        self._needed = self.needed
+        is_settled = self._settings.children or self.asked >= self._most
+        if is_settled or not (self._climber.narrows and seen):
+            return None
+        if self._seconds is None:
+            return _WAVE if self._comes_on(seen) else None
+        return 2 * self._at_once() if self._has_time(self._seconds) else None
+
+    def _comes_on(self, seen: Sequence[Screened]) -> bool:
+        """Whether one of the last waves brought a better plan than those before it."""
+        best = self._climber.best_screened(seen)
+        name = "" if best is None else best.name
+        self._flat = self._flat + 1 if name == self._best else 0
+        self._best = name
+        return self._flat < _FLAT_WAVES
+
+    def _has_time(self, seconds: float) -> bool:
+        """Whether another wave takes little of the generation's time."""
+        spent = time.monotonic() - self._began
+        has_time: bool = self._log.decided(
+            f"time for {self.asked} plans and more of generation {self._climber.generation}",
+            lambda: spent < _REPAIRING_SHARE * seconds,
+        )
+        return has_time
