@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side, one thread each
@@ -15,6 +16,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side, one thread ea
 import numpy as np
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import keras
 
 pytest_plugins = ["keras2_files"]
 
@@ -122,14 +126,22 @@ def cifar10_path() -> Path:
     return path
 
 
+def _trained_on_digits(model: "keras.Model", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file `model.keras` of a network that was trained on digits."""
+    from prune_mi.commands.demo import train_demo_network
+    from prune_mi.data import load_dataset
+
+    train_demo_network(model, load_dataset("digits"))
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model.save(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with a run and a branch that can go, trained on digits, as `model.keras`."""
     import keras
     from keras import layers
-
-    from prune_mi.commands.demo import train_demo_network
-    from prune_mi.data import load_dataset
 
     def block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
@@ -145,10 +157,7 @@ def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = keras.Model(
         inputs, layers.Dense(10, activation="softmax", name="classes")(x), name="small"
     )
-    train_demo_network(model, load_dataset("digits"))
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    model.save(path)
-    return path
+    return _trained_on_digits(model, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -156,9 +165,6 @@ def dense_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Dense layers, two of which can go, trained on digits: quick where the kind is no matter."""
     import keras
     from keras import layers
-
-    from prune_mi.commands.demo import train_demo_network
-    from prune_mi.data import load_dataset
 
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 1), name="digit")
@@ -168,10 +174,7 @@ def dense_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         x = layers.Dense(48, activation="relu")(x)
     outputs = layers.Dense(10, activation="softmax", name="classes")(x)
     model = keras.Model(inputs, outputs, name="small")
-    train_demo_network(model, load_dataset("digits"))
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    model.save(path)
-    return path
+    return _trained_on_digits(model, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,7 @@ class Pruning:
         self._archive = Archive(baseline.start)
         self._bias = 0.0
         self._ranking = Ranking()
+        self._waves: Waves  # of the generation under way
         self._began = 0.0
         self._seconds: float | None = None
         kind = TargetClimber if self._objective.targets else HillClimber
@@ -93,7 +94,6 @@ class Pruning:
             horizon=self._horizon,
             multiples=settings.channels_multiple_of,
         )
-        self._waves = Waves(settings, self.climber, run.log, lambda: run.evaluations.at_once)
 
     def limited(self) -> events.Limited | None:
         """See `Strategy`."""
@@ -147,7 +147,9 @@ class Pruning:
             objective=self._objective,
             channels=settings.ranking.channel_criterion if narrows else None,
         )
-        self._waves.begin(parent, began=self._began, seconds=self._seconds)
+        self._waves = Waves(
+            self._run, self.climber, parent, began=self._began, seconds=self._seconds
+        )
         self.climber.leads_on = self._leads_on()
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:

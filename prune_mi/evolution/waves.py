@@ -6,10 +6,10 @@ each other well, see docs/method.md, and far faster than by training.)
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from prune_mi.config import OptimizeSettings
-from prune_mi.runs.log import EventLog
+from prune_mi.runs.run import Run
 from prune_mi.search.candidate import Screened, Trained
 from prune_mi.search.climber import HillClimber
 
@@ -21,46 +21,37 @@ _MOST_PLANS, _MOST_BYTES = 64, 2**30  # of a generation, and of the weights of i
 
 
 class Waves:
-    """The waves of one generation after another; `asked` children have been asked for in this one.
+    """The waves of one generation; `asked` children have been asked for so far.
 
     Args:
-        settings: The run's settings.
+        run: The run under way.
         climber: Whose children they are.
-        log: Where decisions by the clock are written.
-        at_once: How many children are repaired at once.
+        parent: What they are made from.
+        began: When the generation began, on the monotonic clock.
+        seconds: That it has; None: as long as it takes.
     """
 
     def __init__(
         self,
-        settings: OptimizeSettings,
+        run: Run[OptimizeSettings],
         climber: HillClimber,
-        log: EventLog,
-        at_once: Callable[[], int],
+        parent: Trained,
+        *,
+        began: float,
+        seconds: float | None,
     ) -> None:
-        self._settings = settings
-        self._climber = climber
-        self._log = log
-        self._at_once = at_once
-        self.asked = 0
-
-    def begin(self, parent: Trained, *, began: float, seconds: float | None) -> None:
-        """Begins a generation.
-
-        Args:
-            parent: Whose children come.
-            began: When it began, on the monotonic clock.
-            seconds: That it has; None: as long as it takes.
-        """
+        self._run, self._climber = run, climber
         self._began, self._seconds = began, seconds
-        count = self._settings.least_children
-        shares = _SHARES_OF_PLANS if self._climber.narrows else _SHARES
+        count = run.settings.least_children
+        shares = _SHARES_OF_PLANS if climber.narrows else _SHARES
         later = [round(share * count) for share in shares]
         if sum(later) >= count:  # something has to come first
             later = [count // 2]
         self._planned = [count - sum(later), *later]
-        self.asked, self._flat, self._best = 0, 0, ""
         self._most = min(_MOST_PLANS, _MOST_BYTES // (4 * max(1, parent.cost.num_params)))
         self._needed: float | None = None
+        self._best, self._flat = "", 0
+        self.asked = 0
 
     @property
     def needed(self) -> float:
@@ -75,12 +66,12 @@ class Waves:
 
     def _more(self, seen: Sequence[Screened]) -> int | None:
         self._needed = self.needed
-        is_settled = self._settings.children or self.asked >= self._most
+        is_settled = self._run.settings.children or self.asked >= self._most
         if is_settled or not (self._climber.narrows and seen):
             return None
         if self._seconds is None:
             return _WAVE if self._comes_on(seen) else None
-        return 2 * self._at_once() if self._has_time(self._seconds) else None
+        return 2 * self._run.evaluations.at_once if self._has_time(self._seconds) else None
 
     def _comes_on(self, seen: Sequence[Screened]) -> bool:
         """Whether one of the last waves brought a better plan than those before it."""
@@ -93,7 +84,7 @@ class Waves:
     def _has_time(self, seconds: float) -> bool:
         """Whether another wave takes little of the generation's time."""
         spent = time.monotonic() - self._began
-        has_time: bool = self._log.decided(
+        has_time: bool = self._run.log.decided(
             f"time for {self.asked} plans and more of generation {self._climber.generation}",
             lambda: spent < _REPAIRING_SHARE * seconds,
         )

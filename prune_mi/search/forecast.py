@@ -21,6 +21,7 @@ class Forecast:
         self._horizon = horizon
         self._error = error_of(start)
         self._seen: dict[str, list[Trained]] = {}
+        self._exponent = fit_exponent([], error=self._error)
 
     def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came."""
@@ -28,17 +29,17 @@ class Forecast:
             # Without its weights, which are not needed.
             light = replace(each, graph=self._start.graph)
             self._seen.setdefault(each.name, []).append(light)
-
-    def loss(self, candidate: Trained) -> float:
-        """Accuracy against the start that will still be lost after the final training."""
         pairs = [
             (self._point(each[0]), self._point(each[-1]))
             for each in self._seen.values()
             if len(each) > 1
         ]
-        exponent = fit_exponent(pairs, error=self._error)
+        self._exponent = fit_exponent(pairs, error=self._error)
+
+    def loss(self, candidate: Trained) -> float:
+        """Accuracy against the start that will still be lost after the final training."""
         images = self._horizon(candidate)
-        return predict_lost(self._point(candidate), images=images, exponent=exponent)
+        return predict_lost(self._point(candidate), images=images, exponent=self._exponent)
 
     def share_that_stays(self) -> float:
         """The share of what screened children have lost that is expected to stay lost."""

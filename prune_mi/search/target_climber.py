@@ -90,9 +90,9 @@ class TargetClimber(HillClimber):
         if not seen:
             self._children.begin_generation()
         mix, context = self._drawn_with(ranking, seen)
+        may_stop = self.leads_on and not seen and self._parent is self._start
         drawn: list[Proposed] = []
         for place in range(num_children):
-            may_stop = self.leads_on and not seen and self._parent is self._start
             half_way = may_stop and place % _ON_THE_WAY == 1
             found = self._drawn(context, mix, half_way=half_way, nearest=place % 2 == 1)
             if found is not None and self._children.take(found[0]):

@@ -10,7 +10,7 @@ ranked in another measure, so plans with units have none.
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.recipe import damage_of, training_task
 from prune_mi.execution.tasks import Evaluated
 from prune_mi.graph.cost import graph_cost
-from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.morphism import SiteScore
@@ -82,10 +81,8 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
     ]
     objective = objective_of(settings, start.cost)
     planner = Planner(start.graph, units, ranks.channels, objective)
-    plans = _plans(planner, options)
-    children = {
-        name: child_of(name, plan) for place, plan in enumerate(plans) for name in [f"plan {place}"]
-    }
+    named = {f"plan {place}": plan for place, plan in enumerate(_plans(planner, options))}
+    children = {name: child_of(name, plan) for name, plan in named.items()}
     screened: dict[str, Screened] = {}
     for outcome in pool.run([screen_task(each, found, settings) for each in children.values()]):
         if isinstance(outcome, Evaluated):
@@ -105,13 +102,14 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
         )
         for each in screened.values()
     ]
+    gains = group_gains(start.graph, ranks.channels)
     rows, num_screening = [], settings.screening_images
     for outcome in pool.run(tasks):
         if not isinstance(outcome, Evaluated):
             continue
-        child, plan = screened[outcome.name], plans[list(children).index(outcome.name)]
+        child = screened[outcome.name]
         held_out = float(np.mean(outcome.scores[num_screening:]))
-        score = _score(plan, start.graph, ranks.channels)
+        score = _score(named[outcome.name], gains)
         rows.append(Row(child, score, outcome.quality, held_out))
         print(
             f"{child.name:8} {child.cost.macs:>11,} MACs {child.cost.num_params:>9,} params  "
@@ -143,9 +141,8 @@ def _plans(planner: Planner, options: argparse.Namespace) -> list[Plan]:
     return plans
 
 
-def _score(plan: Plan, parent: LayerGraph, channels: Mapping[str, Sequence[float]]) -> float | None:
+def _score(plan: Plan, gains: Mapping[str, float]) -> float | None:
     """What all channels that go add; None where a unit goes."""
-    gains = group_gains(parent, channels)
     if any(each.is_removal for each in plan.records):
         return None
     return float(sum(each.share * gains[each.target] for each in plan.records))
@@ -153,18 +150,19 @@ def _score(plan: Plan, parent: LayerGraph, channels: Mapping[str, Sequence[float
 
 def _print(rows: list[Row]) -> None:
     known: dict[str, Callable[[Row], float]] = {
-        "score": lambda row: -(row.score or 0.0),
         "screened accuracy": lambda row: row.child.quality,
         "MACs": lambda row: row.child.cost.macs,
         "parameters": lambda row: row.child.cost.num_params,
     }
+    scored: dict[str, Callable[[Row], float]] = {"score": lambda row: -(row.score or 0.0)}
     narrowed = [row for row in rows if row.score is not None]
-    for words, chosen in (("all", rows), ("channels alone", narrowed)):
+    for words, chosen, tellers in (
+        ("all", rows, known),
+        ("channels alone", narrowed, {**scored, **known}),
+    ):
         truth = np.array([row.held_out for row in chosen])
         print(f"{words}: {len(chosen)} plans, held out {truth.min():.4f} to {truth.max():.4f}")
-        for name, told in known.items():
-            if name == "score" and chosen is rows:
-                continue
+        for name, told in tellers.items():
             values = np.array([told(row) for row in chosen])
             low, high = _interval(values, truth)
             found = spearmanr(values, truth).statistic

@@ -188,7 +188,7 @@ def _grown(run: Run[Any]) -> Evolved:
 DIGITS = {"data": "digits", "children": 5}
 UNITS = {**DIGITS, "mix": {"remove-by-rank": 0.8, "remove-at-random": 0.14, "insert-conv": 0.06}}
 PRUNE = make_settings({**UNITS, "generations": 3, "max_accuracy_drop": 0.1})
-PLANS = make_settings({"data": "digits", "generations": 1, "max_accuracy_drop": 0.1})
+PLANS = make_settings({**DIGITS, "generations": 3, "max_accuracy_drop": 0.1})
 PLANS_TO_TARGETS = make_settings(
     {**DIGITS, "generations": 3, "target_macs": 0.5, "target_params": 0.5}
 )
@@ -200,6 +200,7 @@ WAYS: dict[str, tuple[Callable[[Run[Any]], Evolved], Any]] = {
     "target": (_pruned, TARGET),
     "plans": (_pruned, PLANS),
     "plans-to-targets": (_pruned, PLANS_TO_TARGETS),
+    "plans-while-better": (_pruned, PLANS_WHILE_BETTER),
     "default": (_grown, make_search_settings(GROW)),
     "adaptive": (
         _grown,
