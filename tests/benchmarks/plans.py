@@ -5,8 +5,8 @@
 Plans of many kinds that cost the same are made as `optimize` makes them, repaired and screened, and
 each gets the same short training. Printed are the rank correlations (Spearman's) of what is known
 before the training with the accuracy behind it, on other images than those of the screening, with
-intervals of a bootstrap over the plans. A plan's score is what all channels that go add; units are
-ranked in another measure, so plans with units have none.
+intervals of a bootstrap over the plans. A plan's score is what is taken to be lost with all
+channels that go; units are ranked in another measure, so plans with units have none.
 """
 
 import argparse
@@ -23,11 +23,12 @@ from prune_mi.costs.objective import objective_of
 from prune_mi.evolution.recipe import damage_of, training_task
 from prune_mi.execution.tasks import Evaluated
 from prune_mi.graph.cost import graph_cost
+from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.information.ranking import least_first
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.search.candidate import Screened
-from prune_mi.search.group_losses import group_gains
+from prune_mi.search.group_losses import group_gains, shares_of
 from prune_mi.search.plans import Plan, Planner
 
 UNITS = (0, 0, 0, 1, 0, 0, 2, 1)  # that go, of one plan after the other
@@ -109,7 +110,7 @@ def _rows(options: argparse.Namespace, settings: OptimizeSettings, found: Starte
             continue
         child = screened[outcome.name]
         held_out = float(np.mean(outcome.scores[num_screening:]))
-        score = _score(named[outcome.name], gains)
+        score = _score(named[outcome.name], start.graph, gains)
         rows.append(Row(child, score, outcome.quality, held_out))
         print(
             f"{child.name:8} {child.cost.macs:>11,} MACs {child.cost.num_params:>9,} params  "
@@ -141,11 +142,11 @@ def _plans(planner: Planner, options: argparse.Namespace) -> list[Plan]:
     return plans
 
 
-def _score(plan: Plan, gains: Mapping[str, float]) -> float | None:
-    """What all channels that go add; None where a unit goes."""
+def _score(plan: Plan, parent: LayerGraph, gains: Mapping[str, float]) -> float | None:
+    """What is taken to be lost with all channels that go; None where a unit goes."""
     if any(each.is_removal for each in plan.records):
         return None
-    return float(sum(each.share * gains[each.target] for each in plan.records))
+    return sum(share * gains[name] for name, share in shares_of(plan.records, parent).items())
 
 
 def _print(rows: list[Row]) -> None:
