@@ -1,4 +1,4 @@
-"""Takes the layers out of a trained Keras model that add no information about the classes.
+"""Makes trained Keras models smaller: removes layers, branches and channels that add little.
 
 `optimize(model, data=...)` does what the command `prune-mi optimize` does, `search_architecture`
 what `prune-mi search` does, and the other functions what the commands of their names do. They take

@@ -23,7 +23,7 @@ def demo(
     quiet: Quiet = False,
     json_output: Json = False,
 ) -> None:
-    """Train a small network on scikit-learn's digits, then make it smaller. Takes 1-2 minutes.
+    """Train a small network on scikit-learn's digits, then make it smaller. Takes about a minute.
 
     Example: prune-mi demo
 

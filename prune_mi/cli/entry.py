@@ -27,7 +27,7 @@ from prune_mi.errors import ExitCode
 
 app = typer.Typer(
     name="prune-mi",
-    help="Remove the layers of a trained Keras model that add little about the classes.",
+    help="Make trained Keras models smaller: remove layers and channels that add little.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

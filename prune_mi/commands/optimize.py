@@ -70,7 +70,7 @@ def optimize(
     custom_objects: str | None = None,
     **settings: Any,
 ) -> Optimized:
-    """Shrinks a trained Keras classifier, as `prune-mi optimize` does.
+    """Shrinks a trained Keras model, as `prune-mi optimize` does.
 
     Args:
         model: A loaded model, which stays as it is; or a `.keras` or `.h5` file, or a SavedModel

@@ -68,7 +68,7 @@ class ChannelRankingSettings(RankingSettings):
 
     channel_criterion: ChannelCriterion = setting(
         "information",
-        "How channels are ranked. information: what the answers lose where a channel is replaced "
+        "How channels are ranked. information: what the outputs lose where a channel is replaced "
         "by its mean. For comparison: taylor, magnitude or random.",
         panel=REMOVAL,
     )
@@ -318,8 +318,8 @@ class OptimizeSettings(RunSettings):
     metric: str | None = setting(
         None,
         "The metric that the allowed drop is counted in: accuracy, balanced (the mean of the "
-        "accuracies of the classes) or top-5; labels or macro-f1 of several labels; r2 or mae of "
-        "numbers; pixels or mean-iou of masks.",
+        "accuracies of the classes) or top-5; labels or macro-f1 of several labels; r2, d2 or mae "
+        "of numbers; pixels or mean-iou of masks.",
         panel=CONTROL,
         words="the first of the task",
     )
