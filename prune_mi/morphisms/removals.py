@@ -117,8 +117,26 @@ class RemovePool(Morphism):
 MORPHISMS = (RemoveByRank(), RemoveAtRandom(), RemoveDropout(), RemoveLayer(), RemovePool())
 
 
-def without_unit(graph: LayerGraph, name: str) -> LayerGraph | None:
-    """The graph without a unit of a name; None where there is none that can go."""
+class WithoutUnits:
+    """A graph without units, one after the other; what was found is remembered, many begin alike.
+
+    Args:
+        graph: The one with all of them.
+    """
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self._found: dict[tuple[str, ...], LayerGraph | None] = {(): graph}
+
+    def __call__(self, names: tuple[str, ...]) -> LayerGraph | None:
+        """The graph without the units of these names; None where one of them cannot go by then."""
+        if names not in self._found:
+            before = self(names[:-1])
+            self._found[names] = None if before is None else _without_unit(before, names[-1])
+        return self._found[names]
+
+
+def _without_unit(graph: LayerGraph, name: str) -> LayerGraph | None:
     unit = next((each for each in removable_units(graph) if each.name == name), None)
     return None if unit is None else remove_unit(graph, unit)
 

@@ -15,7 +15,7 @@ from prune_mi.search.candidate import Proposed, Trained
 Draw = Callable[[], tuple[Mapping[str, float], MorphContext]]
 """The mix and the context that the next child is drawn with."""
 
-_DRAWS_A_CHILD = 25
+DRAWS_A_CHILD = 25
 
 
 class Children:
@@ -95,7 +95,7 @@ class Children:
             allows: Which graphs a child may have on its way.
         """
         children: list[Proposed] = []
-        for attempt in range(_DRAWS_A_CHILD * len(sizes)):
+        for attempt in range(DRAWS_A_CHILD * len(sizes)):
             if len(children) == len(sizes):
                 break
             mix, context = draw()

@@ -23,7 +23,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.units.sites import unit_sites
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.morphisms.narrow import NARROW
-from prune_mi.morphisms.removals import UNIT_REMOVAL, without_unit
+from prune_mi.morphisms.removals import UNIT_REMOVAL, WithoutUnits
 from prune_mi.records import MorphRecord
 from prune_mi.search.group_losses import (
     channel_losses,
@@ -75,8 +75,8 @@ class Planner:
         factors: What a group's losses are multiplied by, by its name in the parent, as screened
             children have shown.
         rate: Accuracy for one of the channels' measure; None: not known.
-        slimmed: The parent without units, in turn, as plans have found it; many begin alike, and
-            what has been found of a graph is remembered with it.
+        slimmed: The parent without units; many plans begin alike, and what has been found of a
+            graph is remembered with it.
     """
 
     parent: LayerGraph
@@ -86,7 +86,7 @@ class Planner:
     multiples: int = 1
     factors: Mapping[str, float] = field(default_factory=dict)
     rate: float | None = None
-    slimmed: dict[tuple[str, ...], LayerGraph | None] = field(default_factory=dict)
+    slimmed: WithoutUnits | None = None
 
     def informed(
         self, losses: Mapping[str, float], gains: Mapping[str, float], rate: float | None
@@ -140,34 +140,27 @@ class Planner:
         if num_units is not None:
             counts = [min(num_units, len(order))]
         best: Plan | None = None
+        without = self.slimmed if start is None and self.slimmed else WithoutUnits(graph)
         slimmed, records, lost, taken = graph, done, 0.0, 0
         gone: tuple[str, ...] = ()
         for count in counts:
             while taken < count and not _is_within(slimmed, aim):
                 score, loss = order[taken]
                 taken += 1
-                without = self._without(slimmed, (*gone, score.site), start is None)
-                if without is None:
+                fewer = without((*gone, score.site))
+                if fewer is None:
                     continue
                 gone = (*gone, score.site)
-                records = (*records, _removal(slimmed, without, score))
-                slimmed, lost = without, lost + loss
+                records = (*records, _removal(slimmed, fewer, score))
+                slimmed, lost = fewer, lost + loss
+            if best is not None and lost >= best.expected_loss:
+                break
             found = self._narrowed(slimmed, records, aim, lost, group_factors)
             if found is not None and (best is None or found.expected_loss < best.expected_loss):
                 best = found
             if taken < count:  # units alone are enough
                 break
         return best
-
-    def _without(
-        self, graph: LayerGraph, gone: tuple[str, ...], of_parent: bool
-    ) -> LayerGraph | None:
-        """A graph without the last of some units, the others having gone from it before."""
-        if not of_parent:
-            return without_unit(graph, gone[-1])
-        if gone not in self.slimmed:
-            self.slimmed[gone] = without_unit(graph, gone[-1])
-        return self.slimmed[gone]
 
     def _narrowed(
         self,

@@ -1,6 +1,6 @@
 """Plans for the children of one parent: at first of many kinds, then near those that did best.
 
-The first plan of a wave goes by what the ranking, or screening, lets expect, without any draw.
+The first plan of a wave goes by what is expected, without any draw, unless it is near the best.
 Children that have been screened say what units and channels really cost (`search.evidence`). Of
 three plans behind them one goes by that alone. One is near the best screened child, a local search
 around it: as many units go, and each group's factor lies half way to the one that it was planned
@@ -18,7 +18,7 @@ from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
 from prune_mi.morphisms.narrow import NARROW
-from prune_mi.morphisms.removals import UNIT_REMOVAL
+from prune_mi.morphisms.removals import UNIT_REMOVAL, WithoutUnits
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Screened, Trained
 from prune_mi.search.evidence import Gains, expected_losses
@@ -57,6 +57,7 @@ class PlanProposer:
         self._multiples = multiples
         self._rng = rng
         self._informed = 0
+        self._slimmed: WithoutUnits | None = None
         self._shown: dict[str, dict[str, Screened]] = {}
         self._factors: dict[str, Mapping[str, float]] = {}
 
@@ -141,7 +142,12 @@ class PlanProposer:
     ) -> Planner:
         """Makes plans by what screened children have shown."""
         units = tuple(units) if self._mix.get(UNIT_REMOVAL, 0) > 0 else ()
-        planner = Planner(parent.graph, units, channels, self.objective, self._multiples)
+        if self._slimmed is None or self._slimmed.graph is not parent.graph:
+            self._slimmed = WithoutUnits(parent.graph)
+        planner = Planner(
+            *(parent.graph, units, channels, self.objective, self._multiples),
+            slimmed=self._slimmed,
+        )
         if not shown:
             return planner
         gains = Gains(

@@ -17,16 +17,16 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.morphisms.catalog import CATALOG, morph
 from prune_mi.morphisms.morphism import MorphContext, SiteScore
-from prune_mi.morphisms.removals import without_unit
+from prune_mi.morphisms.removals import WithoutUnits
 from prune_mi.records import MorphRecord
 from prune_mi.search.candidate import Proposed, Screened, Trained
+from prune_mi.search.children import DRAWS_A_CHILD
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.plans import Aim
 from prune_mi.search.proposing import NO_CHANNELS, Channels
 from prune_mi.search.selection import is_fit, with_hope
 from prune_mi.search.termination import SearchState
 
-_DRAWS_A_CHILD = 25
 _SMALLER = ("removes", "narrows")
 _CHOICES = 6  # draws of which a child is the one that loses, or saves beyond the target, least
 _ON_THE_WAY = 3  # every third child of the original stops half way
@@ -53,7 +53,6 @@ class TargetClimber(HillClimber):
         self._stones: dict[str, Trained] = {}
         self._used: set[str] = set()
         self._exhausted: set[str] = set()
-        self._slimmed: dict[tuple[str, ...], LayerGraph | None] = {}
 
     @property
     def parent(self) -> Trained:
@@ -145,9 +144,9 @@ class TargetClimber(HillClimber):
         def over(graph: LayerGraph) -> float:
             return max(0.0, objective.excess(graph_cost(graph)) - most)
 
-        self._slimmed.clear()
+        without = WithoutUnits(self._parent.graph)
         found: list[tuple[LayerGraph, tuple[MorphRecord, ...]]] = []
-        for _ in range(_DRAWS_A_CHILD):
+        for _ in range(DRAWS_A_CHILD):
             graph, records = morph(
                 self._parent.graph,
                 num_morphs=len(self._parent.graph.layers),
@@ -156,7 +155,8 @@ class TargetClimber(HillClimber):
                 rng=self._rng,
                 enough=lambda graph: over(graph) == 0,
             )
-            graph, records = self._trimmed(graph, records, context, over)
+            if over(graph) == 0 and all(each.is_removal for each in records):
+                graph, records = self._trimmed(graph, records, context, over, without)
             if records and self._children.is_new(graph):
                 found.append((graph, records))
             if len(found) == _CHOICES:
@@ -177,25 +177,15 @@ class TargetClimber(HillClimber):
         records: tuple[MorphRecord, ...],
         context: MorphContext,
         over: Callable[[LayerGraph], float],
+        without: WithoutUnits,
     ) -> tuple[LayerGraph, tuple[MorphRecord, ...]]:
         """A child without removals that turned out to be needless, the riskiest first."""
-        if over(graph) > 0 or not all(each.is_removal for each in records):
-            return graph, records
         for each in sorted(records, key=lambda each: -self._risk([each], context)):
             rest = tuple(other for other in records if other is not each)
-            fewer = self._without(tuple(other.target for other in rest))
+            fewer = without(tuple(other.target for other in rest))
             if rest and fewer is not None and over(fewer) == 0:
                 graph, records = fewer, rest
         return graph, records
-
-    def _without(self, units: tuple[str, ...]) -> LayerGraph | None:
-        """The parent's graph without units, in turn; many draws begin with the same ones."""
-        if not units:
-            return self._parent.graph
-        if units not in self._slimmed:
-            before = self._without(units[:-1])
-            self._slimmed[units] = None if before is None else without_unit(before, units[-1])
-        return self._slimmed[units]
 
     def _risk(self, records: Sequence[MorphRecord], context: MorphContext) -> float:
         """What a child's removals are expected to lose together, in the ranking's measure."""

@@ -95,11 +95,12 @@ def prices(graph: LayerGraph) -> Prices:
     is_open = np.zeros(num_groups, dtype=bool)
     others = [kind.name for kind in counted_kinds() if kind.name not in _BY_PRODUCTS]
     slopes = {name: np.zeros(num_groups) for name in others}
+    made = _made(known)
     for place, group in enumerate(known.groups):
         if group.reason is not None or group.num_channels < 2:
             continue
         first = int(known.starts[place])
-        for channel, share in _kinds(known, range(first, first + group.num_channels)):
+        for channel, share in _kinds(made, range(first, first + group.num_channels)):
             narrowed = narrow(graph, {group.name: [channel - first]}, resize=SHAPES_ONLY)
             if isinstance(narrowed, NotApplicable):
                 continue
@@ -117,10 +118,15 @@ def prices(graph: LayerGraph) -> Prices:
     return Prices(known, is_open, sizes[touched], hits[:, touched], factors, amounts, slopes)
 
 
-def _kinds(known: Widths, channels: range) -> list[tuple[int, float]]:
+def _made(known: Widths) -> np.ndarray:
+    """In how many places of each layer a channel is made, `(num_layers, num_channels)`."""
+    places = [np.bincount(each, minlength=known.num_channels) for each in known.made.values()]
+    return np.stack(places) if places else np.zeros((0, known.num_channels), dtype=int)
+
+
+def _kinds(made: np.ndarray, channels: range) -> list[tuple[int, float]]:
     """A channel of each kind, in as many places of the same layers, and the share of its kind."""
-    places = [np.bincount(made, minlength=known.num_channels) for made in known.made.values()]
-    table = np.stack(places)[:, channels.start : channels.stop]
+    table = made[:, channels.start : channels.stop]
     _, firsts, counts = np.unique(table, axis=1, return_index=True, return_counts=True)
     shares = counts / len(channels)
     return [(channels[first], share) for first, share in zip(firsts, shares, strict=True)]
