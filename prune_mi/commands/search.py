@@ -20,7 +20,7 @@ from prune_mi.delivery.writing import keep_safe
 from prune_mi.errors import BudgetError
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.first_training import FirstTraining, trained_seed
-from prune_mi.evolution.grow import Growing, tries
+from prune_mi.evolution.grow import Growing
 from prune_mi.evolution.loop import Evolution
 from prune_mi.evolution.policies import make_policy, make_schedule
 from prune_mi.evolution.race_plan import RacePlan
@@ -199,7 +199,7 @@ class _Chapters:
             evaluator,
             workers=run.pool.workers,
             num_train_images=baseline.images.num_train,
-            trials=tries(settings),
+            trials=settings.tries_deletions,
             speed=speed,
             left=left,
         )

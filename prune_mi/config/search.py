@@ -208,6 +208,21 @@ class SearchSettings(RunSettings):
             own["morphs_final"] = min(own["morphs_final"], given["morphs"])
         return {**own, **given, "ranking": ranking, "training": training}
 
+    @property
+    def is_own_method(self) -> bool:
+        """Whether children are raced and bounded in size, and equally good ones judged by size."""
+        return self.method == "default"
+
+    @property
+    def keeps_seed_layers(self) -> bool:
+        """Whether networks that shrink again never have fewer layers than the seed."""
+        return self.method in ("random", "mi")
+
+    @property
+    def tries_deletions(self) -> bool:
+        """Whether each trained child is tried without its least layer."""
+        return self.method == "mi"
+
     def for_data(self, num_images: int) -> Self:
         """The same with more epochs for few images, or under a budget, where the user named none.
 

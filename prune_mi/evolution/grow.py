@@ -80,12 +80,11 @@ class Growing:
         self._policy = make_policy(settings)
         self._bank = WeightBank() if settings.share_weights else None
         self._inheritance = Inheritance(evaluator, self._bank, anew=settings.weights == "scratch")
-        self._trials = DeletionTrials(run, evaluator) if tries(settings) else None
+        self._trials = DeletionTrials(run, evaluator) if settings.tries_deletions else None
         self._runners_up = RunnersUp(settings.ensemble + 1)  # the best one may be among them
         self._runners_up.add(start)
-        has_floor = settings.method in ("random", "mi")
-        self._least_layers = num_paper_layers(start.graph) if has_floor else 0
-        equals = len(baseline.roles.validation) if settings.method == "default" else None
+        self._least_layers = num_paper_layers(start.graph) if settings.keeps_seed_layers else 0
+        equals = len(baseline.roles.validation) if settings.is_own_method else None
         self.climber = HillClimber(
             start,
             allowed_drop=0.0,
@@ -234,8 +233,6 @@ class Growing:
         return -child.quality, self._order[child.name]
 
     def _has_time(self) -> bool:
-        if self._plan.remaining() is None:
-            return True
         has_time: bool = self._run.log.decided(
             f"time for generation {self.climber.generation + 1}",
             lambda: self._plan.has_time(self.climber.elite),
@@ -302,7 +299,7 @@ class Growing:
     def _limits(self, parent: Trained) -> Allows:
         """How its children may be: no smaller than the seed, as the paper has it, nor too big."""
         most = self._run.settings.max_params or math.inf
-        if self._run.settings.method != "default":
+        if not self._run.settings.is_own_method:
             return lambda graph: (
                 graph_cost(graph).num_params <= most
                 and num_paper_layers(graph) >= self._least_layers
@@ -312,8 +309,3 @@ class Growing:
         return lambda graph: (
             graph_cost(graph).num_params <= weights and training_step_cost(graph) <= work
         )
-
-
-def tries(settings: SearchSettings) -> bool:
-    """Whether each trained child is tried without its least layer."""
-    return settings.method == "mi"
