@@ -52,7 +52,7 @@ from prune_mi.report.watching import watched
 from prune_mi.runs.extension import SEARCH_TIME
 from prune_mi.runs.folder import require_free, run_folder
 from prune_mi.runs.run import Run
-from prune_mi.search.budget import Budget
+from prune_mi.search.budget import Budget, final_rounds
 from prune_mi.search.candidate import Trained
 
 
@@ -290,7 +290,11 @@ class _Chapters:
         notes.phase("Searching")
         if not run.resumes:
             _require_time(budget, closing)
-        began, closing = run.log.decided(SEARCH_TIME, lambda: [budget.elapsed(), closing])
+        workers = run.evaluations.workers
+        rounds = final_rounds(control=settings.control, workers=workers, points=settings.points)
+        began, closing, rounds = run.log.decided(
+            SEARCH_TIME, lambda: [budget.elapsed(), closing, rounds]
+        )
         run.search_began = began
         time_plan = plan_time(
             budget,
@@ -298,7 +302,8 @@ class _Chapters:
             closing,
             baseline,
             settings,
-            workers=run.evaluations.workers,
+            rounds=rounds,
+            workers=workers,
         )
         control = Control(run, baseline, time_plan) if settings.control else None
         evaluator = Evaluator(

@@ -1,8 +1,9 @@
 """Candidates ranked, screened and trained in the pool."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from prune_mi.config import ChannelCriterion
@@ -42,6 +43,7 @@ class Ranking:
     channels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
+_RANKINGS = 2  # that are remembered: the original's, and another parent's
 MostImages = Callable[[Screened, int], int]
 
 
@@ -76,6 +78,8 @@ class Evaluator:
         self.images = 0
         self.training_seconds = 0.0
         self.overheads: list[float] = []
+        self._begun = Counter[tuple[str, int]]()
+        self._rankings: dict[str, tuple[LayerGraph, Ranking]] = {}
 
     def evolved(self, elite: Trained, **known: Any) -> Evolved:
         """Where a search with these trainings ended; `known` as in `Evolved`, by the strategy."""
@@ -114,7 +118,7 @@ class Evaluator:
         objective: Objective,
         channels: ChannelCriterion | None = None,
     ) -> Ranking:
-        """What a candidate can lose that saves any of the objective.
+        """What a candidate can lose that saves any of the objective; of one graph found out once.
 
         Args:
             candidate: The parent of children to come.
@@ -124,6 +128,10 @@ class Evaluator:
         Raises:
             RunError: If they could not be ranked.
         """
+        graph, known = self._rankings.pop(candidate.name, (None, Ranking()))
+        if graph is candidate.graph:
+            self._rankings[candidate.name] = (candidate.graph, known)
+            return known
         sites = [
             site
             for site in unit_sites(candidate.graph)
@@ -146,7 +154,11 @@ class Evaluator:
             )
             for place in least_first(sites, answer.gains)
         )
-        return Ranking(units, answer.channels)
+        ranking = Ranking(units, answer.channels)
+        self._rankings[candidate.name] = (candidate.graph, ranking)
+        for other in list(self._rankings)[:-_RANKINGS]:
+            del self._rankings[other]
+        return ranking
 
     def screen(
         self, children: Sequence[Proposed], parents: Mapping[str, LayerGraph]
@@ -184,7 +196,7 @@ class Evaluator:
     def train(
         self, chosen: Sequence[Screened], rung: Rung, later: Sequence[Rung] = ()
     ) -> tuple[list[Trained], list[FailedEvaluation]]:
-        """Trains candidates for one rung; one that training made worse keeps its weights.
+        """Trains candidates for one rung, for better or worse; see `recipe.kept`.
 
         Args:
             chosen: The candidates.
@@ -204,6 +216,7 @@ class Evaluator:
                 seconds=self._seconds(rung, later),
                 seconds_in_all=rung.seconds,
                 damage=damage_of(child, self._baseline),
+                repeats=self._repeats(child),
             )
             for child in chosen
         ]
@@ -218,11 +231,17 @@ class Evaluator:
                 continue
             self.speed = measured_speed(child, outcome, self.speed)
             self.overheads.append(outcome.overhead_seconds)
-            done = after_training(child, outcome)
-            if isinstance(child, Trained) and done.quality < child.quality:
-                done = replace(child, seconds=done.seconds)
-            trained[child.name] = done
+            trained[child.name] = after_training(child, outcome)
         return [trained[name] for name in by_name if name in trained], failures
+
+    def _repeats(self, child: Screened) -> int:
+        """How many trainings have begun with a candidate's weights; another is to go otherwise.
+
+        What makes it worse leaves it as it was; what is trained unchanged has its parent's weights.
+        """
+        weights = (child.name if child.morphs else child.parent, child.own_images)
+        self._begun[weights] += 1
+        return self._begun[weights] - 1
 
     def _seconds(self, rung: Rung, later: Sequence[Rung]) -> float | None:
         """Of a training: its rung's, or less where a run goes on and loading took the time."""

@@ -4,10 +4,11 @@ A strategy says what is proposed, who is trained for how long, and what is good 
 makes a given model smaller, `grow.py` makes a small one better.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.evolution.recipe import kept
 from prune_mi.evolution.strategy import Evolved, LineUp, Raced, Strategy
 from prune_mi.execution.tasks import FailedEvaluation
 from prune_mi.records import GenerationRecord, events
@@ -112,17 +113,19 @@ class Evolution:
                 break
             later = line_up.rungs[place + 1 :]
             done, failures = self._evaluator.train(field, rung, later)
-            judged = strategy.judge(done)
-            climber.observe(judged)
+            climber.observe(done)
+            before = {each.name: each for each in field}
+            judged = strategy.judge([kept(before[each.name], each) for each in done])
             trained |= {each.name: each for each in judged}
             for failure in failures:
                 climber.drop(failure.name)
-                trained.pop(failure.name, None)
-            self._tell_of(failures)
+            self._tell_of(failures, trained)
         raced = strategy.finish(strategy.judge(list(trained.values())), [e.name for e in field])
         self._tell_of(raced.failures)
         return raced
 
-    def _tell_of(self, failures: Sequence[FailedEvaluation]) -> None:
+    def _tell_of(self, failures: Sequence[FailedEvaluation], trained: Collection[str] = ()) -> None:
+        """Notes what failed; what had been `trained` before stays as it was then."""
         for each in failures:
-            self._run.notes.note(f"{each.name} failed and is left out: {each.message}")
+            then = "stays as it was before" if each.name in trained else "is left out"
+            self._run.notes.note(f"{each.name} failed and {then}: {each.message}")

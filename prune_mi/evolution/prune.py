@@ -1,8 +1,9 @@
 """Pruning a given model: what adds least goes, in waves that learn from each other.
 
-Children are the elite without some of its units, lowest in rank first. All are repaired and scored
-untrained; those of greatest merit are raced; the cheapest that stays within the allowed drop is the
-next elite.
+Children are plans: the elite, or what is on the way to a target, without some of its units and
+channels, those first that add least. All are repaired and scored untrained; those of greatest merit
+are raced. The next elite is the cheapest that stays within the allowed drop, or under targets the
+most accurate.
 """
 
 import math
@@ -104,13 +105,17 @@ class Pruning:
         self._objective = objective_of(self._run.settings, self._baseline.given.cost)
         anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
         self._allowed = replace(anew, before=self._allowed.before)
-        self._accepted = self.judge(self._accepted)
+        pool = (*self._archive.points(), *self._waiting(), *self._accepted)
+        judged = self.judge(list({each.name: each for each in pool if each.lineage}.values()))
+        accepted = {each.name for each in self._accepted}
         self.climber.allow(
             self._allowed_drop,
             margin=self._allowed.expected_margin,
-            accepted=self._accepted,
+            trained=judged,
             objective=self._objective,
         )
+        accepted.add(self.climber.elite.name)
+        self._accepted = [each for each in judged if each.name in accepted]
         return events.Limited(asked, self.climber.elite.name)
 
     def reason_to_stop(self, last: GenerationRecord | None) -> str | None:
@@ -178,7 +183,8 @@ class Pruning:
         chance = self._baseline.judge.chance(self._baseline.images.validation_truth)
         hopeful, hopeless = self.climber.hopeful(ready, chance=chance)
         everyone = self.climber.choose(hopeful, len(hopeful) + 1)
-        rungs = self._rungs(len(everyone))
+        fresh = sum(not each.own_images for each in everyone)
+        rungs = self._rungs(fresh if fresh > self._finalists else len(everyone))
         if len(rungs) > 1:
             everyone = tuple(each for each in everyone if not each.own_images)
         field = everyone[: rungs[0].count]
@@ -189,8 +195,11 @@ class Pruning:
 
     def advance(self, trained: Sequence[Trained], rung: Rung) -> Sequence[Trained]:
         """See `Strategy`."""
-        waiting = [] if self.climber.promising is None else [self.climber.promising]
-        return self.climber.advance([*trained, *waiting], rung.count)
+        return self.climber.advance([*trained, *self._waiting()], rung.count)
+
+    def _waiting(self) -> list[Trained]:
+        """The promising child of earlier generations, if there is one."""
+        return [] if self.climber.promising is None else [self.climber.promising]
 
     def judge(self, trained: Sequence[Trained]) -> list[Trained]:
         """See `Strategy`: with what their acceptance leaves unused of the allowed drop.
@@ -236,8 +245,7 @@ class Pruning:
 
     def wanted(self) -> Sequence[str]:
         """See `Strategy`: another limit may make another child the best, another aim any point."""
-        promising = self.climber.promising
-        kept = [*self._accepted, *([promising] if promising else []), *self.climber.waiting]
+        kept = [*self._accepted, *self._waiting(), *self.climber.waiting]
         kept += self._archive.points()
         return list(dict.fromkeys(each.name for each in kept))
 
@@ -261,12 +269,9 @@ class Pruning:
         return self._baseline.start.quality - floor
 
     def _has_time(self) -> bool:
-        left, generation = self._time.search_left(), self.climber.generation + 1
-        if left is None:
-            return True
         has_time: bool = self._run.log.decided(
-            f"time for generation {generation}",
-            lambda: room_for_generation(left, overhead=self._overhead),
+            f"time for generation {self.climber.generation + 1}",
+            lambda: room_for_generation(self._time.search_left(), overhead=self._overhead),
         )
         return has_time
 

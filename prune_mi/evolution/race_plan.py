@@ -8,10 +8,10 @@ import numpy as np
 from prune_mi.config import SearchSettings
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.recipe import TrainingSpeed
+from prune_mi.evolution.timing import COMPILE_SECONDS_A_NODE
 from prune_mi.search.candidate import Trained
 from prune_mi.search.racing import Rung, halving_rungs
 
-_COMPILE_SECONDS_A_NODE = 0.12
 _MOST_COMPILING = 0.5  # of a generation's time
 _A_FINALIST = 3  # whole trainings for each that there is one
 
@@ -77,7 +77,7 @@ class RacePlan:
             seconds: For all of it, or None.
         """
         settings, compiling = self._settings, self._compile_seconds(elite)
-        if settings.method == "default":
+        if settings.is_own_method:
             return halving_rungs(
                 children=settings.children + 1,
                 child_steps=self._child_steps,
@@ -107,5 +107,5 @@ class RacePlan:
         latest = self._evaluator.overheads[-2 * self._workers :]
         if latest:
             return float(np.mean(latest))
-        guess = len(network.graph.nodes) * _COMPILE_SECONDS_A_NODE
+        guess = len(network.graph.nodes) * COMPILE_SECONDS_A_NODE
         return guess if self._speed is None else self._speed.overhead_seconds

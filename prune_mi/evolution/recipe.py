@@ -63,6 +63,7 @@ def training_task(
     damage: float,
     seconds_in_all: float | None = None,
     expected_images: int | None = None,
+    repeats: int = 0,
 ) -> TrainTask:
     """The training of a child, the winner or the control: one recipe for all.
 
@@ -82,6 +83,8 @@ def training_task(
         damage: Accuracy that was lost before training; see `automatic_rate`.
         seconds_in_all: The same with what it took before the run was interrupted.
         expected_images: That it will see where a clock ends it before it has seen all.
+        repeats: How many trainings have begun with these weights; with another number, images come
+            in another order.
     """
     recipe = settings.training
     if profile.judge.task.name == agreement.NAME:
@@ -96,7 +99,7 @@ def training_task(
         num_images=num_images,
         seconds=seconds,
         learning_rate=recipe.learning_rate or automatic_rate(child.graph, damage),
-        seed=settings.seed + child.own_images,
+        seed=settings.seed + child.own_images + repeats,
         loss=profile.loss,
         recipe=recipe,
         seconds_in_all=seconds_in_all,
@@ -146,6 +149,13 @@ def after_training(child: Screened, outcome: Evaluated) -> Trained:
         images=outcome.images_trained,
         seconds=outcome.seconds,
     )
+
+
+def kept(child: Screened, done: Trained) -> Trained:
+    """A candidate after a training, or with the weights from before if that made it worse."""
+    if isinstance(child, Trained) and done.quality < child.quality:
+        return replace(child, seconds=done.seconds)
+    return done
 
 
 def measured_speed(

@@ -9,13 +9,13 @@ from prune_mi.evolution.recipe import TrainingSpeed
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.baseline import Baseline
 from prune_mi.runs.run import Run
-from prune_mi.search.budget import Budget, final_rounds, search_seconds
+from prune_mi.search.budget import Budget, search_seconds
 from prune_mi.search.candidate import Proposed
 
 WRITING_SECONDS = 5.0
 MORE_THAN_EXPECTED = 50  # times: images of a training that the clock is to end, not their number
 _BUILD_SECONDS_A_NODE = 0.015
-_COMPILE_SECONDS_A_NODE = 0.12
+COMPILE_SECONDS_A_NODE = 0.12
 _TEACHER_SHARE = 0.08
 _STATISTICS_SHARE, _LAST_STATISTICS_SHARE = 0.05, 0.02
 _ASKING_SPEED = 2.0  # times that of training, which goes through a network three times
@@ -72,6 +72,7 @@ def plan_time(
     baseline: Baseline,
     settings: OptimizeSettings,
     *,
+    rounds: int,
     workers: int,
 ) -> TimePlan:
     """Shares what is left between search and final training; see `TimePlan`."""
@@ -81,10 +82,10 @@ def plan_time(
         budget=budget,
         began=began,
         closing=closing,
-        rounds=final_rounds(control=settings.control, workers=workers, points=settings.points),
+        rounds=rounds,
         scoring=scoring,
         generation_overhead=generation_overhead(baseline, settings, workers=workers),
-        compile_seconds=nodes * _COMPILE_SECONDS_A_NODE + scoring,
+        compile_seconds=nodes * COMPILE_SECONDS_A_NODE + scoring,
     )
 
 
@@ -114,7 +115,7 @@ def closing_seconds(
             with them beside the result and the control.
     """
     models = settings.points + settings.control + recalibrated
-    compiling = len(baseline.profile.graph.nodes) * _COMPILE_SECONDS_A_NODE / 2  # forward alone
+    compiling = len(baseline.profile.graph.nodes) * COMPILE_SECONDS_A_NODE / 2  # forward alone
     num_images = len(baseline.data.y_test)
     measuring = models * (num_images / baseline.images_per_second + compiling)
     comparing = last_statistics_seconds(settings.budget) or 0.0
@@ -186,7 +187,7 @@ def generation_overhead(baseline: Baseline, settings: OptimizeSettings, *, worke
     passes = settings.least_children * images_a_child + settings.ranking.num_samples
     builds = 3 * settings.least_children / workers * _BUILD_SECONDS_A_NODE
     nodes = len(baseline.profile.graph.nodes)
-    return passes / baseline.images_per_second + nodes * (builds + _COMPILE_SECONDS_A_NODE)
+    return passes / baseline.images_per_second + nodes * (builds + COMPILE_SECONDS_A_NODE)
 
 
 def teacher_images(budget_seconds: float | None, images_per_second: float) -> int | None:

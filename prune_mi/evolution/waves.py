@@ -48,7 +48,8 @@ class Waves:
         if sum(later) >= count:  # something has to come first
             later = [count // 2]
         self._planned = [count - sum(later), *later]
-        self._most = min(_MOST_PLANS, _MOST_BYTES // (4 * max(1, parent.cost.num_params)))
+        in_memory = _MOST_BYTES // (4 * max(1, parent.cost.num_params))
+        self._most = max(count, min(_MOST_PLANS, in_memory))
         self._needed: float | None = None
         self._best, self._flat = "", 0
         self.asked = 0
@@ -66,26 +67,25 @@ class Waves:
 
     def _more(self, seen: Sequence[Screened]) -> int | None:
         self._needed = self.needed
-        is_settled = self._run.settings.children or self.asked >= self._most
-        if is_settled or not (self._climber.narrows and seen):
+        left = self._most - self.asked
+        if self._run.settings.children or left <= 0 or not (self._climber.narrows and seen):
             return None
-        if self._seconds is None:
-            return _WAVE if self._comes_on(seen) else None
-        return 2 * self._run.evaluations.at_once if self._has_time(self._seconds) else None
+        wave = self._wave(seen) if self._seconds is None else self._timed_wave(self._seconds)
+        return min(wave, left) or None
 
-    def _comes_on(self, seen: Sequence[Screened]) -> bool:
-        """Whether one of the last waves brought a better plan than those before it."""
+    def _wave(self, seen: Sequence[Screened]) -> int:
+        """Plans of another wave, as long as one of the last waves brought a better plan."""
         best = self._climber.best_screened(seen)
         name = "" if best is None else best.name
         self._flat = self._flat + 1 if name == self._best else 0
         self._best = name
-        return self._flat < _FLAT_WAVES
+        return _WAVE if self._flat < _FLAT_WAVES else 0
 
-    def _has_time(self, seconds: float) -> bool:
-        """Whether another wave takes little of the generation's time."""
+    def _timed_wave(self, seconds: float) -> int:
+        """Plans of another wave, where it takes little of the generation's time."""
         spent = time.monotonic() - self._began
-        has_time: bool = self._run.log.decided(
-            f"time for {self.asked} plans and more of generation {self._climber.generation}",
-            lambda: spent < _REPAIRING_SHARE * seconds,
+        wave: int = self._run.log.decided(
+            f"more plans than {self.asked} of generation {self._climber.generation}",
+            lambda: 2 * self._run.evaluations.at_once if spent < _REPAIRING_SHARE * seconds else 0,
         )
-        return has_time
+        return wave

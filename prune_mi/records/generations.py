@@ -38,7 +38,7 @@ class Generations:
     ended: list[GenerationRecord] = field(default_factory=list)
     last: GenerationRecord = field(default=GenerationRecord(0, "", (), ""))
     children: dict[str, ChildRecord] = field(default_factory=dict)
-    _judged: list[ChildRecord] = field(default_factory=list)
+    _judged: dict[str, ChildRecord] = field(default_factory=dict)
     _began: events.GenerationBegan | None = None
     _known: dict[str, ChildRecord] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class Generations:
         """Takes note of an event; returns the child that more is known of, or None."""
         match event:
             case events.GenerationBegan():
-                self._began, self.children, self._judged = event, {}, []
+                self._began, self.children, self._judged = event, {}, {}
             case events.Proposed():
                 return self._keep(_proposed(event, self._index))
             case events.Screened() if event.name in self.children:
@@ -90,20 +90,22 @@ class Generations:
     def _judge(
         self, name: str, verdict: Verdict, detail: str, reason: Reason | None = None
     ) -> ChildRecord:
-        """A child's last record."""
+        """A child's last record; what failed once it was trained is judged by what it was then."""
         child = self._keep(replace(self._all[name], verdict=verdict, detail=detail, reason=reason))
-        self._judged.append(child)
+        self._judged.pop(name, None)
+        self._judged[name] = child
         return child
 
     def _end(self, event: events.GenerationEnded) -> None:
         parent = "" if self._began is None else self._began.parent
-        judged = tuple(replace(each, seconds=round(each.seconds, 3)) for each in self._judged)
+        found = self._judged.values()
+        judged = tuple(replace(each, seconds=round(each.seconds, 3)) for each in found)
         self.last = GenerationRecord(event.index, parent, judged, event.elite)
         if judged:
             self.ended.append(self.last)
-        for each in self._judged:
+        for each in self._judged.values():
             self._known[each.name] = replace(each, verdict="pending", detail="", reason=None)
-        self.children, self._judged = {}, []
+        self.children, self._judged = {}, {}
 
 
 def generations_of(told: Iterable[Event]) -> tuple[GenerationRecord, ...]:

@@ -166,7 +166,14 @@ class EventLog:
         return written
 
     def decided(self, what: str, decide: Callable[[], Any]) -> Any:
-        """What a clock has decided, plain data: as written, or decided now."""
+        """What a clock has decided, plain data: as written, or decided now.
+
+        Raises:
+            RunFolderError: If something else was decided there.
+        """
+        written = self._coming()
+        if isinstance(written, events.Decided) and written.what != what:
+            raise self._differs(f"Decided {what}")
 
         def made() -> events.Decided:
             value = to_plain(events.Decided(what, decide()))["value"]  # as it is read back

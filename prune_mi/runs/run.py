@@ -97,7 +97,8 @@ class Run(Generic[S]):
         self.log.decided(_MOST_IMAGES, lambda: self._most_images)
 
     def _again(self, before: Before) -> None:
-        """Goes through what the run has done, and then on from there."""
+        """Goes through what the run has done, with the budgets that it had, and on from there."""
+        total, self.budget.total = self.budget.total, before.started.settings["budget"]
         if self.log.is_written:
             if before.torn_at is not None:
                 self.folder.cut(before.torn_at)
@@ -108,7 +109,7 @@ class Run(Generic[S]):
         self.notes.recalled(before.told)
         if before.torn_at is not None:
             self.notes.tell("The last line of the run's events was torn and is left out.")
-        if not before.is_finished and not has_time(before, self.budget.total):
+        if not before.is_finished and not has_time(before, total):
             self.notes.tell(
                 "The time budget leaves hardly any time for training. To give the run more: "
                 f"{more_line(before)}"
@@ -123,6 +124,7 @@ class Run(Generic[S]):
         if resumed.changes:
             values = {**self.settings.model_dump(), **resumed.changes}
             self.settings = type(self.settings).model_validate(values)
+            self.budget.total = self.settings.budget
             self._shares_anew |= bool(set(resumed.changes) & set(OF_THE_SEARCH))
 
     def share_time(self) -> None:

@@ -319,7 +319,7 @@ class HillClimber:
         allowed_drop: float,
         *,
         margin: float,
-        accepted: Sequence[Trained],
+        trained: Sequence[Trained],
         objective: Objective | None = None,
     ) -> None:
         """Goes on with another allowed drop: the best of what is accepted by that is the elite.
@@ -327,18 +327,17 @@ class HillClimber:
         Args:
             allowed_drop: Accuracy that may be lost, a fraction.
             margin: What acceptance is expected to leave unused of it.
-            accepted: What was accepted so far.
+            trained: What it may be, with the margins that hold from here on.
             objective: What holds from here on; None: as before.
         """
         self._objective = self._proposer.objective = objective or self._objective
         self._allowed, self._margin = allowed_drop, margin
         self.floor = self._start.quality - allowed_drop
         self.elite, self.flat_generations = self._start, 0
-        waiting = [] if self.promising is None else [self.promising]
-        fit = [each for each in (*accepted, *waiting) if self.accepts(each)]
+        fit = [each for each in trained if self.accepts(each)]
         if fit:
             self.elite = self._best_of(fit)
-        self.promising = self._most_promising([*accepted, *waiting])
+        self.promising = self._most_promising(trained)
 
     def accepts(self, candidate: Trained) -> bool:
         """Whether a trained candidate may replace the elite."""
@@ -357,7 +356,7 @@ class HillClimber:
             others: Trained models to choose from, beside the promising one.
             least: The chance that it must have, unless nothing is accepted yet.
         """
-        if self.promising is None or self.elite.name == self._start.name:
+        if self.elite.name == self._start.name:
             return self.promising
         fair = [each for each in self._followers(others) if self.chance(each) > least]
         return next(iter(self._by_expected_saving(fair)), None)

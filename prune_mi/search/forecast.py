@@ -24,7 +24,7 @@ class Forecast:
         self._exponent = fit_exponent([], error=self._error)
 
     def observe(self, trained: Sequence[Trained]) -> None:
-        """Takes note of how far trainings came."""
+        """Takes note of how far trainings came, also those that made a candidate worse."""
         for each in trained:
             # Without its weights, which are not needed.
             light = replace(each, graph=self._start.graph)
@@ -44,9 +44,9 @@ class Forecast:
     def share_that_stays(self) -> float:
         """The share of what screened children have lost that is expected to stay lost."""
         pairs = [
-            (self._start.quality - each.screened_quality, self.loss(each))
-            for *_, each in self._seen.values()
-            if each.screened_quality is not None
+            (self._start.quality - best.screened_quality, self.loss(best))
+            for points in self._seen.values()
+            if (best := max(points, key=lambda each: each.quality)).screened_quality is not None
         ]
         return share_that_stays(pairs)
 

@@ -228,6 +228,9 @@ def test_expectations_learn_from_the_trainings_seen() -> None:
     climber.observe([replace(child, quality=0.85, own_images=400)])
     assert climber.chance(child) == pytest.approx(chance_of_success(0.1 / 16**0.5, 0.02), abs=1e-3)
     assert climber.chance(child) > before
+    # Another one became worse, and counts just as much.
+    climber.observe([replace(_trained("b", 0.65, 100), own_images=400)])
+    assert climber.chance(child) < before
 
 
 def test_a_quality_below_zero_has_an_error_too() -> None:
@@ -342,6 +345,9 @@ def test_a_model_with_a_fair_chance_gets_the_final_training_and_not_one_that_sav
     assert climber.finalist([elite, near, far], least=0.3) is near
     assert climber.finalist([elite, far], least=0.3) is None
     assert climber.finalist([near, far], least=0.0) is far
+    climber.tell([])
+    climber.promising = None  # nothing new is cheaper: what was trained before may still be
+    assert climber.finalist([elite, near], least=0.3) is near
 
 
 def test_where_nothing_is_accepted_the_promising_child_is_the_only_hope() -> None:
