@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from prune_mi.graph.channels.narrowing import Gone, least_channels
-from prune_mi.graph.channels.prices import Prices
+from prune_mi.graph.channels.prices import Left, Prices
 
 _STEPS_A_GROUP = 64
 
@@ -66,42 +66,49 @@ class _Knapsack:
             self._orders.append(order)
             self._losses.append(own[order] * factor[place])
         self._sizes = np.diff(known.starts)
-        self._gone = np.zeros(num_groups, dtype=int)
+        self._left = Left(prices, self._costs)
+        # The next step of each group: how many channels, and what is lost with them.
+        self._counts = np.zeros(num_groups, dtype=int)
+        self._next_losses = np.full(num_groups, np.inf)
+        for place in np.flatnonzero(prices.open).tolist():
+            self._set_next(place)
 
     def filled(self) -> Gone | None:
         steps: list[tuple[float, int, int]] = []  # loss, group, channels
-        while (over := self._over(self._gone)).any():
-            best = self._next(over)
-            if best is None:
+        while (over := self._over()).any():
+            place = self._next(over)
+            if place is None:
                 return None
-            steps.append(best)
-            self._gone[best[1]] += best[2]
+            count = int(self._counts[place])
+            steps.append((float(self._next_losses[place]), place, count))
+            self._left.take(place, count)
+            self._set_next(place)
         self._take_back(steps)
         known = self._prices.widths
         return {
             known.groups[place].name: self._orders[place][:count].tolist()
-            for place, count in enumerate(self._gone)
+            for place, count in enumerate(self._left.gone)
             if count
         }
 
-    def _next(self, over: np.ndarray) -> tuple[float, int, int] | None:
-        """The cheapest step: its loss, its group, and how many channels."""
-        single = self._prices.savings(self._gone, self._costs)
-        found, least = None, np.inf
-        for place in np.flatnonzero(self._prices.open):
-            count = self._step(int(place))
-            start = self._gone[place]
-            if not count:
-                continue
-            worth = float((np.minimum(single[place] * count, over) / self._most).sum())
-            loss = float(self._losses[place][start : start + count].sum())
-            if worth > 0 and loss / worth < least:
-                found, least = (loss, int(place), count), loss / worth
-        return found
+    def _next(self, over: np.ndarray) -> int | None:
+        """The group of the cheapest step."""
+        saved = self._left.savings() * self._counts[:, None]
+        worth = (np.minimum(saved, over) / self._most).sum(axis=1)
+        rates = np.full(len(worth), np.inf)
+        np.divide(self._next_losses, worth, out=rates, where=worth > 0)
+        place = int(np.argmin(rates)) if len(rates) else None
+        return place if place is not None and np.isfinite(rates[place]) else None
+
+    def _set_next(self, place: int) -> None:
+        count, start = self._step(place), self._left.gone[place]
+        self._counts[place] = count
+        lost = self._losses[place][start : start + count].sum() if count else np.inf
+        self._next_losses[place] = lost
 
     def _step(self, place: int) -> int:
         """How many channels go next from a group; 0 where no more may."""
-        size, left = self._sizes[place], self._sizes[place] - self._gone[place]
+        size, left = self._sizes[place], self._sizes[place] - self._left.gone[place]
         count = max(1, size // _STEPS_A_GROUP)
         multiples = self._multiples[place]
         if multiples > 1:
@@ -109,10 +116,9 @@ class _Knapsack:
         least = least_channels(int(size), multiples=multiples)
         return count if left - count >= least else 0
 
-    def _over(self, gone: np.ndarray) -> np.ndarray:
+    def _over(self) -> np.ndarray:
         """What is still too much of each cost."""
-        over = self._prices.amounts(gone, self._costs) - self._most
-        return np.asarray(np.maximum(over, 0.0))
+        return np.asarray(np.maximum(self._left.amounts() - self._most, 0.0))
 
     def _take_back(self, steps: list[tuple[float, int, int]]) -> None:
         """Lets channels stay that need not go: of each group the last that went, dearest first."""
@@ -120,9 +126,7 @@ class _Knapsack:
         for _, place, count in sorted(steps, reverse=True):
             if place in blocked:
                 continue
-            fewer = self._gone.copy()
-            fewer[place] -= count
-            if self._over(fewer).any():
+            self._left.take(place, -count)
+            if self._over().any():
+                self._left.take(place, count)
                 blocked.add(place)
-            else:
-                self._gone = fewer

@@ -51,28 +51,57 @@ class Prices:
     whole: dict[str, float]
     slopes: dict[str, np.ndarray]
 
-    def amounts(self, gone: np.ndarray, costs: Sequence[str]) -> np.ndarray:
-        """What is left of some costs where so many channels of each group are gone."""
-        products = (self.sizes - np.tensordot(gone, self.hits, 1)).prod(axis=1)
-        return np.array([self._amount(cost, products, gone) for cost in costs])
 
-    def savings(self, gone: np.ndarray, costs: Sequence[str]) -> np.ndarray:
+class Left:
+    """What is left of a graph's costs as channels go; `gone` says how many of each group have.
+
+    A step changes the weights alone that its group's channels are in.
+
+    Args:
+        prices: Of the graph.
+        costs: Those that are asked for, by name.
+    """
+
+    def __init__(self, prices: Prices, costs: Sequence[str]) -> None:
+        self._prices, self._costs = prices, costs
+        self.gone = np.zeros(len(prices.open), dtype=int)
+        self._rows = [np.flatnonzero(each) for each in np.asarray(prices.hits.any(axis=2))]
+        self._sizes = prices.sizes.copy()
+        self._products = self._sizes.prod(axis=1)
+        self._fixed = {
+            cost: prices.whole[cost] - float(factors @ self._products)
+            for cost, factors in prices.factors.items()
+        }
+        # With one more channel gone, each group's by itself.
+        self._less = (self._sizes[None] - prices.hits).prod(axis=2)
+
+    def take(self, place: int, count: int) -> None:
+        """Takes so many channels of the group at a place; gives them back where `count` is less."""
+        rows, hits = self._rows[place], self._prices.hits
+        self.gone[place] += count
+        self._sizes[rows] -= count * hits[place, rows]
+        self._products[rows] = self._sizes[rows].prod(axis=1)
+        self._less[:, rows] = (self._sizes[None, rows] - hits[:, rows]).prod(axis=2)
+
+    def amounts(self) -> np.ndarray:
+        """What is left, `(num_costs,)`."""
+        return np.array([self._amount(cost) for cost in self._costs])
+
+    def savings(self) -> np.ndarray:
         """What one more channel of each group takes off each cost, `(num_groups, num_costs)`."""
-        now = self.sizes - np.tensordot(gone, self.hits, 1)
-        product = now.prod(axis=1)
-        less = (now[None] - self.hits).prod(axis=2)  # each group by itself
-        saved = product[None] - less
+        saved = self._products[None] - self._less
+        own = self._prices
         found = [
-            saved @ self.factors[cost] if cost in self.factors else self.slopes[cost]
-            for cost in costs
+            saved @ own.factors[cost] if cost in own.factors else own.slopes[cost]
+            for cost in self._costs
         ]
         return np.stack(found, axis=1)
 
-    def _amount(self, cost: str, products: np.ndarray, gone: np.ndarray) -> float:
-        if cost in self.factors:
-            fixed = self.whole[cost] - float(self.factors[cost] @ self.sizes.prod(axis=1))
-            return fixed + float(self.factors[cost] @ products)
-        return self.whole[cost] - float(self.slopes[cost] @ gone)
+    def _amount(self, cost: str) -> float:
+        own = self._prices
+        if cost in own.factors:
+            return self._fixed[cost] + float(own.factors[cost] @ self._products)
+        return own.whole[cost] - float(own.slopes[cost] @ self.gone)
 
 
 @once_a_graph

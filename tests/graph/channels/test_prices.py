@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.graph.channels.narrowing import Narrowed, narrow
-from prune_mi.graph.channels.prices import Prices, prices
+from prune_mi.graph.channels.prices import Left, Prices, prices
 from prune_mi.graph.channels.width_groups import widths
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph
@@ -34,6 +34,14 @@ def _with_groups() -> LayerGraph:
 _ALL = {**GRAPHS, "with_groups": _with_groups}
 
 
+def _left(priced: Prices, counts: np.ndarray) -> Left:
+    left = Left(priced, _EXACT)
+    for place, count in enumerate(counts):
+        left.take(place, int(count) + 1)
+        left.take(place, -1)
+    return left
+
+
 def _counted(graph: LayerGraph, priced: Prices, counts: np.ndarray) -> np.ndarray:
     gone = {
         group.name: list(range(count))
@@ -56,13 +64,15 @@ def test_what_is_left_is_what_the_narrowed_graph_costs(name: str, data: st.DataO
         ]
     )
     expected = _counted(graph, priced, counts)
-    np.testing.assert_allclose(priced.amounts(counts, _EXACT), expected, rtol=1e-12)
-    saved = priced.savings(counts, _EXACT)
+    left = _left(priced, counts)
+    np.testing.assert_array_equal(left.gone, counts)
+    np.testing.assert_allclose(left.amounts(), expected, rtol=1e-12)
+    saved = left.savings()
     for place, group in enumerate(priced.widths.groups):
         if priced.open[place] and counts[place] < group.num_channels - 1:
             one_more = counts + np.eye(len(counts), dtype=int)[place]
-            left = _counted(graph, priced, one_more)
-            np.testing.assert_allclose(expected - saved[place], left, rtol=1e-12)
+            fewer = _counted(graph, priced, one_more)
+            np.testing.assert_allclose(expected - saved[place], fewer, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(_ALL))
@@ -76,11 +86,10 @@ def test_every_group_that_can_lose_a_channel_is_open(name: str) -> None:
 def test_nothing_gone_costs_the_whole(name: str) -> None:
     graph = _ALL[name]()
     priced = prices(graph)
-    nothing = np.zeros(len(priced.widths.groups))
     whole = graph_cost(graph).amounts
     costs = sorted(whole)
     expected = [whole[cost] for cost in costs]
-    np.testing.assert_allclose(priced.amounts(nothing, costs), expected)
+    np.testing.assert_allclose(Left(priced, costs).amounts(), expected)
 
 
 def test_channels_of_different_layers_are_priced_on_average() -> None:
@@ -95,5 +104,5 @@ def test_channels_of_different_layers_are_priced_on_average() -> None:
         narrowed = narrow(graph, {priced.widths.groups[place].name: [channel]})
         assert isinstance(narrowed, Narrowed)
         left.append([graph_cost(narrowed.graph).amounts[cost] for cost in _EXACT])
-    one = np.eye(len(priced.open))[place]
-    np.testing.assert_allclose(priced.amounts(one, _EXACT), np.mean(left, axis=0), rtol=1e-12)
+    one = np.eye(len(priced.open), dtype=int)[place]
+    np.testing.assert_allclose(_left(priced, one).amounts(), np.mean(left, axis=0), rtol=1e-12)
