@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prune_mi.costs.catalog import counted_kinds
+from prune_mi.costs.catalog import cost_kind, counted_kinds
 from prune_mi.graph.channels.narrowing import narrow
 from prune_mi.graph.channels.resizing import SHAPES_ONLY
 from prune_mi.graph.channels.width_groups import Widths, widths
@@ -134,11 +134,13 @@ def prices(graph: LayerGraph) -> Prices:
             if isinstance(narrowed, NotApplicable):
                 continue
             for row, (name, index) in enumerate(rows):
-                left = narrowed.graph.layers[name].weights[index].shape
-                hits[place, row, : len(left)] += share * np.subtract(weights[row].shape, left)
-            cost = graph_cost(narrowed.graph).amounts
+                layer = narrowed.graph.layers[name]
+                if layer is not graph.layers[name]:
+                    left = layer.weights[index].shape
+                    hits[place, row, : len(left)] += share * np.subtract(weights[row].shape, left)
             for name in others:
-                slopes[name][place] += share * (whole[name] - cost[name])
+                saved = whole[name] - cost_kind(name).count(narrowed.graph)
+                slopes[name][place] += share * saved
         is_open[place] = hits[place].any()
     touched = hits.any(axis=(0, 2))
     per_value = np.array([_macs_a_value(graph, *row) for row in rows])
