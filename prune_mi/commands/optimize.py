@@ -292,9 +292,8 @@ class _Chapters:
             _require_time(budget, closing)
         workers = run.evaluations.workers
         rounds = final_rounds(control=settings.control, workers=workers, points=settings.points)
-        began, closing, rounds = run.log.decided(
-            SEARCH_TIME, lambda: [budget.elapsed(), closing, rounds]
-        )
+        began, closing = run.log.decided(SEARCH_TIME, lambda: [budget.elapsed(), closing])
+        rounds = run.log.decided("rounds of the final training", lambda: rounds)
         run.search_began = began
         time_plan = plan_time(
             budget,

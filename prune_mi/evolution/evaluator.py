@@ -246,7 +246,8 @@ class Evaluator:
     def _seconds(self, rung: Rung, later: Sequence[Rung]) -> float | None:
         """Of a training: its rung's, or less where a run goes on and loading took the time."""
         left, workers = self._left(), self._run.evaluations.at_once
-        if rung.seconds is None or left is None or not self._run.resumes:
+        is_as_planned = not self._run.resumes or self._run.gets_another_budget
+        if rung.seconds is None or left is None or is_as_planned:
             return rung.seconds
         planned = sum(
             (each.seconds or 0.0) * math.ceil(each.count / workers) for each in (rung, *later)

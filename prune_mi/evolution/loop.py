@@ -105,10 +105,14 @@ class Evolution:
         """Trains candidates in rungs; who has been trained says who goes on."""
         strategy, climber = self._strategy, self._climber
         trained: dict[str, Trained] = {}
+        failed: set[str] = set()
+        last: list[str] = []
         field: Sequence[Screened] = line_up.field
         for place, rung in enumerate(line_up.rungs):
             if place:
-                field = strategy.advance(list(trained.values()), rung)
+                sound = [each for name, each in trained.items() if name not in failed]
+                field = strategy.advance(sound, rung)
+            last = []
             if not field:
                 break
             later = line_up.rungs[place + 1 :]
@@ -117,10 +121,12 @@ class Evolution:
             before = {each.name: each for each in field}
             judged = strategy.judge([kept(before[each.name], each) for each in done])
             trained |= {each.name: each for each in judged}
+            last = [each.name for each in done]
             for failure in failures:
                 climber.drop(failure.name)
+                failed.add(failure.name)
             self._tell_of(failures, trained)
-        raced = strategy.finish(strategy.judge(list(trained.values())), [e.name for e in field])
+        raced = strategy.finish(strategy.judge(list(trained.values())), last)
         self._tell_of(raced.failures)
         return raced
 

@@ -105,7 +105,7 @@ class Pruning:
         self._objective = objective_of(self._run.settings, self._baseline.given.cost)
         anew = allowed_drop(self._baseline, self._run.settings, self._run.notes)
         self._allowed = replace(anew, before=self._allowed.before)
-        pool = (*self._archive.points(), *self._waiting(), *self._accepted)
+        pool = (*self._accepted, *self._archive.points(), *self._waiting())
         judged = self.judge(list({each.name: each for each in pool if each.lineage}.values()))
         accepted = {each.name for each in self._accepted}
         self.climber.allow(

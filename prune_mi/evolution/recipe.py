@@ -83,8 +83,8 @@ def training_task(
         damage: Accuracy that was lost before training; see `automatic_rate`.
         seconds_in_all: The same with what it took before the run was interrupted.
         expected_images: That it will see where a clock ends it before it has seen all.
-        repeats: How many trainings have begun with these weights; with another number, images come
-            in another order.
+        repeats: How many trainings of the search have begun with these weights; with another
+            number, images come in another order.
     """
     recipe = settings.training
     if profile.judge.task.name == agreement.NAME:

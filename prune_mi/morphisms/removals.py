@@ -37,6 +37,7 @@ from prune_mi.morphisms.insertion import has_channels_last
 from prune_mi.morphisms.morphism import MorphContext, Morphism, SiteScore, chosen_evenly
 
 UNIT_REMOVAL = "remove-by-rank"
+_MOST_REMEMBERED = 200  # graphs
 _SMALL_LOSS = 0.003  # of accuracy, about what a thousand images resolve
 
 
@@ -132,6 +133,8 @@ class WithoutUnits:
         """The graph without the units of these names; None where one of them cannot go by then."""
         if names not in self._found:
             before = self(names[:-1])
+            if len(self._found) >= _MOST_REMEMBERED:
+                self._found = {(): self.graph}
             self._found[names] = None if before is None else _without_unit(before, names[-1])
         return self._found[names]
 

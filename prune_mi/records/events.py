@@ -204,7 +204,9 @@ class Recalibrated:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A network could not be ranked, repaired or trained; the run goes on without it.
+    """A network could not be ranked, repaired or trained.
+
+    The run goes on without it, or with what it was where it had been trained in this generation.
 
     Attributes:
         step: What could not be done.

@@ -68,10 +68,9 @@ def seconds_again(before: Before) -> float:
     """What a run that goes on does again: what came before its search, and its end."""
     for event in before.told:
         if isinstance(event, events.Decided) and event.what == SEARCH_TIME:
-            return float(sum(event.value[:2]))
+            return float(sum(event.value))
     return 0.0
 
 
 SEARCH_TIME = "the search's time"
-"""What is decided when a search begins: when that was and what the end will take, in seconds; of
-`optimize` also how often the final training's time is needed, see `final_rounds`."""
+"""What is decided when a search begins: when that was, and what the end will take, in seconds."""

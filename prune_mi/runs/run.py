@@ -1,5 +1,6 @@
 """What a run has in hand from its opening to its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -8,7 +9,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.records.events import Decided, Resumed, Started
 from prune_mi.runs.extension import has_time, more_line
 from prune_mi.runs.folder import RunFolder
-from prune_mi.runs.log import EventLog
+from prune_mi.runs.log import EventLog, Line
 from prune_mi.runs.notes import NoteTaker
 from prune_mi.runs.recorded import Evaluations
 from prune_mi.runs.resumption import OF_THE_SEARCH, Before, Wanted, require_same
@@ -32,6 +33,8 @@ class Run(Generic[S]):
         notes: Hears of everything.
         log: Its events.
         search_began: When the search began, or went on with other settings, on the run's clock.
+        gets_another_budget: Whether it still goes through events of another budget than it has
+            from then on.
     """
 
     settings: S
@@ -42,10 +45,12 @@ class Run(Generic[S]):
     notes: NoteTaker
     log: EventLog
     search_began: float = 0.0
+    gets_another_budget: bool = False
     _before: Before | None = None
     _wanted: Wanted = field(default_factory=Wanted)
     _most_images: int | None = None
     _shares_anew: bool = False
+    _total: float | None = None
 
     def go_on(self, before: Before, wanted: Wanted) -> None:
         """Has the run go on from what it has come to, once `begin` has refused nothing.
@@ -97,14 +102,15 @@ class Run(Generic[S]):
         self.log.decided(_MOST_IMAGES, lambda: self._most_images)
 
     def _again(self, before: Before) -> None:
-        """Goes through what the run has done, with the budgets that it had, and on from there."""
-        total, self.budget.total = self.budget.total, before.started.settings["budget"]
+        """Goes through what the run has done, and then on from there."""
+        total = self.budget.total
         if self.log.is_written:
             if before.torn_at is not None:
                 self.folder.cut(before.torn_at)
             values = {**before.settings, **self._wanted.changes}
             self.folder.settle(type(self.settings).model_validate(values))
-        self.log.go_on(before.lines, before.resumed(self._wanted), self._change)
+        resumed = before.resumed(self._wanted)
+        self.replay(before.lines, resumed, total=before.started.settings["budget"])
         self.notes.write_to(self.log)
         self.notes.recalled(before.told)
         if before.torn_at is not None:
@@ -119,12 +125,26 @@ class Run(Generic[S]):
             told = f"{option_text(name)} {value_text(name, value)}, not {was}"
             self.notes.tell(f"The run goes on with {told}.")
 
+    def replay(self, lines: Sequence[Line], resumed: Resumed, *, total: float | None) -> None:
+        """Goes through written events again, with the settings and the budget of their time.
+
+        Args:
+            lines: What was written.
+            resumed: How the run goes on behind them.
+            total: The budget that it began with.
+        """
+        self._total, self.budget.total = self.budget.total, total
+        self.gets_another_budget = total != self._total
+        self.log.go_on(lines, resumed, self._change)
+
     def _change(self, resumed: Resumed) -> None:
         """Goes on with other settings."""
         if resumed.changes:
             values = {**self.settings.model_dump(), **resumed.changes}
             self.settings = type(self.settings).model_validate(values)
             self.budget.total = self.settings.budget
+            self.gets_another_budget = self.budget.total != self._total
+            self.notes.time_left(self.budget.remaining())
             self._shares_anew |= bool(set(resumed.changes) & set(OF_THE_SEARCH))
 
     def share_time(self) -> None:

@@ -94,6 +94,7 @@ class HillClimber:
         self.floor = reference.quality - allowed_drop
         self.elite = reference
         self.promising: Trained | None = None
+        self._failed: set[str] = set()
         self.flat_generations = 0
         self.structure_age = 0
         self.leads_on = True
@@ -266,6 +267,7 @@ class HillClimber:
     def observe(self, trained: Sequence[Trained]) -> None:
         """Takes note of how far trainings came; predictions learn from it."""
         self._forecast.observe(trained)
+        self._failed.difference_update(each.name for each in trained)
 
     def state(self, *, proposals: int, has_time: bool) -> SearchState:
         """What stopping rules look at, after a generation that proposed so many children."""
@@ -279,7 +281,8 @@ class HillClimber:
         )
 
     def drop(self, name: str) -> None:
-        """Forgets a candidate whose evaluation failed."""
+        """Forgets a candidate whose evaluation failed; it is not to be trained to the end."""
+        self._failed.add(name)
         if self.promising is not None and self.promising.name == name:
             self.promising = None
 
@@ -364,7 +367,8 @@ class HillClimber:
     def _followers(self, others: Sequence[Trained]) -> list[Trained]:
         """Models that may take the elite's place, the promising one among them."""
         pool = {each.name: each for each in (*others, self.promising) if each is not None}
-        return [each for each in pool.values() if improves(each, self.elite, self._objective)]
+        sound = [each for name, each in pool.items() if name not in self._failed]
+        return [each for each in sound if improves(each, self.elite, self._objective)]
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         """The best of those that may be accepted."""

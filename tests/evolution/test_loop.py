@@ -2,25 +2,47 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from prune_mi.costs.objective import named_objective
+from prune_mi.evolution.evaluator import Evaluator
+from prune_mi.execution.tasks import Evaluated, FailedEvaluation
 from prune_mi.graph.cost import graph_cost
 from prune_mi.records import events
 from prune_mi.records.generations import generations_of
 from prune_mi.runs.log import read_events
+from prune_mi.search.racing import Rung
 from tests.graph_builder import residual_tower
 from tests.landscape import (
     EVENTS,
     PLANS_TO_TARGETS,
     PLANS_WHILE_BETTER,
+    PRUNE,
     TARGET,
     WAYS,
     Landscape,
+    made_up_baseline,
     pruned,
     run_on,
 )
+
+
+def _fell_further(told: Sequence[events.Event]) -> set[str]:
+    """Children that failed in a generation that had trained them before."""
+    trained, found = set[str](), set[str]()
+    for event in told:
+        if isinstance(event, events.GenerationBegan):
+            trained = set()
+        elif isinstance(event, events.Trained):
+            trained.add(event.name)
+        elif isinstance(event, events.Failed) and event.name in trained:
+            found.add(event.name)
+    return found
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -34,14 +56,46 @@ def test_a_loop_ends_and_tells_of_every_child(way: str, tmp_path: Path) -> None:
     assert all(each.verdict != "pending" for each in children)
     failed = [each.name for each in children if each.verdict == "failed"]
     fallen = set(run.pool.fallen)  # type: ignore[attr-defined]
-    assert set(failed) <= fallen
-    left = [each for each in children if each.name in fallen and each.verdict != "failed"]
-    assert all(each.trained_quality is not None for each in left)  # as it was before
+    assert set(failed) == fallen - _fell_further(run.log.events)
     accepted = [each.name for each in children if each.verdict == "accepted"]
     assert evolved.elite.name == (accepted[-1] if accepted else "reference")
     lines, torn = read_events(tmp_path / EVENTS)
     assert torn is None and [line.event for line in lines] == run.log.events
     assert isinstance(run.log.events[-1], events.SearchEnded)
+
+
+def test_what_fails_when_it_is_trained_further_stays_as_it_was(tmp_path: Path) -> None:
+    run = run_on(tmp_path, Landscape(), PLANS_TO_TARGETS)
+    evolved = pruned(run)
+    (name, *_) = sorted(_fell_further(run.log.events))
+    trained = [e for e in run.log.events if isinstance(e, events.Trained) and e.name == name]
+    (accepted,) = (e for e in run.log.events if isinstance(e, events.Accepted) and e.name == name)
+    assert accepted.quality == trained[-1].quality
+    assert name in {each.name for each in evolved.frontier}
+    notes = [each.text for each in run.log.events if isinstance(each, events.Noted)]
+    assert any(each.startswith(f"{name} failed and stays as it was") for each in notes)
+
+
+def test_no_training_goes_the_same_way_twice_and_no_graph_is_ranked_twice(tmp_path: Path) -> None:
+    seeds = []
+
+    class Asked(Landscape):
+        def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
+            seeds.extend(each.plan.seed for each in tasks)
+            return super().run(tasks)
+
+    pool, baseline = Asked(), made_up_baseline(residual_tower(5))
+    evaluator = Evaluator(run_on(tmp_path, pool, PRUNE), baseline, left=lambda: None)
+    child = replace(baseline.start, name="g1c1", parent="reference")
+    further = replace(child, own_images=40)
+    for each in (child, further, child, replace(child, name="g2c1")):
+        evaluator.train([each], Rung(1, 0.5, None))
+    assert seeds == [0, 40, 1, 2]  # nothing has changed in g2c1: it has its parent's weights
+    objective = named_objective("macs")
+    first, again = (evaluator.ranking(baseline.start, objective=objective) for _ in range(2))
+    assert again is first and pool.asked.count("reference") == 1
+    other = replace(baseline.start, graph=residual_tower(5))
+    assert evaluator.ranking(other, objective=objective) is not first
 
 
 def test_under_a_target_the_best_is_under_it_and_nothing_under_it_is_expected_to_be_better(

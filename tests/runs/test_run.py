@@ -36,13 +36,15 @@ def test_time_is_shared_anew_where_other_settings_hold(tmp_path: Path) -> None:
         if not lines:
             log.append(BEGAN)
             lines = read_events(path)[0]
-        log.go_on(lines, Resumed(len(lines), changes), run._change)
+        run.replay(lines, Resumed(len(lines), changes), total=240.0)
+        assert (run.budget.total, run.gets_another_budget) == (240.0, True)
         log.once(Started, lambda: pytest.fail("begun again"))
         run.share_time()
         assert run.search_began == 60.0  # what is gone through again was shared as it was
         assert log.is_replaying == (not changes)
         run.share_time()
         assert run.search_began == since
+        assert (run.budget.total, run.gets_another_budget) == (420.0, False)
 
 
 def _begun(path: Path, began: Started = BEGAN, *, goes_on: bool) -> None:

@@ -79,7 +79,7 @@ class Left:
         """Takes so many channels of the group at a place; gives them back where `count` is less."""
         rows, hits = self._rows[place], self._prices.hits
         self.gone[place] += count
-        self._sizes[rows] -= count * hits[place, rows]
+        self._sizes[rows] = self._prices.sizes[rows] - np.tensordot(self.gone, hits[:, rows], 1)
         self._products[rows] = self._sizes[rows].prod(axis=1)
         self._less[:, rows] = (self._sizes[None, rows] - hits[:, rows]).prod(axis=2)
 
