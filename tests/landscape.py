@@ -36,7 +36,7 @@ from prune_mi.runs.run import Run
 from prune_mi.runs.weights import Weights
 from prune_mi.search.budget import Budget
 from prune_mi.search.candidate import reference
-from prune_mi.training.plan import LossPlan
+from prune_mi.training.plan import LossPlan, TrainingPlan
 from tests.graph_builder import chain, residual_tower
 from tests.judges import of_classes
 from tests.told import started
@@ -59,6 +59,7 @@ class Landscape:
         self.workers = self.at_once = workers
         self.asked: list[str] = []
         self.fallen: list[str] = []
+        self.plans: list[TrainingPlan] = []
         self.store = None
 
     def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
@@ -66,6 +67,8 @@ class Landscape:
             self._one(task.name)
             digest = int(task.graph.structural_hash()[:8], 16)
             screens = isinstance(task, ScreenTask)
+            if not screens:
+                self.plans.append(task.plan)
             again = not screens and task.plan.seed > 0
             if not screens and digest % 5 <= int(again):
                 self.fallen.append(task.name)
@@ -123,6 +126,7 @@ def _moved(graph: LayerGraph, by: float) -> LayerGraph:
 
 
 def made_up_baseline(graph: LayerGraph) -> Baseline:
+    """A search's start, right on nine images of ten."""
     pixels = np.zeros((NUM, 8, 8, 3), np.float32)
     data = Dataset(pixels, LABELS, pixels, LABELS, None, None, (), "made up", ())
     everyone = np.arange(NUM)
@@ -142,6 +146,7 @@ def made_up_baseline(graph: LayerGraph) -> Baseline:
 
 
 def run_on(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:
+    """A run whose clock goes on by a hundredth of a second whenever it is asked."""
     budget = Budget(settings.budget, started=0.0, clock=partial(next, count(0.0, 0.01)))
     log = EventLog(folder / EVENTS, clock=lambda: 1.0)
     evaluations = Evaluations(pool, log, Weights(folder / "weights"), None)  # type: ignore[arg-type]
@@ -152,6 +157,7 @@ def run_on(folder: Path, pool: Landscape, settings: Any) -> Run[Any]:
 
 
 def pruned(run: Run[Any], safe: list[str] | None = None) -> Evolved:
+    """What a tower is pruned to; `safe` gets the names of all elites."""
     baseline = made_up_baseline(residual_tower(5))
     allowed = allowed_drop(baseline, run.settings, run.notes)
     plan = plan_time(run.budget, lambda: 0.0, 0.0, baseline, run.settings, rounds=1, workers=2)
@@ -164,6 +170,7 @@ def pruned(run: Run[Any], safe: list[str] | None = None) -> Evolved:
 
 
 def grown(run: Run[Any]) -> Evolved:
+    """What a chain grows to."""
     baseline = made_up_baseline(chain())
     evaluator = Evaluator(run, baseline, left=lambda: None)
     plan = RacePlan(

@@ -291,9 +291,11 @@ class _Chapters:
         if not run.resumes:
             _require_time(budget, closing)
         workers = run.evaluations.workers
-        rounds = final_rounds(control=settings.control, workers=workers, points=settings.points)
         began, closing = run.log.decided(SEARCH_TIME, lambda: [budget.elapsed(), closing])
-        rounds = run.log.decided("rounds of the final training", lambda: rounds)
+        rounds = run.log.decided(
+            "rounds of the final training",
+            lambda: final_rounds(control=settings.control, workers=workers, points=settings.points),
+        )
         run.search_began = began
         time_plan = plan_time(
             budget,

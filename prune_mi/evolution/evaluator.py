@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from prune_mi.config import ChannelCriterion
 from prune_mi.costs.objective import Objective
@@ -43,7 +44,6 @@ class Ranking:
     channels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-_RANKINGS = 2  # that are remembered: the original's, and another parent's
 MostImages = Callable[[Screened, int], int]
 
 
@@ -79,7 +79,7 @@ class Evaluator:
         self.training_seconds = 0.0
         self.overheads: list[float] = []
         self._begun = Counter[tuple[str, int]]()
-        self._rankings: dict[str, tuple[LayerGraph, Ranking]] = {}
+        self._rankings = WeakKeyDictionary[LayerGraph, Ranking]()
 
     def evolved(self, elite: Trained, **known: Any) -> Evolved:
         """Where a search with these trainings ended; `known` as in `Evolved`, by the strategy."""
@@ -128,9 +128,7 @@ class Evaluator:
         Raises:
             RunError: If they could not be ranked.
         """
-        graph, known = self._rankings.pop(candidate.name, (None, Ranking()))
-        if graph is candidate.graph:
-            self._rankings[candidate.name] = (candidate.graph, known)
+        if (known := self._rankings.get(candidate.graph)) is not None:
             return known
         sites = [
             site
@@ -155,9 +153,7 @@ class Evaluator:
             for place in least_first(sites, answer.gains)
         )
         ranking = Ranking(units, answer.channels)
-        self._rankings[candidate.name] = (candidate.graph, ranking)
-        for other in list(self._rankings)[:-_RANKINGS]:
-            del self._rankings[other]
+        self._rankings[candidate.graph] = ranking
         return ranking
 
     def screen(

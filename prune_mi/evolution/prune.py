@@ -183,10 +183,10 @@ class Pruning:
         chance = self._baseline.judge.chance(self._baseline.images.validation_truth)
         hopeful, hopeless = self.climber.hopeful(ready, chance=chance)
         everyone = self.climber.choose(hopeful, len(hopeful) + 1)
-        fresh = sum(not each.own_images for each in everyone)
-        rungs = self._rungs(fresh if fresh > self._finalists else len(everyone))
+        fresh = tuple(each for each in everyone if not each.own_images)
+        rungs = self._rungs(len(fresh if len(fresh) > self._finalists else everyone))
         if len(rungs) > 1:
-            everyone = tuple(each for each in everyone if not each.own_images)
+            everyone = fresh
         field = everyone[: rungs[0].count]
         chosen = {each.name for each in field}
         left_out: list[tuple[Screened, Reason]] = [(each, "lost too much") for each in hopeless]

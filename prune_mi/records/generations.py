@@ -103,7 +103,7 @@ class Generations:
         self.last = GenerationRecord(event.index, parent, judged, event.elite)
         if judged:
             self.ended.append(self.last)
-        for each in self._judged.values():
+        for each in found:
             self._known[each.name] = replace(each, verdict="pending", detail="", reason=None)
         self.children, self._judged = {}, {}
 

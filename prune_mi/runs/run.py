@@ -103,7 +103,6 @@ class Run(Generic[S]):
 
     def _again(self, before: Before) -> None:
         """Goes through what the run has done, and then on from there."""
-        total = self.budget.total
         if self.log.is_written:
             if before.torn_at is not None:
                 self.folder.cut(before.torn_at)
@@ -115,7 +114,7 @@ class Run(Generic[S]):
         self.notes.recalled(before.told)
         if before.torn_at is not None:
             self.notes.tell("The last line of the run's events was torn and is left out.")
-        if not before.is_finished and not has_time(before, total):
+        if not before.is_finished and not has_time(before, self._total):
             self.notes.tell(
                 "The time budget leaves hardly any time for training. To give the run more: "
                 f"{more_line(before)}"

@@ -140,7 +140,8 @@ class Planner:
         if num_units is not None:
             counts = [min(num_units, len(order))]
         best: Plan | None = None
-        without = self.slimmed if start is None and self.slimmed else WithoutUnits(graph)
+        known = self.slimmed
+        without = known if known and known.graph is graph else WithoutUnits(graph)
         slimmed, records, lost, taken = graph, done, 0.0, 0
         gone: tuple[str, ...] = ()
         for count in counts:

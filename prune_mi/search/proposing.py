@@ -145,7 +145,11 @@ class PlanProposer:
         if self._slimmed is None or self._slimmed.graph is not parent.graph:
             self._slimmed = WithoutUnits(parent.graph)
         planner = Planner(
-            *(parent.graph, units, channels, self.objective, self._multiples),
+            parent=parent.graph,
+            units=units,
+            channels=channels,
+            objective=self.objective,
+            multiples=self._multiples,
             slimmed=self._slimmed,
         )
         if not shown:

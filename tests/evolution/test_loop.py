@@ -2,16 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from prune_mi.costs.objective import named_objective
 from prune_mi.evolution.evaluator import Evaluator
-from prune_mi.execution.tasks import Evaluated, FailedEvaluation
 from prune_mi.graph.cost import graph_cost
 from prune_mi.records import events
 from prune_mi.records.generations import generations_of
@@ -77,20 +75,18 @@ def test_what_fails_when_it_is_trained_further_stays_as_it_was(tmp_path: Path) -
 
 
 def test_no_training_goes_the_same_way_twice_and_no_graph_is_ranked_twice(tmp_path: Path) -> None:
-    seeds = []
-
-    class Asked(Landscape):
-        def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
-            seeds.extend(each.plan.seed for each in tasks)
-            return super().run(tasks)
-
-    pool, baseline = Asked(), made_up_baseline(residual_tower(5))
+    pool, baseline = Landscape(), made_up_baseline(residual_tower(5))
     evaluator = Evaluator(run_on(tmp_path, pool, PRUNE), baseline, left=lambda: None)
     child = replace(baseline.start, name="g1c1", parent="reference")
     further = replace(child, own_images=40)
     for each in (child, further, child, replace(child, name="g2c1")):
         evaluator.train([each], Rung(1, 0.5, None))
-    assert seeds == [0, 40, 1, 2]  # nothing has changed in g2c1: it has its parent's weights
+    assert [each.seed for each in pool.plans] == [
+        0,
+        40,
+        1,
+        2,
+    ]  # nothing has changed in g2c1: it has its parent's weights
     objective = named_objective("macs")
     first, again = (evaluator.ranking(baseline.start, objective=objective) for _ in range(2))
     assert again is first and pool.asked.count("reference") == 1

@@ -1,6 +1,5 @@
 """Searches on a made-up landscape that are cut off and go on, as they were or otherwise."""
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from prune_mi.config import make_search_settings, make_settings
 from prune_mi.errors import RunFolderError
 from prune_mi.evolution.evaluator import Evaluator
 from prune_mi.evolution.strategy import Evolved
-from prune_mi.execution.tasks import Evaluated, FailedEvaluation
 from prune_mi.records import UnfinishedReport, events
 from prune_mi.records.generations import generations_of
 from prune_mi.report.from_events import report_of
@@ -55,7 +53,7 @@ def test_wherever_it_is_cut_off_it_comes_to_the_same(way: str, tmp_path: Path) -
             evolve(run_on(folder, Landscape(ends_after=ends_after), settings))
         lines, _ = read_events(folder / EVENTS)
         again = run_on(folder, Landscape(), settings)
-        again.log.go_on(lines, events.Resumed(len(lines)), again._change)
+        again.replay(lines, events.Resumed(len(lines)), total=None)
         found = evolve(again)
         assert _said(again) == _said(whole)
         assert found.elite.name == expected.elite.name
@@ -103,7 +101,7 @@ def test_another_run_cannot_go_on_from_these_events(tmp_path: Path) -> None:
         pruned(run_on(tmp_path, Landscape(ends_after=9), PRUNE))
     lines, _ = read_events(tmp_path / EVENTS)
     other = run_on(tmp_path, Landscape(), PRUNE.model_copy(update={"seed": 5}))
-    other.log.go_on(lines, events.Resumed(len(lines)), other._change)
+    other.replay(lines, events.Resumed(len(lines)), total=None)
     with pytest.raises(RunFolderError, match=r"cannot go on: event \d+ was Proposed g1c"):
         pruned(other)
 
@@ -117,7 +115,7 @@ def _goes_on(
     kinds = [type(line.event) for line in lines]
     behind = len(kinds) - kinds[::-1].index(events.GenerationEnded)
     run = run_on(folder, Landscape(), settings)
-    run.log.go_on(lines, events.Resumed(behind, changes), run._change)
+    run.replay(lines, events.Resumed(behind, changes), total=None)
     return run, pruned(run, safe)
 
 
@@ -168,14 +166,7 @@ def test_a_wider_limit_takes_the_cheapest_of_all_that_was_trained(tmp_path: Path
 def test_a_rung_gone_on_with_takes_no_more_than_is_left(
     tmp_path: Path, left: float, seconds: float
 ) -> None:
-    plans = []
-
-    class Asked(Landscape):
-        def run(self, tasks: Sequence[Any]) -> Iterator[Evaluated | FailedEvaluation]:
-            plans.extend(each.plan for each in tasks)
-            return super().run(tasks)
-
-    pool, baseline = Asked(), made_up_baseline(chain())
+    pool, baseline = Landscape(), made_up_baseline(chain())
     run = run_on(tmp_path, pool, PRUNE)
     rungs = [Rung(2, 0.5, 10.0), Rung(1, 0.5, 20.0)]
     for before, is_other in ((None, False), (object(), False), (object(), True)):
@@ -183,7 +174,7 @@ def test_a_rung_gone_on_with_takes_no_more_than_is_left(
         run.gets_another_budget = is_other
         evaluator = Evaluator(run, baseline, left=lambda: left)
         evaluator.train([baseline.given], rungs[0], rungs[1:])
-    began, again, otherwise = plans
+    began, again, otherwise = pool.plans
     assert began.seconds == began.seconds_in_all == again.seconds_in_all == 10.0
     assert again.seconds == pytest.approx(seconds)
     assert otherwise.seconds == 10.0  # there will be more time than it seems

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prune_mi.costs.catalog import cost_kind, counted_kinds
+from prune_mi.costs.catalog import counted_kinds
 from prune_mi.graph.channels.narrowing import narrow
 from prune_mi.graph.channels.resizing import SHAPES_ONLY
 from prune_mi.graph.channels.width_groups import Widths, widths
@@ -122,8 +122,8 @@ def prices(graph: LayerGraph) -> Prices:
     num_groups = len(known.groups)
     hits = np.zeros((num_groups, len(rows), num_axes))
     is_open = np.zeros(num_groups, dtype=bool)
-    others = [kind.name for kind in counted_kinds() if kind.name not in _BY_PRODUCTS]
-    slopes = {name: np.zeros(num_groups) for name in others}
+    others = [kind for kind in counted_kinds() if kind.name not in _BY_PRODUCTS]
+    slopes = {kind.name: np.zeros(num_groups) for kind in others}
     made = _made(known)
     for place, group in enumerate(known.groups):
         if group.reason is not None or group.num_channels < 2:
@@ -138,9 +138,9 @@ def prices(graph: LayerGraph) -> Prices:
                 if layer is not graph.layers[name]:
                     left = layer.weights[index].shape
                     hits[place, row, : len(left)] += share * np.subtract(weights[row].shape, left)
-            for name in others:
-                saved = whole[name] - cost_kind(name).count(narrowed.graph)
-                slopes[name][place] += share * saved
+            for kind in others:
+                saved = whole[kind.name] - kind.count(narrowed.graph)
+                slopes[kind.name][place] += share * saved
         is_open[place] = hits[place].any()
     touched = hits.any(axis=(0, 2))
     per_value = np.array([_macs_a_value(graph, *row) for row in rows])
