@@ -26,7 +26,7 @@ from prune_mi.report.wording import (
     clock_text,
     count_text,
     generation_text,
-    morph_text,
+    morphs_text,
     percent_text,
     printable,
     quantity_text,
@@ -188,7 +188,7 @@ def child_parts(record: ChildRecord, state: RunState) -> list[Text]:
         verdict = f"failed: {printable(record.detail)}"
     figures.append(verdict, style=_VERDICT_STYLES.get(record.verdict, "yellow"))
     unchanged = "unchanged, trained on" if finds else "unchanged"
-    morphs = " ".join(morph_text(morph) for morph in record.morphs) or unchanged
+    morphs = morphs_text(record.morphs) or unchanged
     return [Text(printable(record.name), style="bold"), Text(morphs), figures]
 
 

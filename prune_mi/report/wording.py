@@ -1,6 +1,7 @@
 """Numbers, durations and morphisms in the words that the console and the summary share."""
 
 import shlex
+from collections.abc import Sequence
 
 from prune_mi.costs.kind import CostKind
 from prune_mi.records import MorphRecord
@@ -128,6 +129,15 @@ def morph_text(morph: MorphRecord) -> str:
     if morph.is_insertion:
         return f"+{kind.removeprefix('insert').lstrip('-')} {target}"
     return f"{kind} {target}"
+
+
+def morphs_text(morphs: Sequence[MorphRecord]) -> str:
+    """All morphisms of a child: `-add_2/branch narrow 4 groups`."""
+    narrowed = [each for each in morphs if each.effect == "narrows"]
+    if len(narrowed) < 2:
+        return " ".join(map(morph_text, morphs))
+    others = [morph_text(each) for each in morphs if each.effect != "narrows"]
+    return " ".join([*others, f"narrow {len(narrowed)} groups"])
 
 
 def _scaled(value: float, base: float, units: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from prune_mi.report.wording import (
     count_text,
     difference_text,
     morph_text,
+    morphs_text,
     percent_text,
     predict_line,
     printable,
@@ -96,6 +97,17 @@ def test_changes_carry_their_sign() -> None:
 )
 def test_morphisms_in_a_few_characters(kind: str, effect: Effect, text: str) -> None:
     assert morph_text(MorphRecord(kind, "branch add_4", (), "", effect=effect)) == text
+
+
+def test_many_narrowed_groups_are_counted() -> None:
+    unit = MorphRecord("remove-unit", "add_2/branch", (), "", effect="removes")
+    groups = [
+        MorphRecord("narrow", f"conv_{place}/channels", (), "", effect="narrows")
+        for place in range(2)
+    ]
+    assert morphs_text([unit, groups[0]]) == "-add_2/branch narrow conv_0/channels"
+    assert morphs_text([unit, *groups]) == "-add_2/branch narrow 2 groups"
+    assert morphs_text([]) == ""
 
 
 def test_printable_is_one_line_without_escapes() -> None:
