@@ -133,11 +133,11 @@ def morph_text(morph: MorphRecord) -> str:
 
 def morphs_text(morphs: Sequence[MorphRecord]) -> str:
     """All morphisms of a child: `-add_2/branch narrow 4 groups`."""
-    narrowed = [each for each in morphs if each.effect == "narrows"]
-    if len(narrowed) < 2:
+    others = [each for each in morphs if each.effect != "narrows"]
+    narrowed = len(morphs) - len(others)
+    if narrowed < 2:
         return " ".join(map(morph_text, morphs))
-    others = [morph_text(each) for each in morphs if each.effect != "narrows"]
-    return " ".join([*others, f"narrow {len(narrowed)} groups"])
+    return " ".join([*map(morph_text, others), f"narrow {narrowed} groups"])
 
 
 def _scaled(value: float, base: float, units: tuple[str, ...]) -> str:

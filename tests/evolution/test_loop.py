@@ -81,12 +81,8 @@ def test_no_training_goes_the_same_way_twice_and_no_graph_is_ranked_twice(tmp_pa
     further = replace(child, own_images=40)
     for each in (child, further, child, replace(child, name="g2c1")):
         evaluator.train([each], Rung(1, 0.5, None))
-    assert [each.seed for each in pool.plans] == [
-        0,
-        40,
-        1,
-        2,
-    ]  # nothing has changed in g2c1: it has its parent's weights
+    # Nothing has changed in g2c1: it has its parent's weights.
+    assert [each.seed for each in pool.plans] == [0, 40, 1, 2]
     objective = named_objective("macs")
     first, again = (evaluator.ranking(baseline.start, objective=objective) for _ in range(2))
     assert again is first and pool.asked.count("reference") == 1
