@@ -94,6 +94,7 @@ class Pruning:
             rng=np.random.default_rng((settings.seed, 2)),
             horizon=self._horizon,
             multiples=settings.channels_multiple_of,
+            train_quality=baseline.train_quality,
         )
 
     def limited(self) -> events.Limited | None:

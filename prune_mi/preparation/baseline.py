@@ -13,7 +13,7 @@ from prune_mi.execution.pool import WorkerPool
 from prune_mi.execution.store import SharedData, Store
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.preparation.profile import Profile
-from prune_mi.preparation.roles import Roles, roles_of_model, validation_split
+from prune_mi.preparation.roles import Roles, roles_of_model, training_sample, validation_split
 from prune_mi.records import Observer
 from prune_mi.records.events import Referenced
 from prune_mi.search.candidate import Trained, reference
@@ -65,6 +65,8 @@ class Baseline:
         test_outputs: Of the model as given, on the whole test set, as `WorkerPool.predict` has
             them; None where it was not asked yet.
         images_per_second: Evaluation speed of all workers together; 0 where it was not measured.
+        train_quality: Of the model as given, on a sample of its training images; 1 where it was not
+            asked.
     """
 
     profile: Profile
@@ -74,6 +76,7 @@ class Baseline:
     start: Trained
     test_outputs: np.ndarray | None
     images_per_second: float
+    train_quality: float = 1.0
 
     @property
     def roles(self) -> Roles:
@@ -154,12 +157,11 @@ def measured(
     if data.form == "none":
         data = _with_own_answers(data, judge, outputs, answers)
     test_scores = judge.scores(outputs, data.y_test)
-    roles = roles_of_model(
-        data,
-        test_scores,
-        settings,
-        lambda rows: judge.scores(answers(data.x_train, rows), data.y_train[rows]),
-    )
+    rng = np.random.default_rng((settings.seed, 1))
+    sample = training_sample(data, rng)
+    learnt = data.y_train[sample]
+    train_scores = judge.scores(answers(data.x_train, sample), learnt)
+    roles = roles_of_model(data, test_scores, train_scores, settings, rng)
     observer.note(roles.description)
     validation, whole_truth = validation_split(data, roles)
     truth = whole_truth[roles.validation]
@@ -171,7 +173,8 @@ def measured(
         scores = judge.scores(answers(validation, roles.validation), truth)
     images = share_images(data, roles, settings, pool=pool, most_images=most_images(rate))
     given = reference(profile.graph, judge.quality(scores, truth), scores[images.order])
-    return Baseline(profile, data, images, given, given, outputs, rate)
+    known = judge.quality(train_scores, learnt)
+    return Baseline(profile, data, images, given, given, outputs, rate, known)
 
 
 def _with_own_answers(

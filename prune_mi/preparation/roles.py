@@ -1,6 +1,5 @@
 """Who sees which images: to learn from, to choose by, to measure on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,35 +65,38 @@ def validation_split(data: Dataset, roles: Roles) -> tuple[np.ndarray, np.ndarra
     return {name: (x, y) for name, x, y in data.splits()}[roles.validation_source]
 
 
+def training_sample(data: Dataset, rng: np.random.Generator) -> np.ndarray:
+    """Rows of some training images, each class as often as in all: what a model knows of them."""
+    return stratified_sample(strata(data.y_train, data.form), size=_MEMORY_IMAGES, rng=rng)
+
+
 def roles_of_model(
     data: Dataset,
     test_scores: np.ndarray,
+    train_scores: np.ndarray,
     settings: RunSettings,
-    train_scores: Callable[[np.ndarray], np.ndarray],
+    rng: np.random.Generator,
 ) -> Roles:
     """Who sees which images where there is a trained model, which may remember some.
 
     Args:
         data: All images.
         test_scores: What each test image scores, bool or float `(n,)`.
+        train_scores: What each of a sample of the training images scores.
         settings: May name the split that validates.
-        train_scores: Asks it about rows of the training images: what each scores.
+        rng: Draws who validates.
 
     Raises:
         DataError: If a split is too small for its role.
     """
     if data.y_val is not None and settings.validation == "auto":
         return _given_validation(data)
-    rng = np.random.default_rng((settings.seed, 1))
     source, why = settings.validation, "the setting `validation`"
     if source == "auto":
-        groups = strata(data.y_train, data.form)
-        sample = stratified_sample(groups, size=_MEMORY_IMAGES, rng=rng)
-        known, new = train_scores(sample), test_scores
-        remembers = has_memorized_training(known, new)
+        remembers = has_memorized_training(train_scores, test_scores)
         source = "test" if remembers else "train"
         why = (
-            f"the original {_told_of(known, new)}, "
+            f"the original {_told_of(train_scores, test_scores)}, "
             f"{'a significant' if remembers else 'no significant'} gap"
         )
     if source == "test":

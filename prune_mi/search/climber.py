@@ -28,7 +28,6 @@ from prune_mi.search.selection import (
     acceptable,
     best_of,
     by_expected_saving,
-    chance_of_success,
     choose_for_training,
     hedged,
     improves,
@@ -64,6 +63,8 @@ class HillClimber:
             the accepted children that are within half a standard error of the best one, and half
             a point, the one with the fewest weights is taken. None takes the best one.
         multiples: Numbers of channels that stay are multiples of this.
+        train_quality: Accuracy of the reference on its own training images; see
+            `learning_curve`.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class HillClimber:
         margin: float = 0.0,
         num_validation: int | None = None,
         multiples: int = 1,
+        train_quality: float = 1.0,
     ) -> None:
         self._start = reference
         self._children = Children(reference, rng)
@@ -87,7 +89,7 @@ class HillClimber:
         self._mix = mix
         self._max_morphs = max_morphs
         self._rng = rng
-        self._forecast = Forecast(reference, horizon)
+        self._forecast = Forecast(reference, horizon, train_quality=train_quality)
         self._num_validation = num_validation
         self._allowed = allowed_drop
         self._margin = margin
@@ -350,7 +352,7 @@ class HillClimber:
         """The chance that a trained candidate ends within the allowed drop."""
         if self.accepts(candidate):
             return 1.0
-        return chance_of_success(self._forecast.loss(candidate), self._allowed - self._margin)
+        return self._forecast.chance(candidate, self._allowed - self._margin)
 
     def finalist(self, others: Sequence[Trained], *, least: float) -> Trained | None:
         """What should get the final training in place of the elite; None: nothing.

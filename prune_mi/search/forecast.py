@@ -4,8 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from prune_mi.search.candidate import Trained
-from prune_mi.search.learning_curve import CurvePoint, fit_exponent, predict_lost
-from prune_mi.search.selection import error_of, share_that_stays
+from prune_mi.search.learning_curve import (
+    CurvePoint,
+    expected_gain,
+    fit_exponent,
+    predict_short,
+)
+from prune_mi.search.selection import chance_of_success, error_of, share_that_stays
 
 
 class Forecast:
@@ -14,10 +19,14 @@ class Forecast:
     Args:
         start: The original, against which accuracy is lost.
         horizon: Images that a candidate can have been trained on when the run ends.
+        train_quality: Accuracy of the original on its own training images.
     """
 
-    def __init__(self, start: Trained, horizon: Callable[[Trained], int]) -> None:
+    def __init__(
+        self, start: Trained, horizon: Callable[[Trained], int], *, train_quality: float = 1.0
+    ) -> None:
         self._start = start
+        self._gain = expected_gain(train_quality)
         self._horizon = horizon
         self._error = error_of(start)
         self._seen: dict[str, list[Trained]] = {}
@@ -38,8 +47,12 @@ class Forecast:
 
     def loss(self, candidate: Trained) -> float:
         """Accuracy against the start that will still be lost after the final training."""
-        images = self._horizon(candidate)
-        return predict_lost(self._point(candidate), images=images, exponent=self._exponent)
+        return self._short(candidate) - self._gain
+
+    def chance(self, candidate: Trained, allowed: float) -> float:
+        """The chance that it ends within an allowed drop."""
+        short = self._short(candidate)
+        return chance_of_success(short, allowed + self._gain)
 
     def share_that_stays(self) -> float:
         """The share of what screened children have lost that is expected to stay lost."""
@@ -50,5 +63,10 @@ class Forecast:
         ]
         return share_that_stays(pairs)
 
+    def _short(self, candidate: Trained) -> float:
+        images = self._horizon(candidate)
+        return predict_short(self._point(candidate), images=images, exponent=self._exponent)
+
     def _point(self, candidate: Trained) -> CurvePoint:
-        return CurvePoint(candidate.own_images, self._start.quality - candidate.quality)
+        best = self._start.quality + self._gain
+        return CurvePoint(candidate.own_images, best - candidate.quality)

@@ -31,7 +31,7 @@ def export(model: Path, data: str, out: Path, *, num_seeds: int) -> None:
     from prune_mi.keras_io.model_graph.build import build_model
     from prune_mi.keras_io.model_graph.trace import trace_model
     from prune_mi.preparation.loading import load_fitting_data, open_source
-    from prune_mi.preparation.roles import roles_of_model
+    from prune_mi.preparation.roles import roles_of_model, training_sample
     from prune_mi.records import ModelSource, SilentObserver
     from prune_mi.repair.recalibrate import recalibrate
 
@@ -60,14 +60,13 @@ def export(model: Path, data: str, out: Path, *, num_seeds: int) -> None:
             arrays[f"l2/{layer.name}.weight"] = np.array(float(decay))
     right = arrays["given/answers"].argmax(1) == images.y_test
     built = build_model(given)
-
-    def train_scores(rows: np.ndarray) -> np.ndarray:
-        answers = built.predict(images.x_train[rows].astype(np.float32), verbose=0)
-        return answers.argmax(1) == images.y_train[rows]
-
     for seed in range(num_seeds):
         settings = make_settings({"data": data, "seed": seed})
-        roles = roles_of_model(images, right, settings, train_scores)
+        rng = np.random.default_rng((seed, 1))
+        rows = training_sample(images, rng)
+        answers = built.predict(images.x_train[rows].astype(np.float32), verbose=0)
+        known = answers.argmax(1) == images.y_train[rows]
+        roles = roles_of_model(images, right, known, settings, rng)
         if roles.validation_source != "test":
             raise SystemExit(f"expected validation by half of the test set: {roles.description}")
         arrays[f"validation/{seed}"] = roles.validation
