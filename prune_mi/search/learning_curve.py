@@ -63,11 +63,9 @@ def fit_exponent(pairs: Sequence[tuple[CurvePoint, CurvePoint]], *, error: float
         spread = error * math.hypot(1 / before, 1 / after) / longer
         weight += 1 / spread**2
         total += math.log(before / after) / longer / spread**2
-    exponent = ASSUMED_EXPONENT
-    if weight:
-        shown = 1 / (1 / weight + _COMMON_ERROR**2)
-        assumed = 1 / _ASSUMED_SPREAD**2
-        exponent = (assumed * exponent + shown * total / weight) / (assumed + shown)
+    assumed = 1 / _ASSUMED_SPREAD**2
+    trusted = 1 / (1 + weight * _COMMON_ERROR**2)  # of the slopes' weight
+    exponent = (assumed * ASSUMED_EXPONENT + trusted * total) / (assumed + trusted * weight)
     low, high = _BOUNDS
     return min(max(exponent, low), high)
 
