@@ -86,7 +86,7 @@ class TrainingSettings(Settings):
     learning_rate: float | None = setting(
         None,
         "Peak of the learning rate, which falls along a cosine.",
-        words="from how much accuracy the removals cost, and from the size of the weights",
+        words="from what the removals cost, the size of the weights and the length of the training",
         gt=0,
     )
     clip_norm: float | None = setting(

@@ -1,5 +1,7 @@
 """What is expected of a training's speed, and its learning rate."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from graph_builder import chain
@@ -36,10 +38,20 @@ def test_the_rate_goes_by_damage_and_by_the_size_of_the_weights() -> None:
         if layer.weight_names[:1] == ("kernel",)
     ]
     size = float(np.median(kernels))
-    assert automatic_rate(graph, 0.1) == pytest.approx(0.012 * size)
-    assert automatic_rate(graph, -0.1) == pytest.approx(0.002 * size)
-    assert automatic_rate(graph, 0.9) == pytest.approx(0.03 * size)
+    rate = partial(automatic_rate, num_steps=100)
+    assert rate(graph, 0.1) == pytest.approx(0.012 * size)
+    assert rate(graph, -0.1) == pytest.approx(0.002 * size)
+    assert rate(graph, 0.9) == pytest.approx(0.03 * size)
     weights = {
         name: tuple(weight / 10 for weight in layer.weights) for name, layer in graph.layers.items()
     }
-    assert automatic_rate(with_weights(graph, weights), 0.1) == pytest.approx(0.0012 * size)
+    assert rate(with_weights(graph, weights), 0.1) == pytest.approx(0.0012 * size)
+
+
+def test_the_rate_rises_with_the_length_of_a_long_training() -> None:
+    short, usual, long, longest = (
+        automatic_rate(chain(), 0.1, num_steps=steps) for steps in (10, 1600, 6400, 10**6)
+    )
+    assert short == usual
+    assert long == pytest.approx(2 * usual)
+    assert longest == pytest.approx(3 * usual)
