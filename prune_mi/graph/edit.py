@@ -166,10 +166,27 @@ def with_named_weights(
 
 
 def with_resized(layer: LayerDef, weights: Sequence[np.ndarray] | None = None) -> LayerDef:
-    """A layer that Keras sizes anew by what it is called on, with other weights if given."""
+    """A layer that Keras sizes anew by what it is called on, with other weights if given.
+
+    An initializer that holds an array would not fit any more: Keras's own takes its place.
+    """
+    config = {name: value for name, value in layer.config.items() if not _is_drawn(name, value)}
     serialized = {key: value for key, value in layer.serialized.items() if key != "build_config"}
+    serialized["config"] = config
     held = layer.weights if weights is None else tuple(weights)
     return replace(layer, serialized=serialized, weights=held)
+
+
+def _is_drawn(name: str, value: Any) -> bool:
+    """Whether a setting is an initializer that gives an array."""
+    return name.endswith("initializer") and _holds_array(value)
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        is_array = value.get("class_name") in ("__numpy__", "__tensor__")
+        return is_array or any(map(_holds_array, value.values()))
+    return isinstance(value, list | tuple)
 
 
 def with_settings(
@@ -178,6 +195,12 @@ def with_settings(
     """A layer with other constructor arguments, sized anew; see `with_resized`."""
     serialized = {**layer.serialized, "config": {**layer.config, **values}}
     return with_resized(replace(layer, serialized=serialized), weights)
+
+
+def renamed(layer: LayerDef, name: str) -> LayerDef:
+    """A layer under another name."""
+    config = {**layer.config, "name": name} if "name" in layer.config else layer.config
+    return replace(layer, name=name, serialized={**layer.serialized, "config": config})
 
 
 def fresh_name(graph: LayerGraph, stem: str) -> str:

@@ -40,6 +40,7 @@ _PER_CHANNEL = frozenset(
     }
 )
 _KNOWN_WEIGHTS = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
+_SHAPES = frozenset({"noise_shape", "batch_shape", "batch_input_shape", "input_shape"})
 
 Way = Literal["keep", "repeat", "mix", "group", "flatten", "join", "concatenate"]
 
@@ -190,9 +191,8 @@ def _constant(node: Node, layer: LayerDef, axis: int) -> NotApplicable | None:
     noise = layer.config.get("noise_shape")
     if isinstance(noise, list | tuple) and noise[axis:] and noise[axis] not in (None, 1):
         return NotApplicable("has a setting for each channel")
-    settings = ("scale", "offset", "mean", "variance")
-    values = [node.args, node.kwargs, *(layer.config.get(name) for name in settings)]
-    if any(_has_array(value) for value in values):
+    settings = (value for name, value in layer.config.items() if name not in _SHAPES)
+    if any(_has_array(value) for value in (node.args, node.kwargs, *settings)):
         return NotApplicable("has a constant for each channel")
     return None
 

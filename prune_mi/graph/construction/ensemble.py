@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.edit import fresh_name, validate_graph
+from prune_mi.graph.edit import fresh_name, renamed, validate_graph
 from prune_mi.graph.interface.binary_output import is_one_unit, unit_reading
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
 from prune_mi.graph.new_layers import float_spec, stock_layer
@@ -144,7 +144,7 @@ def _side_by_side(graphs: Sequence[LayerGraph], name: str) -> LayerGraph:
                 call = replace(node, name=stem + node.name, layer=stem + node.layer)
                 nodes.append(call.with_inputs(moved))
         inner = {key: layer for key, layer in graph.layers.items() if key != own_entry}
-        layers |= {stem + key: _renamed(layer, stem + key) for key, layer in inner.items()}
+        layers |= {stem + key: renamed(layer, stem + key) for key, layer in inner.items()}
         outputs.append(moved(graph.outputs[0]))
         protected |= {stem + each for each in graph.protected if each in inner}
         frozen |= {stem + each for each in graph.frozen if each in inner}
@@ -160,11 +160,6 @@ def _side_by_side(graphs: Sequence[LayerGraph], name: str) -> LayerGraph:
         frozen=frozenset(frozen),
         kept=kept,
     )
-
-
-def _renamed(layer: LayerDef, name: str) -> LayerDef:
-    config = {**layer.config, "name": name} if "name" in layer.config else layer.config
-    return replace(layer, name=name, serialized={**layer.serialized, "config": config})
 
 
 def _appended(

@@ -33,16 +33,22 @@ def remove_unit(graph: LayerGraph, unit: Unit) -> LayerGraph:
         return outcome
     if unit.position is not None and len(join.inputs) > 2:
         return drop_argument(graph, join.name, unit.position)
-    for node in graph.consumers.get(unit.after, ()) if unit.position is None else ():
-        if not collapses(graph, node, unit.before, unit.after):
-            continue
-        if len(node.inputs) == 2:
-            graph = bypass(graph, TensorRef(node.name), unit.before)
+    join_of = _collapsing(graph, unit) if unit.position is None else None
+    while join_of is not None:
+        if len(join_of.inputs) == 2:
+            graph = bypass(graph, TensorRef(join_of.name), unit.before)
         else:
-            graph = drop_argument(graph, node.name, node.inputs.index(unit.after))
+            graph = drop_argument(graph, join_of.name, join_of.inputs.index(unit.after))
+        join_of = _collapsing(graph, unit)
     if unit.after.node in graph.node_by_name:
         graph = bypass(graph, unit.after, unit.before)
     return _without_repeated_relu(graph, unit.before)
+
+
+def _collapsing(graph: LayerGraph, unit: Unit) -> Node | None:
+    """The first join that is nothing but what a unit reads once it has gone; see `collapses`."""
+    readers = graph.consumers.get(unit.after, ())
+    return next((n for n in readers if collapses(graph, n, unit.before, unit.after)), None)
 
 
 def collapses(graph: LayerGraph, join: Node, before: TensorRef, after: TensorRef) -> bool:

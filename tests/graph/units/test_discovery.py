@@ -318,6 +318,17 @@ def test_a_branch_of_three_whose_last_run_goes_is_gone_as_a_whole() -> None:
     assert slim.node_by_name["add_1"].inputs == (TensorRef("relu_1"), TensorRef("conv_3"))
 
 
+def test_sums_that_read_a_branch_again_lose_it_too() -> None:
+    net = GraphBuilder((8, 8, 4))
+    x = net.conv_block(net.input, 4)
+    branch = net.conv(x, 4)
+    twice, three = net.add(net.add(x, branch), branch), net.add(x, branch, branch)
+    graph = net.graph(net.head(net.concat(net.conv(twice, 4), net.conv(three, 4))))
+    unit = next(each for each in find_units(graph) if each.name == branch.node)
+    slim = remove_unit(graph, unit)
+    assert [slim.layer_of(each).class_name for each in slim.consumers[x]] == ["Conv2D"] * 2
+
+
 BLOCKS = st.sampled_from(
     ["conv", "norm", "relu", "dropout", "identity", "projected", "bottleneck", "shared", "three"]
 )

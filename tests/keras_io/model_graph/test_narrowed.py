@@ -135,6 +135,16 @@ def _prelu_and_separable(x: X) -> X:
     return layers.Conv2DTranspose(5, 3, strides=2)(layers.PReLU()(x))
 
 
+def _from_arrays(x: X) -> X:
+    drawn = keras.initializers.Constant(np.ones((3, 3, 8, 5), "float32"))
+    x = _conv(
+        x, 5, kernel_initializer=drawn, bias_initializer=keras.initializers.Constant([1.0] * 5)
+    )
+    return _conv(
+        layers.BatchNormalization(beta_initializer=keras.initializers.Constant(np.ones(5)))(x), 4
+    )
+
+
 def _residual_first(x: X) -> X:
     y = layers.PReLU(shared_axes=[2, 3])(layers.BatchNormalization(axis=1)(_conv(x, 5, **_FIRST)))
     x = layers.MaxPooling2D(2, **_FIRST)(layers.Add()([x, _conv(y, 8, **_FIRST)]))
@@ -171,7 +181,7 @@ NETWORKS: dict[str, Callable[[], Model]] = {
         for body in (
             *(_reshaped_gate, _reshaped_operation, _flattened_reshape, _joined_in_groups),
             *(_shared_reshape, _drop_path, _sigmoid_between, _prelu_and_separable),
-            *(_by_another_name, _mixed),
+            *(_by_another_name, _mixed, _from_arrays),
         )
     },
     **{
@@ -236,7 +246,7 @@ def _groups(model: Model) -> dict[str, WidthGroup]:
         ("reshaped_gate", 3), ("reshaped_operation", 3), ("flattened_reshape", 2), ("lstm", 3),
         ("group_norm_4", 2), ("conv_(8, 8, 4)", 3), ("rms", 2), ("attention", 2), ("gru", 3),
         ("masked", 3), ("masked_rnn", 1), ("residual_first", 3), ("gated_first", 1),
-        ("depthwise_first", 2), ("groups_first", 3),
+        ("depthwise_first", 2), ("groups_first", 3), ("from_arrays", 3),
     ],
 )  # fmt: skip
 def test_what_is_free(name: str, free: int) -> None:
@@ -305,6 +315,7 @@ def test_a_sigmoid_that_is_read_is_not_silent() -> None:
         (lambda: layers.TimeDistributed(layers.Dense(4), name="it"), "a kernel of another kind"),
         (lambda: layers.Reshape((8, 7), name="it"), "may mix its channels"),
         (lambda: layers.Permute((2, 1), name="it"), "may mix its channels"),
+        (lambda: _clip_by_channel, "has a constant for each channel"),
     ],
 )
 def test_what_stays_says_which_layer_keeps_it(
@@ -312,7 +323,11 @@ def test_what_stays_says_which_layer_keeps_it(
 ) -> None:
     model = _sequence(lambda x: layers.Dense(4)(layers.Flatten()(layer()(x))))
     reasons = [group.reason or "" for group in _groups(model).values()]
-    assert any(each.startswith("'it'") and reason in each for each in reasons), reasons
+    assert any(each.startswith(("'it'", "'clip")) and reason in each for each in reasons), reasons
+
+
+def _clip_by_channel(x: X) -> X:
+    return ops.clip(x, [-1.0, -2.0] * 4, [1.0, 2.0] * 4)
 
 
 def test_a_recurrent_layer_that_keeps_its_state_stays() -> None:
