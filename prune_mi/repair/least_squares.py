@@ -1,14 +1,16 @@
 """Least squares of a layer with a kernel: windows of its input against what it shall yield."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node
 
-_REFITTABLE = frozenset({"Conv1D", "Conv2D", "Dense"})
+_REFITTABLE = frozenset({"Conv1D", "Conv2D", "Conv3D", "Dense"})
 RIDGE = 1e-3
+_CONSTANT = 1e-4
 
 
 def is_refittable(graph: LayerGraph, node: Node) -> bool:
@@ -21,7 +23,7 @@ def is_refittable(graph: LayerGraph, node: Node) -> bool:
         and set(layer.weight_names) <= {"kernel", "bias"}
         and graph.calls_of(layer.name) == 1
         and layer.config.get("groups", 1) == 1
-        and layer.config.get("padding", "same") in ("same", "valid")
+        and layer.config.get("padding", "same") in ("same", "valid", "causal")
         and layer.config.get("data_format", "channels_last") != "channels_first"
         and len(node.inputs) == 1
         and None not in graph.spec(node.inputs[0]).shape[1:]
@@ -36,6 +38,7 @@ class Sample:
         input_shape, output_shape: Of one sample.
         sizes: Images in each batch.
         most: Positions at most.
+        at_once: Of them at a time, at most.
         rng: Draws them.
     """
 
@@ -47,12 +50,14 @@ class Sample:
         sizes: Sequence[int],
         *,
         most: int,
+        at_once: int,
         rng: np.random.Generator,
     ) -> None:
         self._config = layer.config
         self._is_dense = layer.class_name == "Dense"
         self._kernel = tuple(layer.config.get("kernel_size", ()))
         self._padding = () if self._is_dense else _paddings(layer.config, input_shape, output_shape)
+        self._at_once = at_once
         self._places = []
         grid = tuple(output_shape[:-1])
         in_all = sum(sizes) * int(np.prod(grid, dtype=int))
@@ -63,18 +68,26 @@ class Sample:
             self._places.append(np.unravel_index(chosen, (size, *grid)))
         self.num_positions = sum(len(each[0]) for each in self._places)
 
-    def windows(self, batch: int, values: Any) -> np.ndarray:
+    def windows(self, batch: int, values: Any) -> Iterator[np.ndarray]:
         """What the kernel is multiplied with at the positions of a batch, `(positions, weights)`.
+
+        They come in parts, the same ones for whatever values of one batch.
 
         Args:
             batch: Its number.
             values: The layer's input, `(images, ..., channels)`, in any number of channels.
         """
         inputs = np.asarray(values, dtype=np.float32)
-        places = self._places[batch]
+        if not self._is_dense:
+            inputs = np.pad(inputs, ((0, 0), *self._padding, (0, 0)))
+        count = len(self._places[batch][0])
+        for start in range(0, count, self._at_once):
+            part = slice(start, start + self._at_once)
+            yield self._read(inputs, [axis[part] for axis in self._places[batch]])
+
+    def _read(self, inputs: np.ndarray, places: Sequence[np.ndarray]) -> np.ndarray:
         if self._is_dense:
-            return np.asarray(inputs[places])
-        inputs = np.pad(inputs, ((0, 0), *self._padding, (0, 0)))
+            return np.asarray(inputs[tuple(places)])
         strides, dilation = (_each(self._config, name, len(self._kernel)) for name in _STEPS)
         offsets = np.indices(self._kernel).reshape(len(self._kernel), -1)
         index: list[np.ndarray] = [places[0][:, None]]
@@ -87,7 +100,10 @@ _STEPS = ("strides", "dilation_rate")
 
 
 class NormalEquations:
-    """Sums of a regression, batch by batch.
+    """Sums of a regression, part by part.
+
+    With a bias, all is taken relative to the first part's means, so that what hardly varies about a
+    large mean loses no digits.
 
     Args:
         num_weights: Of one output, the bias apart.
@@ -97,35 +113,74 @@ class NormalEquations:
 
     def __init__(self, num_weights: int, num_outputs: int, *, has_bias: bool) -> None:
         self._has_bias = has_bias
-        size = num_weights + has_bias
-        self._gram = np.zeros((size, size))
-        self._moment = np.zeros((size, num_outputs))
+        self._gram = np.zeros((num_weights, num_weights))
+        self._moment = np.zeros((num_weights, num_outputs))
+        self._origin, self._wanted_origin = np.zeros(num_weights), np.zeros(num_outputs)
+        self._sums, self._wanted_sums = np.zeros(num_weights), np.zeros(num_outputs)
+        self._num_rows = 0
 
     def add(self, design: np.ndarray, wanted: np.ndarray) -> None:
         """Adds rows `(n, num_weights)` and what they are to yield, `(n, num_outputs)`."""
         if self._has_bias:
-            design = np.concatenate([design, np.ones((len(design), 1), np.float32)], axis=1)
+            if not self._num_rows:
+                self._origin, self._wanted_origin = design.mean(axis=0), wanted.mean(axis=0)
+            design, wanted = design - self._origin, wanted - self._wanted_origin
+            self._sums += design.sum(axis=0, dtype=np.float64)
+            self._wanted_sums += wanted.sum(axis=0, dtype=np.float64)
+        self._num_rows += len(design)
         self._gram += design.T @ design
         self._moment += design.T @ wanted
 
     def solution(self) -> np.ndarray:
-        """The ridge solution, float64 `(num_weights + has_bias, num_outputs)`."""
-        size = len(self._gram)
-        ridge = RIDGE * float(np.trace(self._gram)) / size + np.finfo(np.float32).tiny
-        return np.asarray(np.linalg.solve(self._gram + ridge * np.eye(size), self._moment))
+        """The ridge solution, float64 `(num_weights + has_bias, num_outputs)`; uses the sums up."""
+        gram, moment, count = self._gram, self._moment, self._num_rows
+        mean, wanted = self._sums / count, self._wanted_sums / count
+        gram -= count * np.outer(mean, mean)
+        moment -= count * np.outer(mean, wanted)
+        center = self._origin + mean
+        change = _solved(gram, moment, ridge(np.diag(gram), center, count))
+        if not self._has_bias:
+            return change
+        return np.vstack([change, self._wanted_origin + wanted - center @ change])
 
 
 def dual_solution(design: np.ndarray, wanted: np.ndarray, *, has_bias: bool) -> np.ndarray:
-    """The same where there are fewer rows than weights: P^T (P P^T + s I)^-1 D.
+    """The same where there are fewer rows than weights: S^-1 P^T (P S^-1 P^T + I)^-1 D.
 
     A dense layer behind flattened maps reads thousands of values, of some hundred images.
     """
-    design = design.astype(np.float64)
+    design, center, shift = design.astype(np.float64), np.zeros(design.shape[1]), 0.0
     if has_bias:
-        design = np.concatenate([design, np.ones((len(design), 1))], axis=1)
-    ridge = RIDGE * float(np.square(design).sum()) / design.shape[1] + np.finfo(np.float32).tiny
-    gram = design @ design.T + ridge * np.eye(len(design))
-    return np.asarray(design.T @ np.linalg.solve(gram, wanted))
+        center, shift = design.mean(axis=0), wanted.mean(axis=0, dtype=np.float64)
+        design, wanted = design - center, wanted - shift
+    sizes = np.einsum("ij,ij->j", design, design)
+    scaled = design / ridge(sizes, center, len(design))
+    change = scaled.T @ _solved(scaled @ design.T, wanted, 1.0)
+    return np.vstack([change, shift - center @ change]) if has_bias else change
+
+
+def ridge(sizes: np.ndarray, center: np.ndarray, num_rows: int) -> np.ndarray:
+    """What is added to each weight's sum of squares: a share of its own, and of the median one.
+
+    So a few louder channels, read by smaller weights, change little, and values that hardly ever
+    vary are not given great weights.
+
+    Args:
+        sizes: Each weight's sum of squares, about the mean where a bias is fitted.
+        center: This mean, or 0; what varies by less than 1e-4 of it counts as constant.
+        num_rows: Over which is summed.
+    """
+    sizes = np.maximum(sizes, 0.0)
+    usual = float(np.median(sizes[sizes > 0])) if sizes.any() else 0.0
+    of_rounding = num_rows * np.square(_CONSTANT * center) + np.finfo(np.float32).tiny
+    return np.asarray(RIDGE * (sizes + usual) + of_rounding)
+
+
+def _solved(gram: np.ndarray, moment: np.ndarray, added: np.ndarray | float) -> np.ndarray:
+    """(G + diag(added))^-1 M; writes over G."""
+    gram[np.diag_indices_from(gram)] += added
+    factor = cho_factor(gram, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, moment, check_finite=False))
 
 
 def _paddings(
@@ -140,7 +195,8 @@ def _paddings(
     ):
         needed = max(0, (out - 1) * stride + (width - 1) * rate + 1 - size)
         total = needed if config["padding"] == "same" else 0
-        found.append((total // 2, total - total // 2))
+        before = (width - 1) * rate if config["padding"] == "causal" else total // 2
+        found.append((before, total - total // 2))
     return tuple(found)
 
 

@@ -5,7 +5,8 @@ Recalibration: exact statistics over all of these images.
 With k batches of equal size, each with mean m_i and variance v_i, the statistics over all their
 images are mean = avg(m_i) and var = avg(v_i + m_i^2) - mean^2 (law of total variance). Setting the
 momentum to 0 makes a layer's moving statistics those of its last batch, so one forward pass in
-training mode yields all m_i and v_i. Dropout and other noise stay off.
+training mode yields all m_i and v_i. A layer that is called several times gets a copy for each
+call; its statistics are those over all calls. Dropout and other noise stay off.
 
 Source: Wu & Johnson (2021), Rethinking "Batch" in BatchNorm, section 3 (precise BN).
 
@@ -19,12 +20,21 @@ over calibration images it is the identity in inference and, up to how much batc
 training. What stands behind it, a ReLU that is to lose nothing above all, then gets what it got.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from keras import ops, tree
 
-from prune_mi.graph.edit import with_config, with_named_weights, with_outputs, without_noise
+from prune_mi.graph.edit import (
+    fresh_name,
+    renamed,
+    validate_graph,
+    with_config,
+    with_named_weights,
+    with_outputs,
+    without_noise,
+)
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.graph.new_layers import is_identity_norm
 from prune_mi.keras_io.forward.forward_pass import forward_function
@@ -51,11 +61,12 @@ def recalibrate(
     names = recalibrated_layers(graph, keep_frozen=keep_frozen)
     if not names:
         return graph
-    instant: dict[str, dict[str, object]] = {name: {"momentum": 0.0} for name in names}
-    modes = {name: {"trainable": True} for name in names}
+    modes: dict[str, dict[str, object]] = {
+        name: {"momentum": 0.0, "trainable": True} for name in names
+    }
     modes |= {name: {"trainable": False} for name in inserted}
-    model = build_model(without_noise(with_config(with_config(graph, instant), modes)))
-    layers = {name: model.get_layer(name) for name in names}
+    apart, copies = _called_once(with_config(graph, modes), names)
+    model = build_model(without_noise(apart))
     run = forward_function(model)
     mean = dict.fromkeys(names, np.zeros(()))
     square = dict.fromkeys(names, np.zeros(()))
@@ -63,7 +74,8 @@ def recalibrate(
     for batch in batches:
         run(ops.convert_to_tensor(batch), training=True)
         count += 1
-        for name, layer in layers.items():
+        for copy, name in copies.items():
+            layer = model.get_layer(copy)
             batch_mean = np.asarray(layer.moving_mean, dtype=np.float64)
             batch_variance = np.asarray(layer.moving_variance, dtype=np.float64)
             mean[name] = mean[name] + batch_mean
@@ -72,9 +84,24 @@ def recalibrate(
         raise ValueError("recalibrate received no batches; expected at least one")
     updates = {}
     for name in names:
-        new_mean, variance = moments(mean[name], square[name], count)
+        new_mean, variance = moments(mean[name], square[name], count * graph.calls_of(name))
         updates[name] = {"moving_mean": new_mean, "moving_variance": variance}
     return with_named_weights(graph, updates)
+
+
+def _called_once(graph: LayerGraph, names: Sequence[str]) -> tuple[LayerGraph, dict[str, str]]:
+    """The graph with a copy of such layers for each call after the first; whose copy each is."""
+    nodes, layers, copies = [], dict(graph.layers), dict[str, str]()
+    for node in graph.nodes:
+        name = node.layer
+        if name in copies:
+            copy = fresh_name(replace(graph, layers=layers), name)
+            layers[copy], copies[copy] = renamed(layers[name], copy), name
+            node = replace(node, layer=copy)
+        elif name in names:
+            copies[name] = name
+        nodes.append(node)
+    return validate_graph(replace(graph, nodes=tuple(nodes), layers=layers)), copies
 
 
 def recalibrated_layers(graph: LayerGraph, *, keep_frozen: bool = False) -> list[str]:

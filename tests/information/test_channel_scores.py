@@ -1,5 +1,7 @@
 """What channels are said to add, against what is lost when each is replaced by its mean."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -159,6 +161,48 @@ def test_only_the_loss_has_slopes() -> None:
     rows = np.ones((2, 3), "float32")
     found = slopes(graph, rows, np.ones((2, 2)), lambda _, out: 0 * ops.sum(out, 1), batch=2)
     assert (found.by_factor == 0).all()
+
+
+def test_heads_slopes_are_those_without_the_layers_own_constraint() -> None:
+    found = []
+    for constraint in (None, "unit_norm"):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((5, 8))
+        attention = layers.MultiHeadAttention(4, 2, kernel_constraint=constraint, name="it")
+        graph = trace_model(keras.Model(inputs, layers.Flatten()(attention(inputs, inputs))))
+        rows = np.random.default_rng(0).normal(size=(8, 5, 8)).astype("float32")
+        loss = lambda _, outputs: ops.sum(ops.square(outputs), 1)  # noqa: E731
+        found.append(slopes(graph, rows, np.ones((8, 2)), loss, batch=4).of_heads["it"])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("reader", "keeps"),
+    [
+        (lambda x: layers.Conv1D(5, 3)(x), True),
+        (lambda x: layers.Conv1D(5, 3, use_bias=False)(x), False),
+        (lambda x: layers.BatchNormalization()(layers.Conv1D(5, 3, use_bias=False)(x)), True),
+        (lambda x: layers.Conv1DTranspose(5, 3, activation="relu")(x), True),
+        (lambda x: layers.GRU(5, return_sequences=True)(x), False),
+    ],
+)
+def test_the_mean_is_left_out_where_the_reader_makes_up_for_it(
+    reader: Callable[[keras.KerasTensor], keras.KerasTensor], keeps: bool
+) -> None:
+    """A channel that hardly varies is worth little, but its mean is not."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((7, 3))
+    x = layers.Conv1D(4, 1, name="made")(inputs)
+    graph = trace_model(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(reader(x)))))
+    kernel, bias = (weight.copy() for weight in graph.layers["made"].weights)
+    kernel[..., 0] *= 1e-3
+    bias[0] = 3.0
+    graph = with_weights(graph, {"made": (kernel, bias)})
+    rows = np.random.default_rng(0).normal(size=(64, 7, 3)).astype("float32")
+    loss = lambda _, outputs: ops.sum(outputs, 1)  # noqa: E731
+    by_mean = slopes(graph, rows, np.ones((64, 2)), loss, batch=32).by_mean
+    sizes = np.square(by_mean[:, widths(graph).made["made"]]).mean(axis=0)
+    assert (sizes[0] < 0.01 * sizes[1:].max()) == keeps
 
 
 def test_channels_of_masked_steps_say_nothing() -> None:

@@ -32,6 +32,18 @@ def test_statistics_equal_those_of_all_images_at_once(rng: np.random.Generator) 
     np.testing.assert_allclose(variance, features.var(axis=(0, 1, 2)), rtol=1e-4)
 
 
+def test_a_layer_called_twice_gets_the_statistics_of_both_calls(rng: np.random.Generator) -> None:
+    inputs = keras.Input((5,))
+    norm = layers.BatchNormalization(name="norm")
+    x = layers.Concatenate()([norm(inputs), norm(layers.Rescaling(3.0, 1.0)(inputs))])
+    rows = rng.normal(size=(60, 5)).astype("float32")
+    graph = trace_model(keras.Model(inputs, x))
+    _, _, mean, variance = recalibrate(graph, [rows[:30], rows[30:]]).layers["norm"].weights
+    both = np.concatenate([rows, 3 * rows + 1])
+    np.testing.assert_allclose(mean, both.mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(variance, both.var(axis=0), rtol=1e-4)
+
+
 def test_dropout_stays_off_and_other_weights_stay(rng: np.random.Generator) -> None:
     model = _network()
     graph = trace_model(model)

@@ -1,5 +1,7 @@
 """A refitted consumer answers as it did before the deletion, as well as least squares can."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -8,12 +10,13 @@ from keras import layers
 from prune_mi.config.values import Repair
 from prune_mi.graph.channels.narrowing import Narrowed, narrow
 from prune_mi.graph.channels.widening import widen
-from prune_mi.graph.edit import bypass, with_weights
+from prune_mi.graph.edit import bypass, with_config, with_weights
 from prune_mi.graph.ir import LayerGraph, TensorRef
 from prune_mi.graph.units.discovery import find_units
 from prune_mi.graph.units.removal import remove_unit
 from prune_mi.keras_io.model_graph.build import build_model
 from prune_mi.keras_io.model_graph.trace import trace_model
+from prune_mi.repair import least_squares
 from prune_mi.repair.recalibrate import recalibrate
 from prune_mi.repair.refit import repaired
 
@@ -162,22 +165,87 @@ def test_the_fit_is_ridge_regression_by_the_smaller_system(
     graph = trace_model(keras.Model(inputs, layers.Dense(3, name="reader")(x)))
     cut = bypass(graph, TensorRef("gone"), graph.node_by_name["gone"].inputs[0])
     values = rng.normal(size=(num_images, 30)).astype("float32")
-    sizes, solve = [], np.linalg.solve
+    sizes, solved = [], least_squares._solved
 
-    def noted(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-        sizes.append(len(matrix))
-        return solve(matrix, right)
+    def noted(gram: np.ndarray, *rest: Any) -> np.ndarray:
+        sizes.append(len(gram))
+        return solved(gram, *rest)
 
-    monkeypatch.setattr(np.linalg, "solve", noted)
+    monkeypatch.setattr(least_squares, "_solved", noted)
     kernel, bias = repaired(graph, cut, values, rng=rng).layers["reader"].weights
-    assert sizes == [min(num_images, 31)]
+    assert sizes == [min(num_images, 30)]
     old_kernel, old_bias = graph.layers["reader"].weights
-    design = np.concatenate([values, np.ones((num_images, 1))], axis=1).astype(np.float64)
+    change = ((np.maximum(values, 0) - values) @ old_kernel).astype(np.float64)
+    design = (values - values.mean(axis=0)).astype(np.float64)
     gram = design.T @ design
-    gram += 1e-3 * np.mean(np.diag(gram)) * np.eye(31)
-    change = (np.maximum(values, 0) - values) @ old_kernel
-    expected = np.vstack([old_kernel, old_bias]) + solve(gram, design.T @ change)
+    own = np.diag(gram)
+    gram += np.diag(1e-3 * (own + np.median(own)) + num_images * (1e-4 * values.mean(axis=0)) ** 2)
+    learned = np.linalg.solve(gram, design.T @ (change - change.mean(axis=0)))
+    shift = change.mean(axis=0) - values.mean(axis=0) @ learned
+    expected = np.vstack([old_kernel + learned, old_bias + shift])
     np.testing.assert_allclose(np.vstack([kernel, bias]), expected, atol=1e-4)
+
+
+_LINEAR = {
+    "transposed": layers.Conv2DTranspose(6, 3, activation="relu", name="reader"),
+    "separable": layers.SeparableConv2D(6, 3, activation="relu", name="reader"),
+    "grouped": layers.Conv2D(6, 3, groups=2, name="reader"),
+    "depthwise": layers.DepthwiseConv2D(3, name="reader"),
+}
+
+
+@pytest.mark.parametrize("reader", _LINEAR.values(), ids=_LINEAR)
+def test_what_least_squares_cannot_fit_gets_its_mean_back(
+    rng: np.random.Generator, reader: keras.Layer
+) -> None:
+    inputs = keras.Input((8, 8, 4))
+    x = reader.__class__.from_config(reader.get_config())(layers.ReLU(name="gone")(inputs))
+    graph = trace_model(keras.Model(inputs, layers.GlobalAveragePooling2D()(x)))
+    cut = bypass(graph, TensorRef("gone"), graph.node_by_name["gone"].inputs[0])
+    images = rng.normal(size=(32, 8, 8, 4)).astype("float32")
+    fitted = repaired(graph, cut, images, rng=rng)
+    *kernels, bias = fitted.layers["reader"].weights
+    for old, new in zip(graph.layers["reader"].weights, kernels, strict=False):
+        np.testing.assert_array_equal(old, new)
+    linear = {"reader": {"activation": None}}
+    aim, found = (_outputs(with_config(each, linear), images) for each in (graph, fitted))
+    assert np.abs(bias).max() > 1e-3
+    np.testing.assert_allclose(found.mean(axis=0), aim.mean(axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [layers.Conv3D(5, 2, name="reader"), layers.Conv1D(5, 3, padding="causal", name="reader")],
+    ids=["volume", "causal"],
+)
+def test_windows_of_every_kind_take_a_linear_layer_over(
+    rng: np.random.Generator, reader: keras.Layer
+) -> None:
+    shape = (6, 6, 6, 3) if isinstance(reader, layers.Conv3D) else (12, 3)
+    inputs = keras.Input(shape)
+    gone = layers.Dense(3, use_bias=False, name="gone")(inputs)
+    x = reader.__class__.from_config(reader.get_config())(gone)
+    graph = trace_model(keras.Model(inputs, layers.Flatten()(x)))
+    images = rng.normal(size=(64, *shape)).astype("float32")
+    cut = bypass(graph, TensorRef("gone"), graph.node_by_name["gone"].inputs[0])
+    aim, before = _outputs(graph, images), _outputs(cut, images)
+    after = _outputs(repaired(graph, cut, images, rng=rng), images)
+    assert np.abs(after - aim).mean() < 0.02 * np.abs(before - aim).mean()
+
+
+def test_a_batch_norm_of_several_calls_keeps_its_statistics(rng: np.random.Generator) -> None:
+    inputs = keras.Input((8,))
+    norm = layers.BatchNormalization(name="norm")
+    large = keras.initializers.RandomNormal(stddev=5.0)
+    calls = [norm(layers.Dense(6, kernel_initializer=large, name=name)(inputs)) for name in "ab"]
+    graph = trace_model(keras.Model(inputs, layers.Dense(2)(layers.Concatenate()(calls))))
+    images = rng.normal(size=(256, 8)).astype("float32")
+    graph = recalibrate(graph, [images])
+    nearly = tuple(weight * 1.0001 for weight in graph.layers["a"].weights)
+    edited = with_weights(graph, {"a": nearly})
+    fitted = repaired(graph, edited, images, rng=rng)
+    _require_same_weights(fitted, edited, "norm")
+    np.testing.assert_allclose(_outputs(fitted, images), _outputs(graph, images), atol=1e-2)
 
 
 def _narrowed(graph: LayerGraph, gone: dict[str, list[int]]) -> Narrowed:
@@ -239,7 +307,9 @@ def test_steps_that_a_mask_leaves_out_are_in_no_statistics(rng: np.random.Genera
     np.testing.assert_allclose(variance, told.var(axis=(0, 1)), rtol=1e-3)
 
 
-def test_a_reader_of_maps_of_another_size_is_left_alone(rng: np.random.Generator) -> None:
+def test_a_reader_of_maps_of_another_size_gets_its_mean_back_alone(
+    rng: np.random.Generator,
+) -> None:
     def network(*, pooled: bool) -> LayerGraph:
         x = inputs = keras.Input((2, 2, 3), name="inputs")
         if pooled:  # the reader yields 1x1 maps of 1x1 as of 2x2
@@ -249,4 +319,9 @@ def test_a_reader_of_maps_of_another_size_is_left_alone(rng: np.random.Generator
 
     old, new = network(pooled=True), network(pooled=False)
     images = rng.normal(size=(64, 2, 2, 3)).astype("float32")
-    _require_same_weights(new, repaired(old, new, images, rng=rng), "reader")
+    fitted = repaired(old, new, images, rng=rng)
+    np.testing.assert_array_equal(
+        fitted.layers["reader"].weights[0], new.layers["reader"].weights[0]
+    )
+    aim, found = _outputs(old, images), _outputs(fitted, images)
+    np.testing.assert_allclose(found.mean(axis=0), aim.mean(axis=0), atol=1e-5)

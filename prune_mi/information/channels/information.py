@@ -6,8 +6,9 @@ m is the channel's mean, L the loss of answers drawn from the network's own (`sa
 second order this is KL(p || q), in nats, of the answers with and without what the channel tells
 beside its mean. All channels of all groups come out of one pass forward and one back. The mean
 itself is not lost with a channel, since repair gives it to the bias, or the batch norm, of what
-reads it. Of a head of attention the slope is known for whole batches of n, not for each sample, and
-it is taken away with its mean: 1/2 n E[(sum of O_h dL/dO_h)^2], L being the mean loss of the batch.
+reads it; where that has neither, as recurrent layers have, m is 0. Of a head of attention the slope
+is known for whole batches of n, not for each sample, and it is taken away with its mean:
+1/2 n E[(sum of O_h dL/dO_h)^2], L being the mean loss of the batch.
 That is the same expectation, because answers are drawn for each sample apart, and slopes of answers
 drawn from the network's own have mean zero.
 

@@ -1,12 +1,13 @@
 """Probes: how a loss goes with each channel of what layers with kernels read, sample by sample.
 
-A probe passes its input x on as a (x) f + s, with a factor f = 1 and a shift s = 0 for each sample
-and channel. The gradients of a sample's loss by these,
+A probe passes its input x on as x (1 + f) + s, with f = 0 and a shift s = 0 for each sample and
+channel. The gradients of a sample's loss by these,
 
     dL/df = sum over positions of x dL/dx,    dL/ds = sum over positions of dL/dx,
 
 say by one pass back what changes to first order where the channel is multiplied or shifted: where
-it is replaced by its mean m, it is m dL/ds - dL/df. Probes stand before every layer whose
+it is replaced by its mean m, it is m dL/ds - dL/df, and where nothing that reads it makes up for
+its mean, so that it is replaced by 0, -dL/df. Probes stand before every layer whose
 kernel mixes channels, not behind what makes a channel: so what goes round by a shortcut, or through
 a depthwise convolution, counts where it is read, once.
 
@@ -28,6 +29,7 @@ from keras import ops
 
 from prune_mi.graph.channels.inner_widths import last_kernel
 from prune_mi.graph.channels.propagation import hands_on
+from prune_mi.graph.channels.shifting import takes_up_mean
 from prune_mi.graph.channels.width_groups import NO_GROUP, TensorChannels, widths
 from prune_mi.graph.edit import fresh_name, validate_graph, with_config, without_noise
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, TensorRef
@@ -36,7 +38,10 @@ from prune_mi.keras_io.forward.forward_pass import needs_xla
 from prune_mi.keras_io.model_graph.build import build_model
 
 _REGISTERED = "prune_mi>Probe"
-_REGULARIZERS = ("kernel_regularizer", "activity_regularizer")
+_NOT_THE_LOSS = (
+    *("kernel_regularizer", "bias_regularizer", "activity_regularizer"),
+    *("kernel_constraint", "bias_constraint"),
+)
 
 
 @keras.saving.register_keras_serializable("prune_mi")
@@ -55,7 +60,7 @@ class Probe(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         shape = (self.batch, input_shape[self.axis])
-        self.factor = self.add_weight(name="factor", shape=shape, initializer="ones")
+        self.factor = self.add_weight(name="factor", shape=shape, initializer="zeros")
         self.shift = self.add_weight(name="shift", shape=shape, initializer="zeros")
         self.mean = self.add_weight(
             name="mean", shape=shape[1:], initializer="zeros", trainable=False
@@ -70,7 +75,7 @@ class Probe(keras.layers.Layer):
         factor, shift = (
             ops.cast(ops.reshape(each, shape), inputs.dtype) for each in (self.factor, self.shift)
         )
-        return inputs * factor + shift
+        return inputs * (1 + factor) + shift
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         return keras.KerasTensor(inputs.shape, inputs.dtype)
@@ -80,12 +85,26 @@ class Probe(keras.layers.Layer):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What a probe sees.
+
+    Attributes:
+        numbers: The channels of what is read, by place.
+        keeps_mean: Whether the layer behind it makes up for their means.
+    """
+
+    numbers: np.ndarray
+    keeps_mean: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Slopes:
     """First-order effects of channels, all places where one is read added up.
 
     Attributes:
         by_factor: float64 `(n, num_channels)`: what a sample's loss gains with the channel's size.
-        by_mean: float64 `(n, num_channels)`: what it gains where the channel is its mean instead.
+        by_mean: float64 `(n, num_channels)`: what it gains where the channel is its mean instead,
+            or 0 where what reads it cannot make up for its mean.
         is_read: bool `(num_channels,)`, whether a probe has seen it.
         of_heads: For each layer with heads, what the mean loss of a batch gains with a head's size,
             float64 `(num_batches, num_heads)`.
@@ -137,11 +156,11 @@ def slopes(
     for index in range(num_batches):
         rows = slice(index * batch, (index + 1) * batch)
         for each in probes.values():
-            each.factor.assign(ops.ones_like(each.factor))
+            each.factor.assign(ops.zeros_like(each.factor))
             each.shift.assign(ops.zeros_like(each.shift))
         model.train_on_batch(images[rows], targets[rows])
         for name, each in probes.items():
-            factor = batch * (1 - ops.convert_to_numpy(each.factor).astype(np.float64))
+            factor = -batch * ops.convert_to_numpy(each.factor).astype(np.float64)
             _add(by_factor[rows], read[name].numbers, factor)
             by_shift.setdefault(name, []).append(
                 -batch * ops.convert_to_numpy(each.shift).astype(np.float64)
@@ -151,7 +170,8 @@ def slopes(
             found.append(_stepped_back(model.get_layer(name), graph.layers[name]))
     by_mean = -by_factor
     for name, channels in read.items():
-        _add(by_mean, channels.numbers, np.concatenate(by_shift[name]) * means[name])
+        if channels.keeps_mean:
+            _add(by_mean, channels.numbers, np.concatenate(by_shift[name]) * means[name])
     is_read = np.zeros(known.num_channels, dtype=bool)
     for channels in read.values():
         is_read[channels.numbers[channels.numbers != NO_GROUP]] = True
@@ -160,9 +180,9 @@ def slopes(
 
 
 def _unregularized(graph: LayerGraph) -> dict[str, dict[str, None]]:
-    """Settings with which only the loss has slopes."""
+    """Settings with which a step is along the slope of the loss alone."""
     found = {
-        name: {each: None for each in _REGULARIZERS if layer.config.get(each)}
+        name: {each: None for each in _NOT_THE_LOSS if layer.config.get(each)}
         for name, layer in graph.layers.items()
     }
     return {name: settings for name, settings in found.items() if settings}
@@ -179,14 +199,14 @@ def _stepped_back(layer: keras.Layer, before: LayerDef) -> np.ndarray:
 
 def with_probes(
     graph: LayerGraph, tensors: Mapping[TensorRef, TensorChannels], batch: int
-) -> tuple[LayerGraph, dict[str, TensorChannels]]:
+) -> tuple[LayerGraph, dict[str, Read]]:
     """The graph with a probe before every layer whose kernel mixes channels of groups.
 
     Returns:
         The graph, and what each probe reads, by the name of its layer.
     """
     nodes: list[Node] = []
-    layers, read = dict(graph.layers), dict[str, TensorChannels]()
+    layers, read = dict(graph.layers), dict[str, Read]()
     for node in graph.nodes:
         ref = node.inputs[0] if node.inputs else None
         if ref is not None and has_kernel(graph.layer_of(node)):
@@ -195,7 +215,7 @@ def with_probes(
                 name = fresh_name(replace(graph, layers=layers), "probe")
                 layers[name] = _probe(name, batch, channels.axis)
                 nodes.append(Node(name, name, (ref,), {}, (graph.spec(ref),)))
-                read[name] = channels
+                read[name] = Read(channels.numbers, takes_up_mean(graph, node))
                 node = _reading(node, ref, TensorRef(name))
         nodes.append(node)
     return validate_graph(replace(graph, nodes=tuple(nodes), layers=layers)), read

@@ -90,7 +90,7 @@ class GraphRunner:
             output = _normalised(layer, args[0], num_batches)
             return {TensorRef(node.name): keras.ops.cast(output, node.outputs[0].dtype)}
         own = layer is self._graph.layers[node.layer]
-        call = self._built[node.layer] if own else called(_made(layer, args[0]))
+        call = self._built[node.layer] if own else called(made(layer, args[0]))
         outputs = tree.flatten(call(*args, **kwargs))
         return {TensorRef(node.name, index): each for index, each in enumerate(outputs)}
 
@@ -237,12 +237,12 @@ def called(operation: Any) -> Callable[..., Any]:
     return forward_function(operation) if isinstance(operation, keras.layers.Layer) else operation
 
 
-def _made(layer: LayerDef, example: Any) -> Any:
+def made(layer: LayerDef, example: Any) -> Any:
     """A layer of its own, built for inputs like `example`."""
-    made = keras.saving.deserialize_keras_object(dict(layer.serialized))
-    made.build(example.shape)
-    made.set_weights(list(layer.weights))
-    return made
+    found = keras.saving.deserialize_keras_object(dict(layer.serialized))
+    found.build(example.shape)
+    found.set_weights(list(layer.weights))
+    return found
 
 
 def filled_in(structure: Any, values: Mapping[TensorRef, Any]) -> Any:

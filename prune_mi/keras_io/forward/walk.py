@@ -4,14 +4,16 @@ Weights of what is still to come may be set on the way. A tensor that nothing re
 dropped, so that what is held at a time is what is alive between two calls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from keras import ops, tree
 
+from prune_mi.graph.edit import with_settings
 from prune_mi.graph.ir import LayerGraph, Node, TensorRef, tensor_size
-from prune_mi.keras_io.forward.graph_runner import called, filled_in
+from prune_mi.keras_io.forward.graph_runner import called, filled_in, made
 from prune_mi.keras_io.model_graph.build import build_model
 
 
@@ -59,6 +61,15 @@ class Walk:
                 given = known if self._place == upto else None
                 self._values.update(given or self._made(each))
             self._place += 1
+
+    def before_activation(self, node: Node) -> Iterator[Any]:
+        """What a call of a layer with an `activation` comes to before that, batch by batch."""
+        inputs = self._values[node.inputs[0]]
+        layer = with_settings(self._graph.layer_of(node), {"activation": None})
+        linear = made(replace(layer, weights=self._layers[node.layer].get_weights()), inputs[0])
+        call = called(linear)
+        for batch in inputs:
+            yield call(batch)
 
     def forget(self) -> None:
         """Drops what no call to come reads."""
