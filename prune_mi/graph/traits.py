@@ -66,6 +66,7 @@ NARROWABLE = frozenset(
         *DEPTHWISE,
     }
 )
+KERNEL_WEIGHTS = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
 NORMALIZATIONS = frozenset(
     {
         *("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"),

@@ -18,15 +18,14 @@ from prune_mi.graph.channels.propagation import Propagation, goes_by_groups, pro
 from prune_mi.graph.ir import LayerDef, LayerGraph, Node, Shape, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.traits import (
+    KERNEL_WEIGHTS,
     NARROWABLE,
     channel_axis,
     fused_activation_is_elementwise,
     has_kernel,
 )
 
-_KNOWN_WEIGHTS = frozenset(
-    {*("kernel", "bias", "depthwise_kernel", "pointwise_kernel"), "recurrent_kernel"}
-)
+_KNOWN_WEIGHTS = KERNEL_WEIGHTS | {"recurrent_kernel"}
 _MANY_HEADS = "MultiHeadAttention"
 
 

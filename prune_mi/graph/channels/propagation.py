@@ -16,6 +16,7 @@ from prune_mi.graph.traits import (
     CONCATENATIONS,
     DEPTHWISE,
     JOINS,
+    KERNEL_WEIGHTS,
     NARROWABLE,
     POOLINGS,
     RESIZINGS,
@@ -39,7 +40,6 @@ _PER_CHANNEL = frozenset(
         "PReLU",
     }
 )
-_KNOWN_WEIGHTS = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
 _SHAPES = frozenset({"noise_shape", "batch_shape", "batch_input_shape", "input_shape"})
 
 Way = Literal["keep", "repeat", "mix", "group", "flatten", "join", "concatenate"]
@@ -150,7 +150,7 @@ def _kernel(layer: LayerDef, axis: int, shape: Shape, out: Shape) -> Propagation
     if kind in GATES:
         objection = recurrence_objection(layer)
         return NotApplicable(objection) if objection else Propagation("mix", axis, has_weights=True)
-    if not set(layer.weight_names) <= _KNOWN_WEIGHTS:
+    if not set(layer.weight_names) <= KERNEL_WEIGHTS:
         return NotApplicable("has weights of unknown meaning")
     grouped = int(layer.config.get("groups") or 1) > 1
     if (kind in DEPTHWISE or grouped) and not fused_activation_is_elementwise(layer):

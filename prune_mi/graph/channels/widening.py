@@ -32,6 +32,7 @@ from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 from prune_mi.graph.traits import (
     DEPTHWISE,
+    KERNEL_WEIGHTS,
     NARROWABLE,
     channel_axis,
     fused_activation_is_elementwise,
@@ -152,7 +153,7 @@ def _must_stay(graph: LayerGraph, layer: LayerDef) -> str | None:
         return "yields the model's output"
     if not fused_activation_is_elementwise(layer):
         return "mixes its channels in its activation"
-    if not set(layer.weight_names) <= {"kernel", "bias", "depthwise_kernel", "pointwise_kernel"}:
+    if not set(layer.weight_names) <= KERNEL_WEIGHTS:
         return "has weights of unknown meaning"
     return None
 
