@@ -145,7 +145,8 @@ class Pruning:
                 generation_seconds(remaining, overhead=self._overhead),
             ),
         ).seconds
-        if self._seconds is not None and self._seconds == remaining:
+        gets_all = self._seconds is not None and self._seconds == remaining
+        if gets_all:
             self._on_last(parent, self._evaluator.speed)
         narrows = self.climber.narrows
         self._ranking = self._evaluator.ranking(
@@ -156,7 +157,7 @@ class Pruning:
         self._waves = Waves(
             self._run, self.climber, parent, began=self._began, seconds=self._seconds
         )
-        self.climber.leads_on = self._leads_on()
+        self.climber.leads_on = self._leads_on(gets_all)
 
     def propose(self, parent: Trained, seen: Sequence[Screened]) -> Sequence[Proposed]:
         """See `Strategy`: a first wave, and others that have learned from those before them."""
@@ -276,12 +277,16 @@ class Pruning:
         )
         return has_time
 
-    def _leads_on(self) -> bool:
-        """Whether another generation may follow the one that begins."""
+    def _leads_on(self, gets_all: bool) -> bool:
+        """Whether another generation may follow the one that begins.
+
+        Args:
+            gets_all: Whether it gets all the time that is left.
+        """
         most, generation = self._run.settings.most_generations, self.climber.generation + 1
         leads_on: bool = self._run.log.decided(
             f"whether generation {generation} may be followed",
-            lambda: most is None or generation < most,
+            lambda: not gets_all and (most is None or generation < most),
         )
         return leads_on
 

@@ -357,10 +357,14 @@ class HillClimber:
     def finalist(self, others: Sequence[Trained], *, least: float) -> Trained | None:
         """What should get the final training in place of the elite; None: nothing.
 
+        Where nothing is made small, the most accurate is the elite already.
+
         Args:
             others: Trained models to choose from, beside the promising one.
             least: The chance that it must have, unless nothing is accepted yet.
         """
+        if not self._objective.makes_smaller:
+            return None
         if self.elite.name == self._start.name:
             return self.promising
         fair = [each for each in self._followers(others) if self.chance(each) > least]
@@ -369,8 +373,11 @@ class HillClimber:
     def _followers(self, others: Sequence[Trained]) -> list[Trained]:
         """Models that may take the elite's place, the promising one among them."""
         pool = {each.name: each for each in (*others, self.promising) if each is not None}
-        sound = [each for name, each in pool.items() if name not in self._failed]
-        return [each for each in sound if improves(each, self.elite, self._objective)]
+        return [each for each in self._sound(pool) if improves(each, self.elite, self._objective)]
+
+    def _sound(self, pool: Mapping[str, Trained]) -> list[Trained]:
+        """Those whose last training did not fail."""
+        return [each for name, each in pool.items() if name not in self._failed]
 
     def _best_of(self, fit: Sequence[Trained]) -> Trained:
         """The best of those that may be accepted."""
@@ -381,9 +388,9 @@ class HillClimber:
             return None
         latest = {each.name: each for each in ([self.promising] if self.promising else [])}
         latest |= {each.name: each for each in trained}
-        pool = [each for each in latest.values() if improves(each, self.elite, self._objective)]
-        ordered = self._by_expected_saving(pool)
-        return ordered[0] if ordered else None
+        sound = self._sound(latest)
+        pool = [each for each in sound if improves(each, self.elite, self._objective)]
+        return next(iter(self._by_expected_saving(pool)), None)
 
     def _by_expected_saving(self, candidates: Sequence[Trained]) -> list[Trained]:
         return by_expected_saving(

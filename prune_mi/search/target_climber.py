@@ -270,7 +270,7 @@ class TargetClimber(HillClimber):
         """What is not accepted, and is nearest to the targets; of those under them, the best."""
         latest = {each.name: each for each in ([self.promising] if self.promising else [])}
         latest |= {each.name: each for each in trained}
-        pool = [each for each in latest.values() if each.lineage]
+        pool = [each for each in self._sound(latest) if each.lineage]
         if self._objective.is_feasible(self.elite.cost):
             elite = self._forecast.loss(self.elite)
             pool = [
