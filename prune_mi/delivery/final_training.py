@@ -86,7 +86,9 @@ class FinalTraining:
         start = self._baseline.start
         if promising is None:
             return Finalists(start) if elite.name == start.name else self._train(elite, seconds)
-        self._run.notes.note(self._why(promising))
+        num_train = self._baseline.images.num_train
+        if most_final_images(self._run.settings, promising, num_train) > 0:
+            self._run.notes.note(self._why(promising))
         finalists = self._train(promising, seconds)
         result = finalists.result
         floor = self._floor

@@ -34,6 +34,7 @@ from prune_mi.search.budget import final_images, generation_seconds, room_for_ge
 from prune_mi.search.candidate import Proposed, Screened, Trained
 from prune_mi.search.climber import HillClimber
 from prune_mi.search.racing import Rung, plan_rungs
+from prune_mi.search.selection import is_fit
 from prune_mi.search.target_climber import TargetClimber
 from prune_mi.search.termination import StoppingRules
 
@@ -192,7 +193,9 @@ class Pruning:
         field = everyone[: rungs[0].count]
         chosen = {each.name for each in field}
         left_out: list[tuple[Screened, Reason]] = [(each, "lost too much") for each in hopeless]
-        left_out += [(each, "others save more") for each in hopeful if each.name not in chosen]
+        by_saving = self._objective.makes_smaller and not self._objective.targets
+        why: Reason = "others save more" if by_saving else "others are better"
+        left_out += [(each, why) for each in hopeful if each.name not in chosen]
         return LineUp(field, rungs, left_out)
 
     def advance(self, trained: Sequence[Trained], rung: Rung) -> Sequence[Trained]:
@@ -228,10 +231,11 @@ class Pruning:
         if child.name == elite.name:
             required = None if self._objective.may_lose is None else floor
             return events.Accepted(child.name, child.quality, required)
+        fits = is_fit(child, floor=floor, objective=self._objective)
         if not self._objective.is_feasible(child.cost):
             over = self._objective.excess(child.cost)
             return events.Refused(child.name, "over the target", {"over": over})
-        if self._objective.makes_smaller and child.quality - child.margin < floor:
+        if self._objective.makes_smaller and not fits:
             numbers = {"accuracy": child.quality, "required": floor, "margin": child.margin}
             return events.Refused(child.name, "over the limit", numbers)
         if self._objective.targets and child.quality <= elite.quality:

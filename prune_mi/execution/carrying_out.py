@@ -267,7 +267,10 @@ def _validate(graph: LayerGraph, data: SharedData, count: int | None) -> tuple[f
     truth = np.asarray(data.load("val_truth")[:count])
     outputs = _compact(kept_predictor(graph), data.load("val_images")[:count], data)
     scores = data.judge.scores(outputs, truth)
-    return data.judge.quality(scores, truth), scores
+    quality = data.judge.quality(scores, truth)
+    if not np.isfinite(quality):
+        raise ValueError("its answers to the validation images are NaN or infinite")
+    return quality, scores
 
 
 def _compact(predictor: "Predictor", images: np.ndarray, data: SharedData) -> np.ndarray:

@@ -46,20 +46,20 @@ def how_much_can_go(graph: LayerGraph, settings: OptimizeSettings, observer: Obs
         return CanGo("", None, too_little=False)
     narrows = resolve_mix(settings.mix).get(NARROW, 0) > 0
     for target in objective.targets:
-        _require_possible(graph, target, narrows)
-    found = what_can_go(graph, objective.told_by.name)
+        _require_possible(graph, target, narrows, settings.channels_multiple_of)
+    found = what_can_go(graph, objective.told_by.name, multiples=settings.channels_multiple_of)
     text = what_can_go_text(found)
     observer.note(text)
     share = found.share_with_channels if narrows else found.share
     return CanGo(text, share, share < _LEAST and not settings.continue_anyway)
 
 
-def _require_possible(graph: LayerGraph, target: Target, narrows: bool) -> None:
+def _require_possible(graph: LayerGraph, target: Target, narrows: bool, multiples: int) -> None:
     """Refuses a target that no removal of units, and of channels where there are any, leads to."""
     kind = target.kind
     whole = kind.count(graph)
     smallest = smallest_graph(graph, kind.name)
-    least = kind.count(narrowest(smallest) if narrows else smallest)
+    least = kind.count(narrowest(smallest, multiples=multiples) if narrows else smallest)
     if target.most < least:
         share = math.ceil(1000 * least / whole) / 1000
         raise ConfigError(

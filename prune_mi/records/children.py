@@ -10,6 +10,7 @@ Effect = Literal["removes", "narrows", "adds", "changes"]
 Reason = Literal[
     "lost too much",
     "others save more",
+    "others are better",
     "over the limit",
     "elite is better",
     "less accurate",
@@ -53,7 +54,7 @@ class MorphRecord:
         reason: Why this site, for instance its information gain in bits.
         place: Where in the network; None where nobody learns from it.
         effect: What became of layers: they went, lost channels, came, or were changed.
-        share: Of channels that went: how much of what all channels of their group add.
+        share: Of channels that went: how much of what all of their group added in the parent.
     """
 
     kind: str

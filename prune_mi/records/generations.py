@@ -10,6 +10,10 @@ from prune_mi.records.events import Event
 _VERDICTS: dict[Reason, tuple[Verdict, str]] = {
     "lost too much": ("not trained", "lost too much accuracy to recover it by training"),
     "others save more": ("not trained", "others save more cost for the accuracy they lose"),
+    "others are better": (
+        "not trained",
+        "before training others are more accurate, or nearer to the target",
+    ),
     "over the limit": (
         "over the allowed drop",
         "{accuracy:.4f} is below the required {required:.4f} plus {margin:.4f} for the error of "

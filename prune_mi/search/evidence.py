@@ -21,6 +21,7 @@ from scipy.optimize import nnls
 _NOISE = 0.01
 _SPREAD_OF_ZERO = 0.01
 _MOST_A_BIT = 5.0
+_MOST_LOST = 1.0  # an error may be any number of times that of chance
 
 Shares = Mapping[str, float]
 """What is lost, by name: of a unit 1, of channels a share of what their group is worth."""
@@ -60,7 +61,7 @@ def expected_losses(
     amounts = np.array([max(known.get(name, mean), 0.0) for name in names])
     is_channels = np.array([name in gains.channels for name in names], dtype=bool)
     design = np.array([[shares.get(name, 0.0) for name in names] for shares, _ in seen])
-    lost = np.array([max(each, 0.0) for _, each in seen])
+    lost = np.clip([each for _, each in seen], 0.0, _MOST_LOST)
     if not len(lost):
         return dict.fromkeys(known, 0.0), None
     of_units, of_channels = _rates(design * amounts, is_channels, lost)

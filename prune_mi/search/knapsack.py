@@ -14,10 +14,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from prune_mi.graph.channels.narrowing import Gone, least_channels
+from prune_mi.graph.channels.going_order import going_order
+from prune_mi.graph.channels.narrowing import Gone
 from prune_mi.graph.channels.prices import Left, Prices
-
-_STEPS_A_GROUP = 64
 
 
 def chosen_channels(
@@ -34,8 +33,7 @@ def chosen_channels(
         prices: Of the graph.
         losses: float `(num_channels,)`, what is lost with each.
         aim: What costs may be at most, by name.
-        multiples: The number of channels that stay of a layer is a multiple of this, unless it was
-            none before. Heads of attention may be any number.
+        multiples: See `going_order`.
         weights: float `(num_groups,)`, what losses of a group are multiplied by; None: 1.
 
     Returns:
@@ -57,31 +55,31 @@ class _Knapsack:
         self._costs, self._most = list(aim), np.array(list(aim.values()), dtype=float)
         known = prices.widths
         num_groups = len(known.groups)
-        self._multiples = [known.multiples(place, multiples) for place in range(num_groups)]
         factor = np.ones(num_groups) if weights is None else weights
-        self._orders, self._losses = [], []
+        self._orders, self._losses, self._steps = [], [], []
         for place in range(num_groups):
             own = losses[known.of_group(place)]
-            order = np.argsort(own, kind="stable")
-            self._orders.append(order)
-            self._losses.append(own[order] * factor[place])
-        self._sizes = np.diff(known.starts)
+            order = going_order(known, place, own, multiples=multiples)
+            self._orders.append(order.places)
+            self._losses.append(own[order.places] * factor[place])
+            self._steps.append(np.diff(order.counts).tolist())
         self._left = Left(prices, self._costs)
         # The next step of each group: how many channels, and what is lost with them.
+        self._taken = [0] * num_groups
         self._counts = np.zeros(num_groups, dtype=int)
         self._next_losses = np.full(num_groups, np.inf)
         for place in np.flatnonzero(prices.open).tolist():
             self._set_next(place)
 
     def filled(self) -> Gone | None:
-        steps: list[tuple[float, int, int]] = []  # loss, group, channels
+        steps: list[tuple[float, int]] = []  # loss, group
         while (over := self._over()).any():
             place = self._next(over)
             if place is None:
                 return None
-            count = int(self._counts[place])
-            steps.append((float(self._next_losses[place]), place, count))
-            self._left.take(place, count)
+            steps.append((float(self._next_losses[place]), place))
+            self._left.take(place, int(self._counts[place]))
+            self._taken[place] += 1
             self._set_next(place)
         self._take_back(steps)
         known = self._prices.widths
@@ -101,32 +99,27 @@ class _Knapsack:
         return place if place is not None and np.isfinite(rates[place]) else None
 
     def _set_next(self, place: int) -> None:
-        count, start = self._step(place), self._left.gone[place]
+        """How many channels go next from a group, 0 where no more may, and what is lost then."""
+        steps, taken, start = self._steps[place], self._taken[place], self._left.gone[place]
+        count = steps[taken] if taken < len(steps) else 0
         self._counts[place] = count
         lost = self._losses[place][start : start + count].sum() if count else np.inf
         self._next_losses[place] = lost
-
-    def _step(self, place: int) -> int:
-        """How many channels go next from a group; 0 where no more may."""
-        size, left = self._sizes[place], self._sizes[place] - self._left.gone[place]
-        count = max(1, size // _STEPS_A_GROUP)
-        multiples = self._multiples[place]
-        if multiples > 1:
-            count = int(left % multiples) or multiples
-        least = least_channels(int(size), multiples=multiples)
-        return count if left - count >= least else 0
 
     def _over(self) -> np.ndarray:
         """What is still too much of each cost."""
         return np.asarray(np.maximum(self._left.amounts() - self._most, 0.0))
 
-    def _take_back(self, steps: list[tuple[float, int, int]]) -> None:
+    def _take_back(self, steps: list[tuple[float, int]]) -> None:
         """Lets channels stay that need not go: of each group the last that went, dearest first."""
         blocked: set[int] = set()
-        for _, place, count in sorted(steps, reverse=True):
+        for _, place in sorted(steps, reverse=True):
             if place in blocked:
                 continue
+            count = self._steps[place][self._taken[place] - 1]
             self._left.take(place, -count)
             if self._over().any():
                 self._left.take(place, count)
                 blocked.add(place)
+            else:
+                self._taken[place] -= 1

@@ -29,6 +29,7 @@ from prune_mi.search.group_losses import (
     channel_losses,
     channels_of,
     deepened,
+    group_gains,
     group_of,
     groups_of_layers,
 )
@@ -192,7 +193,11 @@ class Planner:
             if group.name in gone:
                 own = deep[known.of_group(place)]
                 lost += rate * weights[place] * float(own[gone[group.name]].sum())
-        records = (*records, *_narrowings(priced, losses, gone))
+        gains = group_gains(self.parent, self.channels)
+        before = [
+            gains.get(channels_of(names.get(each.makers[0], "")), 0.0) for each in known.groups
+        ]
+        records = (*records, *_narrowings(priced, losses, gone, before))
         kept = {name: tuple(places.tolist()) for name, places in narrowed.kept.items()}
         return Plan(narrowed.graph, records, kept, lost, factors)
 
@@ -258,15 +263,26 @@ def _removal(before: LayerGraph, after: LayerGraph, score: SiteScore) -> MorphRe
     return MorphRecord(UNIT_REMOVAL, score.site, gone, str(score), effect="removes")
 
 
-def _narrowings(priced: Prices, losses: np.ndarray, gone: Gone) -> tuple[MorphRecord, ...]:
+def _narrowings(
+    priced: Prices, losses: np.ndarray, gone: Gone, before: Sequence[float]
+) -> tuple[MorphRecord, ...]:
+    """What narrowed which group, with the share that goes of what its channels add.
+
+    Args:
+        priced: The graph's groups.
+        losses: What its channels add.
+        gone: Which go.
+        before: What the channels of each group added in the parent, where units that have gone
+            since may have held more of them together; 0: not known.
+    """
     known, records = priced.widths, []
     for place, group in enumerate(known.groups):
         places = gone.get(group.name)
         if not places:
             continue
         own = losses[known.of_group(place)]
-        total = float(own.sum())
-        share = float(own[list(places)].sum()) / total if total > 0 else 0.0
+        lost, total = float(own[list(places)].sum()), float(own.sum())
+        share = lost / total if total > 0 else 0.0
         records.append(
             MorphRecord(
                 NARROW,
@@ -275,7 +291,7 @@ def _narrowings(priced: Prices, losses: np.ndarray, gone: Gone) -> tuple[MorphRe
                 f"{len(places)} of {counted(group.num_channels, 'channel')}, which add "
                 f"{share:.1%} of what all of them add",
                 effect="narrows",
-                share=share,
+                share=min(1.0, lost / before[place]) if before[place] > 0 else share,
             )
         )
     return tuple(records)

@@ -119,7 +119,7 @@ class PlanProposer:
                     rng=self._rng,
                     spread=0.0 if as_expected else spread * (1 + attempt / 4),
                     num_units=num_units if shown or not attempt else None,
-                    start=self._changed_first(parent, units),
+                    start=None if as_expected else self._changed_first(parent, units),
                 )
                 if plan is not None and is_new(plan.graph):
                     yield plan

@@ -149,3 +149,26 @@ def test_the_loop_its_strategies_and_a_run_are_imported_without_keras() -> None:
     lines = [f"import prune_mi.{room}" for room in rooms]
     lines += ["import sys", "assert not {'keras', 'tensorflow'} & set(sys.modules)"]
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+
+
+def test_a_generation_that_gets_all_the_time_plans_for_the_targets_alone(tmp_path: Path) -> None:
+    settings = PLANS_WHILE_BETTER.model_copy(update={"generations": None, "budget": 60.0})
+    run = run_on(tmp_path, Landscape(), settings)
+    pruned(run)
+    most = graph_cost(residual_tower(5)).macs / 2
+    decided = {e.what: e.value for e in run.log.events if isinstance(e, events.Decided)}
+    made = generations_of(run.log.events)
+    alone = [
+        each for each in made if not decided[f"whether generation {each.index} may be followed"]
+    ]
+    assert alone
+    assert all(child.macs <= most for each in alone for child in each.children)
+
+
+def test_for_accuracy_the_best_is_the_end_and_nothing_challenges_it(tmp_path: Path) -> None:
+    settings = PRUNE.model_copy(update={"objective": "accuracy"})
+    run = run_on(tmp_path, Landscape(), settings)
+    evolved = pruned(run)
+    assert evolved.promising is None
+    reasons = {e.reason for e in run.log.events if isinstance(e, events.Refused)}
+    assert "others save more" not in reasons

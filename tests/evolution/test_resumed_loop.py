@@ -80,7 +80,7 @@ def test_what_was_decided_holds_with_another_budget_and_other_workers(
     evolve = WAYS[way][0]
     many = {"data": "digits", "generations": 3, "budget": before}
     if way == "plans":
-        settings, asked = make_settings({**many, "max_accuracy_drop": 0.1}), 90 if before else 60
+        settings, asked = make_settings({**many, "max_accuracy_drop": 0.1}), 70 if before else 60
     else:
         settings, asked = make_search_settings({**GROW, "budget": before}), 20
     with pytest.raises(KeyboardInterrupt):

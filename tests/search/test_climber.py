@@ -459,3 +459,21 @@ def test_the_age_of_the_best_structure_is_counted() -> None:
     other = replace(same, name="other", graph=chain(), quality=0.97)
     climber.tell([other])
     assert climber.structure_age == 0
+
+
+def test_for_accuracy_the_elite_is_not_its_own_challenger() -> None:
+    climber = _climber(objective="accuracy", allowed_drop=0.0)
+    better = _trained("better", 0.95, climber.elite.cost.macs)
+    assert climber.tell([better]) is better
+    assert climber.finalist([better], least=0.3) is None
+
+
+def test_what_failed_in_its_longer_training_is_no_hope() -> None:
+    climber = _climber(horizon=10**6)
+    ran, other = _trained("ran", 0.878, 100), _trained("other", 0.8779, 200)
+    climber.drop("ran")
+    climber.tell([ran, other])
+    assert climber.promising is other
+    climber.observe([ran])  # it could be trained after all
+    climber.tell([ran, other])
+    assert climber.promising is ran

@@ -81,3 +81,10 @@ def test_that_channels_cost_nothing_is_known_and_not_unknown() -> None:
     assert expected_losses(gains, [({"wide": 0.5}, 0.0), ({"unit": 1.0}, 0.1)])[1] == 0.0
     assert expected_losses(gains, [({"unit": 1.0}, 0.1)])[1] is None
     assert expected_losses(gains, [])[1] is None
+
+
+def test_a_child_that_is_many_times_worse_than_chance_has_lost_all_and_no_more() -> None:
+    gains = Gains({"unit": 0.5}, {"wide": 2.0})
+    seen = [({"wide": 0.5}, 0.03), ({"unit": 1.0}, 1e9)]
+    losses, rate = expected_losses(gains, seen)
+    assert losses["unit"] <= 1.0 and rate == pytest.approx(0.03, rel=0.5)

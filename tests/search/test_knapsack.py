@@ -13,7 +13,8 @@ from graph_builder import (
     squeeze_excite,
 )
 
-from prune_mi.graph.channels.narrowing import Narrowed, least_channels, narrow
+from prune_mi.graph.channels.going_order import least_channels
+from prune_mi.graph.channels.narrowing import Narrowed, narrow
 from prune_mi.graph.channels.prices import prices
 from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.ir import LayerGraph

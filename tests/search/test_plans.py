@@ -10,7 +10,14 @@ from prune_mi.graph.cost import graph_cost
 from prune_mi.graph.units.discovery import removable_units
 from prune_mi.morphisms.morphism import SiteScore
 from prune_mi.records import MorphRecord
-from prune_mi.search.group_losses import channel_losses, deepened, group_gains, shares_of
+from prune_mi.search.group_losses import (
+    channel_losses,
+    channels_of,
+    deepened,
+    group_gains,
+    groups_of_layers,
+    shares_of,
+)
 from prune_mi.search.plans import NARROW, Planner
 
 TOWER = residual_tower(4)
@@ -109,6 +116,26 @@ def test_the_first_channels_of_a_group_cost_least_and_all_of_them_what_they_add(
         order = np.argsort(own, kind="stable")
         assert np.all(np.diff(deep[order]) >= -1e-12)
         assert deep.sum() == pytest.approx(own.sum())
+
+
+def test_what_goes_of_a_group_counts_by_what_it_added_before_units_had_gone() -> None:
+    gains = group_gains(TOWER, CHANNELS)
+    plan = _planner().plan(HALF, rng=_rng(), spread=0.0, num_units=2)
+    assert plan is not None
+    groups = groups_of_layers(TOWER)
+    lost = dict[str, float]()
+    for each in plan.records:
+        if each.effect == "narrows":
+            name = channels_of(groups[each.layers[0]])
+            lost[name] = lost.get(name, 0.0) + each.share * gains[name]
+    for name, amount in lost.items():  # each channel adds a tenth
+        group = next(own for own in widths(TOWER).groups if channels_of(own.name) == name)
+        went = {
+            maker: len(CHANNELS[maker]) - len(plan.kept[maker])
+            for maker in group.producers
+            if maker in plan.kept
+        }
+        assert amount == pytest.approx(0.1 * max(went.values()))
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -105,3 +105,10 @@ def test_what_has_lost_little_above_the_target_makes_nothing_under_it_hopeless()
     assert {each.name for each in hopeful} == {"above", "a"}
     assert [each.name for each in hopeless] == ["b"]
     assert [each.name for each in climber.choose(hopeful, 3)] == ["a", "above"]
+
+
+def test_what_failed_in_its_longer_training_is_not_the_nearest() -> None:
+    climber = _climber(may_lose=0.02)
+    climber.drop("lossy")
+    climber.tell([_network("lossy", 0.87, 0.5), _network("worse", 0.86, 0.5)])
+    assert climber.promising is not None and climber.promising.name == "worse"

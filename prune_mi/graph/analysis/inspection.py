@@ -69,7 +69,7 @@ class WhatCanGo:
         return self.shares_with_channels[self.counted]
 
 
-def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
+def what_can_go(graph: LayerGraph, counted: str, *, multiples: int = 1) -> WhatCanGo:
     """Counts what can go of a graph, and why the rest cannot.
 
     It is an upper bound: all units that can go together are counted, whatever accuracy that leaves.
@@ -77,6 +77,7 @@ def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
     Args:
         graph: The model, its protected layers marked.
         counted: The name of a cost that follows from the graph, such as `macs`.
+        multiples: What numbers of channels that stay are multiples of.
 
     Raises:
         ConfigError: If there is no such cost.
@@ -88,7 +89,7 @@ def what_can_go(graph: LayerGraph, counted: str) -> WhatCanGo:
         counted=counted,
         units=tuple(unit.name for unit in chosen if unit in gone),
         shares=_shares_gone(graph, slimmed),
-        shares_with_channels=_shares_gone(graph, narrowest(slimmed)),
+        shares_with_channels=_shares_gone(graph, narrowest(slimmed, multiples=multiples)),
         reasons=_why_not(graph, units, counted),
         of_images=any(len(graph.spec(ref).shape) > 3 for ref in graph.inputs),
     )

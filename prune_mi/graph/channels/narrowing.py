@@ -17,6 +17,7 @@ import numpy as np
 
 from prune_mi.errors import GraphError
 from prune_mi.graph.channels.channel_map import ChannelMap
+from prune_mi.graph.channels.going_order import going_order
 from prune_mi.graph.channels.inner_widths import GATES, with_heads, with_units
 from prune_mi.graph.channels.normalizing import as_among_zeros
 from prune_mi.graph.channels.propagation import OUTPUT_AXIS, width_setting
@@ -26,8 +27,6 @@ from prune_mi.graph.edit import validate_graph, with_settings
 from prune_mi.graph.ir import LayerDef, LayerGraph, TensorRef
 from prune_mi.graph.not_applicable import NotApplicable
 
-LEAST_SHARE = 1 / 8
-"""Of a group's channels that stay, whatever their scores say: a bottleneck loses everything."""
 Gone = Mapping[str, Sequence[int]]
 """By the name of a width group, the places of the channels that go, in [0, num_channels).
 
@@ -92,22 +91,23 @@ def narrow(graph: LayerGraph, gone: Gone, *, resize: Slicing = SLICE) -> Narrowe
     return Narrowed(validate_graph(replace(sliced, layers=exact)), kept)
 
 
-def narrowest(graph: LayerGraph) -> LayerGraph:
-    """The graph with as few channels of every group as `LEAST_SHARE` leaves, as shapes alone."""
-    gone, found = dict[str, Sequence[int]](), graph
-    for group in widths(graph).groups:
-        count = group.num_channels - least_channels(group.num_channels)
-        if group.reason is None and count > 0:
-            more = {**gone, group.name: range(count)}
+def narrowest(graph: LayerGraph, *, multiples: int = 1) -> LayerGraph:
+    """The graph with as few channels of every group as may stay, as shapes alone.
+
+    Args:
+        graph: The graph.
+        multiples: See `going_order`.
+    """
+    gone, found, known = dict[str, Sequence[int]](), graph, widths(graph)
+    for place, group in enumerate(known.groups):
+        order = going_order(known, place, np.zeros(group.num_channels), multiples=multiples)
+        most = order.places[: order.counts[-1]]
+        if group.reason is None and len(most):
+            more = {**gone, group.name: most.tolist()}
             narrowed = narrow(graph, more, resize=SHAPES_ONLY)
             if isinstance(narrowed, Narrowed):
                 gone, found = more, narrowed.graph
     return found
-
-
-def least_channels(num_channels: int, *, multiples: int = 1) -> int:
-    """How many channels of a group stay at least."""
-    return max(1, round(num_channels * LEAST_SHARE), min(multiples, num_channels))
 
 
 def _going(known: Widths, gone: Gone) -> np.ndarray | NotApplicable:

@@ -12,7 +12,6 @@ from. A normalization in groups loses whole ones. The heads of attention are a g
 inside their layer.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -105,18 +104,6 @@ class Widths:
     def of_group(self, place: int) -> slice:
         """The numbers of a group's channels."""
         return slice(int(self.starts[place]), int(self.starts[place + 1]))
-
-    def multiples(self, place: int, asked: int) -> int:
-        """What a group's channels must be a multiple of so that its layers' are one of `asked`.
-
-        Less than that where several of a layer's channels can only go together, and count as one
-        of the group's; and 1 for heads.
-        """
-        group = self.groups[place]
-        if group.inside is not None:
-            return 1
-        numbers = self.made[group.producers[0]]
-        return asked // math.gcd(asked, len(numbers) // len(np.unique(numbers)))
 
 
 def width_groups(graph: LayerGraph) -> tuple[WidthGroup, ...]:

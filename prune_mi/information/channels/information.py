@@ -42,7 +42,7 @@ def score(request: ChannelRequest) -> np.ndarray:
     found = slopes(
         request.graph,
         images,
-        noise(request.judge, request.truth, len(images), rng),
+        lambda rows: noise(request.judge, request.truth, batch, rng),
         sampled_loss(request.judge, request.truth),
         batch=batch,
     )

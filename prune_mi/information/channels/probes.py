@@ -119,7 +119,7 @@ class Slopes:
 def slopes(
     graph: LayerGraph,
     images: np.ndarray,
-    targets: np.ndarray,
+    targets: Callable[[slice], np.ndarray],
     loss: Callable[[Any, Any], Any],
     *,
     batch: int,
@@ -129,7 +129,8 @@ def slopes(
     Args:
         graph: The network; batch norms go by their moving statistics, noise is off.
         images: Scaled, float `(n, ...)`; what does not fill the last batch is left out.
-        targets: What the loss compares outputs with, `(n, ...)`.
+        targets: What the loss compares the outputs of some rows with, `(batch, ...)`; asked once
+            about each batch, in order.
         loss: Of `(targets, outputs)`, one number for each sample.
         batch: Samples at a time, at most n.
     """
@@ -158,7 +159,7 @@ def slopes(
         for each in probes.values():
             each.factor.assign(ops.zeros_like(each.factor))
             each.shift.assign(ops.zeros_like(each.shift))
-        model.train_on_batch(images[rows], targets[rows])
+        model.train_on_batch(images[rows], targets(rows))
         for name, each in probes.items():
             factor = -batch * ops.convert_to_numpy(each.factor).astype(np.float64)
             _add(by_factor[rows], read[name].numbers, factor)

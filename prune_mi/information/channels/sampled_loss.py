@@ -56,17 +56,21 @@ def sampled_loss(judge: Judge, truth: np.ndarray) -> Callable[[Any, Any], Any]:
 
 
 def noise(judge: Judge, truth: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """What `sampled_loss` draws by, float32 `(count, ...)`."""
+    """What `sampled_loss` draws by for so many samples, float32 `(count, ...)`."""
     head, kind = judge.head, judge.task.loss
     if kind == "numbers":
         variance = np.maximum(truth.reshape(len(truth), -1).var(axis=0), 1e-12)
         drawn = rng.standard_normal((count, head.size)) / np.sqrt(variance)
         return np.asarray(drawn, dtype=np.float32)
-    shape = _noise_shape(head, kind)
-    drawn = (
-        rng.logistic(size=(count, *shape)) if kind == "flags" else rng.gumbel(size=(count, *shape))
-    )
-    return np.asarray(drawn, dtype=np.float32)
+    shape = (count, *_noise_shape(head, kind))
+    found = _gumbel(shape, rng)
+    return found - _gumbel(shape, rng) if kind == "flags" else found
+
+
+def _gumbel(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Standard Gumbel numbers, in float32 from the start: masks ask for many."""
+    drawn = rng.standard_exponential(shape, dtype=np.float32)
+    return np.asarray(-np.log(np.maximum(drawn, np.finfo(np.float32).tiny)))
 
 
 def _noise_shape(head: Head, kind: Loss) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ def score(request: ChannelRequest) -> np.ndarray:
     found = slopes(
         request.graph,
         request.scaling.apply(np.asarray(request.images)),
-        packed_targets(judge.task, judge.head, request.truth),
+        lambda rows: packed_targets(judge.task, judge.head, request.truth[rows]),
         label_loss(judge, request.truth),
         batch=min(BATCH, len(request.images)),
     )

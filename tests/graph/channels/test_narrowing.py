@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_mi.errors import GraphError
-from prune_mi.graph.channels.narrowing import Narrowed, least_channels, narrow, narrowest
+from prune_mi.graph.channels.going_order import least_channels
+from prune_mi.graph.channels.narrowing import Narrowed, narrow, narrowest
 from prune_mi.graph.channels.resizing import SHAPES_ONLY
 from prune_mi.graph.channels.width_groups import width_groups
 from prune_mi.graph.ir import LayerGraph, TensorRef

@@ -10,6 +10,7 @@ from narrowed_in_keras import check_narrowed
 from silenced import drawn_gone, drawn_weights, without_loud
 from zoo import ZOO
 
+from prune_mi.graph.channels.going_order import going_order
 from prune_mi.graph.channels.narrowing import narrowest
 from prune_mi.graph.channels.width_groups import WidthGroup, widths
 from prune_mi.graph.cost import graph_cost
@@ -269,11 +270,16 @@ def test_multiples_are_of_a_layers_channels() -> None:
     x = layers.GroupNormalization(8, name="norm")(_conv(inputs, 64, name="by_eights"))
     known = widths(trace_model(Model(inputs, layers.Dense(3)(layers.Flatten()(_conv(x, 16))))))
     assert [group.num_channels for group in known.groups if group.reason is None] == [8, 16]
-    assert [known.multiples(0, asked) for asked in (1, 8, 12, 16)] == [1, 1, 3, 2]
-    assert known.multiples(1, 8) == 8
+
+    def left(place: int, asked: int) -> list[int]:
+        size = known.groups[place].num_channels
+        return (size - going_order(known, place, np.zeros(size), multiples=asked).counts).tolist()
+
+    assert left(0, 8) == [8, 7, 6, 5, 4, 3, 2, 1] and left(0, 12) == [8, 6, 3]
+    assert left(0, 16) == [8, 6, 4, 2] and left(1, 8) == [16, 8]
     known = widths(trace_model(NETWORKS["attention"]()))
     heads = [place for place, group in enumerate(known.groups) if group.inside == "heads"]
-    assert all(known.multiples(place, 8) == 1 for place in heads)
+    assert [left(place, 8) for place in heads] == [[4, 3, 2, 1], [3, 2, 1]]
 
 
 def test_heads_that_others_count_on_stay() -> None:
