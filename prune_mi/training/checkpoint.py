@@ -58,13 +58,19 @@ class Checkpoint:
         spent = time.monotonic() - began
         self._due = time.monotonic() + max(_SECONDS, _TIMES_SAVING * spent)
 
-    def load(self) -> State | None:
-        """What was written of this training; None where there is nothing that can be read."""
+    def load(self, shapes: Sequence[tuple[int, ...]] | None = None) -> State | None:
+        """What was written of this training; None where there is nothing that can be read.
+
+        Args:
+            shapes: That variables must have; another processor may be trained on with others.
+        """
         try:
             with self._path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 told = json.loads(str(file["told"]))
                 variables = [file[f"arr_{place}"] for place in range(len(file.files) - 1)]
             if told.pop("of") != self._fingerprint:
+                return None
+            if shapes is not None and [each.shape for each in variables] != list(shapes):
                 return None
             return State(Progress(**told), variables)
         except Exception:  # a torn archive may show itself in any way

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from prune_mi.graph.channels.padding import padded
 from prune_mi.graph.edit import with_weights
 from prune_mi.graph.ir import LayerGraph
 from prune_mi.keras_io.forward.forward_pass import needs_xla
@@ -20,6 +21,7 @@ from prune_mi.training.distillation import DistillationLoss
 from prune_mi.training.feed import Feed, TrainingImages, made_ahead, num_batches_for
 from prune_mi.training.fused_norms import build_for_training
 from prune_mi.training.muon import Muon, worthwhile_kernels
+from prune_mi.training.odd_widths import norm_multiple
 from prune_mi.training.plan import TrainingPlan
 from prune_mi.training.schedule import Schedule
 from prune_mi.training.steps import Steps, batches_at_once, steps_of
@@ -73,7 +75,9 @@ def train(
         The trained graph; if the loss ever ceased to be finite, the graph as given, `diverged`.
     """
     started = time.monotonic()
-    model = build_for_training(graph)
+    padding = padded(graph, norm_multiple())
+    inner = graph if padding is None else padding.graph
+    model = build_for_training(inner)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, _BATCH_NORM_MOMENTUM)
@@ -93,7 +97,7 @@ def train(
     model.optimizer.build(model.trainable_variables)
     total = num_batches_for(plan.num_images, batch_size)
     feed = Feed(source, batch_size=batch_size, num_batches=total, seed=plan.seed)
-    before = None if checkpoint is None else checkpoint.load()
+    before = None if checkpoint is None else checkpoint.load(_shapes(model))
     earlier_seconds = 0.0 if before is None else before.progress.step_seconds
     seconds = plan.seconds_left(earlier_seconds)
     if before is not None:
@@ -120,8 +124,12 @@ def train(
     steps.finish()
     enough = schedule.timed_steps >= _STEPS_TO_TIME and schedule.step_seconds > 0
     rate = schedule.timed_steps * feed.batch_size / schedule.step_seconds if enough else 0.0
+    learned = graph
+    if not diverged:
+        weights = read_weights(model, inner)
+        learned = with_weights(graph, weights) if padding is None else padding.back(weights)
     return Trained(
-        graph=graph if diverged else with_weights(graph, read_weights(model, graph)),
+        graph=learned,
         images_trained=schedule.steps * feed.batch_size,
         images_per_second=rate,
         step_seconds=schedule.step_seconds,
@@ -173,6 +181,10 @@ def _variables(model: keras.Model) -> list[np.ndarray]:
     """All that steps change: weights, the state of random layers, the optimizer's."""
     everything = [*model.variables, *model.optimizer.variables]
     return [keras.ops.convert_to_numpy(each) for each in everything]
+
+
+def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
+    return [tuple(each.shape) for each in (*model.variables, *model.optimizer.variables)]
 
 
 def _set_variables(model: keras.Model, values: Sequence[np.ndarray]) -> None:

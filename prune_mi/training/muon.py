@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from prune_mi.costs.kinds.macs import node_macs
-from prune_mi.graph.ir import LayerGraph
+from prune_mi.graph.ir import LayerDef, LayerGraph
 
 _ITERATIONS = 5
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: fast, and near 1 is near enough
@@ -31,28 +31,29 @@ class Muon(keras.optimizers.Adam):
 
     Args:
         learning_rate: As of Adam.
-        kernels: Variables whose steps are made orthogonal, all axes but the last as rows. Steps of
-            the others are Adam's.
+        kernels: Variables whose steps are made orthogonal, all axes but the last as rows, each with
+            the longer side of that matrix, channels of zeros apart. Steps of the others are Adam's.
         options: As of Adam.
     """
 
     def __init__(
-        self, learning_rate: float, *, kernels: Sequence[keras.Variable], **options: Any
+        self, learning_rate: float, *, kernels: Sequence[tuple[keras.Variable, int]], **options: Any
     ) -> None:
         super().__init__(learning_rate, **options)
         self._kernels = kernels
-        self._places: set[int] = set()
+        self._sides: dict[int, int] = {}
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the momentum of all variables."""
         super().build(variables)
-        kernels = {id(each) for each in self._kernels}
-        self._places = {place for place, each in enumerate(variables) if id(each) in kernels}
+        sides = {id(each): side for each, side in self._kernels}
+        places = enumerate(variables)
+        self._sides = {place: sides[id(each)] for place, each in places if id(each) in sides}
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Takes one step of one variable."""
         place = self._get_variable_index(variable)
-        if place not in self._places:
+        if place not in self._sides:
             super().update_step(gradient, variable, learning_rate)
             return
         momentum = self._momentums[place]
@@ -61,7 +62,7 @@ class Muon(keras.optimizers.Adam):
         nesterov = (1 - _MOMENTUM) * gradient + _MOMENTUM * momentum
         rows = ops.reshape(nesterov, (-1, variable.shape[-1]))
         step = ops.reshape(orthogonal(rows), variable.shape)
-        size = _SIZE * max(rows.shape) ** 0.5
+        size = _SIZE * self._sides[place] ** 0.5
         self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * size * step)
 
 
@@ -83,11 +84,19 @@ def orthogonal(matrix: Any) -> Any:
 
 def worthwhile_kernels(
     model: keras.Model, graph: LayerGraph, *, batch_size: int
-) -> list[keras.Variable]:
+) -> list[tuple[keras.Variable, int]]:
     """Kernels whose steps are made orthogonal in little time beside that of the step itself.
 
     Those are the ones that a batch reads at many positions: convolutions, and dense layers along a
     sequence, but no dense head. A kernel of several groups or of one channel each is no matrix.
+
+    Args:
+        model: What is trained.
+        graph: Its graph, without channels of zeros.
+        batch_size: Samples of a step.
+
+    Returns:
+        The variables, each with the longer side of its matrix.
     """
     macs = dict.fromkeys(graph.layers, 0)
     for node in graph.nodes:
@@ -97,8 +106,13 @@ def worthwhile_kernels(
         if type(layer) in _KERNELS and getattr(layer, "groups", 1) == 1:
             spent = _macs_of_orthogonal(layer.kernel.shape)
             if spent <= _MOST_TIME * _PASSES * batch_size * macs[layer.name]:
-                kernels.append(layer.kernel)
+                *rows, columns = _kernel_shape(graph.layers[layer.name])
+                kernels.append((layer.kernel, max(math.prod(rows), columns)))
     return kernels
+
+
+def _kernel_shape(layer: LayerDef) -> tuple[int, ...]:
+    return next(weight.shape for name, weight in layer.named_weights if name == "kernel")
 
 
 def _macs_of_orthogonal(shape: Sequence[int]) -> int:

@@ -36,7 +36,9 @@ def test_steps_are_as_long_as_those_of_adam_and_the_others_are_its_own() -> None
 
     def stepped(muon: bool) -> list[np.ndarray]:
         variables = [keras.Variable(each) for each in start]
-        optimizer = Muon(0.01, kernels=variables[:1]) if muon else keras.optimizers.Adam(0.01)
+        optimizer = (
+            Muon(0.01, kernels=[(variables[0], 72)]) if muon else keras.optimizers.Adam(0.01)
+        )
         for _ in range(3):
             optimizer.apply(list(map(keras.ops.convert_to_tensor, gradients)), variables)
         return [np.asarray(each) for each in variables]
@@ -64,7 +66,9 @@ def test_kernels_are_those_read_at_many_positions() -> None:
 
     def chosen(batch_size: int) -> list[str]:
         kernels = worthwhile_kernels(model, graph, batch_size=batch_size)
-        return [name for name in graph.layers for each in kernels if name in each.path.split("/")]
+        return [
+            name for name in graph.layers for each, _ in kernels if name in each.path.split("/")
+        ]
 
     assert chosen(64) == ["plain", "wide"]
     assert chosen(2) == ["plain"]  # of so few images the product would take longer than the step
