@@ -104,9 +104,9 @@ def worthwhile_kernels(
     kernels = []
     for layer in model.layers:
         if type(layer) in _KERNELS and getattr(layer, "groups", 1) == 1:
-            spent = _macs_of_orthogonal(layer.kernel.shape)
-            if spent <= _MOST_TIME * _PASSES * batch_size * macs[layer.name]:
-                *rows, columns = _kernel_shape(graph.layers[layer.name])
+            shape = _kernel_shape(graph.layers[layer.name])
+            if _macs_of_orthogonal(shape) <= _MOST_TIME * _PASSES * batch_size * macs[layer.name]:
+                *rows, columns = shape
                 kernels.append((layer.kernel, max(math.prod(rows), columns)))
     return kernels
 
